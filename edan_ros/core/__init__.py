@@ -1,0 +1,1 @@
+"""Faces, geometry, crops, detectors, tracks, smoothing and the pipeline: numpy and OpenCV only."""

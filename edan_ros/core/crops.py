@@ -1,0 +1,141 @@
+"""The one definition of the square that is cut around a face and given to the network.
+
+Training and run time share it: a crop is where the mean shape lies after a least-squares
+similarity fit to the 68 landmarks, enlarged by ``geometry.CROP_SCALE``. A crop made from a
+detection is the same square for a face whose landmarks are the mean shape inside that box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.faces import Detection
+from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, similarity
+from edan_ros.core.images import Image
+
+#: Bilinear sampling skips pixels beyond this reduction, so the region is averaged first.
+MAX_DIRECT_REDUCTION = 2.0
+
+
+@dataclass(slots=True)
+class Crop:
+    """A rotated square of an image.
+
+    center: (2,) x and y in image pixels (pixel centres at integers). side: image pixels.
+    roll: radians, from x (right) towards y (down): positive is clockwise on the screen.
+    """
+
+    center: NDArray[np.float64]
+    side: float
+    roll: float
+
+    @staticmethod
+    def from_landmarks(landmarks: NDArray[np.floating]) -> Crop:
+        """The crop of a face with these (68, 2) landmarks in image pixels.
+
+        Raises ValueError when a landmark is not finite or all of them coincide.
+        """
+        if not np.all(np.isfinite(landmarks)):
+            raise ValueError("landmarks must be finite numbers to make a crop")
+        matrix, center = similarity(MEAN_SHAPE, landmarks)
+        side = CROP_SCALE * float(np.hypot(matrix[0, 0], matrix[0, 1]))
+        if side <= 0.0:
+            raise ValueError("landmarks that coincide make no crop")
+        return Crop(center, side, float(np.arctan2(matrix[0, 1], matrix[0, 0])))
+
+    @staticmethod
+    def from_detection(detection: Detection) -> Crop:
+        """The crop that a mean-shaped face filling the detection's box at its roll would have.
+
+        Raises ValueError when the box has no size.
+        """
+        box = detection.box
+        size = 0.5 * (box.width + box.height)
+        if not size > 0.0:
+            raise ValueError(f"a box of {box.width} x {box.height} pixels makes no crop")
+        shape = MEAN_SHAPE @ _rotation(-detection.roll)
+        low, high = shape.min(axis=0), shape.max(axis=0)
+        scale = size / float((high - low).mean())
+        center = np.asarray(box.center) - scale * 0.5 * (low + high)
+        return Crop(center, CROP_SCALE * scale, float(detection.roll))
+
+    def matrix(self, size: int) -> NDArray[np.float64]:
+        """(2, 3) affine map of image pixels to the pixels of a ``size`` x ``size`` crop.
+
+        Pixel centres are at integers on both sides: the square covers -0.5 to size - 0.5.
+        """
+        linear = _rotation(self.roll) * (size / self.side)
+        offset = 0.5 * (size - 1) - self.center @ linear
+        return np.column_stack([linear.T, offset])
+
+    def to_crop(self, points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
+        """(n, 2) points in image pixels -> (n, 2) points in pixels of the crop."""
+        linear = _rotation(self.roll) * (size / self.side)
+        return (points - self.center) @ linear + 0.5 * (size - 1)
+
+    def to_image(self, points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
+        """(n, 2) points in pixels of the crop -> (n, 2) points in image pixels."""
+        linear = _rotation(-self.roll) * (self.side / size)
+        return (points - 0.5 * (size - 1)) @ linear + self.center
+
+    def corners(self) -> NDArray[np.float64]:
+        """(4, 2) corners in image pixels, clockwise on the screen from the top left."""
+        square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+        return (square * self.side) @ _rotation(-self.roll) + self.center
+
+
+def _rotation(roll: float) -> NDArray[np.float64]:
+    """(2, 2), for row vectors: ``points @ _rotation(r)`` turns them by -r."""
+    c, s = np.cos(roll), np.sin(roll)
+    return np.array([[c, -s], [s, c]])
+
+
+def extract(image: Image, crops: Sequence[Crop], size: int) -> NDArray[np.float32]:
+    """Cut the crops out of an image: (n, 1, size, size) float32 grey, 0 to 255.
+
+    One warp a crop straight from the source; what lies outside the image repeats its border.
+    Crops more than twice as large as ``size`` are averaged down first, against aliasing.
+    """
+    out = np.empty((len(crops), 1, size, size), np.float32)
+    for i, crop in enumerate(crops):
+        out[i, 0] = _extract_one(image, crop, size)
+    return out
+
+
+def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
+    x0, y0, x1, y1 = _region(crop, image.width, image.height)
+    gray = image.gray((x0, y0, x1, y1))
+    matrix = crop.matrix(size)
+    matrix[:, 2] += matrix[:, :2] @ (x0, y0)
+    reduction = min(int(crop.side / size), x1 - x0, y1 - y0)
+    if crop.side > MAX_DIRECT_REDUCTION * size and reduction > 1:
+        width, height = (x1 - x0) // reduction, (y1 - y0) // reduction
+        gray = cv2.resize(
+            gray[: height * reduction, : width * reduction],
+            (width, height),
+            interpolation=cv2.INTER_AREA,
+        )
+        # Pixel u of the small region has its centre at reduction * u + (reduction - 1) / 2.
+        matrix[:, 2] += matrix[:, :2].sum(axis=1) * (0.5 * (reduction - 1))
+        matrix[:, :2] *= reduction
+    return cv2.warpAffine(
+        gray, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _region(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:
+    """The pixels (x0, y0, x1, y1; ends excluded) that the crop reads, at least one pixel."""
+    margin = 2.0
+    corners = crop.corners()
+    low = np.floor(corners.min(axis=0) - margin)
+    high = np.ceil(corners.max(axis=0) + margin)
+    x0 = int(np.clip(low[0], 0, width - 1))
+    y0 = int(np.clip(low[1], 0, height - 1))
+    x1 = int(np.clip(high[0] + 1, x0 + 1, width))
+    y1 = int(np.clip(high[1] + 1, y0 + 1, height))
+    return x0, y0, x1, y1
