@@ -1,0 +1,29 @@
+# Keeps the Python include directories of one machine out of the exported targets.
+#
+# rosidl exports each interface package's Python target with the include directories of the Python it
+# was built with. Two things follow, both mended here; on a normal ROS installation nothing changes:
+# - The pip wheels of ROS 2 carry directories of the machine they were built on, and CMake refuses an
+#   imported target with a directory that is missing. The build needs none of them: rosidl finds
+#   Python itself.
+# - This project's own target would carry those of this machine, and CMake refuses that too where the
+#   virtual environment lies inside the source tree.
+function(fix_python_include_directories own_target)
+  get_directory_property(imported_targets IMPORTED_TARGETS)
+  foreach(target IN LISTS imported_targets)
+    get_target_property(directories ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    if(NOT target MATCHES "__rosidl_generator_py$" OR NOT directories)
+      continue()
+    endif()
+    set(existing "")
+    foreach(directory IN LISTS directories)
+      if(NOT IS_ABSOLUTE "${directory}" OR EXISTS "${directory}")
+        list(APPEND existing "${directory}")
+      endif()
+    endforeach()
+    set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${existing}")
+  endforeach()
+
+  get_target_property(directories ${own_target} INTERFACE_INCLUDE_DIRECTORIES)
+  set_target_properties(${own_target} PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "$<BUILD_INTERFACE:${directories}>")
+endfunction()
