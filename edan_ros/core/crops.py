@@ -115,17 +115,17 @@ def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
     reduction = min(int(crop.side / size), x1 - x0, y1 - y0)
     if crop.side > MAX_DIRECT_REDUCTION * size and reduction > 1:
         width, height = (x1 - x0) // reduction, (y1 - y0) // reduction
-        gray = cv2.resize(
-            gray[: height * reduction, : width * reduction],
-            (width, height),
-            interpolation=cv2.INTER_AREA,
+        whole = gray[: height * reduction, : width * reduction]
+        gray = np.asarray(
+            cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8
         )
         # Pixel u of the small region has its centre at reduction * u + (reduction - 1) / 2.
         matrix[:, 2] += matrix[:, :2].sum(axis=1) * (0.5 * (reduction - 1))
         matrix[:, :2] *= reduction
-    return cv2.warpAffine(
+    warped = cv2.warpAffine(
         gray, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return np.asarray(warped, np.uint8)
 
 
 def _region(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:

@@ -1,15 +1,41 @@
-"""A decoded image that is grey only where it is asked to be.
+"""Images out of ROS messages: every encoding read, every malformed one refused with its reason.
 
+The common encodings stay views into the message; grey is made only of the regions asked for.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.compressed import is_known, picture_size
+
+Buffer = bytes | bytearray | memoryview | NDArray[np.uint8]
+Region = tuple[int, int, int, int]
+
+#: Pixels of the smallest side below which no face can be read: accepted, with a remark.
+TINY_SIDE = 16
+#: Pixels above which an image costs more than it gives: accepted, with a remark.
+HUGE_PIXELS = 16_000_000
+#: Pixels above which a compressed image is refused before memory is spent on it.
+MAX_COMPRESSED_PIXELS = 100_000_000
+
 _TO_GRAY = {"bgr": cv2.COLOR_BGR2GRAY, "rgb": cv2.COLOR_RGB2GRAY}
+
+
+class ImageError(ValueError):
+    """An image that cannot be used. The message is one sentence for the user.
+
+    reason: a short snake_case key, the same for every image with this fault, for counters:
+    zero_size, encoding, step, data_length, odd_size, not_an_image, cut_short, too_large.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -18,10 +44,13 @@ class Image:
 
     pixels: uint8, (height, width) for "mono", (height, width, 3) for "bgr" and "rgb"; a row may
     be longer than its pixels (a view into a message), and the memory may be read-only.
+    remark: what is unusual about an image that can still be used (never raised): an ImageError
+    of reason padded_rows, sixteen_bit, big_endian, tiny_image or huge_image, or None.
     """
 
     pixels: NDArray[np.uint8]
     order: str = "bgr"
+    remark: ImageError | None = field(default=None, compare=False)
 
     @property
     def width(self) -> int:
@@ -33,7 +62,7 @@ class Image:
         """Rows."""
         return int(self.pixels.shape[0])
 
-    def gray(self, region: tuple[int, int, int, int] | None = None) -> NDArray[np.uint8]:
+    def gray(self, region: Region | None = None) -> NDArray[np.uint8]:
         """Grey values (ITU-R BT.601) of a region (x0, y0, x1, y1; ends excluded), else of all.
 
         A view where the image is grey already.
@@ -42,11 +71,218 @@ class Image:
         if region is not None:
             x0, y0, x1, y1 = region
             part = part[y0:y1, x0:x1]
-        return part if self.order == "mono" else cv2.cvtColor(part, _TO_GRAY[self.order])
+        if self.order == "mono":
+            return part
+        return np.asarray(cv2.cvtColor(part, _TO_GRAY[self.order]), np.uint8)
 
     def bgr(self) -> NDArray[np.uint8]:
         """(height, width, 3) blue, green, red; the pixels themselves where they are that."""
         if self.order == "bgr":
             return self.pixels
         code = cv2.COLOR_GRAY2BGR if self.order == "mono" else cv2.COLOR_RGB2BGR
-        return cv2.cvtColor(self.pixels, code)
+        return np.asarray(cv2.cvtColor(self.pixels, code), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How bytes of one encoding become pixels.
+
+    depth: bytes a sample. channels: samples a pixel in a row of the message. code: OpenCV
+    conversion to BGR, or None where the samples are the pixels. rows: rows of data for each two
+    rows of the image (3 for the planar 4:2:0 formats). even: sides that must be even.
+    """
+
+    order: str
+    depth: int = 1
+    channels: int = 1
+    code: int | None = None
+    rows: int = 2
+    even: tuple[str, ...] = ()
+
+
+def _bayer(code: int) -> dict[int, _Encoding]:
+    return {depth: _Encoding("bgr", depth, 1, code, even=("width", "height")) for depth in (1, 2)}
+
+
+# OpenCV names a Bayer pattern by its second row and column, ROS by its first.
+_RGGB, _BGGR = _bayer(cv2.COLOR_BayerBG2BGR), _bayer(cv2.COLOR_BayerRG2BGR)
+_GBRG, _GRBG = _bayer(cv2.COLOR_BayerGR2BGR), _bayer(cv2.COLOR_BayerGB2BGR)
+_UYVY = _Encoding("bgr", 1, 2, cv2.COLOR_YUV2BGR_UYVY, even=("width",))
+_YUYV = _Encoding("bgr", 1, 2, cv2.COLOR_YUV2BGR_YUY2, even=("width",))
+
+#: Encoding name in sensor_msgs/Image -> how to read it.
+ENCODINGS: dict[str, _Encoding] = {
+    # Views into the message, nothing is copied.
+    "mono8": _Encoding("mono"),
+    "8UC1": _Encoding("mono"),
+    "bgr8": _Encoding("bgr", 1, 3),
+    "8UC3": _Encoding("bgr", 1, 3),
+    "rgb8": _Encoding("rgb", 1, 3),
+    # The fourth channel is dropped.
+    "bgra8": _Encoding("bgr", 1, 4, cv2.COLOR_BGRA2BGR),
+    "8UC4": _Encoding("bgr", 1, 4, cv2.COLOR_BGRA2BGR),
+    "rgba8": _Encoding("bgr", 1, 4, cv2.COLOR_RGBA2BGR),
+    # 16 bits a sample, in either byte order: the eight highest bits in use are kept.
+    "mono16": _Encoding("mono", 2),
+    "16UC1": _Encoding("mono", 2),
+    "bgr16": _Encoding("bgr", 2, 3),
+    "16UC3": _Encoding("bgr", 2, 3),
+    "rgb16": _Encoding("rgb", 2, 3),
+    "bgra16": _Encoding("bgr", 2, 4, cv2.COLOR_BGRA2BGR),
+    "rgba16": _Encoding("bgr", 2, 4, cv2.COLOR_RGBA2BGR),
+    # YUV 4:2:2 in one plane; "yuv422" is the older name of UYVY, "yuv422_yuy2" of YUYV.
+    "yuv422": _UYVY,
+    "uyvy": _UYVY,
+    "yuv422_yuy2": _YUYV,
+    "yuyv": _YUYV,
+    # YUV 4:2:0: height rows of Y, then height / 2 rows of interleaved U and V.
+    "nv12": _Encoding("bgr", 1, 1, cv2.COLOR_YUV2BGR_NV12, 3, ("width", "height")),
+    "nv21": _Encoding("bgr", 1, 1, cv2.COLOR_YUV2BGR_NV21, 3, ("width", "height")),
+    # Raw sensor mosaics.
+    "bayer_rggb8": _RGGB[1],
+    "bayer_bggr8": _BGGR[1],
+    "bayer_gbrg8": _GBRG[1],
+    "bayer_grbg8": _GRBG[1],
+    "bayer_rggb16": _RGGB[2],
+    "bayer_bggr16": _BGGR[2],
+    "bayer_gbrg16": _GBRG[2],
+    "bayer_grbg16": _GRBG[2],
+}
+
+
+def decode_raw(
+    data: Buffer, width: int, height: int, step: int, encoding: str, is_bigendian: bool = False
+) -> Image:
+    """The image of a sensor_msgs/Image; its fields are the arguments. ``step`` is in bytes.
+
+    mono8, 8UC1, bgr8, 8UC3 and rgb8 are views into ``data``, rows padded or not; the others are
+    converted once (table ENCODINGS). Raises ImageError when the fields contradict each other or
+    the encoding is not one of these.
+    """
+    how = _look_up(encoding)
+    _check_size(width, height, encoding, how)
+    row_bytes = width * how.channels * how.depth
+    if step < row_bytes:
+        raise ImageError(
+            "step",
+            f"image step is {step} bytes, but {width} pixels of {encoding} need {row_bytes}: "
+            "the driver sets a wrong step, width or encoding",
+        )
+    rows = height * how.rows // 2
+    flat = np.frombuffer(data, np.uint8)
+    if flat.size != step * rows:
+        raise ImageError(
+            "data_length",
+            f"image data holds {flat.size} bytes, but step {step} x {rows} rows of "
+            f"{encoding} are {step * rows}: the driver sets a wrong step, height or data",
+        )
+    used = flat.reshape(rows, step)[:, :row_bytes]
+    samples = used if how.depth == 1 else _to_eight_bits(used, is_bigendian)
+    if how.channels > 1:
+        samples = samples.reshape(rows, width, how.channels)
+    if how.code is not None:
+        samples = np.asarray(cv2.cvtColor(samples, how.code), np.uint8)
+    image = Image(samples, how.order)
+    image.remark = _raw_remark(image, encoding, step - row_bytes, how.depth, is_bigendian)
+    return image
+
+
+def decode_compressed(data: Buffer, format: str = "") -> Image:
+    """The image of a sensor_msgs/CompressedImage: JPEG, PNG or WebP, 8 or 16 bits, grey or colour.
+
+    What the bytes are is read from them, not from ``format`` (transports disagree on it); it only
+    serves the messages. An orientation in the file is ignored, as camera_info is too. Raises
+    ImageError when the data is not an image, is cut short, or is larger than
+    MAX_COMPRESSED_PIXELS.
+    """
+    raw = bytes(data)
+    if not is_known(raw):
+        raise ImageError(
+            "not_an_image",
+            f"compressed image (format '{format}', {len(raw)} bytes) is neither JPEG, PNG nor "
+            "WebP: publish one of these",
+        )
+    size = picture_size(raw)
+    if size is None:
+        raise ImageError(
+            "cut_short",
+            f"compressed image (format '{format}') is cut short or damaged: its end "
+            f"is missing after {len(raw)} bytes",
+        )
+    if size[0] * size[1] > MAX_COMPRESSED_PIXELS:
+        raise ImageError(
+            "too_large", f"compressed image of {size[0]}x{size[1]} is too large to be decoded"
+        )
+    pixels = _decode_pixels(raw)
+    if pixels is None:
+        raise ImageError(
+            "not_an_image", f"compressed image (format '{format}') is damaged and does not decode"
+        )
+    image = Image(pixels, "mono" if pixels.ndim == 2 else "bgr")
+    image.remark = _size_remark(image)
+    return image
+
+
+def _decode_pixels(raw: bytes) -> NDArray[np.uint8] | None:
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
+    except cv2.error:
+        return None
+    return None if pixels is None else np.asarray(pixels, np.uint8)
+
+
+def _look_up(encoding: str) -> _Encoding:
+    how = ENCODINGS.get(encoding)
+    if how is not None:
+        return how
+    kind = "a float encoding" if encoding.startswith(("32F", "64F")) else "not known here"
+    raise ImageError(
+        "encoding",
+        f"image encoding '{encoding}' is {kind}: publish one of {', '.join(ENCODINGS)}",
+    )
+
+
+def _check_size(width: int, height: int, encoding: str, how: _Encoding) -> None:
+    if width <= 0 or height <= 0:
+        raise ImageError("zero_size", f"image of {width}x{height} pixels is empty")
+    sides = {"width": width, "height": height}
+    for name in how.even:
+        if sides[name] % 2:
+            raise ImageError(
+                "odd_size", f"image {name} is {sides[name]}, but {encoding} comes in pairs"
+            )
+
+
+def _to_eight_bits(rows: NDArray[np.uint8], is_bigendian: bool) -> NDArray[np.uint8]:
+    """Rows of 16-bit samples -> the eight highest bits in use.
+
+    Cameras of 10, 12 or 14 bits leave the high bits empty, so the shift follows the largest
+    value. The network normalises each crop, so it does not see that shift.
+    """
+    samples = np.ascontiguousarray(rows).view(">u2" if is_bigendian else "<u2")
+    shift = max(int(samples.max()).bit_length() - 8, 0)
+    return (samples >> shift).astype(np.uint8)
+
+
+def _raw_remark(
+    image: Image, encoding: str, padding: int, depth: int, is_bigendian: bool
+) -> ImageError | None:
+    if depth == 2:
+        return ImageError("sixteen_bit", f"{encoding} is reduced to 8 bits a sample")
+    if is_bigendian:
+        return ImageError("big_endian", f"is_bigendian means nothing for {encoding}: ignored")
+    if padding:
+        return ImageError("padded_rows", f"image rows end in {padding} bytes of padding: skipped")
+    return _size_remark(image)
+
+
+def _size_remark(image: Image) -> ImageError | None:
+    size = f"{image.width}x{image.height}"
+    if min(image.width, image.height) < TINY_SIDE:
+        return ImageError("tiny_image", f"image of {size} is too small to hold a face")
+    if image.width * image.height > HUGE_PIXELS:
+        return ImageError(
+            "huge_image", f"image of {size} is searched at reduced size: lower the resolution"
+        )
+    return None

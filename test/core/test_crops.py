@@ -101,7 +101,8 @@ def test_extract_samples_the_right_places(side: float, roll: float) -> None:
     image = Image(ramp(600, 500), "mono")
     crop = Crop(np.array([303.3, 251.7]), side, roll)
     out = extract(image, [crop], 64)
-    assert out.shape == (1, 1, 64, 64) and out.dtype == np.float32
+    assert out.shape == (1, 1, 64, 64)
+    assert out.dtype == np.float32
     y, x = np.mgrid[:64, :64]
     places = crop.to_image(np.column_stack([x.ravel(), y.ravel()]), 64)
     # The ramp itself is rounded down (mean 0.44 lost), and each stage rounds to whole greys.
