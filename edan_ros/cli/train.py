@@ -1,0 +1,34 @@
+"""``edan train CONFIG``: train a network and export it with its manifest."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, help="training configuration (YAML)")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
+    parser.add_argument(
+        "--out", type=Path, required=True,
+        help="folder for checkpoints and the log; an interrupted run goes on from there",
+    )
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
+
+
+def run(args: argparse.Namespace) -> int:
+    # torch is an extra: it is imported when this command runs, not when `edan` starts.
+    from edan_ros.training.config import load_config
+    from edan_ros.training.data import load_samples
+    from edan_ros.training.trainer import Trainer
+    from edan_ros.training.validation import Validation
+
+    config = load_config(args.config)
+    samples = load_samples(config.data, args.data)
+    print(f"{len(samples)} pictures, {samples.weights.sum():.0f} draws an epoch", flush=True)
+    validation = Validation(args.data, config.network["size"])
+    Trainer(
+        config, samples, args.out, validation, device=args.device, workers=args.workers
+    ).run()
+    return 0

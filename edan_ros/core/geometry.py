@@ -1,0 +1,105 @@
+"""Geometry of the 68 landmarks: the mean shape, similarity fits, normalising distances.
+
+Landmarks are arrays of shape (68, 2): x (right) and y (down) in pixels, in iBUG 68 order
+(Sagonas et al., "300 Faces in-the-Wild Challenge", 2013): outline 0-16, brows 17-26, nose 27-35,
+eyes 36-47, mouth 48-67.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_LANDMARKS = 68
+
+#: Side of the square crop given to a network, in units of the face size (see MEAN_SHAPE).
+CROP_SCALE = 1.3
+
+REGIONS: dict[str, tuple[int, ...]] = {
+    "jaw": tuple(range(0, 17)),
+    "brows": tuple(range(17, 27)),
+    "nose": tuple(range(27, 36)),
+    "eyes": tuple(range(36, 48)),
+    "mouth": tuple(range(48, 68)),
+}
+
+#: Subsets of the 68 landmarks by which the extended paper varies the landmark loss:
+#: 51 leaves out the outline, 42 also the nose, 32 keeps eyes and mouth alone.
+SUBSETS: dict[int, tuple[int, ...]] = {
+    68: tuple(range(68)),
+    51: tuple(range(17, 68)),
+    42: tuple(range(17, 27)) + tuple(range(36, 68)),
+    32: tuple(range(36, 68)),
+}
+
+
+def _load_mean_shape() -> NDArray[np.float64]:
+    with resources.files(__package__).joinpath("mean_shape.csv").open("r", encoding="utf-8") as f:
+        return np.loadtxt(f, delimiter=",")
+
+
+def _mirror_permutation() -> NDArray[np.intp]:
+    pairs = [(i, 16 - i) for i in range(8)]
+    pairs += [(17 + i, 26 - i) for i in range(5)]
+    pairs += [(31, 35), (32, 34)]
+    pairs += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
+    pairs += [(48, 54), (49, 53), (50, 52), (55, 59), (56, 58)]
+    pairs += [(60, 64), (61, 63), (65, 67)]
+    order = np.arange(NUM_LANDMARKS)
+    for a, b in pairs:
+        order[a], order[b] = b, a
+    return order
+
+
+#: (68, 2) mean face. Its tight bounding box is centred on the origin and the mean of the box's
+#: width and height is 1: that mean is the 'face size'.
+MEAN_SHAPE: NDArray[np.float64] = _load_mean_shape()
+
+#: (68,) index of the landmark that takes each landmark's place in a mirrored picture.
+MIRROR_PERMUTATION: NDArray[np.intp] = _mirror_permutation()
+
+
+def similarity(
+    source: NDArray[np.floating], target: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least-squares similarity that maps ``source`` onto ``target`` (Procrustes without mirror).
+
+    Both are (n, 2), n >= 2. Returns ``(A, t)`` with A (2, 2) and t (2,), for row vectors:
+    ``source @ A + t`` approximates ``target``. The scale is ``hypot(A[0, 0], A[0, 1])``, the
+    rotation (radians, from x towards y) ``arctan2(A[0, 1], A[0, 0])``.
+
+    Raises ValueError when all source points coincide, since no scale is then defined.
+    """
+    src = np.asarray(source, dtype=np.float64)
+    dst = np.asarray(target, dtype=np.float64)
+    src_mean, dst_mean = src.mean(axis=0), dst.mean(axis=0)
+    p, q = src - src_mean, dst - dst_mean
+    norm = float((p * p).sum())
+    if norm <= 1e-12:
+        raise ValueError("a similarity needs at least two distinct source points")
+    a = float((p * q).sum()) / norm
+    b = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / norm
+    matrix = np.array([[a, b], [-b, a]])
+    return matrix, dst_mean - src_mean @ matrix
+
+
+def outer_eye_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Distance of the outer eye corners (points 36 and 45), in the unit of the landmarks.
+
+    (..., 68, 2) -> (...). The normalisation of 300-W (Sagonas et al. 2013).
+    """
+    d = np.asarray(landmarks[..., 36, :], np.float64) - landmarks[..., 45, :]
+    return np.hypot(d[..., 0], d[..., 1])
+
+
+def pupil_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Distance of the eye centres (means of 36-41 and 42-47), in the unit of the landmarks.
+
+    (..., 68, 2) -> (...). The normalisation of the EmotionalDAN loss (seed paper, section 2).
+    """
+    right = np.asarray(landmarks[..., 36:42, :], np.float64).mean(axis=-2)
+    left = np.asarray(landmarks[..., 42:48, :], np.float64).mean(axis=-2)
+    d = right - left
+    return np.hypot(d[..., 0], d[..., 1])

@@ -1,0 +1,121 @@
+"""The record beside every model: what file it is, what it says, where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edan_ros.core.emotions import EMOTIONS
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+
+
+class EngineError(RuntimeError):
+    """A model cannot be run. The message says why and what to do."""
+
+
+class ModelError(EngineError):
+    """A model or its manifest is missing, damaged, or not a model of this package."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A model's manifest, ``<name>.json`` beside ``<name>.onnx``.
+
+    path: the ONNX file. input_size: side of the square crop in pixels. labels: names of the
+    logits in order. temperature: logits are divided by it before the softmax (Guo et al. 2017).
+    presence_threshold: presence above which 1 % of background crops pass for a face.
+    precision: how weights are stored. gflop: floating-point operations a face, in 1e9.
+    terms: the licence terms that the training data put on the weights. training: command, data
+    and seed that made the model. metrics: its figures, each named with set and normalisation.
+    """
+
+    path: Path
+    name: str
+    version: str
+    sha256: str
+    input_size: int
+    labels: tuple[str, ...] = EMOTIONS
+    temperature: float = 1.0
+    presence_threshold: float = 0.5
+    precision: str = "fp32"
+    parameters: int = 0
+    gflop: float = 0.0
+    terms: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def save(self) -> Path:
+        """Write the manifest beside its model and return where."""
+        values = asdict(self)
+        values["file"] = values.pop("path").name
+        target = self.path.with_suffix(".json")
+        target.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        return target
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def shipped_models() -> list[str]:
+    """Names of the models in the package."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.json"))
+
+
+def load_manifest(model: str | Path) -> Manifest:
+    """The manifest of a shipped model's name, or of a path to its .onnx or .json file.
+
+    Raises ModelError when either file is missing or unreadable, or when the model's SHA-256 is
+    not the one in the manifest; the message names the file and both sums.
+    """
+    path = Path(model)
+    if path.suffix not in (".onnx", ".json"):
+        path = WEIGHTS / f"{model}.json"
+        if not path.is_file():
+            raise ModelError(
+                f"no model is called {str(model)!r}: shipped are {', '.join(shipped_models())}; "
+                "or give the path of an .onnx file"
+            )
+    record = path.with_suffix(".json")
+    manifest = _parse(record)
+    if not manifest.path.is_file():
+        raise ModelError(f"model file {manifest.path} is missing (expected sha256 "
+                         f"{manifest.sha256}, found no file)")
+    found = sha256_of(manifest.path)
+    if found != manifest.sha256:
+        raise ModelError(
+            f"model file {manifest.path} is damaged or is another model: expected sha256 "
+            f"{manifest.sha256}, found {found}; install the package again or export the model anew"
+        )
+    return manifest
+
+
+def _parse(record: Path) -> Manifest:
+    try:
+        values = json.loads(record.read_text(encoding="utf-8"))
+        path = record.parent / Path(values.pop("file")).name
+        values["labels"] = tuple(values["labels"])
+        manifest = Manifest(path=path, **values)
+    except OSError as error:
+        raise ModelError(f"cannot read the manifest {record}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{record} is not a manifest of a model: {error!r}") from error
+    _check(manifest, record)
+    return manifest
+
+
+def _check(manifest: Manifest, record: Path) -> None:
+    if not isinstance(manifest.input_size, int) or manifest.input_size <= 0:
+        raise ModelError(f"{record}: input_size must be a positive number of pixels")
+    if not isinstance(manifest.temperature, (int, float)) or not manifest.temperature > 0:
+        raise ModelError(f"{record}: temperature must be a number above 0")
+    if manifest.labels != EMOTIONS:
+        raise ModelError(
+            f"{record}: labels are {', '.join(map(str, manifest.labels))}; "
+            f"expected {', '.join(EMOTIONS)}"
+        )

@@ -1,0 +1,296 @@
+"""EmotionalDAN: 68 landmarks and the emotion from one two-stage Deep Alignment Network.
+
+Papers: I. Tautkute, T. Trzcinski, A. Bielski, "I Know How You Feel: Emotion Recognition with
+Facial Landmarks", CVPRW 2018 (the network and its loss), on M. Kowalski, J. Naruniec,
+T. Trzcinski, "Deep Alignment Network", CVPRW 2017 (the stages and their connection).
+
+Where this differs from the authors' published code:
+
+* convolution, batch normalisation, ReLU: the order of DAN, so that the normalisation folds into
+  the convolution at export;
+* each crop is normalised by its own mean and standard deviation inside the graph, instead of a
+  mean picture of the training set: the result does not depend on gain and offset of a camera;
+* a presence logit (is this a face at all?) beside the emotion logits, for the tracker;
+* Grad-CAM maps of all classes are an output (see :func:`class_activation_maps`);
+* every operator of the connection layers exists in ONNX opset 17 and in TensorRT's parser.
+
+Shapes: B crops, S input side in pixels, C classes, L = 68 landmarks. Coordinates are (x, y) in
+pixels of the crop, pixel centres at integers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
+
+TRUNK_CHANNELS = (64, 128, 256, 512)
+HIDDEN = 256
+
+
+class Output(NamedTuple):
+    """What the network says of a batch.
+
+    landmarks (B, L, 2) pixels of the crop; logits (B, C); presence (B,) logit; features
+    (B, channels, S/8, S/8) the last convolution's activations; hidden (B, 256) the last hidden
+    layer; stages: the landmarks of each stage, the last equal to ``landmarks``.
+    """
+
+    landmarks: Tensor
+    logits: Tensor
+    presence: Tensor
+    features: Tensor
+    hidden: Tensor
+    stages: tuple[Tensor, ...]
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, batch normalisation, ReLU; twice (DAN, table 1)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Stage(nn.Module):
+    """The feed-forward part of one DAN stage: trunk, hidden layer, landmark step.
+
+    ``forward`` takes (B, in_channels, S, S) and returns the landmark step (B, 2 L) in units of
+    the face size, the hidden layer (B, 256) and the last convolution's output.
+    """
+
+    def __init__(self, *, in_channels: int, size: int, width: float, landmarks: int) -> None:
+        super().__init__()
+        channels = [max(8, round(c * width)) for c in TRUNK_CHANNELS]
+        ins = [in_channels, *channels[:-1]]
+        self.blocks = nn.ModuleList(ConvBlock(i, o) for i, o in zip(ins, channels, strict=True))
+        self.pool = nn.MaxPool2d(2)
+        self.dropout = nn.Dropout(0.5)
+        self.hidden = nn.Linear(channels[-1] * (size // 16) ** 2, HIDDEN, bias=False)
+        self.hidden_norm = nn.BatchNorm1d(HIDDEN)
+        self.landmark_step = nn.Linear(HIDDEN, 2 * landmarks)
+        nn.init.zeros_(self.landmark_step.weight)
+        nn.init.zeros_(self.landmark_step.bias)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        for block in self.blocks[:-1]:
+            x = self.pool(block(x))
+        features = self.blocks[-1](x)
+        flat = self.dropout(self.pool(features).flatten(1))
+        hidden = F.relu(self.hidden_norm(self.hidden(flat)))
+        return self.landmark_step(hidden), hidden, features
+
+    def hidden_gain(self) -> Tensor:
+        """(256, channels): gradient of the hidden layer (before ReLU) by each channel's sum.
+
+        The max-pool sends the gradient of a pooled value to one position of the last
+        convolution's output, so the sum over positions needs the pooled positions alone.
+        """
+        norm = self.hidden_norm
+        assert norm.running_var is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        per_position = self.hidden.weight.view(HIDDEN, self.blocks[-1][0].out_channels, -1)
+        return scale[:, None] * per_position.sum(dim=2)
+
+
+class Similarity(NamedTuple):
+    """Row-vector similarity ``x @ A + t`` with A = [[a, b], [-b, a]]; a, b (B, 1), t (B, 2)."""
+
+    a: Tensor
+    b: Tensor
+    t: Tensor
+
+    def apply(self, points: Tensor) -> Tensor:
+        """(B, n, 2) -> (B, n, 2)."""
+        x, y = points[..., 0], points[..., 1]
+        u = self.a * x - self.b * y + self.t[:, 0:1]
+        v = self.b * x + self.a * y + self.t[:, 1:2]
+        return torch.stack((u, v), dim=-1)
+
+    def inverse(self) -> Similarity:
+        """The inverse, in closed form: no matrix inversion in the graph."""
+        norm = self.a * self.a + self.b * self.b
+        a, b = self.a / norm, -self.b / norm
+        x, y = self.t[:, 0:1], self.t[:, 1:2]
+        return Similarity(a, b, -torch.cat((a * x - b * y, b * x + a * y), dim=1))
+
+
+def fit_similarity(points: Tensor, target: Tensor) -> Similarity:
+    """Least-squares similarity of ``points`` (B, L, 2) onto ``target`` (L, 2) (DAN, section 3.2).
+
+    The scale is kept above zero even if all points coincide, so that a crop without a face
+    yields finite numbers.
+    """
+    mean, target_mean = points.mean(dim=1), target.mean(dim=0)
+    p, q = points - mean[:, None], target - target_mean
+    norm = (p * p).sum(dim=(1, 2)).clamp_min(1e-3)[:, None]
+    a = (p * q).sum(dim=(1, 2))[:, None] / norm
+    b = (p[..., 0] * q[:, 1] - p[..., 1] * q[:, 0]).sum(dim=1, keepdim=True) / norm
+    x, y = mean[:, 0:1], mean[:, 1:2]
+    t = target_mean - torch.cat((a * x - b * y, b * x + a * y), dim=1)
+    return Similarity(a, b, t)
+
+
+class Connection(nn.Module):
+    """DAN's connection layers (section 3.2): normalised picture, heat-map and feature picture."""
+
+    def __init__(self, *, size: int, canonical: Tensor) -> None:
+        super().__init__()
+        self.size = size
+        self.feature = nn.Linear(HIDDEN, (size // 2) ** 2)
+        axis = torch.arange(size, dtype=torch.float32)
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(1, -1, 2)
+        self.register_buffer("axis", axis, persistent=False)
+        self.register_buffer("grid", grid, persistent=False)
+        self.register_buffer("canonical", canonical, persistent=False)
+
+    def forward(
+        self, image: Tensor, landmarks: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor, Similarity]:
+        """Returns the next stage's input (B, 3, S, S), the landmarks in the normalised frame,
+        and the similarity that leads there."""
+        transform = fit_similarity(landmarks, self.canonical)
+        source = transform.inverse().apply(self.grid)
+        grid = (source * (2.0 / (self.size - 1)) - 1.0).view(-1, self.size, self.size, 2)
+        warped = F.grid_sample(image, grid, padding_mode="border", align_corners=True)
+        aligned = transform.apply(landmarks)
+        half = self.size // 2
+        feature = F.relu(self.feature(hidden)).view(-1, 1, half, half)
+        feature = F.interpolate(feature.float(), scale_factor=2.0, mode="nearest")
+        return torch.cat((warped, self.heatmap(aligned), feature), dim=1), aligned, transform
+
+    def heatmap(self, landmarks: Tensor) -> Tensor:
+        """1 / (1 + distance to the nearest landmark), (B, 1, S, S) (DAN, equation 6)."""
+        dx = (self.axis - landmarks[..., 0:1]).square()[:, :, None, :]
+        dy = (self.axis - landmarks[..., 1:2]).square()[:, :, :, None]
+        nearest = (dx + dy).amin(dim=1, keepdim=True)
+        return 1.0 / (1.0 + nearest.sqrt())
+
+
+class EmotionalDAN(nn.Module):
+    """EmotionalDAN of one or two stages; emotion and presence heads stand on the last.
+
+    Args:
+        size: side of the square grey input in pixels, a multiple of 16.
+        width: factor on the channels of the trunk (1.0 is the paper's).
+        classes: number of emotions, 7 or 3.
+        stages: 2 as in the paper; 1 leaves out the connection and the second stage, which is
+            how the first stage is trained and what the second is measured against.
+
+    Raises:
+        ValueError: if the size is no multiple of 16 or the number of stages is not 1 or 2.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 112,
+        width: float = 1.0,
+        classes: int = len(EMOTIONS),
+        stages: int = 2,
+    ) -> None:
+        super().__init__()
+        if size <= 0 or size % 16:
+            raise ValueError(f"size must be a positive multiple of 16, not {size}")
+        if stages not in (1, 2):
+            raise ValueError(f"stages must be 1 or 2, not {stages}")
+        self.config = {"size": size, "width": width, "classes": classes, "stages": stages}
+        self.face_px = size / CROP_SCALE
+        mean_shape = torch.tensor(MEAN_SHAPE, dtype=torch.float32)
+        canonical = mean_shape * self.face_px + (size - 1) / 2.0
+        count = len(mean_shape)
+        self.register_buffer("canonical", canonical, persistent=False)
+        self.stage1 = Stage(in_channels=1, size=size, width=width, landmarks=count)
+        if stages == 2:
+            self.connection = Connection(size=size, canonical=canonical)
+            self.stage2 = Stage(in_channels=3, size=size, width=width, landmarks=count)
+        self.emotion = nn.Linear(HIDDEN, classes)
+        self.presence = nn.Linear(HIDDEN, 1)
+
+    @property
+    def last_stage(self) -> Stage:
+        return self.stage2 if self.config["stages"] == 2 else self.stage1
+
+    def forward(self, crops: Tensor) -> Output:
+        """Args: crops (B, 1, S, S), grey levels 0 to 255."""
+        image = normalise(crops)
+        step, hidden, features = self.stage1(image)
+        landmarks = self.canonical + self._points(step)
+        stages = (landmarks,)
+        if self.config["stages"] == 2:
+            x, aligned, transform = self.connection(image, landmarks, hidden)
+            step, hidden, features = self.stage2(x.contiguous(memory_format=torch.channels_last))
+            landmarks = transform.inverse().apply(aligned + self._points(step))
+            stages = (*stages, landmarks)
+        return Output(
+            landmarks=landmarks,
+            logits=self.emotion(hidden).float(),
+            presence=self.presence(hidden).float().squeeze(1),
+            features=features,
+            hidden=hidden,
+            stages=stages,
+        )
+
+    def _points(self, step: Tensor) -> Tensor:
+        # Geometry stays in float32 when the convolutions run in half precision.
+        return step.float().view(step.shape[0], -1, 2) * self.face_px
+
+    def warm_start(self, first: EmotionalDAN) -> None:
+        """Take stage 1, the heads and stage 2's trunk from a trained one-stage network.
+
+        The two new input channels of stage 2 start at zero weight, and so does its landmark
+        step: before the first update, stage 2 repeats what stage 1 says.
+
+        Raises ValueError if ``first`` has another size, width or number of classes.
+        """
+        if {**first.config, "stages": 2} != self.config:
+            raise ValueError(f"{first.config} cannot start {self.config}")
+        state = first.stage1.state_dict()
+        self.stage1.load_state_dict(state)
+        entry = "blocks.0.0.weight"
+        state[entry] = F.pad(state[entry], (0, 0, 0, 0, 0, 2))
+        for name in ("landmark_step.weight", "landmark_step.bias"):
+            state[name] = torch.zeros_like(state[name])
+        self.stage2.load_state_dict(state)
+        self.emotion.load_state_dict(first.emotion.state_dict())
+        self.presence.load_state_dict(first.presence.state_dict())
+
+
+def normalise(crops: Tensor) -> Tensor:
+    """Zero mean and unit deviation of each crop; (B, 1, S, S) grey levels 0 to 255.
+
+    The deviation is kept above 4 grey levels: a flat crop must not become amplified noise.
+    """
+    x = crops.float() * (1.0 / 64.0)  # squares stay small enough for half precision
+    x = x - x.mean(dim=(2, 3), keepdim=True)
+    variance = x.square().mean(dim=(2, 3), keepdim=True)
+    return x / torch.sqrt(variance + (4.0 / 64.0) ** 2)
+
+
+def class_activation_maps(output: Output, emotion: Tensor, gain: Tensor) -> Tensor:
+    """Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) of every class, (B, C, S/8, S/8), >= 0.
+
+    Between the last convolution and a logit stand a max-pool and two dense layers, so the
+    gradient is a product of known matrices and needs no automatic differentiation.
+
+    Args:
+        output: of the network in evaluation mode.
+        emotion: (C, 256), the weight of the emotion head.
+        gain: (256, channels), :meth:`Stage.hidden_gain` of the last stage.
+    """
+    gate = (output.hidden > 0).float()  # the gradient of the hidden layer's ReLU
+    weights = (gate[:, None] * emotion[None]) @ gain
+    weights = weights / float(output.features.shape[2] * output.features.shape[3])
+    maps = weights @ output.features.flatten(2)
+    return F.relu(maps).view(-1, maps.shape[1], *output.features.shape[2:])

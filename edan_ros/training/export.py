@@ -1,0 +1,131 @@
+"""Write a trained network as one ONNX file with its manifest.
+
+The graph: input ``image`` (batch, 1, S, S) float32 grey 0 to 255; outputs ``landmarks``
+(batch, 68, 2) pixels of the crop, ``logits`` (batch, 7), ``presence`` (batch,) probability and
+``attention`` (batch, 7, S/8, S/8). Opset 17: from opset 20 on, TensorRT's parser reads
+GridSample wrongly without a word (NVIDIA/TensorRT issue 4646).
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from edan_ros.engines.base import INPUT, OUTPUTS
+from edan_ros.engines.manifest import Manifest, sha256_of
+from edan_ros.networks.emotional_dan import EmotionalDAN, Stage, class_activation_maps
+
+OPSET = 17
+#: Tensors with fewer numbers are left in FP32: they save nothing and hold the geometry.
+SMALLEST_HALF = 4096
+
+
+class Deployed(nn.Module):
+    """The folded network with the outputs of the ONNX interface, in the order of OUTPUTS."""
+
+    gain: Tensor
+
+    def __init__(self, network: EmotionalDAN) -> None:
+        super().__init__()
+        self.register_buffer("gain", network.last_stage.hidden_gain().detach())
+        self.network = fold(network)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        out = self.network(crops)
+        maps = class_activation_maps(out, self.network.emotion.weight, self.gain)
+        return out.landmarks, out.logits, out.presence.sigmoid(), maps
+
+
+def fold(network: EmotionalDAN) -> EmotionalDAN:
+    """A copy for inference, its batch normalisations folded into the layers before them."""
+    network = copy.deepcopy(network).eval()
+    for stage in network.modules():
+        if isinstance(stage, Stage):
+            for block in stage.blocks:
+                for conv, norm in ((0, 1), (3, 4)):
+                    block[conv] = fuse_conv_bn_eval(block[conv], block[norm])
+                    block[norm] = nn.Identity()
+            stage.hidden = fuse_linear_bn_eval(stage.hidden, stage.hidden_norm)
+            stage.hidden_norm = nn.Identity()
+    return network
+
+
+def export(network: EmotionalDAN, path: Path, *, half: bool = False) -> None:
+    """Write the ONNX file. ``half`` stores large weights as FP16; they are computed in FP32.
+
+    The result equals the network within 1e-4 (``half`` False); the directory must exist.
+    """
+    deployed = Deployed(network.cpu().float()).eval()
+    size = network.config["size"]
+    example = torch.rand(2, 1, size, size) * 255
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of sizes that are constants here
+        torch.onnx.export(
+            deployed, (example,), str(path), opset_version=OPSET, dynamo=False,
+            input_names=[INPUT], output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "batch"} for name in (INPUT, *OUTPUTS)},
+        )
+    model = onnx.load(path)
+    if half:
+        store_half(model)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store large weights as FP16 with a Cast behind each, which engines fold at load."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= SMALLEST_HALF:
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_fp16"))
+            casts.append(helper.make_node("Cast", [name + "_fp16"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+
+
+def flops(network: EmotionalDAN) -> float:
+    """Floating-point operations of one face's convolutions and dense layers (2 a multiply-add)."""
+    total = 0.0
+
+    def count(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            total += 2.0 * output[0].numel() * module.weight[0].numel()
+        elif isinstance(module, nn.Linear):
+            total += 2.0 * module.weight.numel()
+
+    network = copy.deepcopy(network).eval()
+    hooks = [
+        m.register_forward_hook(count)
+        for m in network.modules()
+        if isinstance(m, (nn.Conv2d, nn.Linear))
+    ]
+    size = network.config["size"]
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, size, size))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def make_manifest(network: EmotionalDAN, path: Path, **known: Any) -> Manifest:
+    """The manifest of an exported file; ``known`` are the fields that the file does not tell."""
+    return Manifest(
+        path=path,
+        sha256=sha256_of(path),
+        input_size=network.config["size"],
+        parameters=sum(p.numel() for p in network.parameters()),
+        gflop=round(flops(network) / 1e9, 3),
+        **known,
+    )

@@ -1,0 +1,102 @@
+"""From the checkpoints of a run to a calibrated model that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.engines import create_engine
+from edan_ros.engines.base import Prediction
+from edan_ros.engines.manifest import Manifest
+from edan_ros.evaluation import metrics
+from edan_ros.networks.emotional_dan import EmotionalDAN
+from edan_ros.training.calibration import fit_temperature, softmax
+from edan_ros.training.config import ConfigError, TrainConfig, load_config
+from edan_ros.training.export import export, make_manifest
+from edan_ros.training.validation import Validation
+
+
+def load_trained(config: TrainConfig, run: Path) -> EmotionalDAN:
+    """The averaged network of the last phase that the run has a checkpoint of.
+
+    Raises ConfigError when the folder holds no checkpoint.
+    """
+    for number in reversed(range(len(config.phases))):
+        checkpoint = run / f"phase{number}.pt"
+        if checkpoint.is_file():
+            network = EmotionalDAN(**config.network, stages=config.phases[number].stages)
+            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            network.load_state_dict(state["average"])
+            return network.eval()
+    raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+
+
+def finish(
+    config_path: Path, run: Path, data: Path, to: Path, *, half: bool, terms: str
+) -> Manifest:
+    """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest."""
+    config = load_config(config_path)
+    network = load_trained(config, run)
+    to.mkdir(parents=True, exist_ok=True)
+    path = to / f"{config.name}.onnx"
+    export(network, path, half=half)
+    known = {
+        "name": config.name, "version": config.version, "terms": terms,
+        "precision": "fp16 storage" if half else "fp32",
+        "training": {
+            "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
+            f"edan export config/train/{config_path.name} --run RUN --data DATA "
+            f"--to edan_ros/weights{' --half' if half else ''}",
+            "data": list(config.data), "seed": config.seed,
+        },
+    }
+    make_manifest(network, path, **known).save()
+    figures = measure(path, Validation(data, config.network["size"]))
+    temperature = round(figures.pop("temperature"), 3)
+    threshold = round(figures.pop("presence_threshold"), 4)
+    manifest = make_manifest(
+        network, path, **known, temperature=temperature, presence_threshold=threshold,
+        metrics={name: round(value, 4) for name, value in figures.items()},
+    )
+    manifest.save()
+    return manifest
+
+
+def measure(model: Path, validation: Validation) -> dict[str, float]:
+    """Figures of an exported model, run as robots run it."""
+    engine = create_engine("onnxruntime", model)
+
+    def predict(crops: np.ndarray) -> Prediction:
+        parts = [engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
+        return Prediction(
+            *(np.concatenate([getattr(p, name) for p in parts])
+              for name in ("landmarks", "logits", "presence", "attention"))
+        )
+
+    said = predict(validation.emotion_crops)
+    found = predict(validation.point_crops)
+    nothing = predict(validation.negative_crops)
+    labels = validation.majority
+    temperature = fit_temperature(said.logits, labels)
+    probabilities = softmax(said.logits, temperature)
+    right = probabilities.argmax(axis=1) == labels
+    confusion = metrics.confusion_matrix(labels, probabilities.argmax(axis=1), len(EMOTIONS))
+    faces = np.concatenate([found.presence, said.presence])
+    accepted, threshold = metrics.acceptance(faces, nothing.presence)
+    error = metrics.landmark_error(found.landmarks, validation.truth)
+    recall = metrics.recalls(confusion)
+    return {
+        "temperature": temperature,
+        "presence_threshold": threshold,
+        "ferplus_public_accuracy": metrics.accuracy(confusion),
+        "ferplus_public_macro_f1": metrics.macro_f1(confusion),
+        "ferplus_public_ece": metrics.expected_calibration_error(
+            probabilities.max(axis=1), right
+        ),
+        **{f"ferplus_public_recall_{n}": float(r) for n, r in zip(EMOTIONS, recall, strict=True)},
+        "landmarks68_tenth_error_outer_eye": float(error.mean()),
+        "faces_accepted_at_1pct_false_alarms": accepted,
+    }

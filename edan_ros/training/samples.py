@@ -1,0 +1,98 @@
+"""What a training set is in memory, whatever its layout on disk was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.crops import Crop
+from edan_ros.core.emotions import EMOTIONS
+
+
+@dataclass
+class Samples:
+    """n pictures with what is known of the one face that each is about.
+
+    images: n grey pictures, (h, w) uint8. crops: n, where the face is, before any jitter.
+    landmarks: (n, 68, 2) float32 pixels of the picture; NaN where unknown.
+    emotions: (n, 7) float32 target distribution in the order of EMOTIONS; NaN where unknown.
+    faces: (n,) float32, 1 for a face and 0 for a negative.
+    weights: (n,) how often a picture is drawn in an epoch, relative to the others: an epoch
+    draws ``weights.sum()`` pictures.
+    trust: (n,) factor on the landmark loss, below 1 for labels made by a model.
+    """
+
+    images: list[NDArray[np.uint8]]
+    crops: list[Crop]
+    landmarks: NDArray[np.float32]
+    emotions: NDArray[np.float32]
+    faces: NDArray[np.float32]
+    weights: NDArray[np.float64]
+    trust: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def draw(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Indices of one epoch: every weight is the expected number of draws of its picture."""
+        whole = np.floor(self.weights)
+        count = whole + (rng.random(len(self)) < self.weights - whole)
+        order = np.repeat(np.arange(len(self)), count.astype(np.intp))
+        rng.shuffle(order)
+        return order
+
+    def subset(self, keep: NDArray) -> Samples:
+        """The pictures of a boolean mask or of indices, in order."""
+        index = np.flatnonzero(keep) if keep.dtype == bool else keep
+        return Samples(
+            [self.images[i] for i in index],
+            [self.crops[i] for i in index],
+            self.landmarks[index],
+            self.emotions[index],
+            self.faces[index],
+            self.weights[index],
+            self.trust[index],
+        )
+
+
+def make_samples(
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    crops: Sequence[Crop],
+    landmarks: NDArray[np.floating] | None = None,
+    emotions: NDArray[np.floating] | None = None,
+    face: bool = True,
+    weights: NDArray[np.floating] | float = 1.0,
+    trust: float = 1.0,
+) -> Samples:
+    """Samples with the unknown parts filled in as NaN."""
+    n = len(images)
+    if landmarks is None:
+        landmarks = np.full((n, 68, 2), np.nan, np.float32)
+    if emotions is None:
+        emotions = np.full((n, len(EMOTIONS)), np.nan, np.float32)
+    return Samples(
+        images=list(images),
+        crops=list(crops),
+        landmarks=np.asarray(landmarks, np.float32),
+        emotions=np.asarray(emotions, np.float32),
+        faces=np.full(n, float(face), np.float32),
+        weights=np.broadcast_to(np.asarray(weights, np.float64), (n,)).copy(),
+        trust=np.full(n, trust, np.float32),
+    )
+
+
+def concatenate(parts: Sequence[Samples]) -> Samples:
+    """All parts, one behind the other."""
+    return Samples(
+        images=[image for part in parts for image in part.images],
+        crops=[crop for part in parts for crop in part.crops],
+        landmarks=np.concatenate([p.landmarks for p in parts]),
+        emotions=np.concatenate([p.emotions for p in parts]),
+        faces=np.concatenate([p.faces for p in parts]),
+        weights=np.concatenate([p.weights for p in parts]),
+        trust=np.concatenate([p.trust for p in parts]),
+    )

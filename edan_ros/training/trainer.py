@@ -1,0 +1,172 @@
+"""Stage-wise training with checkpoints after each epoch."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from edan_ros.networks.emotional_dan import EmotionalDAN
+from edan_ros.training.config import Phase, TrainConfig
+from edan_ros.training.data import EpochData, batches
+from edan_ros.training.losses import joint_loss
+from edan_ros.training.samples import Samples
+
+Validate = Callable[[EmotionalDAN], dict[str, float]]
+
+
+class Average:
+    """Exponential moving average of a network's weights; its buffers are copied as they are."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval()
+        self.decay = decay
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 10))
+        for mine, theirs in zip(
+            self.network.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if mine.is_floating_point():
+                mine.lerp_(theirs, 1 - decay)
+            else:
+                mine.copy_(theirs)
+
+
+class Trainer:
+    """Runs the phases of a configuration; resumes from the last finished epoch in ``out``."""
+
+    def __init__(
+        self, config: TrainConfig, samples: Samples, out: Path, validate: Validate,
+        *, device: str = "cpu", workers: int = 1,
+    ) -> None:
+        self.config, self.samples, self.out, self.validate = config, samples, out, validate
+        self.device, self.workers = torch.device(device), workers
+        out.mkdir(parents=True, exist_ok=True)
+
+    def run(self) -> EmotionalDAN:
+        """Train all phases and return the averaged network of the last one."""
+        previous: EmotionalDAN | None = None
+        for number, phase in enumerate(self.config.phases):
+            previous = self._run_phase(number, phase, previous)
+        assert previous is not None
+        return previous
+
+    def _start(self, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
+        torch.manual_seed(self.config.seed)
+        network = EmotionalDAN(**self.config.network, stages=phase.stages)
+        if previous is not None and phase.stages == 2:
+            network.warm_start(previous)
+            network.stage1.requires_grad_(False)
+        return network.to(self.device, memory_format=torch.channels_last)
+
+    def _run_phase(
+        self, number: int, phase: Phase, previous: EmotionalDAN | None
+    ) -> EmotionalDAN:
+        network = self._start(phase, previous)
+        average = Average(network, self.config.optimiser.ema)
+        options = self.config.optimiser
+        optimiser = torch.optim.SGD(
+            [p for p in network.parameters() if p.requires_grad],
+            lr=phase.learning_rate, momentum=options.momentum, nesterov=True,
+            weight_decay=options.weight_decay,
+        )
+        checkpoint = self.out / f"phase{number}.pt"
+        first = 0
+        if checkpoint.is_file():
+            state = torch.load(checkpoint, map_location=self.device, weights_only=True)
+            network.load_state_dict(state["network"])
+            average.network.load_state_dict(state["average"])
+            average.steps = state["steps"]
+            optimiser.load_state_dict(state["optimiser"])
+            first = state["epoch"] + 1
+        for epoch in range(first, phase.epochs):
+            log = self._run_epoch(number, phase, epoch, network, average, optimiser)
+            self._save(checkpoint, epoch, network, average, optimiser)
+            self._report({"phase": number, "epoch": epoch, **log})
+        return average.network
+
+    def _run_epoch(
+        self, number: int, phase: Phase, epoch: int, network: EmotionalDAN, average: Average,
+        optimiser: torch.optim.Optimizer,
+    ) -> dict[str, float]:
+        network.train()
+        if phase.stages == 2:
+            network.stage1.eval()
+        data = EpochData(
+            self.samples, network.config["size"], self.config.augmentation, self.config.seed,
+            1000 * number + epoch,
+        )
+        steps = len(data) // self.config.batch
+        sums = dict.fromkeys(("landmarks", "emotion", "presence"), 0.0)
+        started = time.monotonic()
+        bar = tqdm(
+            batches(data, self.config.batch, workers=self.workers), total=steps,
+            desc=f"phase {number} epoch {epoch + 1}/{phase.epochs}", mininterval=5,
+        )
+        for step, batch in enumerate(bar):
+            rate = self._rate(phase, epoch + step / steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            losses = self._step(network, batch, optimiser)
+            average.update(network)
+            for name in sums:
+                sums[name] += losses[name]
+            if step % 20 == 0:
+                bar.set_postfix({k: f"{v / (step + 1):.3f}" for k, v in sums.items()})
+        log = {f"train_{k}": v / steps for k, v in sums.items()}
+        log["seconds"] = time.monotonic() - started
+        return {**log, **self.validate(average.network)}
+
+    def _rate(self, phase: Phase, epoch: float) -> float:
+        warmup = self.config.optimiser.warmup_epochs
+        if epoch < warmup:
+            return phase.learning_rate * (0.02 + 0.98 * epoch / warmup)
+        progress = (epoch - warmup) / max(phase.epochs - warmup, 1e-9)
+        return phase.learning_rate * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-5
+
+    def _step(
+        self, network: EmotionalDAN, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer
+    ) -> dict[str, float]:
+        batch = {k: v.to(self.device) for k, v in batch.items()}
+        crops = batch["crop"][:, None].float()
+        with torch.autocast(self.device.type, torch.bfloat16):
+            output = network(crops)
+        losses = joint_loss(output, batch, self.config.loss)
+        optimiser.zero_grad(set_to_none=True)
+        losses.total.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        return {
+            name: float(getattr(losses, name).detach())
+            for name in ("landmarks", "emotion", "presence")
+        }
+
+    def _save(
+        self, path: Path, epoch: int, network: nn.Module, average: Average,
+        optimiser: torch.optim.Optimizer,
+    ) -> None:
+        state: dict[str, Any] = {
+            "epoch": epoch, "network": network.state_dict(),
+            "average": average.network.state_dict(), "steps": average.steps,
+            "optimiser": optimiser.state_dict(),
+        }
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def _report(self, log: dict[str, float]) -> None:
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as f:
+            f.write(json.dumps(log) + "\n")
+        tqdm.write("  ".join(f"{k} {v:.4g}" for k, v in log.items()))
