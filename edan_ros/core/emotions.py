@@ -1,0 +1,65 @@
+"""The seven emotions in their one order, and what is derived from their probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Index = the constant in edan_ros/msg/FaceEmotion.
+EMOTIONS: tuple[str, ...] = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
+UNKNOWN = 255
+UNKNOWN_LABEL = "unknown"
+
+POLARITIES: tuple[str, ...] = ("neutral", "positive", "negative")
+POLARITY_UNKNOWN = 255
+
+#: Polarity of each emotion. Surprise counts as positive, as its mean valence below does.
+_POLARITY_OF = np.array([0, 1, 2, 1, 2, 2, 2])
+
+#: (7, 2) valence and arousal of each emotion word, -1 to 1: mean ratings on the pleasure and
+#: arousal scales in Russell & Mehrabian, "Evidence for a three-factor theory of emotions",
+#: Journal of Research in Personality 11, 1977; neutral is the origin of the circumplex
+#: (Russell, "A circumplex model of affect", 1980).
+VALENCE_AROUSAL: NDArray[np.float64] = np.array(
+    [
+        [0.00, 0.00],  # neutral
+        [0.81, 0.51],  # happy
+        [-0.63, -0.27],  # sad
+        [0.40, 0.67],  # surprise ("surprised")
+        [-0.64, 0.60],  # fear ("fearful")
+        [-0.60, 0.35],  # disgust ("disgusted")
+        [-0.51, 0.59],  # anger ("angry")
+    ]
+)
+
+
+def label_of(emotion: int) -> str:
+    """The name of an emotion's index; UNKNOWN_LABEL for UNKNOWN."""
+    return UNKNOWN_LABEL if emotion == UNKNOWN else EMOTIONS[emotion]
+
+
+def polarity_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(7,) probabilities of the emotions -> (3,) of POLARITIES: sums of their members."""
+    return np.bincount(_POLARITY_OF, weights=probabilities, minlength=len(POLARITIES))
+
+
+def valence_arousal(probabilities: NDArray[np.floating]) -> tuple[float, float]:
+    """Expected valence and arousal, each -1 to 1, of (7,) probabilities of the emotions.
+
+    Valence runs from unpleasant to pleasant, arousal from calm to excited.
+    """
+    valence, arousal = np.asarray(probabilities, np.float64) @ VALENCE_AROUSAL
+    return float(valence), float(arousal)
+
+
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
+    """(n, k) logits -> (n, k) probabilities of softmax(logits / temperature).
+
+    The temperature calibrates a network's confidence (Guo et al., "On Calibration of Modern
+    Neural Networks", 2017, section 4.2). Raises ValueError unless it is positive.
+    """
+    if not temperature > 0.0:
+        raise ValueError(f"temperature must be positive, not {temperature}")
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
