@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 
 # Above 101 the ports of a domain reach into the range the kernel hands out (Linux).
 DOMAINS = range(1, 102)
+# Each test starts where the last one stopped: what a test left behind is not heard by the next.
+_domains_in_turn = itertools.cycle(DOMAINS)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,7 +36,7 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """
     folder = Path(tempfile.gettempdir()) / "edan_ros_test_domains"
     folder.mkdir(exist_ok=True)
-    for domain in DOMAINS:
+    for domain in itertools.islice(_domains_in_turn, len(DOMAINS)):
         with (folder / str(domain)).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

