@@ -19,9 +19,7 @@ def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
     from edan_ros.training.finish import finish
 
-    manifest = finish(
-        args.config, args.run, args.data, args.to, half=args.half, terms=args.terms
-    )
+    manifest = finish(args.config, args.run, args.data, args.to, half=args.half, terms=args.terms)
     print(f"{manifest.path}  sha256 {manifest.sha256}")
     for name, value in manifest.metrics.items():
         print(f"  {name:32s} {value:.4f}")

@@ -10,7 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="training configuration (YAML)")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument(
-        "--out", type=Path, required=True,
+        "--out",
+        type=Path,
+        required=True,
         help="folder for checkpoints and the log; an interrupted run goes on from there",
     )
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
@@ -28,7 +30,5 @@ def run(args: argparse.Namespace) -> int:
     samples = load_samples(config.data, args.data)
     print(f"{len(samples)} pictures, {samples.weights.sum():.0f} draws an epoch", flush=True)
     validation = Validation(args.data, config.network["size"])
-    Trainer(
-        config, samples, args.out, validation, device=args.device, workers=args.workers
-    ).run()
+    Trainer(config, samples, args.out, validation, device=args.device, workers=args.workers).run()
     return 0

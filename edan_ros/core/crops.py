@@ -2,7 +2,7 @@
 
 Training and run time share it: a crop is where the mean shape lies after a least-squares
 similarity fit to the 68 landmarks, enlarged by ``geometry.CROP_SCALE``. A crop made from a
-detection is the same square for a face whose landmarks are the mean shape inside that box.
+detection fits the same mean shape to what the detector gives: five points, or the box alone.
 """
 
 from __future__ import annotations
@@ -40,20 +40,18 @@ class Crop:
 
         Raises ValueError when a landmark is not finite or all of them coincide.
         """
-        if not np.all(np.isfinite(landmarks)):
-            raise ValueError("landmarks must be finite numbers to make a crop")
-        matrix, center = similarity(MEAN_SHAPE, landmarks)
-        side = CROP_SCALE * float(np.hypot(matrix[0, 0], matrix[0, 1]))
-        if side <= 0.0:
-            raise ValueError("landmarks that coincide make no crop")
-        return Crop(center, side, float(np.arctan2(matrix[0, 1], matrix[0, 0])))
+        return _fitted(MEAN_SHAPE, landmarks)
 
     @staticmethod
     def from_detection(detection: Detection) -> Crop:
-        """The crop that a mean-shaped face filling the detection's box at its roll would have.
+        """The crop that a mean-shaped face on the detection's five points would have.
 
-        Raises ValueError when the box has no size.
+        Without points: that of one filling the box at the detection's roll. On 1207 photographs
+        (landmarks68) the middle of YuNet's crop lies 2.4 % of the side off that of the landmarks
+        with the five points and 5.9 % without. Raises ValueError when the box has no size.
         """
+        if detection.points is not None:
+            return _fitted(five_points(MEAN_SHAPE), detection.points)
         box = detection.box
         size = 0.5 * (box.width + box.height)
         if not size > 0.0:
@@ -87,6 +85,23 @@ class Crop:
         """(4, 2) corners in image pixels, clockwise on the screen from the top left."""
         square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
         return (square * self.side) @ _rotation(-self.roll) + self.center
+
+
+def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(68, 2) -> (5, 2): eye centres, nose tip, mouth corners, as in ``Detection.points``."""
+    eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
+    return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]], np.float64)
+
+
+def _fitted(shape: NDArray[np.floating], points: NDArray[np.floating]) -> Crop:
+    """The crop of the mean face whose points ``shape`` are laid on ``points`` of the image."""
+    if not np.all(np.isfinite(points)):
+        raise ValueError("points must be finite numbers to make a crop")
+    matrix, center = similarity(shape, points)
+    side = CROP_SCALE * float(np.hypot(matrix[0, 0], matrix[0, 1]))
+    if side <= 0.0:
+        raise ValueError("points that coincide make no crop")
+    return Crop(center, side, float(np.arctan2(matrix[0, 1], matrix[0, 0])))
 
 
 def _rotation(roll: float) -> NDArray[np.float64]:

@@ -40,7 +40,8 @@ def label_of(emotion: int) -> str:
 
 def polarity_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """(7,) probabilities of the emotions -> (3,) of POLARITIES: sums of their members."""
-    return np.bincount(_POLARITY_OF, weights=probabilities, minlength=len(POLARITIES))
+    sums = np.bincount(_POLARITY_OF, weights=probabilities, minlength=len(POLARITIES))
+    return np.asarray(sums, np.float64)
 
 
 def valence_arousal(probabilities: NDArray[np.floating]) -> tuple[float, float]:

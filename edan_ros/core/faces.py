@@ -69,12 +69,15 @@ class Detection:
 
     box: by definition of this project the tight box of the 68 landmarks, whatever rectangle the
     detector itself reports. score: 0 to 1. roll: radians, positive is clockwise on the screen,
-    0 where the detector does not know it.
+    0 where the detector does not know it. points: (5, 2) eye on the image's left, eye on its
+    right, nose tip, mouth corner on its left and on its right, or None where the detector does
+    not give them.
     """
 
     box: Box
     score: float = 1.0
     roll: float = 0.0
+    points: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ NUM_LANDMARKS = 68
 CROP_SCALE = 1.3
 
 REGIONS: dict[str, tuple[int, ...]] = {
-    "jaw": tuple(range(0, 17)),
+    "jaw": tuple(range(17)),
     "brows": tuple(range(17, 27)),
     "nose": tuple(range(27, 36)),
     "eyes": tuple(range(36, 48)),

@@ -13,7 +13,13 @@ from edan_ros.engines.manifest import EngineError, Manifest, ModelError, load_ma
 ENGINES = ("auto", "onnxruntime")
 
 __all__ = [
-    "ENGINES", "Engine", "EngineError", "Manifest", "ModelError", "Prediction", "create_engine",
+    "ENGINES",
+    "Engine",
+    "EngineError",
+    "Manifest",
+    "ModelError",
+    "Prediction",
+    "create_engine",
     "load_manifest",
 ]
 

@@ -84,8 +84,10 @@ def load_manifest(model: str | Path) -> Manifest:
     record = path.with_suffix(".json")
     manifest = _parse(record)
     if not manifest.path.is_file():
-        raise ModelError(f"model file {manifest.path} is missing (expected sha256 "
-                         f"{manifest.sha256}, found no file)")
+        raise ModelError(
+            f"model file {manifest.path} is missing (expected sha256 "
+            f"{manifest.sha256}, found no file)"
+        )
     found = sha256_of(manifest.path)
     if found != manifest.sha256:
         raise ModelError(

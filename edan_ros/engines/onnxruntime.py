@@ -55,7 +55,7 @@ class OnnxRuntimeEngine:
         try:
             values = self._session.run(OUTPUTS, feed)
         except RuntimeError as error:  # what ONNX Runtime's exceptions derive from
-            raise EngineError(f"ONNX Runtime could not run {self.manifest.name}: {error}") from error
+            raise EngineError(f"ONNX Runtime cannot run {self.manifest.name}: {error}") from error
         return Prediction(**dict(zip(OUTPUTS, values, strict=True)))
 
 

@@ -25,9 +25,7 @@ def accuracy(confusion: NDArray[np.integer]) -> float:
 def recalls(confusion: NDArray[np.integer]) -> NDArray[np.float64]:
     """(classes,) recall of each class; NaN for a class without pictures."""
     total = confusion.sum(axis=1).astype(np.float64)
-    return np.divide(
-        np.diag(confusion), total, out=np.full(len(total), np.nan), where=total > 0
-    )
+    return np.divide(np.diag(confusion), total, out=np.full(len(total), np.nan), where=total > 0)
 
 
 def macro_f1(confusion: NDArray[np.integer]) -> float:

@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
@@ -88,7 +88,7 @@ class Stage(nn.Module):
             x = self.pool(block(x))
         features = self.blocks[-1](x)
         flat = self.dropout(self.pool(features).flatten(1))
-        hidden = F.relu(self.hidden_norm(self.hidden(flat)))
+        hidden = functional.relu(self.hidden_norm(self.hidden(flat)))
         return self.landmark_step(hidden), hidden, features
 
     def hidden_gain(self) -> Tensor:
@@ -163,11 +163,11 @@ class Connection(nn.Module):
         transform = fit_similarity(landmarks, self.canonical)
         source = transform.inverse().apply(self.grid)
         grid = (source * (2.0 / (self.size - 1)) - 1.0).view(-1, self.size, self.size, 2)
-        warped = F.grid_sample(image, grid, padding_mode="border", align_corners=True)
+        warped = functional.grid_sample(image, grid, padding_mode="border", align_corners=True)
         aligned = transform.apply(landmarks)
         half = self.size // 2
-        feature = F.relu(self.feature(hidden)).view(-1, 1, half, half)
-        feature = F.interpolate(feature.float(), scale_factor=2.0, mode="nearest")
+        feature = functional.relu(self.feature(hidden)).view(-1, 1, half, half)
+        feature = functional.interpolate(feature.float(), scale_factor=2.0, mode="nearest")
         return torch.cat((warped, self.heatmap(aligned), feature), dim=1), aligned, transform
 
     def heatmap(self, landmarks: Tensor) -> Tensor:
@@ -259,7 +259,7 @@ class EmotionalDAN(nn.Module):
         state = first.stage1.state_dict()
         self.stage1.load_state_dict(state)
         entry = "blocks.0.0.weight"
-        state[entry] = F.pad(state[entry], (0, 0, 0, 0, 0, 2))
+        state[entry] = functional.pad(state[entry], (0, 0, 0, 0, 0, 2))
         for name in ("landmark_step.weight", "landmark_step.bias"):
             state[name] = torch.zeros_like(state[name])
         self.stage2.load_state_dict(state)
@@ -293,4 +293,4 @@ def class_activation_maps(output: Output, emotion: Tensor, gain: Tensor) -> Tens
     weights = (gate[:, None] * emotion[None]) @ gain
     weights = weights / float(output.features.shape[2] * output.features.shape[3])
     maps = weights @ output.features.flatten(2)
-    return F.relu(maps).view(-1, maps.shape[1], *output.features.shape[2:])
+    return functional.relu(maps).view(-1, maps.shape[1], *output.features.shape[2:])

@@ -26,9 +26,9 @@ def prepare() -> None:
 def ensure_prefix_path() -> None:
     """Puts this Python's prefix on AMENT_PREFIX_PATH if the package is installed there by pip."""
     marker = Path(sys.prefix) / "share" / "ament_index" / "resource_index" / "packages" / PACKAGE
-    entries = [entry for entry in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if entry]
+    entries = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     if marker.is_file() and sys.prefix not in entries:
-        os.environ["AMENT_PREFIX_PATH"] = os.pathsep.join([*entries, sys.prefix])
+        os.environ["AMENT_PREFIX_PATH"] = os.pathsep.join([*filter(None, entries), sys.prefix])
 
 
 def ensure_fastdds_profile() -> None:

@@ -46,8 +46,8 @@ class TrainConfig:
     network: dict[str, Any]
     data: dict[str, dict[str, Any]]
     phases: tuple[Phase, ...]
-    loss: LossWeights = LossWeights()
-    optimiser: Optimiser = Optimiser()
+    loss: LossWeights = field(default_factory=LossWeights)
+    optimiser: Optimiser = field(default_factory=Optimiser)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -76,7 +76,9 @@ def load_config(path: Path) -> TrainConfig:
         _build(Phase, entry, f"{path}: phases") for entry in raw.get("phases", ())
     )
     for name, kind in (
-        ("loss", LossWeights), ("optimiser", Optimiser), ("augmentation", Augmentation)
+        ("loss", LossWeights),
+        ("optimiser", Optimiser),
+        ("augmentation", Augmentation),
     ):
         raw[name] = _build(kind, raw.get(name, {}), f"{path}: {name}")
     if not raw["phases"]:

@@ -70,6 +70,10 @@ def _single_thread(_worker: int) -> None:
 def batches(data: EpochData, batch: int, *, workers: int = 1) -> Iterator[dict[str, Tensor]]:
     """Batches of an epoch, in order; the last one is left out when it is not full."""
     yield from DataLoader(
-        data, batch, drop_last=True, num_workers=workers, worker_init_fn=_single_thread,
+        data,
+        batch,
+        drop_last=True,
+        num_workers=workers,
+        worker_init_fn=_single_thread,
         prefetch_factor=4 if workers else None,
     )

@@ -70,8 +70,13 @@ def export(network: EmotionalDAN, path: Path, *, half: bool = False) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of sizes that are constants here
         torch.onnx.export(
-            deployed, (example,), str(path), opset_version=OPSET, dynamo=False,
-            input_names=[INPUT], output_names=list(OUTPUTS),
+            deployed,
+            (example,),
+            str(path),
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
             dynamic_axes={name: {0: "batch"} for name in (INPUT, *OUTPUTS)},
         )
     model = onnx.load(path)

@@ -44,13 +44,16 @@ def finish(
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)
     known = {
-        "name": config.name, "version": config.version, "terms": terms,
+        "name": config.name,
+        "version": config.version,
+        "terms": terms,
         "precision": "fp16 storage" if half else "fp32",
         "training": {
             "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
             f"edan export config/train/{config_path.name} --run RUN --data DATA "
             f"--to edan_ros/weights{' --half' if half else ''}",
-            "data": list(config.data), "seed": config.seed,
+            "data": list(config.data),
+            "seed": config.seed,
         },
     }
     make_manifest(network, path, **known).save()
@@ -58,7 +61,11 @@ def finish(
     temperature = round(figures.pop("temperature"), 3)
     threshold = round(figures.pop("presence_threshold"), 4)
     manifest = make_manifest(
-        network, path, **known, temperature=temperature, presence_threshold=threshold,
+        network,
+        path,
+        **known,
+        temperature=temperature,
+        presence_threshold=threshold,
         metrics={name: round(value, 4) for name, value in figures.items()},
     )
     manifest.save()
@@ -72,8 +79,10 @@ def measure(model: Path, validation: Validation) -> dict[str, float]:
     def predict(crops: np.ndarray) -> Prediction:
         parts = [engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
         return Prediction(
-            *(np.concatenate([getattr(p, name) for p in parts])
-              for name in ("landmarks", "logits", "presence", "attention"))
+            *(
+                np.concatenate([getattr(p, name) for p in parts])
+                for name in ("landmarks", "logits", "presence", "attention")
+            )
         )
 
     said = predict(validation.emotion_crops)
@@ -93,9 +102,7 @@ def measure(model: Path, validation: Validation) -> dict[str, float]:
         "presence_threshold": threshold,
         "ferplus_public_accuracy": metrics.accuracy(confusion),
         "ferplus_public_macro_f1": metrics.macro_f1(confusion),
-        "ferplus_public_ece": metrics.expected_calibration_error(
-            probabilities.max(axis=1), right
-        ),
+        "ferplus_public_ece": metrics.expected_calibration_error(probabilities.max(axis=1), right),
         **{f"ferplus_public_recall_{n}": float(r) for n, r in zip(EMOTIONS, recall, strict=True)},
         "landmarks68_tenth_error_outer_eye": float(error.mean()),
         "faces_accepted_at_1pct_false_alarms": accepted,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from edan_ros.core.geometry import SUBSETS
 from edan_ros.networks.emotional_dan import Output
@@ -60,11 +60,9 @@ def joint_loss(output: Output, batch: dict[str, Tensor], weights: LossWeights) -
     error = landmark_error(output.landmarks, truth, weights.subset) * batch["trust"]
     has_emotion = batch["emotion"].isfinite().all(dim=1)
     target = torch.where(has_emotion[:, None], batch["emotion"], 0.0)
-    cross_entropy = -(target * F.log_softmax(output.logits, dim=1)).sum(dim=1)
+    cross_entropy = -(target * functional.log_softmax(output.logits, dim=1)).sum(dim=1)
     landmarks = _mean_where(error, has_points)
     emotion = _mean_where(cross_entropy, has_emotion)
-    presence = F.binary_cross_entropy_with_logits(output.presence, batch["face"])
-    total = (
-        weights.landmarks * landmarks + weights.emotion * emotion + weights.presence * presence
-    )
+    presence = functional.binary_cross_entropy_with_logits(output.presence, batch["face"])
+    total = weights.landmarks * landmarks + weights.emotion * emotion + weights.presence * presence
     return Losses(total, landmarks, emotion, presence)

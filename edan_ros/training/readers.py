@@ -103,7 +103,11 @@ def fer2013(
     weights = _draws_by_class(target.argmax(axis=1), balance)
     weights *= len(index) / weights.sum()
     return make_samples(
-        images, crops=crops, landmarks=landmarks, emotions=target, weights=weights,
+        images,
+        crops=crops,
+        landmarks=landmarks,
+        emotions=target,
+        weights=weights,
         trust=PSEUDO_TRUST,
     )
 
@@ -137,7 +141,11 @@ def muxspace(folder: Path, *, smoothing: float = 0.15) -> Samples:
     crops = [Crop.from_landmarks(points) for points in landmarks]
     weights = np.where(label <= 1, 0.4, 1.0)
     return make_samples(
-        images, crops=crops, landmarks=landmarks, emotions=target, weights=weights,
+        images,
+        crops=crops,
+        landmarks=landmarks,
+        emotions=target,
+        weights=weights,
         trust=PSEUDO_TRUST,
     )
 

@@ -48,8 +48,14 @@ class Trainer:
     """Runs the phases of a configuration; resumes from the last finished epoch in ``out``."""
 
     def __init__(
-        self, config: TrainConfig, samples: Samples, out: Path, validate: Validate,
-        *, device: str = "cpu", workers: int = 1,
+        self,
+        config: TrainConfig,
+        samples: Samples,
+        out: Path,
+        validate: Validate,
+        *,
+        device: str = "cpu",
+        workers: int = 1,
     ) -> None:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
         self.device, self.workers = torch.device(device), workers
@@ -71,15 +77,15 @@ class Trainer:
             network.stage1.requires_grad_(False)
         return network.to(self.device, memory_format=torch.channels_last)
 
-    def _run_phase(
-        self, number: int, phase: Phase, previous: EmotionalDAN | None
-    ) -> EmotionalDAN:
+    def _run_phase(self, number: int, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
         network = self._start(phase, previous)
         average = Average(network, self.config.optimiser.ema)
         options = self.config.optimiser
         optimiser = torch.optim.SGD(
             [p for p in network.parameters() if p.requires_grad],
-            lr=phase.learning_rate, momentum=options.momentum, nesterov=True,
+            lr=phase.learning_rate,
+            momentum=options.momentum,
+            nesterov=True,
             weight_decay=options.weight_decay,
         )
         checkpoint = self.out / f"phase{number}.pt"
@@ -98,22 +104,34 @@ class Trainer:
         return average.network
 
     def _run_epoch(
-        self, number: int, phase: Phase, epoch: int, network: EmotionalDAN, average: Average,
+        self,
+        number: int,
+        phase: Phase,
+        epoch: int,
+        network: EmotionalDAN,
+        average: Average,
         optimiser: torch.optim.Optimizer,
     ) -> dict[str, float]:
+        # Seeded by epoch, so that a resumed run drops out what an uninterrupted one would have.
+        torch.manual_seed(1_000_003 * self.config.seed + 1000 * number + epoch)
         network.train()
         if phase.stages == 2:
             network.stage1.eval()
         data = EpochData(
-            self.samples, network.config["size"], self.config.augmentation, self.config.seed,
+            self.samples,
+            network.config["size"],
+            self.config.augmentation,
+            self.config.seed,
             1000 * number + epoch,
         )
         steps = len(data) // self.config.batch
         sums = dict.fromkeys(("landmarks", "emotion", "presence"), 0.0)
         started = time.monotonic()
         bar = tqdm(
-            batches(data, self.config.batch, workers=self.workers), total=steps,
-            desc=f"phase {number} epoch {epoch + 1}/{phase.epochs}", mininterval=5,
+            batches(data, self.config.batch, workers=self.workers),
+            total=steps,
+            desc=f"phase {number} epoch {epoch + 1}/{phase.epochs}",
+            mininterval=5,
         )
         for step, batch in enumerate(bar):
             rate = self._rate(phase, epoch + step / steps)
@@ -154,12 +172,18 @@ class Trainer:
         }
 
     def _save(
-        self, path: Path, epoch: int, network: nn.Module, average: Average,
+        self,
+        path: Path,
+        epoch: int,
+        network: nn.Module,
+        average: Average,
         optimiser: torch.optim.Optimizer,
     ) -> None:
         state: dict[str, Any] = {
-            "epoch": epoch, "network": network.state_dict(),
-            "average": average.network.state_dict(), "steps": average.steps,
+            "epoch": epoch,
+            "network": network.state_dict(),
+            "average": average.network.state_dict(),
+            "steps": average.steps,
             "optimiser": optimiser.state_dict(),
         }
         temporary = path.with_suffix(".tmp")

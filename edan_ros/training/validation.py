@@ -35,7 +35,10 @@ class Validation:
         self.majority = majority[majority >= 0]
         self.points = readers.landmarks68(root / "landmarks68", held_out=True)
         self.negative = background(
-            root / "landmarks68", root / "detectors/yunet_n_640.onnx", held_out=True, seed=3,
+            root / "landmarks68",
+            root / "detectors/yunet_n_640.onnx",
+            held_out=True,
+            seed=3,
             each=12,
         )
         self.emotion_crops, _ = cut(self.emotion, size, seed=11)

@@ -1,0 +1,92 @@
+"""The ONNX Runtime engine on the shipped model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edan_ros.core.crops import Crop, extract
+from edan_ros.core.images import Image
+from edan_ros.engines import Engine, ModelError, create_engine
+from edan_ros.engines.manifest import Manifest, sha256_of
+
+onnx = pytest.importorskip("onnx")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return create_engine("onnxruntime", "edan-lite")
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> Image:
+    data = pytest.importorskip("skimage.data", reason="the photograph is scikit-image's")
+    return Image(np.ascontiguousarray(data.astronaut()), "rgb")
+
+
+#: Where the astronaut's face is, as read off the photograph.
+FACE = Crop(np.array([224.0, 130.0]), 118.0, 0.07)
+
+
+def test_finds_the_astronauts_smile(engine: Engine, astronaut: Image) -> None:
+    """Eyes, nose and mouth lie where they are seen in the photograph.
+
+    Within 5 pixels; the eyes are 44 apart.
+    """
+    said = engine.infer(extract(astronaut, [FACE], engine.input_size))
+    points = FACE.to_image(said.landmarks[0], engine.input_size)
+    for index, seen in (
+        (slice(36, 42), (202, 102)),
+        (slice(42, 48), (246, 105)),
+        (30, (224, 127)),
+        (slice(48, 68), (224, 145)),
+    ):
+        found = np.atleast_2d(points[index]).mean(axis=0)
+        assert np.linalg.norm(found - seen) < 5, (index, found)
+    assert said.presence[0] > 0.9
+    assert said.logits[0].argmax() == 1
+
+
+def test_background_is_no_face(engine: Engine, astronaut: Image) -> None:
+    crops = [Crop(np.array([x, 420.0]), 120.0, 0.0) for x in (90.0, 200.0, 400.0)]
+    said = engine.infer(extract(astronaut, crops, engine.input_size))
+    assert (said.presence < 0.5).all(), said.presence
+
+
+def test_a_batch_says_what_single_crops_say(engine: Engine) -> None:
+    size = engine.input_size
+    crops = np.random.default_rng(0).uniform(0, 255, (3, 1, size, size)).astype(np.float32)
+    together = engine.infer(crops)
+    for i in range(3):
+        alone = engine.infer(crops[i : i + 1])
+        np.testing.assert_allclose(alone.landmarks[0], together.landmarks[i], atol=1e-3)
+        np.testing.assert_allclose(alone.logits[0], together.logits[i], atol=1e-4)
+
+
+def test_no_crops_are_no_faces(engine: Engine) -> None:
+    said = engine.infer(np.empty((0, 1, engine.input_size, engine.input_size), np.float32))
+    assert said.landmarks.shape == (0, 68, 2)
+    assert said.logits.shape == (0, 7)
+    assert said.attention.shape[:2] == (0, 7)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (1, 1, 63, 64), (64, 64)])
+def test_crops_of_another_shape_are_refused(engine: Engine, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="crops must be"):
+        engine.infer(np.zeros(shape, np.float32))
+
+
+def test_a_network_with_other_outputs_is_refused(tmp_path: Path) -> None:
+    """The message names what was expected and what was found."""
+    helper = onnx.helper
+    value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    other = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "g", [value], [other])
+    path = tmp_path / "other.onnx"
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    Manifest(path=path, name="o", version="1", sha256=sha256_of(path), input_size=64).save()
+    with pytest.raises(ModelError, match=r"expected the input image .* found x and y"):
+        create_engine("onnxruntime", path)
