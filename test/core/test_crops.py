@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edan_ros.core.crops import Crop, extract
+from edan_ros.core.crops import Crop, extract, five_points
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.core.images import Image
@@ -63,11 +63,14 @@ def test_mean_face_gives_scale_place_and_roll(roll: float, scale: float, x: floa
     assert crop.roll == pytest.approx(roll, abs=1e-6)
 
 
-@given(st.floats(-1.2, 1.2), st.floats(5, 500))
-def test_detection_of_the_mean_face_gives_the_same_crop(roll: float, scale: float) -> None:
+@given(st.floats(-1.2, 1.2), st.floats(5, 500), st.booleans())
+def test_detection_of_the_mean_face_gives_the_same_crop(
+    roll: float, scale: float, with_points: bool
+) -> None:
     landmarks = scale * MEAN_SHAPE @ turned(roll) + (40.0, -7.0)
+    points = five_points(landmarks) if with_points else None
     a = Crop.from_landmarks(landmarks)
-    b = Crop.from_detection(Detection(Box.from_landmarks(landmarks), 1.0, roll))
+    b = Crop.from_detection(Detection(Box.from_landmarks(landmarks), 1.0, roll, points))
     assert np.allclose(a.center, b.center, atol=1e-6)
     assert a.side == pytest.approx(b.side)
     assert a.roll == pytest.approx(b.roll)
