@@ -2,9 +2,9 @@
 
 CMakeLists.txt alone says what is installed and where; `colcon build` follows it directly. Here its
 install tree (lib/, share/, include/, and the Python package under lib/pythonX.Y/site-packages)
-becomes the data files of the wheel, which pip lays over the virtual environment, where the wheels of
-ROS 2 have put theirs. For an editable install the Python sources stay in the source tree, and only
-the generated modules are packed; `edan_ros/__init__.py` joins the two.
+becomes the data files of the wheel, which pip lays over the virtual environment, where the wheels
+of ROS 2 have put theirs. For an editable install the Python sources stay in the source tree, and
+only the generated modules are packed; `edan_ros/__init__.py` joins the two.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class CMakeDistribution(Distribution):
         return True
 
     def has_data(self) -> bool:
-        """True if there are data files: what setuptools asks before it packs an editable install."""
+        """True if there are data files; setuptools asks before it packs an editable install."""
         return bool(self.data_files)
 
 
@@ -46,7 +46,7 @@ class BuildWithCMake(build_ext):
     """Runs CMake (configure, build, install) and hands the installed files to `install_data`."""
 
     def run(self) -> None:
-        """Builds into build/cmake/, one folder a Python environment, so that a second build is quick."""
+        """Builds into build/cmake/, one folder a Python environment: a second build is quick."""
         build = ROOT / "build" / "cmake" / environment_key()
         stage = build / "stage"
         shutil.rmtree(stage, ignore_errors=True)
@@ -79,8 +79,8 @@ def environment_key() -> str:
 def build_environment() -> dict[str, str]:
     """The environment for CMake: ROS found in this Python's prefix or, if sourced, where it is.
 
-    pip's build isolation hides the packages of the environment from Python by PYTHONPATH; CMake runs
-    the generators of rosidl with the same Python and needs them, so that entry is taken out.
+    pip's build isolation hides the packages of the environment from Python by PYTHONPATH; CMake
+    runs the generators of rosidl with the same Python and needs them, so that entry is taken out.
     """
     environment = dict(os.environ)
     entries = environment.pop("PYTHONPATH", "").split(os.pathsep)
@@ -101,8 +101,8 @@ def build_environment() -> dict[str, str]:
 def installed_files(stage: Path) -> list[tuple[str, list[str]]]:
     """Every installed file as setuptools' data files: (folder in the prefix, files).
 
-    Left out are byte code, which pip makes itself, and the metadata that rosidl writes for the Python
-    package, of which the wheel has its own.
+    Left out are byte code, which pip makes itself, and the metadata that rosidl writes for the
+    Python package, of which the wheel has its own.
     """
     folders: dict[str, list[str]] = {}
     for path in sorted(stage.rglob("*")):

@@ -1,0 +1,96 @@
+"""package.xml and pyproject.toml name what the sources import: all of it, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from source_imports import ROOT, imports_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# Imported name -> rosdep key, where they differ.
+ROSDEP_KEYS = {
+    "numpy": "python3-numpy",
+    "cv2": "python3-opencv",
+    "yaml": "python3-yaml",
+    "rich": "python3-rich",
+}
+# Imported name -> distribution, for what pip installs; the first three come with apt's ROS too.
+DISTRIBUTIONS = {
+    "av": "av",
+    "cv2": "opencv-python-headless",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+    "onnxscript": "onnxscript",
+    "rich": "rich",
+    "rosbags": "rosbags",
+    "skimage": "scikit-image",
+    "torch": "torch",
+    "tqdm": "tqdm",
+    "yaml": "pyyaml",
+}
+# Only pip has these, and rosdep's pip keys bar a release: they are imported lazily and documented.
+PIP_ONLY = set(DISTRIBUTIONS) - set(ROSDEP_KEYS)
+# Looked for at run time and done without where missing.
+OPTIONAL = {"tensorrt", "pycuda", "cv_bridge", "diagnostic_updater"}
+
+
+def imported_names() -> set[str]:
+    """Top-level names that the package, its launch files and its executables import."""
+    paths: list[Path] = [*ROOT.glob("edan_ros/**/*.py"), *ROOT.glob("launch/*.py")]
+    paths += ROOT.glob("scripts/executables/*")
+    names = {found.top for path in paths for found in imports_of(path)}
+    return names - sys.stdlib_module_names - {"edan_ros"} - OPTIONAL
+
+
+def manifest() -> ElementTree.Element:
+    return ElementTree.parse(ROOT / "package.xml").getroot()
+
+
+def interface_packages() -> set[str]:
+    """Packages whose messages the .msg and .srv files use."""
+    paths = [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")]
+    return {
+        match[1]
+        for path in paths
+        for match in re.finditer(r"^(\w+)/\w+", path.read_text(), re.MULTILINE)
+    }
+
+
+def test_package_xml_names_every_import_and_nothing_else() -> None:
+    root = manifest()
+    named = {str(node.text) for tag in ("depend", "exec_depend") for node in root.iter(tag)}
+    imported = {ROSDEP_KEYS.get(name, name) for name in imported_names() - PIP_ONLY}
+    assert named == imported | interface_packages() | {"rosidl_default_runtime"}
+
+
+def test_package_xml_depends_on_the_interface_packages_for_the_build() -> None:
+    assert {node.text for node in manifest().iter("depend")} == interface_packages()
+
+
+def test_pyproject_names_every_import() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    listed = [*project["dependencies"]]
+    for extra in project["optional-dependencies"].values():
+        listed += extra
+    named = {re.split(r"[\[<>=~!; ]", requirement)[0] for requirement in listed}
+    wanted = {DISTRIBUTIONS[name] for name in imported_names() if name in DISTRIBUTIONS}
+    assert wanted <= named
+    run_time = {re.split(r"[\[<>=~!; ]", item)[0] for item in project["dependencies"]}
+    assert run_time.isdisjoint({"torch", "onnx", "matplotlib"}), "these stay extras"
+
+
+def test_the_package_is_released_under_the_licence_it_ships() -> None:
+    assert manifest().findtext("license") == "Apache-2.0"
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
