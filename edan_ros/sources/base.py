@@ -1,0 +1,58 @@
+"""What every source is: something that gives the frames of a camera, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from edan_ros.core.faces import CameraModel
+from edan_ros.core.images import Image
+
+#: Is told, in one sentence, of every frame that had to be left out.
+OnSkip = Callable[[str], None]
+
+
+class SourceError(RuntimeError):
+    """A source cannot be opened or read. The message is one sentence: what, and what to do."""
+
+
+@dataclass(slots=True, frozen=True)
+class Frame:
+    """One picture of a source.
+
+    image: the pixels, upright. time: seconds since the first frame of the source. stamp_ns: when
+    it was taken, nanoseconds since 1970, where the recording says so. frame_id: name of the
+    camera's frame, "" where the recording does not say. camera: intrinsics that were recorded.
+    """
+
+    image: Image
+    time: float
+    stamp_ns: int | None = None
+    frame_id: str = ""
+    camera: CameraModel | None = None
+
+
+class Source(Protocol):
+    """Frames of one camera.
+
+    name: what the user called it, for messages. rate: frames a second, 0.0 where that is not
+    known. length: frames in all, or None where that is not known (it may be an estimate).
+    live: the frames come at their own pace and have no end.
+    """
+
+    name: str
+    rate: float
+    length: int | None
+    live: bool
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames from the first on; every call begins anew, one reads at a time.
+
+        Closing the iterator frees what it holds open. Raises SourceError when the source fails.
+        """
+        ...
+
+
+def ignore_skipped(_: str) -> None:
+    """The OnSkip of those who do not want to know."""

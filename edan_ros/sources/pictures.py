@@ -1,0 +1,87 @@
+"""Pictures as a source: one file, a folder of them, or a glob."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edan_ros.core.images import Image
+from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
+
+#: Endings (lower case) of the files that count as pictures.
+PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+#: Pictures a second where nobody asks for another rate: slow enough to look at each.
+PICTURE_RATE = 2.0
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name ends like a picture's."""
+    return path.suffix.lower() in PICTURE_ENDINGS
+
+
+def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts file names as people do: 2.png before 10.png. Different names, different keys."""
+    parts = [part for part in _DIGITS.split(str(path)) if part]
+    numbers_apart = [
+        (0, int(p), "") if p[0] in "0123456789" else (1, 0, p.casefold()) for p in parts
+    ]
+    return numbers_apart, str(path)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, in natural order. Raises SourceError without any."""
+    found = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
+    if not found:
+        raise SourceError(
+            f"the folder {folder} holds no picture ({', '.join(PICTURE_ENDINGS)}) and no bag"
+        )
+    return sorted(found, key=natural_key)
+
+
+def pictures_of(pattern: str) -> list[Path]:
+    """The pictures that a glob names, in natural order; ** stands for all folders below.
+
+    Raises SourceError without any.
+    """
+    named = (Path(name) for name in glob.glob(pattern, recursive=True))
+    found = [path for path in named if is_picture(path) and path.is_file()]
+    if not found:
+        raise SourceError(f"no picture has a name like {pattern}")
+    return sorted(found, key=natural_key)
+
+
+class PictureSource:
+    """Picture files in the order given, at a rate that is not recorded but given.
+
+    A file that cannot be read as a picture is left out.
+    """
+
+    live = False
+
+    def __init__(self, name: str, paths: Sequence[Path], on_skip: OnSkip = ignore_skipped) -> None:
+        self.name = name
+        self.rate = PICTURE_RATE
+        self.length = len(paths)
+        self._paths = list(paths)
+        self._on_skip = on_skip
+
+    def frames(self) -> Iterator[Frame]:
+        """The pictures, upright (EXIF). Raises SourceError when not one can be read."""
+        read = 0
+        for path in self._paths:
+            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if pixels is None:
+                self._on_skip(f"{path} cannot be read as a picture")
+                continue
+            yield Frame(Image(np.asarray(pixels, np.uint8)), read / self.rate)
+            read += 1
+        if not read:
+            raise SourceError(f"{self.name} cannot be read as a picture: save it as JPEG or PNG")
