@@ -25,12 +25,14 @@ def test_every_field_is_documented(path: Path) -> None:
     assert path.read_text().startswith("# "), "the file says first what the interface is"
     for line in field_lines(path):
         definition, _, comment = line.partition("#")
-        assert FIELD.match(definition), f"not a field: {line}"
-        assert len(comment.split()) >= 2, f"no comment on the field: {line}"
+        match = FIELD.match(definition)
+        assert match, f"not a field: {line}"
+        saying_nothing = {"", match["name"].lower()}
+        assert comment.strip().lower() not in saying_nothing, f"no comment on the field: {line}"
 
 
 @pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.name)
-def test_every_float_has_a_unit_or_a_range(path: Path) -> None:
+def test_every_number_has_a_unit_or_a_range(path: Path) -> None:
     known = re.compile(r"-?\d.* to |pixels|metres|radians|seconds")
     for line in field_lines(path):
         definition, _, comment = line.partition("#")
