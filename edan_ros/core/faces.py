@@ -109,12 +109,8 @@ class HeadPose:
     @property
     def roll(self) -> float:
         """Radians; 0 is upright, positive is clockwise on the screen."""
-        left, up = self.rotation[:, 1], self.rotation[:, 2]
-        level = math.hypot(self.rotation[0, 0], self.rotation[2, 0])
-        if level < 1e-9:
-            return math.atan2(left[1], left[0])
         # The vertical parts of the face's left and up axes give the turn about its forward axis.
-        return math.atan2(left[1], -up[1])
+        return math.atan2(self.rotation[1, 1], -self.rotation[1, 2])
 
     @property
     def quaternion(self) -> tuple[float, float, float, float]:
