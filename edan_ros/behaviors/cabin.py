@@ -1,0 +1,166 @@
+"""The vehicle's behaviour: the state of the cabin and the advice on speed, from scenes to both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSettings
+from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
+from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.speed import Advice, SpeedAdvisor, SpeedSettings
+from edan_ros.behaviors.timing import Admission, Debounced, Timeline, TimeSettings
+from edan_ros.core.emotions import (
+    EMOTIONS,
+    POLARITY_UNKNOWN,
+    UNKNOWN,
+    polarity_probabilities,
+)
+
+NO_MOOD = (0.0,) * len(EMOTIONS)
+
+
+@dataclass(frozen=True)
+class CabinSettings:
+    """All settings of the vehicle's behaviour."""
+
+    seats: tuple[Seat, ...] = (Seat("driver", 0.0, 0.0, 1.0, 1.0),)
+    time: TimeSettings = field(default_factory=TimeSettings)
+    occupants: OccupantSettings = field(default_factory=OccupantSettings)
+    driver: DriverSettings = field(default_factory=DriverSettings)
+    speed: SpeedSettings = field(default_factory=SpeedSettings)
+
+    def __post_init__(self) -> None:
+        names = [seat.name for seat in self.seats]
+        if self.driver.seat and self.seats and self.driver.seat not in names:
+            raise SettingsError(
+                f"the driver's seat is '{self.driver.seat}', but the seats are {', '.join(names)}"
+            )
+
+    @property
+    def has_driver(self) -> bool:
+        """Whether one of the seats is the driver's."""
+        return any(seat.name == self.driver.seat for seat in self.seats)
+
+
+@dataclass(frozen=True)
+class OccupantReport:
+    """One person as in edan_ros/msg/OccupantState. Times in seconds, angles in radians."""
+
+    occupant: Occupant
+    visible: bool
+    unseen: float
+    emotion_held: float
+    polarity_held: float
+    distress: float
+    eyes_closed_held: float
+
+
+@dataclass(frozen=True)
+class CabinReport:
+    """The cabin at one time, as in edan_ros/msg/CabinState. Times in seconds."""
+
+    now: float
+    stale: bool
+    age: float
+    occupants: tuple[OccupantReport, ...]
+    emotion: int
+    mood: tuple[float, ...]
+    polarity: int
+    driver: DriverReport
+    advice: Advice
+
+
+class Cabin:
+    """The vehicle's behaviour. `observe` scenes as they come, `step` at a steady rate."""
+
+    def __init__(self, settings: CabinSettings) -> None:
+        self.timeline = Timeline(settings.time)
+        self._advisor = SpeedAdvisor(settings.speed)
+        self._restarts = 0
+        self._stepped = 0.0  # the timeline's `elapsed` at the last step
+        self._configure(settings)
+
+    def _configure(self, settings: CabinSettings) -> None:
+        s = settings.occupants
+        self.settings = settings
+        self._occupants = Occupants(settings.seats, s)
+        self._driver = DriverMonitor(settings.driver, s.gap)
+        self._emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self._polarity = Debounced(POLARITY_UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self._mood = NO_MOOD
+
+    def reconfigure(self, settings: CabinSettings) -> None:
+        """Takes new settings. People are counted anew; the advice goes on from where it is."""
+        self.timeline.settings = settings.time
+        self._advisor.settings = settings.speed
+        self._advisor.restart()
+        self._configure(settings)
+
+    def observe(self, scene: Scene, now: float) -> Admission:
+        """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
+        self._follow(now)
+        admission = self.timeline.admit(scene.stamp, now)
+        if admission is Admission.NEW:
+            self._occupants.observe(scene)
+            self._driver.observe(self._occupants.in_seat(self.settings.driver.seat), scene.stamp)
+            self._observe_mood(scene.stamp)
+        return admission
+
+    def step(self, now: float) -> CabinReport:
+        """What holds and what is advised at `now`."""
+        self._follow(now)
+        time = self.timeline
+        passed = min(time.elapsed - self._stepped, time.settings.max_step)
+        self._stepped = time.elapsed
+        stale = time.is_stale(now)
+        people = self._occupants.counted()
+        known = self.settings.has_driver and not stale
+        return CabinReport(
+            now=now,
+            stale=stale,
+            age=time.age(now),
+            occupants=tuple(_report(person, time.newest, now, stale) for person in people),
+            emotion=self._emotion.value,
+            mood=self._mood,
+            polarity=self._polarity.value,
+            driver=self._driver.report(now, known=known),
+            advice=self._advisor.step(people, now, passed, stale=stale),
+        )
+
+    def _follow(self, now: float) -> None:
+        """Moves the clock; after it has restarted, nothing from before says anything about now."""
+        self.timeline.advance(now)
+        if self.timeline.restarts != self._restarts:
+            self._restarts = self.timeline.restarts
+            self._advisor.restart()
+            self._configure(self.settings)
+
+    def _observe_mood(self, stamp: float) -> None:
+        """Mean probabilities of those whose emotion is known, and what dominates in them."""
+        known = [o for o in self._occupants.counted() if o.emotion.value != UNKNOWN]
+        if not known:
+            self._mood = NO_MOOD
+            self._emotion.update(UNKNOWN, stamp)
+            self._polarity.update(POLARITY_UNKNOWN, stamp)
+            return
+        columns = zip(*(o.face.probabilities for o in known), strict=True)
+        self._mood = tuple(sum(column) / len(known) for column in columns)
+        self._emotion.update(int(np.argmax(self._mood)), stamp)
+        polarities = polarity_probabilities(np.asarray(self._mood))
+        self._polarity.update(int(polarities.argmax()), stamp)
+
+
+def _report(person: Occupant, newest: float | None, now: float, stale: bool) -> OccupantReport:
+    visible = person.last_seen == newest and not stale
+    return OccupantReport(
+        occupant=person,
+        visible=visible,
+        unseen=0.0 if visible else max(0.0, now - person.last_seen),
+        emotion_held=person.emotion.held(now),
+        polarity_held=person.polarity.held(now),
+        distress=max(person.fear.at(now), person.distress.at(now)),
+        eyes_closed_held=person.eyes.closed_for.held(now) if person.eyes.closed else 0.0,
+    )

@@ -1,0 +1,162 @@
+"""Whether the driver drives: in the seat, turned to the road, eyes open, not in distress."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+from edan_ros.behaviors.occupants import Occupant
+from edan_ros.behaviors.settings import check, choice, setting
+from edan_ros.behaviors.timing import Sustained
+
+
+class DriverState(enum.IntEnum):
+    """The constants DRIVER_* of edan_ros/msg/CabinState."""
+
+    ATTENTIVE = 0
+    ABSENT = 1
+    LOOKING_AWAY = 2
+    EYES_CLOSED = 3
+    DISTRESSED = 4
+    UNKNOWN = 255
+
+
+#: States in which the driver is disengaged; of several that apply, the first is given.
+DISENGAGED = (
+    DriverState.ABSENT,
+    DriverState.EYES_CLOSED,
+    DriverState.LOOKING_AWAY,
+    DriverState.DISTRESSED,
+)
+
+#: Seconds for which closed eyes may seem open and still count as closed without a break.
+BLINK_GRACE = 0.15
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """When a driver counts as disengaged."""
+
+    seat: str = choice("driver", "name of the driver's seat, one of the seats; empty for no driver")
+    road_yaw: float = setting(
+        0.0, -1.6, 1.6, "yaw in radians, as this camera sees it, of a head that faces the road"
+    )
+    road_pitch: float = setting(
+        0.0, -1.0, 1.0, "pitch in radians, as this camera sees it, of a head that faces the road"
+    )
+    away_yaw: float = setting(
+        0.6, 0.1, 1.5, "turn in radians to either side of the road from which the head is away"
+    )
+    away_pitch: float = setting(
+        0.45, 0.1, 1.2, "nod in radians up or down from the road from which the head is away"
+    )
+    back_share: float = setting(
+        0.8, 0.3, 1.0, "share of away_yaw and away_pitch below which the head is back"
+    )
+    absent_after: float = setting(3.0, 0.5, 60.0, "seconds without a face in the driver's seat")
+    away_after: float = setting(2.0, 0.3, 30.0, "seconds for which the head is turned away")
+    eyes_closed_after: float = setting(1.0, 0.2, 10.0, "seconds for which the eyes are closed")
+    distress_after: float = setting(
+        8.0, 1.0, 120.0, "seconds for which the driver shows a negative emotion"
+    )
+    grace: float = setting(
+        0.4, 0.0, 3.0, "seconds for which a condition may break and still counts as unbroken"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class DriverReport:
+    """What holds of the driver. held: seconds without a break. reason: a sentence, or empty."""
+
+    state: DriverState
+    held: float
+    reason: str
+
+    @property
+    def disengaged(self) -> bool:
+        """Whether the state is one of DISENGAGED."""
+        return self.state in DISENGAGED
+
+
+class DriverMonitor:
+    """Follows the driver. `observe` every scene, and ask for a `report` at any time after it."""
+
+    def __init__(self, settings: DriverSettings, gap: float) -> None:
+        s = settings
+        self.settings = s
+        self._after = {
+            DriverState.ABSENT: s.absent_after,
+            DriverState.EYES_CLOSED: s.eyes_closed_after,
+            DriverState.LOOKING_AWAY: s.away_after,
+            DriverState.DISTRESSED: s.distress_after,
+        }
+        # A head that turns further is lost by the detector: until it counts as absent, it is away.
+        self._conditions = {
+            state: Sustained(grace=s.grace, gap=gap, bridge=s.absent_after) for state in self._after
+        }
+        # Between two blinks the eyes are open for longer than this, but not always than `grace`.
+        self._conditions[DriverState.EYES_CLOSED].grace = BLINK_GRACE
+        self._away = False
+        self._state = DriverState.UNKNOWN
+        self._since = -math.inf
+
+    def observe(self, driver: Occupant | None, stamp: float) -> None:
+        """Takes who is seen in the driver's seat in the scene of this stamp; None if nobody is."""
+        c = self._conditions
+        c[DriverState.ABSENT].update(driver is None, stamp)
+        if driver is None:
+            for state in (
+                DriverState.EYES_CLOSED,
+                DriverState.LOOKING_AWAY,
+                DriverState.DISTRESSED,
+            ):
+                c[state].update(None, stamp)
+            return
+        self._away = away = self._is_away(driver)
+        c[DriverState.LOOKING_AWAY].update(away, stamp)
+        # The eye landmarks of a face turned down or aside say nothing.
+        c[DriverState.EYES_CLOSED].update(driver.eyes.closed and not away, stamp)
+        c[DriverState.DISTRESSED].update(driver.is_negative(), stamp)
+
+    def report(self, now: float, *, known: bool) -> DriverReport:
+        """What holds now; UNKNOWN unless `known`, that is with a driver's seat and fresh scenes."""
+        state, held = DriverState.UNKNOWN, 0.0
+        if known:
+            state = DriverState.ATTENTIVE
+            for candidate in DISENGAGED:
+                held = self._conditions[candidate].held(now)
+                if held >= self._after[candidate]:
+                    state = candidate
+                    break
+        if state != self._state:
+            self._state, self._since = state, now
+        return DriverReport(state, max(0.0, now - self._since), _reason(state, held))
+
+    def _is_away(self, driver: Occupant) -> bool:
+        """Whether the head is turned from the road; not, while its direction is unknown."""
+        s = self.settings
+        yaw, pitch = driver.face.yaw, driver.face.pitch
+        if not math.isfinite(yaw + pitch):
+            return False
+        share = s.back_share if self._away else 1.0
+        turn = abs(math.remainder(yaw - s.road_yaw, math.tau))
+        return turn > share * s.away_yaw or abs(pitch - s.road_pitch) > share * s.away_pitch
+
+
+def _reason(state: DriverState, held: float) -> str:
+    """One sentence on what led to a state; empty for an attentive driver."""
+    if state is DriverState.ABSENT:
+        return f"No face has been in the driver's seat for {held:.1f} s."
+    if state is DriverState.LOOKING_AWAY:
+        return f"The driver's head has been turned from the road for {held:.1f} s."
+    if state is DriverState.EYES_CLOSED:
+        return f"The driver's eyes have been closed for {held:.1f} s."
+    if state is DriverState.DISTRESSED:
+        return f"The driver has shown a negative emotion for {held:.1f} s."
+    if state is DriverState.UNKNOWN:
+        return "No driver's seat is configured, or no faces arrive."
+    return ""

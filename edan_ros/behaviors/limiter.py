@@ -1,0 +1,72 @@
+"""Scales the velocity commands of a robot by the advice on speed, for where no planner takes it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edan_ros.behaviors.settings import check, choice, setting
+from edan_ros.behaviors.timing import approach
+
+#: Linear x, y, z in m/s and angular x, y, z in rad/s, as in geometry_msgs/Twist.
+Velocity = tuple[float, float, float, float, float, float]
+STILL: Velocity = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+#: No advice is valid for longer than this, in seconds: an older clock's would be for ever.
+LONGEST_VALIDITY = 10.0
+
+
+@dataclass(frozen=True)
+class LimiterSettings:
+    """What becomes of velocity commands."""
+
+    on_failure: str = choice(
+        "open",
+        "without valid advice (faces stale, or none yet), 'open' passes commands on as they are, "
+        "'stop' brings the robot to rest",
+        ("open", "stop"),
+    )
+    fall: float = setting(0.5, 0.05, 10.0, "largest fall of the factor on commands a second")
+    rise: float = setting(0.25, 0.05, 10.0, "largest rise of the factor on commands a second")
+    scale_turning: bool = choice(
+        True, "scale the angular velocity too, so that the robot keeps to its curve"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class VelocityLimiter:
+    """A factor from 0 to 1 on velocity commands, which follows the advice at the set rates.
+
+    It never makes a command larger, never turns its direction and never makes one up.
+    """
+
+    def __init__(self, settings: LimiterSettings) -> None:
+        self.settings = settings
+        self.factor = 1.0 if settings.on_failure == "open" else 0.0
+        self._scale = 1.0
+        self._valid_until = -math.inf
+        self._now: float | None = None
+
+    def advise(self, scale: float, valid_until: float) -> None:
+        """Takes the newest advice; `valid_until` in seconds, -inf to withdraw it."""
+        self._scale = min(max(scale, 0.0), 1.0) if math.isfinite(scale) else 1.0
+        self._valid_until = valid_until
+
+    def limit(self, command: Velocity, now: float) -> Velocity:
+        """The command to pass on at `now`; one with a number that is not finite becomes a stop."""
+        passed = 0.0 if self._now is None else min(max(now - self._now, 0.0), 0.5)
+        self._now = now
+        valid = now <= self._valid_until <= now + LONGEST_VALIDITY
+        target = self._scale if valid else self._without_advice()
+        rate = self.settings.fall if target < self.factor else self.settings.rise
+        self.factor = approach(self.factor, target, rate * passed)
+        if not math.isfinite(sum(command)):
+            return STILL
+        x, y, z, roll, pitch, yaw = command
+        f = self.factor
+        g = f if self.settings.scale_turning else 1.0
+        return x * f, y * f, z * f, roll * g, pitch * g, yaw * g
+
+    def _without_advice(self) -> float:
+        return 1.0 if self.settings.on_failure == "open" else 0.0

@@ -1,0 +1,281 @@
+"""The people in a cabin: counted over occlusions, in their seats, what they show and how long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edan_ros.behaviors.scene import FEAR, NEGATIVE, Observation, Scene
+from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.behaviors.timing import Debounced, Evidence, Sustained
+from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.faces import Box
+
+#: Indices of the negative emotions other than fear.
+_DISTRESS = tuple(EMOTIONS.index(name) for name in ("sad", "disgust", "anger"))
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A seat and the part of the image where the face of who sits there is.
+
+    Corners as shares of the image's width and height, 0 to 1, from the top left.
+    """
+
+    name: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @staticmethod
+    def parse(text: str) -> Seat:
+        """A seat of a text such as "driver: 0.5 0.0 1.0 1.0" (left, top, right, bottom).
+
+        Raises SettingsError saying what is wrong with the text.
+        """
+        name, _, numbers = text.partition(":")
+        try:
+            x0, y0, x1, y1 = (float(number) for number in numbers.split())
+        except ValueError:
+            x0 = y0 = x1 = y1 = math.nan
+        if not name.strip() or not (0.0 <= x0 < x1 <= 1.0 and 0.0 <= y0 < y1 <= 1.0):
+            raise SettingsError(
+                f"'{text}' is no seat: write 'name: left top right bottom' in shares of the image "
+                "from 0 to 1, for example 'driver: 0.5 0.0 1.0 1.0'"
+            )
+        return Seat(name.strip(), x0, y0, x1, y1)
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point, in shares of the image, lies in the seat's region."""
+        return self.x0 <= x < self.x1 and self.y0 <= y < self.y1
+
+
+def parse_seats(texts: Iterable[str]) -> tuple[Seat, ...]:
+    """The seats of several texts. Raises SettingsError for a bad one or a name used twice."""
+    seats = tuple(Seat.parse(text) for text in texts if text.strip())
+    names = [seat.name for seat in seats]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"seat '{name}' is there {names.count(name)} times: name it once")
+    return seats
+
+
+@dataclass(frozen=True)
+class OccupantSettings:
+    """How occupants are counted and what they show is judged."""
+
+    appear: float = setting(
+        0.5, 0.0, 10.0, "seconds for which a new face must have been there to be counted"
+    )
+    occlusion: float = setting(
+        3.0, 0.1, 60.0, "seconds for which an occupant is counted on after the face was last seen"
+    )
+    seat_change: float = setting(
+        1.0, 0.0, 10.0, "seconds in another seat's region after which the occupant sits there"
+    )
+    settle: float = setting(
+        0.5, 0.0, 5.0, "seconds for which an emotion must show before it counts as the occupant's"
+    )
+    forget: float = setting(
+        2.0, 0.1, 30.0, "seconds after which an emotion not shown again gives way to unknown"
+    )
+    gap: float = setting(
+        1.0, 0.1, 5.0, "seconds between two sights of a face after which durations start afresh"
+    )
+    evidence_rise: float = setting(
+        1.5, 0.1, 30.0, "time constant in seconds by which fear and distress build up"
+    )
+    evidence_fall: float = setting(
+        1.5, 0.1, 30.0, "time constant in seconds by which fear and distress fade"
+    )
+    eyes_closed: float = setting(
+        0.65, 0.1, 0.95, "share of a person's open eye height below which the eyes are closed"
+    )
+    eyes_open: float = setting(
+        0.75, 0.1, 1.0, "share of a person's open eye height above which the eyes are open again"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.eyes_open < self.eyes_closed:
+            raise SettingsError("eyes_open must not be below eyes_closed")
+        if self.forget < self.settle:
+            raise SettingsError("forget must not be below settle")
+
+
+class Eyes:
+    """Whether one person's eyes are closed, against the height that is theirs when open.
+
+    That height is learned from this face: quickly upwards, slowly downwards, from a usual one.
+    """
+
+    USUAL_OPENNESS = 0.27
+    LEAST_OPENNESS = 0.18
+    UP, DOWN = 0.5, 60.0  # time constants in seconds
+
+    __slots__ = ("_open", "_stamp", "closed", "closed_for", "settings")
+
+    def __init__(self, settings: OccupantSettings) -> None:
+        self.settings = settings
+        self.closed = False
+        self.closed_for = Sustained(grace=0.0, gap=settings.gap)
+        self._open = self.USUAL_OPENNESS
+        self._stamp = math.inf
+
+    def update(self, openness: float, stamp: float) -> None:
+        """Takes the openness of the eyes (see Observation) in the image of this stamp."""
+        if not 0.0 <= openness < 2.0:
+            return
+        passed = min(max(stamp - self._stamp, 0.0), self.settings.gap)
+        self._stamp = stamp
+        constant = self.UP if openness > self._open else self.DOWN
+        self._open += (openness - self._open) * -math.expm1(-passed / constant)
+        self._open = max(self._open, self.LEAST_OPENNESS)
+        limit = self.settings.eyes_open if self.closed else self.settings.eyes_closed
+        self.closed = openness < limit * self._open
+        self.closed_for.update(self.closed, stamp)
+
+
+class Occupant:
+    """One person, kept while the face comes and goes. Times are stamps in seconds."""
+
+    __slots__ = (
+        "_seat",
+        "counted",
+        "distress",
+        "emotion",
+        "eyes",
+        "face",
+        "fear",
+        "first_seen",
+        "key",
+        "last_seen",
+        "polarity",
+    )
+
+    def __init__(
+        self, key: int, face: Observation, stamp: float, settings: OccupantSettings
+    ) -> None:
+        s = settings
+        self.key = key
+        self.face = face
+        self.first_seen = self.last_seen = stamp
+        self.counted = False
+        self._seat = Debounced("", settle=s.seat_change, forget=math.inf, gap=math.inf)
+        self.emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self.polarity = Debounced(POLARITY_UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self.fear = Evidence(rise=s.evidence_rise, fall=s.evidence_fall, gap=s.gap)
+        self.distress = Evidence(rise=s.evidence_rise, fall=s.evidence_fall, gap=s.gap)
+        self.eyes = Eyes(s)
+
+    @property
+    def seat(self) -> str:
+        """Name of the seat; empty for none."""
+        return self._seat.value
+
+    def see(self, face: Observation, seat: str, stamp: float, appear: float) -> None:
+        """Takes the person's face in the image of this stamp, in the region of this seat."""
+        if not self.counted:
+            self.counted = stamp - self.first_seen >= appear
+            self._seat.put(seat, stamp)
+        self.face = face
+        self.last_seen = stamp
+        self._seat.update(seat, stamp)
+        self.emotion.update(face.emotion, stamp)
+        self.polarity.update(face.polarity, stamp)
+        self.eyes.update(face.eye_openness, stamp)
+        known = face.emotion != UNKNOWN  # a face turned away or unclear is evidence of nothing
+        p = face.probabilities
+        self.fear.update(p[FEAR] if known else 0.0, stamp)
+        self.distress.update(sum(p[i] for i in _DISTRESS) if known else 0.0, stamp)
+
+    def is_negative(self) -> bool:
+        """Whether the polarity that holds is negative."""
+        return self.polarity.value == NEGATIVE
+
+
+class Occupants:
+    """Everybody in the cabin. Feed it scenes whose stamps never go back."""
+
+    def __init__(self, seats: Sequence[Seat], settings: OccupantSettings) -> None:
+        self.seats = tuple(seats)
+        self.settings = settings
+        self._people: list[Occupant] = []
+        self._by_track: dict[int, Occupant] = {}
+        self._keys = 0
+        self._stamp = -math.inf
+
+    def observe(self, scene: Scene) -> None:
+        """Takes one image: who is whom, who is new, who has been away too long."""
+        self._stamp = stamp = scene.stamp
+        self._forget_absent(stamp)
+        strangers = []
+        for face in scene.usable_faces():
+            occupant = self._by_track.get(face.track_id)
+            if occupant is None:
+                strangers.append(face)
+            else:
+                occupant.see(face, self.seat_at(face.box, scene), stamp, self.settings.appear)
+        for face in strangers:
+            self._meet(face, scene)
+
+    def counted(self) -> list[Occupant]:
+        """The occupants that count, seats in their order, those in no seat last."""
+        order = {seat.name: i for i, seat in enumerate(self.seats)}
+        people = [occupant for occupant in self._people if occupant.counted]
+        return sorted(people, key=lambda o: (order.get(o.seat, len(order)), o.key))
+
+    def in_seat(self, seat: str) -> Occupant | None:
+        """Who in the newest scene is in this seat, counted yet or not; the largest face."""
+        seen = [o for o in self._people if o.seat == seat and o.last_seen == self._stamp]
+        return max(seen, key=lambda o: o.face.box.size, default=None)
+
+    def seat_at(self, box: Box, scene: Scene) -> str:
+        """The first seat whose region holds the middle of a box; empty for none."""
+        x = (box.x + 0.5 * box.width) / scene.width
+        y = (box.y + 0.5 * box.height) / scene.height
+        for seat in self.seats:
+            if seat.holds(x, y):
+                return seat.name
+        return ""
+
+    def _forget_absent(self, stamp: float) -> None:
+        kept = []
+        for occupant in self._people:
+            # Who has not been counted yet is gone sooner: a false face does not linger.
+            patience = self.settings.occlusion if occupant.counted else self.settings.appear + 0.2
+            if stamp - occupant.last_seen <= patience:
+                kept.append(occupant)
+            else:
+                self._by_track.pop(occupant.face.track_id, None)
+        self._people = kept
+
+    def _meet(self, face: Observation, scene: Scene) -> None:
+        """A face of an unknown track: an occupant who was hidden, or somebody new."""
+        seat = self.seat_at(face.box, scene)
+        occupant = self._hidden_match(face, seat, scene.stamp)
+        if occupant is None:
+            self._keys += 1
+            occupant = Occupant(self._keys, face, scene.stamp, self.settings)
+            self._people.append(occupant)
+        else:
+            self._by_track.pop(occupant.face.track_id, None)
+        self._by_track[face.track_id] = occupant
+        occupant.see(face, seat, scene.stamp, self.settings.appear)
+
+    def _hidden_match(self, face: Observation, seat: str, stamp: float) -> Occupant | None:
+        """Who of those not in this image the face may be: in the same seat or the same place."""
+        best, best_distance = None, math.inf
+        x, y = face.box.center
+        for occupant in self._people:
+            if occupant.last_seen == stamp:
+                continue
+            there_x, there_y = occupant.face.box.center
+            size = 0.5 * (occupant.face.box.size + face.box.size)
+            distance = math.hypot(x - there_x, y - there_y) / size
+            near = distance < 1.0 and 0.5 < face.box.size / occupant.face.box.size < 2.0
+            if (near or (seat and occupant.seat == seat)) and distance < best_distance:
+                best, best_distance = occupant, distance
+        return best

@@ -1,0 +1,124 @@
+"""The faces of one image as the behaviours take them: plain numbers, checked once.
+
+A `Scene` is made from the pipeline's `FrameResult` by `scene_of`, in a node or a demo alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.faces import Box, Face, FrameResult
+
+NAN = math.nan
+FEAR = EMOTIONS.index("fear")
+NEUTRAL = EMOTIONS.index("neutral")
+NEGATIVE = POLARITIES.index("negative")
+
+
+@dataclass(slots=True, frozen=True)
+class Observation:
+    """One face in one image.
+
+    track_id: 1 or more. box: pixels of the full image. emotion: index into EMOTIONS or UNKNOWN;
+    confidence: 0 to 1; probabilities: 7, each 0 to 1. polarity: index into POLARITIES or
+    POLARITY_UNKNOWN. valence, arousal: -1 to 1, NaN where unknown. yaw, pitch, roll: of the head
+    towards the camera, radians, as in core.faces.HeadPose, NaN where unknown. position: point
+    between the eyes in the camera optical frame, metres, or None. eye_openness: height over width
+    of the eyes, 0 or more, about 0.3 for open ones, NaN where unknown.
+    """
+
+    track_id: int
+    box: Box
+    emotion: int
+    confidence: float
+    probabilities: tuple[float, ...]
+    polarity: int = POLARITY_UNKNOWN
+    valence: float = NAN
+    arousal: float = NAN
+    yaw: float = NAN
+    pitch: float = NAN
+    roll: float = NAN
+    position: tuple[float, float, float] | None = None
+    eye_openness: float = NAN
+
+
+@dataclass(slots=True, frozen=True)
+class Scene:
+    """The faces of one image. stamp: its time in seconds. width, height: pixels, 1 or more."""
+
+    stamp: float
+    width: int
+    height: int
+    faces: tuple[Observation, ...] = ()
+
+    def usable_faces(self) -> list[Observation]:
+        """The faces whose numbers make sense, one a track; the rest is left out."""
+        seen: set[int] = set()
+        usable = []
+        for face in self.faces:
+            if face.track_id not in seen and is_usable(face):
+                seen.add(face.track_id)
+                usable.append(face)
+        return usable
+
+
+def is_usable(face: Observation) -> bool:
+    """Whether track, box, emotion and probabilities of a face are in their ranges."""
+    box = face.box
+    return (
+        face.track_id > 0
+        and math.isfinite(box.x + box.y)
+        and 0.0 < box.width < math.inf
+        and 0.0 < box.height < math.inf
+        and (0 <= face.emotion < len(EMOTIONS) or face.emotion == UNKNOWN)
+        and (0 <= face.polarity < len(POLARITIES) or face.polarity == POLARITY_UNKNOWN)
+        and 0.0 <= face.confidence <= 1.0
+        and len(face.probabilities) == len(EMOTIONS)
+        and 0.99 < sum(face.probabilities) < 1.01
+        and min(face.probabilities) >= 0.0
+        and (face.position is None or math.isfinite(sum(face.position)))
+    )
+
+
+def scene_of(result: FrameResult, stamp: float) -> Scene:
+    """The scene of one processed image with its stamp in seconds."""
+    return Scene(stamp, result.width, result.height, tuple(map(observation_of, result.faces)))
+
+
+def observation_of(face: Face) -> Observation:
+    """One face of the pipeline as an observation."""
+    pose = face.head_pose
+    turned = (NAN, NAN, NAN) if pose is None else (pose.yaw, pose.pitch, pose.roll)
+    return Observation(
+        face.track_id,
+        face.box,
+        face.emotion,
+        face.confidence,
+        tuple(face.probabilities.tolist()),
+        face.polarity,
+        face.valence,
+        face.arousal,
+        *turned,
+        None if pose is None else tuple(pose.translation.tolist()),
+        eye_openness(face.landmarks),
+    )
+
+
+def eye_openness(landmarks: NDArray[np.floating]) -> float:
+    """Eye aspect ratio of (68, 2) landmarks: height over width, the mean of both eyes; else NaN.
+
+    Soukupova & Cech, "Real-Time Eye Blink Detection using Facial Landmarks", 2016, equation 1.
+    """
+    points = landmarks[36:48].tolist()
+    total = 0.0
+    for eye in (points[:6], points[6:]):
+        width = math.dist(eye[0], eye[3])
+        if not width > 0.0:
+            return NAN
+        total += (math.dist(eye[1], eye[5]) + math.dist(eye[2], eye[4])) / (2.0 * width)
+    return 0.5 * total

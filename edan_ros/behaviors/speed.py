@@ -1,0 +1,212 @@
+"""Advice on speed from the fear and distress of the people in a vehicle. It never commands.
+
+The advice is a scale from `minimum` to 1 on the speed that the planner would choose. It
+
+- falls only on the sustained fear or distress of an occupant, by thresholds with hysteresis,
+- moves by no more than the set rates, whatever the faces or the clock do,
+- is held for a while after its cause has gone, then released,
+- is released at once when faces go stale, and
+- is given up after `longest` seconds: who keeps looking frightened must have calmed down before
+  causing new advice, and there is none from anybody for `rest` seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edan_ros.behaviors.occupants import Occupant
+from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.behaviors.timing import approach
+
+
+class Reason(enum.IntEnum):
+    """The constants REASON_* of edan_ros/msg/SpeedAdvisory."""
+
+    NONE = 0
+    FEAR = 1
+    DISTRESS = 2
+    RELEASING = 3
+    STALE = 4
+
+
+@dataclass(frozen=True)
+class SpeedSettings:
+    """When and how the speed is advised on."""
+
+    minimum: float = setting(0.5, 0.05, 1.0, "smallest scale ever advised")
+    fear_on: float = setting(
+        0.45, 0.05, 1.0, "level of sustained fear, 0 to 1, from which an occupant causes advice"
+    )
+    fear_off: float = setting(
+        0.25, 0.0, 1.0, "level of sustained fear, 0 to 1, below which the cause has gone"
+    )
+    distress_on: float = setting(
+        0.7, 0.05, 1.0, "level of sustained sadness, disgust or anger from which there is advice"
+    )
+    distress_off: float = setting(
+        0.4, 0.0, 1.0, "level of sustained sadness, disgust or anger below which the cause has gone"
+    )
+    distress_share: float = setting(
+        0.5, 0.0, 1.0, "how far towards the minimum distress alone may bring the scale, 0 to 1"
+    )
+    slow_rate: float = setting(0.1, 0.01, 1.0, "largest fall of the scale a second")
+    release_rate: float = setting(0.05, 0.01, 1.0, "largest rise of the scale a second")
+    hold: float = setting(
+        3.0, 0.0, 60.0, "seconds for which advice is kept after its cause has gone"
+    )
+    longest: float = setting(90.0, 5.0, 600.0, "seconds after which advice is given up")
+    rest: float = setting(30.0, 0.0, 600.0, "seconds without advice after it was given up")
+    validity: float = setting(1.0, 0.1, 10.0, "seconds for which one message of advice is valid")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.fear_off >= self.fear_on or self.distress_off >= self.distress_on:
+            raise SettingsError(
+                "fear_off must be below fear_on, and distress_off below distress_on"
+            )
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is advised at one time, as in edan_ros/msg/SpeedAdvisory. Times in seconds."""
+
+    scale: float = 1.0
+    target: float = 1.0
+    reason: Reason = Reason.NONE
+    text: str = ""
+    track_ids: tuple[int, ...] = ()
+    held: float = 0.0
+    valid_until: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether there is any advice."""
+        return self.scale < 1.0
+
+
+@dataclass(frozen=True)
+class _Cause:
+    occupant: Occupant
+    reason: Reason
+    level: float
+    depth: float  # how far towards the minimum it asks the scale to go, 0 to 1
+
+
+class SpeedAdvisor:
+    """Turns the occupants' fear and distress into advice. `step` it at a steady rate."""
+
+    def __init__(self, settings: SpeedSettings) -> None:
+        self.settings = settings
+        self._scale = 1.0
+        self._target = 1.0
+        self._alarmed: dict[int, Reason] = {}
+        self._spent: set[int] = set()
+        self._active_for = 0.0
+        self._quiet_for = settings.hold  # time since the last cause
+        self._rest_left = 0.0
+        self._given_up = False
+
+    def restart(self) -> None:
+        """Forgets every cause, as after a jump of the clock; the scale then rises as always."""
+        self._alarmed.clear()
+        self._spent.clear()
+        self._target = 1.0
+        self._quiet_for = self.settings.hold
+
+    def step(
+        self, occupants: Sequence[Occupant], now: float, passed: float, *, stale: bool
+    ) -> Advice:
+        """The advice at `now`, `passed` seconds after the last; a stale scene causes none."""
+        s = self.settings
+        causes = [] if stale else self._causes(occupants, now)
+        if stale:
+            self._alarmed.clear()
+        resting = self._pace(passed)
+        if resting:
+            causes = []
+        if causes:
+            depth = max(cause.depth for cause in causes)
+            self._target = min(self._target, 1.0 - depth * (1.0 - s.minimum))
+            self._quiet_for = 0.0
+        else:
+            self._quiet_for += passed
+            if stale or resting or self._quiet_for >= s.hold:
+                self._target = 1.0
+        rate = s.slow_rate if self._target < self._scale else s.release_rate
+        self._scale = approach(self._scale, self._target, rate * passed)
+        return self._advice(causes, now, stale=stale)
+
+    def _pace(self, passed: float) -> bool:
+        """Counts how long advice has been given; True while it is given up and at rest."""
+        s = self.settings
+        if self._given_up:
+            if self._scale >= 1.0:
+                self._rest_left -= passed
+                self._given_up = self._rest_left > 0.0
+        elif self._scale < 1.0:
+            self._active_for += passed
+            if self._active_for >= s.longest:
+                self._given_up = True
+                self._rest_left = s.rest
+                self._spent |= set(self._alarmed)
+        if self._scale >= 1.0:
+            self._active_for = 0.0
+        elif self._given_up:
+            self._active_for += passed
+        return self._given_up
+
+    def _causes(self, occupants: Sequence[Occupant], now: float) -> list[_Cause]:
+        """Who gives cause for advice now, by thresholds with hysteresis."""
+        alarmed: dict[int, Reason] = {}
+        causes = []
+        present = set()
+        for occupant in occupants:
+            present.add(occupant.key)
+            cause = self._cause(occupant, now)
+            if cause is None:
+                self._spent.discard(occupant.key)
+            else:
+                alarmed[occupant.key] = cause.reason
+                if occupant.key not in self._spent:
+                    causes.append(cause)
+        self._alarmed = alarmed
+        self._spent &= present
+        return causes
+
+    def _cause(self, occupant: Occupant, now: float) -> _Cause | None:
+        s = self.settings
+        before = self._alarmed.get(occupant.key)
+        fear, distress = occupant.fear.at(now), occupant.distress.at(now)
+        if fear >= (s.fear_off if before is Reason.FEAR else s.fear_on):
+            depth = (fear - s.fear_off) / (1.0 - s.fear_off)
+            return _Cause(occupant, Reason.FEAR, fear, depth)
+        if distress >= (s.distress_off if before is Reason.DISTRESS else s.distress_on):
+            depth = s.distress_share * (distress - s.distress_off) / (1.0 - s.distress_off)
+            return _Cause(occupant, Reason.DISTRESS, distress, depth)
+        return None
+
+    def _advice(self, causes: list[_Cause], now: float, *, stale: bool) -> Advice:
+        until = now + self.settings.validity
+        if self._scale >= 1.0:
+            return Advice(valid_until=until)
+        reason, text = self._explain(causes, stale=stale)
+        tracks = tuple(sorted(cause.occupant.face.track_id for cause in causes))
+        held = self._active_for
+        return Advice(self._scale, self._target, reason, text, tracks, held, until)
+
+    def _explain(self, causes: list[_Cause], *, stale: bool) -> tuple[Reason, str]:
+        if stale:
+            return Reason.STALE, "No faces arrive: the advice is withdrawn at the set rate."
+        if causes:
+            cause = max(causes, key=lambda c: c.depth)
+            who = cause.occupant.seat or f"person {cause.occupant.face.track_id}"
+            what = "fear" if cause.reason is Reason.FEAR else "distress"
+            others = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
+            return cause.reason, f"Sustained {what} of {who} (level {cause.level:.2f}){others}."
+        if self._given_up:
+            return Reason.RELEASING, "The advice has lasted for its longest time and is given up."
+        if self._target < 1.0:
+            return Reason.RELEASING, "The cause has gone; the advice is held a little longer."
+        return Reason.RELEASING, "The cause has gone; the scale returns to 1."
