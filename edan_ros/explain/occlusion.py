@@ -1,0 +1,55 @@
+"""The occlusion map: how much an emotion's probability drops when a patch is covered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Crops given to the model at once: what every engine takes.
+BATCH = 8
+
+
+def occlusion_map(
+    probability: Callable[[NDArray[np.float32]], NDArray[np.floating]],
+    crop: NDArray[np.float32],
+    *,
+    cells: int = 8,
+    patch: float = 2.0,
+) -> NDArray[np.float32]:
+    """Slide a grey patch over a crop and keep the drop of a probability.
+
+    After Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section
+    4.2. A patch has the mean grey of the crop, is centred on a cell, and is cut at the border.
+
+    Args:
+        probability: (n, 1, S, S) crops to (n,) probabilities of the emotion explained; n is at
+            most BATCH.
+        crop: (S, S) grey, 0 to 255.
+        cells: rows and columns of the map.
+        patch: side of the patch in cells.
+
+    Returns:
+        (cells, cells) drops, 0 where the probability did not drop, at most 1.
+    """
+    base = float(probability(crop[None, None])[0])
+    covered = _covered(crop, cells, patch)
+    parts = [probability(covered[i : i + BATCH]) for i in range(0, len(covered), BATCH)]
+    drops = base - np.concatenate(parts).reshape(cells, cells)
+    return np.maximum(drops, 0.0).astype(np.float32)
+
+
+def _covered(crop: NDArray[np.float32], cells: int, patch: float) -> NDArray[np.float32]:
+    """(cells * cells, 1, S, S): the crop with each cell's patch covered, row by row."""
+    side = crop.shape[0]
+    middles = (np.arange(cells) + 0.5) * side / cells
+    half = 0.5 * patch * side / cells
+    starts = np.clip(np.rint(middles - half), 0, side).astype(int)
+    ends = np.clip(np.rint(middles + half), 0, side).astype(int)
+    covered = np.repeat(crop[None, None], cells * cells, axis=0)
+    grey = crop.mean()
+    for i in range(cells * cells):
+        y, x = divmod(i, cells)
+        covered[i, 0, starts[y] : ends[y], starts[x] : ends[x]] = grey
+    return covered

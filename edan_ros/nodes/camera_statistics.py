@@ -1,0 +1,195 @@
+"""What is counted about one camera: images, drops, faults, rates and latency. No ROS in here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+#: Seconds over which rates are taken.
+RATE_WINDOW = 5.0
+#: Seconds since its stamp above which an image does not come from a camera that runs now.
+MAX_AGE = 60.0
+#: Images over which latency percentiles are taken.
+LATENCY_WINDOW = 300
+#: Seconds for which a camera's return is reported.
+RETURN_REPORT = 10.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The figures at one moment. Times in seconds, rates in 1/s; None where nothing is known.
+
+    latency_ms: percentile -> milliseconds from the arrival of an image to the published array.
+    age_ms: median milliseconds from the stamp of an image to the published array, on the node's
+    clock. silent: whether no image came yet, or none for longer than an outage needs.
+    returned_after: length of the last gap, while its end is recent.
+    """
+
+    received: int
+    processed: int
+    dropped: int
+    bad: dict[str, int]
+    outages: int
+    incompatible_qos: str
+    rate_in: float
+    rate_out: float
+    rate_dropped: float
+    latency_ms: dict[int, float]
+    age_ms: float | None
+    stages_ms: dict[str, float]
+    faces: int
+    silent: bool
+    since_image: float | None
+    since_face: float | None
+    returned_after: float | None
+
+
+@dataclass
+class CameraStatistics:
+    """Counts for one camera, from the executor's and the worker's thread.
+
+    clock: seconds that never go back. silence: seconds without images that make an outage.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    silence: float = 2.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._bad: Counter[str] = Counter()
+        self._processed = self._received = self._dropped = self._outages = self._faces = 0
+        self._incompatible_qos = ""
+        self._stages: dict[str, float] = {}
+        self._in: deque[float] = deque()
+        self._out: deque[float] = deque()
+        self._drops: deque[float] = deque()
+        self._latency: deque[float] = deque(maxlen=LATENCY_WINDOW)
+        self._age: deque[float] = deque(maxlen=LATENCY_WINDOW)
+        self._last_image: float | None = None
+        self._last_face: float | None = None
+        self._returned: tuple[float, float] | None = None
+
+    def arrived(self) -> float | None:
+        """Count an image. The seconds without any before it, if that was an outage."""
+        with self._lock:
+            now = self.clock()
+            gap = 0.0 if self._last_image is None else now - self._last_image
+            self._received += 1
+            self._last_image = now
+            self._in.append(now)
+            if gap <= self.silence:
+                return None
+            self._outages += 1
+            self._returned = (now, gap)
+            return gap
+
+    def dropped(self) -> None:
+        """Count an image that a newer one replaced."""
+        with self._lock:
+            self._dropped += 1
+            self._drops.append(self.clock())
+
+    def bad(self, reason: str) -> None:
+        """Count a faulty image, stamp or calibration."""
+        with self._lock:
+            self._bad[reason] += 1
+
+    def incompatible(self, policy: str) -> None:
+        """Remember that a publisher's quality of service does not fit; "" that it does."""
+        with self._lock:
+            self._incompatible_qos = policy
+
+    def processed(
+        self, arrival: float, faces: int, stages_ms: dict[str, float], age: float
+    ) -> None:
+        """Count a published array.
+
+        arrival: ``clock`` when its image came. age: seconds since the image's stamp; left out of
+        the figures where stamp and clock are clearly not of the same time, as with a recording.
+        """
+        with self._lock:
+            now = self.clock()
+            self._processed += 1
+            self._out.append(now)
+            self._latency.append(now - arrival)
+            self._stages = dict(stages_ms)
+            self._faces = faces
+            if abs(age) < MAX_AGE:
+                self._age.append(age)
+            if faces:
+                self._last_face = now
+
+    def pause(self) -> None:
+        """Forget when the last image came: what follows is no outage."""
+        with self._lock:
+            self._last_image = self._last_face = self._returned = None
+            self._faces = 0
+            for times in (self._in, self._out, self._drops):
+                times.clear()
+
+    def snapshot(self) -> Snapshot:
+        """The figures now."""
+        with self._lock:
+            now = self.clock()
+            since_image = None if self._last_image is None else now - self._last_image
+            back = self._returned
+            return Snapshot(
+                received=self._received,
+                processed=self._processed,
+                dropped=self._dropped,
+                bad=dict(self._bad),
+                outages=self._outages,
+                incompatible_qos=self._incompatible_qos,
+                rate_in=_rate(self._in, now),
+                rate_out=_rate(self._out, now),
+                rate_dropped=_rate(self._drops, now),
+                latency_ms=_percentiles_ms(self._latency),
+                age_ms=_percentiles_ms(self._age).get(50),
+                stages_ms=self._stages,
+                faces=self._faces,
+                silent=since_image is None or since_image > self.silence,
+                since_image=since_image,
+                since_face=None if self._last_face is None else now - self._last_face,
+                returned_after=back[1] if back and now - back[0] < RETURN_REPORT else None,
+            )
+
+
+def _rate(times: deque[float], now: float) -> float:
+    """Events a second in the last RATE_WINDOW seconds; older times are let go."""
+    while times and now - times[0] > RATE_WINDOW:
+        times.popleft()
+    if len(times) < 2:
+        return len(times) / RATE_WINDOW
+    # n events span n - 1 intervals; the time since the last one counts too, or a stop would hide.
+    return (len(times) - 1) / max(now - times[0], 1e-3)
+
+
+def _percentiles_ms(seconds: deque[float]) -> dict[int, float]:
+    if not seconds:
+        return {}
+    wanted = (50, 95, 99)
+    return dict(zip(wanted, 1e3 * np.percentile(list(seconds), wanted), strict=True))
+
+
+class Throttle:
+    """Lets one message of each key through in a period, and counts those held back."""
+
+    def __init__(self, period: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._period = period
+        self._clock = clock
+        self._next: dict[str, float] = {}
+        self._held: Counter[str] = Counter()
+
+    def passes(self, key: str) -> int | None:
+        """The number held back since the last message of this key, or None to hold this one."""
+        now = self._clock()
+        if now < self._next.get(key, now):
+            self._held[key] += 1
+            return None
+        self._next[key] = now + self._period
+        return self._held.pop(key, 0)

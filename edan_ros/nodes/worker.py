@@ -1,0 +1,60 @@
+"""One thread that always works on the newest item of each source and lets older ones go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class NewestWorker(Generic[T]):
+    """Calls ``work`` with the newest item of every source that has one, on a thread of its own.
+
+    An item that is not taken before the next of its source arrives is replaced, so what is worked
+    on is never older than one round of work, whatever the load.
+
+    work: called with {source: item}, never concurrently. It must not raise.
+    """
+
+    def __init__(self, work: Callable[[dict[str, T]], None], name: str = "worker") -> None:
+        self._work = work
+        self._name = name
+        self._newest: dict[str, T] = {}
+        self._changed = threading.Condition()
+        self._running = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, source: str, item: T) -> bool:
+        """Leave an item for the thread. True if it replaces one that was never worked on."""
+        with self._changed:
+            dropped = source in self._newest
+            self._newest[source] = item
+            self._changed.notify()
+        return dropped
+
+    def start(self) -> None:
+        """Start the thread. Items left before are worked on first."""
+        self._running = True
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the round under way, forget what is left, and end the thread."""
+        with self._changed:
+            self._running = False
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._newest.clear()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._newest or not self._running)
+                if not self._running:
+                    return
+                batch, self._newest = self._newest, {}
+            self._work(batch)

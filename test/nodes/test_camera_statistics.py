@@ -1,0 +1,117 @@
+"""Rates, percentiles, outages and throttling, against a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from edan_ros.nodes.camera_statistics import CameraStatistics, Throttle
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def statistics(clock: FakeClock) -> CameraStatistics:
+    return CameraStatistics(clock=clock, silence=2.0)
+
+
+def feed(statistics: CameraStatistics, clock: FakeClock, images: int, period: float) -> None:
+    """Images ``period`` seconds apart, every other dropped, the rest processed in 10 ms."""
+    for i in range(images):
+        clock.now += period
+        statistics.arrived()
+        if i % 2:
+            statistics.dropped()
+        else:
+            clock.now += 0.010
+            statistics.processed(clock.now - 0.010, 1, {"infer": 5.0}, 0.030)
+            clock.now -= 0.010
+
+
+def test_figures_of_a_steady_camera(statistics: CameraStatistics, clock: FakeClock) -> None:
+    # 100 images at 20 Hz: in the last 5 s they come at 20 Hz, half of them are dropped.
+    feed(statistics, clock, 100, 0.05)
+    figures = statistics.snapshot()
+    assert (figures.received, figures.processed, figures.dropped) == (100, 50, 50)
+    assert figures.rate_in == pytest.approx(20.0, rel=0.05)
+    assert figures.rate_out == pytest.approx(10.0, rel=0.05)
+    assert figures.rate_dropped == pytest.approx(10.0, rel=0.05)
+    assert figures.latency_ms == pytest.approx({50: 10.0, 95: 10.0, 99: 10.0})
+    assert figures.age_ms == pytest.approx(30.0)
+    assert figures.stages_ms == {"infer": 5.0}
+    assert figures.faces == 1
+    assert not figures.silent
+
+
+def test_rate_falls_when_images_stop(statistics: CameraStatistics, clock: FakeClock) -> None:
+    feed(statistics, clock, 100, 0.05)
+    clock.now += 4.0
+    assert statistics.snapshot().rate_in < 5.0
+    clock.now += 2.0
+    assert statistics.snapshot().rate_in == 0.0
+
+
+def test_a_gap_is_an_outage_and_is_told_once(
+    statistics: CameraStatistics, clock: FakeClock
+) -> None:
+    assert statistics.snapshot().silent
+    assert statistics.arrived() is None
+    clock.now += 1.9
+    assert statistics.arrived() is None
+    assert not statistics.snapshot().silent
+    clock.now += 7.0
+    figures = statistics.snapshot()
+    assert figures.silent
+    assert figures.since_image == pytest.approx(7.0)
+    assert statistics.arrived() == pytest.approx(7.0)
+    figures = statistics.snapshot()
+    assert figures.outages == 1
+    assert figures.returned_after == pytest.approx(7.0)
+    clock.now += 0.1
+    assert statistics.arrived() is None
+    clock.now += 11.0
+    assert statistics.snapshot().returned_after is None
+
+
+def test_a_pause_is_no_outage(statistics: CameraStatistics, clock: FakeClock) -> None:
+    statistics.arrived()
+    statistics.pause()
+    clock.now += 60.0
+    assert statistics.arrived() is None
+    assert statistics.snapshot().outages == 0
+    assert statistics.snapshot().received == 2
+
+
+def test_ages_of_recordings_are_left_out(statistics: CameraStatistics, clock: FakeClock) -> None:
+    statistics.processed(clock.now, 0, {}, 86_400.0)
+    assert statistics.snapshot().age_ms is None
+    assert statistics.snapshot().since_face is None
+
+
+def test_bad_input_is_counted_by_reason(statistics: CameraStatistics) -> None:
+    for reason in ("step", "step", "encoding"):
+        statistics.bad(reason)
+    assert statistics.snapshot().bad == {"step": 2, "encoding": 1}
+
+
+def test_throttle_passes_one_of_each_key_in_a_period(clock: FakeClock) -> None:
+    throttle = Throttle(5.0, clock)
+    assert throttle.passes("a") == 0
+    assert throttle.passes("b") == 0
+    assert [throttle.passes("a") for _ in range(3)] == [None] * 3
+    clock.now += 5.0
+    assert throttle.passes("a") == 3
+    assert throttle.passes("a") is None
+    clock.now += 5.0
+    assert throttle.passes("a") == 1
+    assert throttle.passes("b") == 0

@@ -1,0 +1,214 @@
+"""Messages to records and back, and camera_info in all its forms."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from edan_ros.msg import FaceEmotion, FaceEmotionArray
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
+from edan_ros.core.faces import Box, Face, FrameResult, HeadPose
+from edan_ros.core.head_pose import CameraModelError
+from edan_ros.core.images import ImageError
+from edan_ros.nodes.conversions import (
+    array_message,
+    camera_model,
+    decode,
+    face_message,
+    frame_result,
+    image_message,
+    stamp_seconds,
+)
+
+
+def header() -> Header:
+    value = Header(frame_id="camera_optical_frame")
+    value.stamp.sec, value.stamp.nanosec = 1_700_000_000, 123_456_789
+    return value
+
+
+def some_face(rng: np.random.Generator, **changes: object) -> Face:
+    probabilities = rng.dirichlet(np.ones(7))
+    emotion = int(probabilities.argmax())
+    values = {
+        "track_id": int(rng.integers(1, 2**32)),
+        "box": Box(10.0, 20.0, 60.0, 70.0),
+        "presence": float(rng.random()),
+        "landmarks": rng.uniform(-20, 700, (68, 2)).astype(np.float32),
+        "emotion": emotion,
+        "label": EMOTIONS[emotion],
+        "confidence": float(probabilities.max()),
+        "probabilities": probabilities,
+        "raw_probabilities": rng.dirichlet(np.ones(7)),
+        "polarity": 2,
+        "polarity_probabilities": rng.dirichlet(np.ones(3)),
+        "valence": -0.25,
+        "arousal": 0.5,
+        "head_pose": HeadPose(rotation_from(rng), rng.normal(size=3)),
+        "action_units": {"AU4": 0.25, "AU12": 1.0},
+    }
+    return Face(**(values | changes))
+
+
+def rotation_from(rng: np.random.Generator) -> np.ndarray:
+    rotation, _ = cv2.Rodrigues(rng.normal(size=3))
+    return rotation
+
+
+def assert_same_face(found: Face, given_face: Face) -> None:
+    """Equal up to single precision, and up to whole pixels in the box."""
+    for name in ("track_id", "box", "emotion", "label", "polarity"):
+        assert getattr(found, name) == getattr(given_face, name)
+    for name in (
+        "presence", "landmarks", "confidence", "probabilities", "raw_probabilities",
+        "polarity_probabilities", "valence", "arousal",
+    ):  # fmt: skip
+        assert_allclose(getattr(found, name), getattr(given_face, name), rtol=1e-6, err_msg=name)
+    assert found.action_units == pytest.approx(given_face.action_units)
+    assert list(found.action_units) == list(given_face.action_units)
+
+
+def over_the_wire(message: FaceEmotionArray) -> FaceEmotionArray:
+    return deserialize_message(serialize_message(message), FaceEmotionArray)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_faces_survive_the_round_trip(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    faces = [some_face(rng) for _ in range(seed)]
+    result = FrameResult(faces, 640, 480)
+    message = over_the_wire(array_message(result, header()))
+    assert message.header == header()
+    back = frame_result(message)
+    assert (back.width, back.height, len(back.faces)) == (640, 480, seed)
+    for found, given_face in zip(back.faces, faces, strict=True):
+        assert_same_face(found, given_face)
+        assert found.landmarks.shape == (68, 2)
+        assert_allclose(found.head_pose.rotation, given_face.head_pose.rotation, atol=1e-12)
+        assert_allclose(found.head_pose.translation, given_face.head_pose.translation)
+
+
+def test_what_is_not_known_stays_unknown() -> None:
+    face = some_face(
+        np.random.default_rng(0), emotion=UNKNOWN, label=UNKNOWN_LABEL, polarity=255,
+        valence=math.nan, arousal=math.nan, head_pose=None, action_units={},
+    )  # fmt: skip
+    message = over_the_wire(array_message(FrameResult([face], 640, 480), header())).faces[0]
+    assert message.emotion == FaceEmotion.UNKNOWN
+    assert message.polarity == FaceEmotion.POLARITY_UNKNOWN
+    assert not message.head_pose_valid
+    assert message.head_pose.orientation.w == 1.0
+    back = frame_result(FaceEmotionArray(faces=[message], image_width=640, image_height=480))
+    assert math.isnan(back.faces[0].valence)
+    assert math.isnan(back.faces[0].arousal)
+    assert back.faces[0].head_pose is None
+    assert back.faces[0].action_units == {}
+
+
+side = st.floats(-2000.0, 2000.0)
+extent = st.floats(0.0, 3000.0)
+
+
+@given(x=side, y=side, width=extent, height=extent)
+def test_roi_covers_the_box_inside_the_image(
+    x: float, y: float, width: float, height: float
+) -> None:
+    face = some_face(np.random.default_rng(0), box=Box(x, y, width, height))
+    roi = face_message(face, 640, 480).roi
+    assert roi.x_offset + roi.width <= 640
+    assert roi.y_offset + roi.height <= 480
+    inside = face.box.clipped(640, 480)
+    assert roi.x_offset <= inside.x
+    assert roi.x_offset + roi.width >= inside.x + inside.width
+    assert roi.width <= inside.width + 2
+    assert not roi.do_rectify
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3)])
+def test_pixels_survive_the_round_trip(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    message = image_message(pixels, header())
+    assert (message.width, message.height) == (6, 4)
+    assert message.step == pixels.strides[0]
+    assert message.header == header()
+    assert_array_equal(decode(message).pixels, pixels)
+
+
+def test_pixels_that_are_a_view_are_packed() -> None:
+    pixels = np.arange(4 * 8 * 3, dtype=np.uint8).reshape(4, 8, 3)[:, ::2]
+    message = image_message(pixels, header())
+    assert message.step == 12
+    assert_array_equal(decode(message).pixels, pixels)
+
+
+def test_decode_takes_both_kinds_of_message() -> None:
+    pixels = np.full((16, 16, 3), 128, np.uint8)
+    _, png = cv2.imencode(".png", pixels)
+    compressed = CompressedImage(format="png", data=png.tobytes())
+    assert_array_equal(decode(compressed).pixels, pixels)
+    raw = ImageMessage(width=2, height=2, step=2, encoding="mono8", data=bytes([1, 2, 3, 4]))
+    assert_array_equal(decode(raw).pixels, [[1, 2], [3, 4]])
+    raw.encoding = "no_such"
+    with pytest.raises(ImageError):
+        decode(raw)
+
+
+def test_stamp_in_seconds() -> None:
+    assert stamp_seconds(header()) == pytest.approx(1_700_000_000.123456789, abs=1e-6)
+    assert stamp_seconds(Header()) == 0.0
+
+
+def info(**changes: object) -> CameraInfo:
+    """640x480, focal lengths 500 and 510, centre (320, 240), a little distortion."""
+    message = CameraInfo(width=640, height=480, distortion_model="plumb_bob")
+    message.d = [0.1, -0.2, 0.001, 0.002, 0.0]
+    message.k = np.array([500.0, 0, 320, 0, 510, 240, 0, 0, 1])
+    message.p = np.array([480.0, 0, 318, 0, 0, 490, 238, 0, 0, 0, 1, 0])
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+def test_camera_info_as_it_is() -> None:
+    camera = camera_model(info())
+    assert (camera.width, camera.height, camera.model) == (640, 480, "plumb_bob")
+    assert_allclose(camera.K, [[500, 0, 320], [0, 510, 240], [0, 0, 1]])
+    assert_allclose(camera.D, [0.1, -0.2, 0.001, 0.002, 0.0])
+
+
+def test_camera_info_of_rectified_images_has_no_distortion() -> None:
+    camera = camera_model(info(distortion_model="no_such"), rectified=True)
+    assert_allclose(camera.K, [[480, 0, 318], [0, 490, 238], [0, 0, 1]])
+    assert not camera.D.any()
+
+
+def test_camera_info_with_binning_and_region() -> None:
+    message = info(binning_x=2, binning_y=2)
+    message.roi.x_offset, message.roi.y_offset = 100, 40
+    message.roi.width, message.roi.height = 400, 200
+    camera = camera_model(message)
+    assert (camera.width, camera.height) == (200, 100)
+    # Focal lengths halve. Centre: (320 - 100 + 0.5) / 2 - 0.5, (240 - 40 + 0.5) / 2 - 0.5.
+    assert_allclose(camera.K, [[250, 0, 109.75], [0, 255, 99.75], [0, 0, 1]])
+    assert_allclose(message.k[:3], [500, 0, 320])
+
+
+def test_camera_info_without_calibration_gives_none() -> None:
+    assert camera_model(CameraInfo(width=640, height=480)) is None
+    assert camera_model(info(p=np.zeros(12)), rectified=True) is None
+
+
+@pytest.mark.parametrize("changes", [{"distortion_model": "barrel"}, {"d": [0.1] * 3}])
+def test_camera_info_that_cannot_be_used(changes: dict[str, object]) -> None:
+    with pytest.raises(CameraModelError, match="distortion model"):
+        camera_model(info(**changes))

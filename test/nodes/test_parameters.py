@@ -1,0 +1,146 @@
+"""A table of parameters against the real parameter machinery of rclpy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from edan_ros.nodes.parameters import Change, Parameter, ParameterSet
+
+TABLE = (
+    Parameter("low", 0.2, "lower bound", bounds=(0.0, 1.0)),
+    Parameter("high", 0.8, "upper bound", bounds=(0.0, 1.0)),
+    Parameter("count", 3, "how many", bounds=(1, 9)),
+    Parameter("kind", "soft", "of what kind", choices=("soft", "hard")),
+    Parameter("file", "a", "what to load", Change.CONFIGURE),
+    Parameter("names", [""], "of the inputs", Change.CONFIGURE),
+    Parameter("fixed", True, "at the start", Change.NEVER),
+)
+
+
+def check(values: Mapping[str, Any]) -> None:
+    if values["low"] > values["high"]:
+        raise ValueError("low must not exceed high")
+
+
+class Owner:
+    """A node with the table, and what its set told it."""
+
+    def __init__(self, **overrides: object) -> None:
+        self.configurable = True
+        self.applied: list[dict[str, Any]] = []
+        given = [RosParameter(name, value=value) for name, value in overrides.items()]
+        self.node = Node("owner", parameter_overrides=given)
+        try:
+            self.set = ParameterSet(
+                self.node,
+                TABLE,
+                may_configure=lambda: self.configurable,
+                check=check,
+                apply=lambda values: self.applied.append(dict(values)),
+            )
+        except Exception:
+            self.node.destroy_node()
+            raise
+
+    def change(self, **values: object) -> tuple[bool, str]:
+        """Set all at once, as `ros2 param load` does."""
+        parameters = [RosParameter(name, value=value) for name, value in values.items()]
+        result = self.node.set_parameters_atomically(parameters)
+        return result.successful, result.reason
+
+
+@pytest.fixture(autouse=True)
+def _ros(ros_domain: int) -> Iterator[None]:  # noqa: ARG001
+    rclpy.init()
+    yield
+    rclpy.shutdown()
+
+
+@pytest.fixture
+def owner() -> Iterator[Owner]:
+    value = Owner()
+    yield value
+    value.node.destroy_node()
+
+
+def test_declares_defaults_and_says_what_they_mean(owner: Owner) -> None:
+    assert owner.set.values == {p.name: p.default for p in TABLE}
+    assert owner.set["names"] == [""]
+    assert not owner.applied
+    descriptors = {p.name: owner.node.describe_parameter(p.name) for p in TABLE}
+    for parameter in TABLE:
+        assert descriptors[parameter.name].description == parameter.meaning
+        assert descriptors[parameter.name].read_only == (parameter.change is Change.NEVER)
+    assert descriptors["low"].floating_point_range[0].to_value == 1.0
+    assert descriptors["count"].integer_range[0].from_value == 1
+    assert "soft, hard" in descriptors["kind"].additional_constraints
+    assert "unconfigured" in descriptors["file"].additional_constraints
+
+
+def test_a_live_change_is_applied_once_with_all_values(owner: Owner) -> None:
+    assert owner.change(low=0.5, count=4) == (True, "")
+    assert len(owner.applied) == 1
+    assert owner.applied[0] == {p.name: p.default for p in TABLE} | {"low": 0.5, "count": 4}
+    assert owner.set["low"] == 0.5
+    assert owner.node.get_parameter("low").value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"low": 1.5}, "range"),
+        ({"low": math.nan}, "range"),
+        ({"count": 0}, "range"),
+        ({"kind": "liquid"}, "soft, hard"),
+        ({"low": 0.9}, "exceed"),
+        ({"low": "much"}, "type"),
+        ({"fixed": False}, "read-only"),
+        ({"count": 5, "kind": "liquid"}, "soft, hard"),
+    ],
+)
+def test_a_bad_change_is_refused_whole(owner: Owner, change: dict[str, object], word: str) -> None:
+    before = dict(owner.set.values)
+    successful, reason = owner.change(**change)
+    assert not successful
+    assert word in reason
+    assert owner.set.values == before
+    assert not owner.applied
+
+
+def test_what_is_read_on_configure_changes_only_before(owner: Owner) -> None:
+    assert owner.change(file="b", names=["x", "y"])[0]
+    owner.configurable = False
+    successful, reason = owner.change(file="c")
+    assert not successful
+    assert "file" in reason
+    assert "configure" in reason
+    assert owner.set["file"] == "b"
+    # To say again what holds already is no change.
+    assert owner.change(file="b", low=0.1)[0]
+    assert owner.set["low"] == 0.1
+
+
+def test_takes_values_from_outside() -> None:
+    owner = Owner(low=0.1, names=["front", "cabin"], fixed=False)
+    assert owner.set["names"] == ["front", "cabin"]
+    assert owner.set["fixed"] is False
+    owner.node.destroy_node()
+
+
+@pytest.mark.parametrize("given", [{"low": 2.0}, {"kind": "liquid"}, {"low": 0.95}])
+def test_a_bad_value_from_outside_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(InvalidParameterValueException):
+        Owner(**given)
+
+
+def test_a_value_of_another_type_from_outside_is_refused() -> None:
+    with pytest.raises(InvalidParameterTypeException):
+        Owner(low="much")
