@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ class BagSource:
             seconds = reader.duration * 1e-9
             self.rate = (self.length - 1) / seconds if seconds > 0 and self.length > 1 else 0.0
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The images in the order they were recorded. SourceError when none can be decoded."""
         begin: int | None = None
         camera: CameraModel | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class Source(Protocol):
     length: int | None
     live: bool
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The frames from the first on; every call begins anew, one reads at a time.
 
         Closing the iterator frees what it holds open. Raises SourceError when the source fails.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import cv2
@@ -73,7 +73,7 @@ class PictureSource:
         self._paths = list(paths)
         self._on_skip = on_skip
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The pictures, upright (EXIF). Raises SourceError when not one can be read."""
         read = 0
         for path in self._paths:

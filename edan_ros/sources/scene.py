@@ -8,7 +8,7 @@ frames.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import cv2
 import numpy as np
@@ -58,7 +58,7 @@ class SceneSource:
     def __init__(self) -> None:
         self._photographs = _load_photographs()
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The frames, with the noise of a sensor."""
         from scipy.interpolate import PchipInterpolator
 

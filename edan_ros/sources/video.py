@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ class VideoSource:
             self.rate = float(stream.average_rate or stream.guessed_rate or 0.0)
             self.length = _length(container, stream, self.rate)
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The frames in the order they are shown. Raises SourceError when not one decodes."""
         begin: float | None = None
         last = 0.0

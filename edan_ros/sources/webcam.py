@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import cv2
@@ -50,7 +50,7 @@ class WebcamSource:
             cv2.CAP_PROP_FPS: fps,
         }
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Images as they come. Raises SourceError when there is no camera, or no longer one."""
         capture = self._open()
         begin = time.monotonic()
