@@ -1,0 +1,125 @@
+"""Whom to attend to: the nearest, the newest, the most expressive, without hopping about.
+
+The score of a person is the weighted mean of three shares from 0 to 1:
+
+- nearness: 1 at `near` metres and less, 0 at `far` and more, linear between; where the distance is
+  unknown, the size of the face in the image stands for it (`near_size`, `far_size`);
+- novelty: exp(-t / new_for), t seconds after the person came;
+- expression: 1 minus the probability of neutral, 0 while the emotion is unknown.
+
+Attention has inertia: it moves to another only who leads by `inertia` for `patience` seconds, and
+not before it has rested on somebody for `dwell` seconds, unless that person is gone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edan_ros.behaviors.people import Person
+from edan_ros.behaviors.scene import NEUTRAL
+from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.core.emotions import UNKNOWN
+
+
+@dataclass(frozen=True)
+class AttentionSettings:
+    """Weights of the score, and inertia."""
+
+    weight_near: float = setting(0.4, 0.0, 1.0, "weight of nearness in the score")
+    weight_new: float = setting(0.2, 0.0, 1.0, "weight of novelty in the score")
+    weight_expressive: float = setting(0.4, 0.0, 1.0, "weight of expression in the score")
+    near: float = setting(0.6, 0.1, 5.0, "distance in metres from which a person is fully near")
+    far: float = setting(
+        3.5, 0.2, 20.0, "distance in metres from which a person is not near at all"
+    )
+    near_size: float = setting(
+        0.4, 0.05, 1.0, "face size as a share of the image's height that is fully near"
+    )
+    far_size: float = setting(
+        0.06, 0.0, 0.9, "face size as a share of the image's height that is not near at all"
+    )
+    new_for: float = setting(4.0, 0.5, 60.0, "time constant in seconds by which novelty wears off")
+    inertia: float = setting(
+        0.12, 0.0, 1.0, "lead in score that another person needs to draw attention"
+    )
+    patience: float = setting(0.5, 0.0, 10.0, "seconds for which another must lead")
+    dwell: float = setting(
+        1.5, 0.0, 30.0, "seconds for which attention rests on one person at least"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.near >= self.far or self.far_size >= self.near_size:
+            raise SettingsError("near must be below far, and far_size below near_size")
+        if self.weight_near + self.weight_new + self.weight_expressive <= 0.0:
+            raise SettingsError(
+                "one of weight_near, weight_new, weight_expressive must be positive"
+            )
+
+
+@dataclass(frozen=True)
+class Score:
+    """A person's score, 0 to 1, and what it is made of, each 0 to 1."""
+
+    total: float
+    near: float
+    new: float
+    expressive: float
+
+
+class Attention:
+    """Chooses one of the people. Feed it after every scene."""
+
+    def __init__(self, settings: AttentionSettings) -> None:
+        self.settings = settings
+        self.track_id = 0  # of whom it rests on, 0 for nobody
+        self.score = Score(0.0, 0.0, 0.0, 0.0)
+        self._since = -math.inf
+        self._rival = 0
+        self._rival_since = -math.inf
+
+    def choose(self, people: Iterable[Person], stamp: float, image_height: int) -> int:
+        """The track of whom to attend to in the scene of this stamp, 0 for nobody."""
+        scores = {p.track_id: self.rate(p, stamp, image_height) for p in people}
+        if not scores:
+            self.release()
+            return 0
+        best = max(scores, key=lambda track: (scores[track].total, -track))
+        mine = scores.get(self.track_id)
+        if mine is None:
+            self._turn_to(best, stamp)
+        elif scores[best].total > mine.total + self.settings.inertia:
+            if best != self._rival:
+                self._rival, self._rival_since = best, stamp
+            patient = stamp - self._rival_since >= self.settings.patience
+            if patient and stamp - self._since >= self.settings.dwell:
+                self._turn_to(best, stamp)
+        else:
+            self._rival = 0
+        self.score = scores[self.track_id]
+        return self.track_id
+
+    def release(self) -> None:
+        """Attends to nobody."""
+        self.track_id = self._rival = 0
+        self.score = Score(0.0, 0.0, 0.0, 0.0)
+
+    def rate(self, person: Person, stamp: float, image_height: int) -> Score:
+        """The score of one person, as the module says."""
+        s, face = self.settings, person.face
+        if face.position is not None:
+            near = (s.far - math.hypot(*face.position)) / (s.far - s.near)
+        else:
+            near = (face.box.size / image_height - s.far_size) / (s.near_size - s.far_size)
+        near = min(max(near, 0.0), 1.0)
+        new = math.exp(-(stamp - person.first_seen) / s.new_for)
+        known = person.emotion.value != UNKNOWN and face.emotion != UNKNOWN
+        expressive = 1.0 - min(face.probabilities[NEUTRAL], 1.0) if known else 0.0
+        parts = s.weight_near * near + s.weight_new * new + s.weight_expressive * expressive
+        total = parts / (s.weight_near + s.weight_new + s.weight_expressive)
+        return Score(min(total, 1.0), near, new, expressive)
+
+    def _turn_to(self, track_id: int, stamp: float) -> None:
+        self.track_id, self._since, self._rival = track_id, stamp, 0

@@ -1,0 +1,101 @@
+"""The people before a robot: since when, how they look, for how long and how strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edan_ros.behaviors.scene import Observation, Scene
+from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.behaviors.timing import Debounced
+from edan_ros.core.emotions import UNKNOWN
+
+
+@dataclass(frozen=True)
+class PeopleSettings:
+    """How long looks must last and people are remembered."""
+
+    settle: float = setting(
+        0.3, 0.0, 5.0, "seconds for which an emotion must show before it counts as the person's"
+    )
+    forget: float = setting(
+        1.5, 0.1, 30.0, "seconds after which an emotion not shown again gives way to unknown"
+    )
+    gap: float = setting(
+        1.0, 0.1, 5.0, "seconds between two sights of a face after which durations start afresh"
+    )
+    lost: float = setting(1.5, 0.1, 30.0, "seconds after which a person not seen again is gone")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.forget < self.settle:
+            raise SettingsError("forget must not be below settle")
+
+
+class Person:
+    """One person by the track of the face. Times are stamps in seconds."""
+
+    __slots__ = ("_count", "_sum", "emotion", "episode", "face", "first_seen", "last_seen")
+
+    def __init__(self, stamp: float, settings: PeopleSettings) -> None:
+        s = settings
+        self.face: Observation
+        self.first_seen = self.last_seen = stamp
+        self.emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self.episode = 0  # counted up whenever another emotion begins
+        self._sum = 0.0
+        self._count = 0
+
+    @property
+    def track_id(self) -> int:
+        """Track of the face."""
+        return self.face.track_id
+
+    @property
+    def intensity(self) -> float:
+        """Mean probability of the emotion that holds while it held, 0 to 1; 0 for unknown."""
+        return self._sum / self._count if self._count else 0.0
+
+    def see(self, face: Observation, stamp: float) -> None:
+        """Takes the person's face in the image of this stamp."""
+        self.face = face
+        self.last_seen = stamp
+        since = self.emotion.since
+        emotion = self.emotion.update(face.emotion, stamp)
+        if self.emotion.since != since:
+            self.episode += 1
+            self._sum, self._count = 0.0, 0
+        if emotion != UNKNOWN:
+            self._sum += face.probabilities[emotion]
+            self._count += 1
+
+
+class People:
+    """Everybody in view or seen a moment ago. Feed it scenes whose stamps never go back."""
+
+    def __init__(self, settings: PeopleSettings) -> None:
+        self.settings = settings
+        self._people: dict[int, Person] = {}
+
+    def observe(self, scene: Scene) -> None:
+        """Takes one image."""
+        stamp = scene.stamp
+        lost = self.settings.lost
+        self._people = {k: p for k, p in self._people.items() if stamp - p.last_seen <= lost}
+        for face in scene.usable_faces():
+            person = self._people.get(face.track_id)
+            if person is None:
+                person = self._people[face.track_id] = Person(stamp, self.settings)
+            person.see(face, stamp)
+
+    def all(self) -> Iterable[Person]:
+        """The people, in the order in which they came."""
+        return self._people.values()
+
+    def find(self, track_id: int) -> Person | None:
+        """Who has this track, if anybody."""
+        return self._people.get(track_id)
+
+    def restart(self) -> None:
+        """Forgets everybody, as after a jump of the clock."""
+        self._people.clear()

@@ -1,0 +1,214 @@
+"""The humanoid's behaviour: whom to attend to, where to look, what face to make, how to react."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from edan_ros.behaviors.attention import Attention, AttentionSettings, Score
+from edan_ros.behaviors.people import People, PeopleSettings, Person
+from edan_ros.behaviors.reaction_table import Rule
+from edan_ros.behaviors.reactions import Fired, Reactions
+from edan_ros.behaviors.scene import NEUTRAL, Scene
+from edan_ros.behaviors.settings import check, choice, setting
+from edan_ros.behaviors.timing import Admission, Timeline, TimeSettings
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+
+Point = tuple[float, float, float]
+
+#: What the robot's face shows for a person's emotion: joy and surprise are shared, sadness is met
+#: with sadness, and fear, disgust and anger, which mirroring would feed, with a neutral face.
+MIRROR: dict[int, int] = {
+    EMOTIONS.index(shown): EMOTIONS.index(mirrored)
+    for shown, mirrored in (
+        ("neutral", "neutral"),
+        ("happy", "happy"),
+        ("sad", "sad"),
+        ("surprise", "surprise"),
+        ("fear", "neutral"),
+        ("disgust", "neutral"),
+        ("anger", "neutral"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class ExpressionSettings:
+    """Gaze, reactions and the robot's own face."""
+
+    reaction_interval: float = setting(
+        4.0, 0.0, 3600.0, "seconds between two reactions at least, whatever the rules"
+    )
+    gaze_smoothing: float = setting(
+        0.2, 0.0, 2.0, "time constant in seconds by which the gaze target is smoothed; 0 for none"
+    )
+    mirror: bool = choice(True, "the robot's face mirrors the person whom it attends to")
+    expression_hold: float = setting(
+        1.5, 0.1, 60.0, "seconds for which the robot's face keeps an expression at least"
+    )
+    expression_time: float = setting(
+        4.0, 0.1, 60.0, "seconds for which a reaction's expression stays on the robot's face"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class SocialSettings:
+    """All settings of the humanoid's behaviour."""
+
+    rules: tuple[Rule, ...] = ()
+    time: TimeSettings = field(default_factory=TimeSettings)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+    attention: AttentionSettings = field(default_factory=AttentionSettings)
+    expression: ExpressionSettings = field(default_factory=ExpressionSettings)
+
+
+@dataclass(frozen=True)
+class SocialReport:
+    """What holds at one time.
+
+    track_id: whom the robot attends to, 0 for nobody. gaze: point to look at in the camera optical
+    frame, metres, or None; gaze_stamp: of the scene it is from. expression: index into EMOTIONS.
+    why: a sentence on whom and why.
+    """
+
+    now: float
+    stale: bool
+    track_id: int
+    score: Score
+    gaze: Point | None
+    gaze_stamp: float
+    expression: int
+    why: str
+
+
+class Gaze:
+    """Where to look: the attended person's eyes, smoothed; starts afresh with another person."""
+
+    def __init__(self, smoothing: float) -> None:
+        self.smoothing = smoothing
+        self.point: Point | None = None
+        self.stamp = -math.inf
+        self._track = 0
+
+    def update(self, person: Person | None, stamp: float) -> None:
+        """Takes the person attended to in the scene of this stamp."""
+        if person is None or person.face.position is None:
+            self.point = None
+            return
+        if person.last_seen != stamp:
+            return  # hidden for a moment: keep looking where the eyes were
+        target = person.face.position
+        if self.point is not None and person.track_id == self._track and self.smoothing > 0.0:
+            share = -math.expm1(-(stamp - self.stamp) / self.smoothing)
+            x, y, z = (a + share * (b - a) for a, b in zip(self.point, target, strict=True))
+            target = (x, y, z)
+        self.point, self.stamp, self._track = target, stamp, person.track_id
+
+
+class OwnFace:
+    """The expression of the robot's face; changes no more often than set."""
+
+    def __init__(self, settings: ExpressionSettings) -> None:
+        self.settings = settings
+        self.expression = NEUTRAL
+        self._changed = -math.inf
+        self._ordered = UNKNOWN
+        self._ordered_until = -math.inf
+
+    def order(self, expression: int, elapsed: float) -> None:
+        """A reaction's expression, kept for `expression_time`."""
+        if expression != UNKNOWN:
+            self._ordered = expression
+            self._ordered_until = elapsed + self.settings.expression_time
+
+    def update(self, shown: int, elapsed: float) -> int:
+        """Takes what the person attended to shows (UNKNOWN for nothing sure, or nobody)."""
+        if elapsed < self._ordered_until:
+            wanted = self._ordered
+        elif self.settings.mirror:
+            wanted = MIRROR.get(shown, NEUTRAL)
+        else:
+            wanted = NEUTRAL
+        if wanted != self.expression and elapsed - self._changed >= self.settings.expression_hold:
+            self.expression, self._changed = wanted, elapsed
+        return self.expression
+
+
+class Social:
+    """The humanoid's behaviour. `observe` scenes as they come, `step` at a steady rate."""
+
+    def __init__(self, settings: SocialSettings) -> None:
+        self.timeline = Timeline(settings.time)
+        self._restarts = 0
+        self._face = OwnFace(settings.expression)
+        self._reactions = Reactions(settings.rules, settings.expression.reaction_interval)
+        self._configure(settings)
+
+    def _configure(self, settings: SocialSettings) -> None:
+        self.settings = settings
+        self._people = People(settings.people)
+        self._attention = Attention(settings.attention)
+        self._gaze = Gaze(settings.expression.gaze_smoothing)
+
+    def reconfigure(self, settings: SocialSettings) -> None:
+        """Takes new settings. People are met anew; cooldowns and the robot's face go on."""
+        self.timeline.settings = settings.time
+        self._face.settings = settings.expression
+        self._reactions.rules = settings.rules
+        self._reactions.interval = settings.expression.reaction_interval
+        self._configure(settings)
+
+    def observe(self, scene: Scene, now: float) -> tuple[Admission, Fired | None]:
+        """Takes the faces of one image arriving at `now`: does it count, and what follows."""
+        self._follow(now)
+        admission = self.timeline.admit(scene.stamp, now)
+        if admission is not Admission.NEW:
+            return admission, None
+        self._people.observe(scene)
+        people = list(self._people.all())
+        attended = self._attention.choose(people, scene.stamp, scene.height)
+        self._gaze.update(self._people.find(attended), scene.stamp)
+        fired = self._reactions.decide(people, attended, scene.stamp, self.timeline.elapsed)
+        if fired is not None:
+            self._face.order(fired.rule.expression, self.timeline.elapsed)
+        return admission, fired
+
+    def step(self, now: float) -> SocialReport:
+        """Whom the robot attends to at `now`, where it looks and what face it makes."""
+        self._follow(now)
+        stale = self.timeline.is_stale(now)
+        if stale:
+            self._attention.release()
+            self._gaze.update(None, now)
+        person = self._people.find(self._attention.track_id)
+        shown = UNKNOWN if person is None else person.emotion.value
+        return SocialReport(
+            now=now,
+            stale=stale,
+            track_id=self._attention.track_id,
+            score=self._attention.score,
+            gaze=self._gaze.point,
+            gaze_stamp=self._gaze.stamp,
+            expression=self._face.update(shown, self.timeline.elapsed),
+            why=self._why(person, stale=stale),
+        )
+
+    def _follow(self, now: float) -> None:
+        """Moves the clock; after it has restarted, nothing from before says anything about now."""
+        self.timeline.advance(now)
+        if self.timeline.restarts != self._restarts:
+            self._restarts = self.timeline.restarts
+            self._reactions.restart()
+            self._configure(self.settings)
+
+    def _why(self, person: Person | None, *, stale: bool) -> str:
+        if person is None:
+            return "No faces arrive." if stale else "Nobody is in view."
+        s = self._attention.score
+        return (
+            f"Attending to person {person.track_id}: score {s.total:.2f} from nearness "
+            f"{s.near:.2f}, novelty {s.new:.2f}, expression {s.expressive:.2f}."
+        )

@@ -1,0 +1,418 @@
+"""The humanoid's behaviour: whom it attends to, what it reacts to, and what it can never do."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from scenarios import SEQUENCES, broken_faces, face, scene, sequences, updates
+
+from edan_ros.behaviors.attention import AttentionSettings
+from edan_ros.behaviors.reaction_table import (
+    ReactionTableError,
+    Rule,
+    parse_rules,
+    read_rules,
+)
+from edan_ros.behaviors.reactions import Fired
+from edan_ros.behaviors.scene import NEUTRAL, Observation
+from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.social import ExpressionSettings, Social, SocialReport, SocialSettings
+from edan_ros.behaviors.timing import Admission
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+
+TABLE = """
+rules:
+  - {name: joy, emotion: happy, after: 0.8, intensity: 0.5, priority: 1, cooldown: 8,
+     behavior: nod, utterance: [one, two], expression: happy}
+  - {name: sorrow, emotion: [sad, anger], after: 1, priority: 5, cooldown: 20, utterance: oh}
+  - {name: alarm, emotion: fear, after: 0.5, priority: 9, cooldown: 6, who: anyone, repeat: true}
+"""
+RULES = parse_rules(TABLE)
+HAPPY, SAD, FEAR = (EMOTIONS.index(name) for name in ("happy", "sad", "fear"))
+
+
+class Stage:
+    """A robot and people before it, ten images a second."""
+
+    def __init__(self, **parts: object) -> None:
+        self.social = Social(SocialSettings(rules=RULES, **parts))  # type: ignore[arg-type]
+        self.now = 100.0
+        self.fired: list[tuple[float, Fired]] = []
+        self.report: SocialReport = self.social.step(self.now)
+
+    def play(self, seconds: float, *faces: Observation) -> SocialReport:
+        for _ in range(round(seconds * 10)):
+            self.now = round(self.now + 0.1, 6)
+            _, fired = self.social.observe(scene(self.now, *faces), self.now)
+            if fired is not None:
+                self.fired.append((round(self.now - 100.0, 3), fired))
+            self.report = self.social.step(self.now)
+        return self.report
+
+    @property
+    def names(self) -> list[str]:
+        return [fired.rule.name for _, fired in self.fired]
+
+
+# --- attention
+
+
+def test_the_nearest_is_attended_to() -> None:
+    stage = Stage()
+    assert stage.play(1.0, face(1, x=0.2, distance=3.0), face(2, x=0.7, distance=0.8)).track_id == 2
+    assert "person 2" in stage.report.why
+
+
+def test_without_a_distance_the_largest_face_is_the_nearest() -> None:
+    stage = Stage()
+    small, large = (face(k, x=0.2 * k, size=s, distance=None) for k, s in ((1, 0.1), (2, 0.4)))
+    assert stage.play(1.0, small, large).track_id == 2
+
+
+def test_who_comes_in_draws_attention_once_the_first_is_familiar() -> None:
+    stage = Stage()
+    stage.play(12.0, face(1))
+    assert stage.play(0.4, face(1), face(2)).track_id == 1
+    assert stage.play(0.6, face(1), face(2)).track_id == 2
+
+
+def test_the_most_expressive_draws_attention_but_a_twitch_does_not() -> None:
+    stage = Stage()
+    stage.play(10.0, face(1), face(2, x=0.2))
+    first = stage.report.track_id
+    other = 3 - first
+    assert stage.play(0.3, face(first), face(other, "happy", x=0.2)).track_id == first
+    assert stage.play(3.0, face(first), face(other, x=0.2)).track_id == first
+    assert stage.play(2.0, face(first), face(other, "happy", x=0.2)).track_id == other
+
+
+def test_two_equals_do_not_make_attention_hop() -> None:
+    stage, seen = Stage(), set()
+    for i in range(100):
+        near, far = (1.0, 1.1) if i % 2 else (1.1, 1.0)
+        seen.add(stage.play(0.3, face(1, distance=near), face(2, distance=far)).track_id)
+    assert len(seen) == 1
+
+
+def test_gaze_follows_the_eyes_smoothly_and_ends_with_the_person() -> None:
+    stage = Stage(expression=ExpressionSettings(gaze_smoothing=0.2))
+    stage.play(1.0, face(1, x=0.5, distance=1.0))
+    assert stage.report.gaze == pytest.approx((0.0, 0.0, 1.0))
+    stage.play(0.2, face(1, x=0.9, distance=1.0))
+    assert stage.report.gaze is not None
+    assert stage.report.gaze[0] == pytest.approx(0.4 * (1 - math.exp(-1)))
+    stage.play(1.0)
+    assert stage.report.gaze is not None  # hidden for a moment only
+    stage.play(1.0)
+    assert (stage.report.gaze, stage.report.track_id) == (None, 0)
+    assert stage.play(0.5, face(2, distance=None)).gaze is None
+
+
+def test_attention_settings_must_agree() -> None:
+    with pytest.raises(SettingsError, match="near must be below far"):
+        AttentionSettings(near=4.0, far=3.0)
+    with pytest.raises(SettingsError, match="must be positive"):
+        AttentionSettings(weight_near=0.0, weight_new=0.0, weight_expressive=0.0)
+
+
+# --- reactions
+
+
+def test_a_rule_fires_after_its_time_once_an_episode_and_not_within_its_cooldown() -> None:
+    stage = Stage()
+    stage.play(1.0, face(1))
+    stage.play(20.0, face(1, "happy"))
+    assert [(t, f.rule.name, f.utterance) for t, f in stage.fired] == [(1.9, "joy", "one")]
+    (_, fired) = stage.fired[0]
+    assert fired.held == pytest.approx(0.8)
+    assert fired.intensity == pytest.approx(0.88)
+    assert "Person 1" in fired.why
+    assert "happy for 0.8 s" in fired.why
+    stage.play(1.0, face(1))
+    stage.play(2.0, face(1, "happy"))
+    assert [f.utterance for _, f in stage.fired] == ["one", "two"]
+    stage.play(1.0, face(1))
+    stage.play(3.0, face(1, "happy"))
+    assert len(stage.fired) == 2  # within the cooldown
+    stage.play(5.0, face(1, "happy"))
+    assert len(stage.fired) == 3  # the same smile, once the cooldown is over
+
+
+def test_a_rule_that_repeats_fires_again_in_the_same_episode() -> None:
+    stage = Stage()
+    stage.play(20.0, face(1, "fear"))
+    assert [t for t, _ in stage.fired] == [0.6, 6.6, 12.6, 18.6]
+
+
+def test_the_larger_priority_wins() -> None:
+    stage = Stage(expression=ExpressionSettings(reaction_interval=0.0))
+    stage.play(3.0, face(1, "happy", distance=0.6), face(2, "fear", x=0.2, distance=3.0))
+    assert stage.report.track_id == 1
+    assert stage.names == ["alarm", "joy"]
+
+
+def test_only_a_rule_for_anyone_reacts_to_others() -> None:
+    stage = Stage()
+    stage.play(5.0, face(1, "neutral", distance=0.6), face(2, "sad", 0.6, x=0.2, distance=3.4))
+    assert stage.report.track_id == 1
+    assert stage.names == []
+
+
+def test_weak_and_flickering_looks_lead_to_nothing() -> None:
+    stage = Stage()
+    stage.play(5.0, face(1, "happy", 0.4))
+    for i in range(50):
+        stage.play(0.2, face(1, ("happy", "sad")[i % 2]))
+    assert stage.names == []
+
+
+def test_reactions_keep_their_distance() -> None:
+    stage = Stage(expression=ExpressionSettings(reaction_interval=4.0))
+    for _ in range(20):
+        for name in ("happy", "sad", "fear"):
+            stage.play(1.5, face(1, name))
+    times = [t for t, _ in stage.fired]
+    assert len(times) > 10
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 4.0
+
+
+def test_broken_faces_lead_to_nothing() -> None:
+    stage = Stage()
+    assert stage.play(3.0, *broken_faces()).track_id == 0
+    assert stage.names == []
+
+
+# --- the robot's own face
+
+
+def test_the_face_mirrors_joy_and_not_anger() -> None:
+    stage = Stage(expression=ExpressionSettings(expression_time=0.1))
+    assert stage.play(1.0, face(1, "happy")).expression == HAPPY
+    assert stage.play(3.0, face(1, "anger")).expression == NEUTRAL
+    assert stage.play(3.0, face(1, "sad")).expression == SAD
+    assert stage.play(4.0).expression == NEUTRAL
+    off = Stage(expression=ExpressionSettings(mirror=False, expression_time=0.1))
+    assert off.play(0.7, face(1, "happy")).expression == NEUTRAL
+
+
+def test_a_reaction_sets_the_face_for_a_while() -> None:
+    stage = Stage(expression=ExpressionSettings(mirror=False, expression_time=3.0))
+    assert stage.play(1.0, face(1, "happy")).expression == HAPPY
+    assert stage.play(2.5, face(1)).expression == HAPPY
+    assert stage.play(1.0, face(1)).expression == NEUTRAL
+
+
+# --- time
+
+
+def test_stale_faces_end_attention() -> None:
+    stage = Stage()
+    stage.play(2.0, face(1, "happy"))
+    report = stage.social.step(stage.now + 1.5)
+    assert (report.stale, report.track_id, report.gaze) == (True, 0, None)
+    assert report.why == "No faces arrive."
+
+
+def test_a_clock_that_goes_back_does_not_shorten_a_cooldown() -> None:
+    stage = Stage()
+    stage.play(2.0, face(1, "happy"))
+    stage.now = 3.0
+    stage.play(5.0, face(1, "happy"))
+    assert stage.names == ["joy"]
+    stage.play(3.0, face(1, "happy"))
+    assert stage.names == ["joy", "joy"]
+
+
+def test_old_and_repeated_scenes_change_nothing() -> None:
+    stage = Stage()
+    stage.play(1.0, face(1))
+    for i in range(40):
+        now = stage.now + 0.02 * i
+        for stamp in (stage.now, stage.now - 0.5, stage.now - 50.0, stage.now + 50.0):
+            verdict, fired = stage.social.observe(scene(stamp, face(1, "fear")), now)
+            assert verdict is not Admission.NEW
+            assert fired is None
+
+
+def test_new_settings_keep_the_cooldowns() -> None:
+    stage = Stage()
+    stage.play(2.0, face(1, "happy"))
+    stage.social.reconfigure(SocialSettings(rules=RULES))
+    stage.play(5.0, face(1, "happy"))
+    assert stage.names == ["joy"]
+
+
+# --- the table
+
+
+def test_the_table_that_ships_is_good() -> None:
+    rules = read_rules(Path(__file__).parents[2] / "config" / "reactions.yaml")
+    assert {EMOTIONS[e] for rule in rules for e in rule.emotions} == set(EMOTIONS) - {"neutral"}
+    assert all(rule.utterances and rule.behavior and rule.cooldown >= 10 for rule in rules)
+
+
+def test_a_row_becomes_a_rule() -> None:
+    assert RULES[0] == Rule(
+        "joy", frozenset({HAPPY}), 0.8, 0.5, 1, 8.0, False, "nod", ("one", "two"), HAPPY, False
+    )
+    assert RULES[1].emotions == {SAD, EMOTIONS.index("anger")}
+    assert RULES[2].anyone
+    assert RULES[2].expression == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rules: [", "not YAML"),
+        ("- 1", "needs a list called 'rules'"),
+        ("rules: 3", "needs a list called 'rules'"),
+        ("rules: [{emotion: sad}]", "rule 1 has no name"),
+        ("rules: [{name: a, emotion: glad}]", "rule 'a': emotion is 'glad', it must be one of neu"),
+        ("rules: [{name: a}]", "emotion is None"),
+        ("rules: [{name: a, emotion: []}]", "emotion is None"),
+        ("rules: [{name: a, emotion: sad, after: -1}]", "after is -1, it must be a number from 0"),
+        ("rules: [{name: a, emotion: sad, after: .nan}]", "after is nan"),
+        ("rules: [{name: a, emotion: sad, intensity: 2}]", "intensity is 2"),
+        ("rules: [{name: a, emotion: sad, priority: 1.5}]", "a whole number"),
+        ("rules: [{name: a, emotion: sad, who: me}]", "one of attended, anyone"),
+        ("rules: [{name: a, emotion: sad, utterance: 3}]", "a text or a list of texts"),
+        ("rules: [{name: a, emotion: sad, behavior: 3}]", "behavior is 3, it must be a text"),
+        ("rules: [{name: a, emotion: sad, expression: glad}]", "expression is 'glad'"),
+        ("rules: [{name: a, emotion: sad, repeat: 1}]", "true or false"),
+        ("rules: [{name: a, emotion: sad, colour: red}]", "'colour' is no field of a rule"),
+        ("rules: [{name: a, emotion: sad}, {name: a, emotion: sad}]", "two rules are called 'a'"),
+    ],
+)
+def test_a_bad_table_is_explained(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.yaml"
+    path.write_text(text)
+    with pytest.raises(ReactionTableError, match=message) as error:
+        read_rules(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReactionTableError, match=r"nowhere\.yaml"):
+        read_rules(tmp_path / "nowhere.yaml")
+
+
+# --- what can never happen
+
+
+class Watch:
+    """Checks what the humanoid does against its rules, from outside."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+        self.last: dict[str, tuple[float, float]] = {}
+        self.sights: dict[tuple[int, int], float] = {}
+        self.expression = NEUTRAL
+        self.changed = -math.inf
+
+    def saw(self, faces: list[Observation], stamp: float) -> None:
+        for f in faces:
+            self.sights.setdefault((f.track_id, f.emotion), stamp)
+
+    def restarted(self) -> None:
+        self.sights.clear()
+        self.last = {name: (elapsed, -math.inf) for name, (elapsed, _) in self.last.items()}
+
+    def reacted(self, fired: Fired, stamp: float, faces: list[Observation], attended: int) -> None:
+        rule = fired.rule
+        for name, wait in ((rule.name, rule.cooldown), ("", 4.0)):
+            before = self.last.get(name, (-math.inf, -math.inf))
+            assert self.elapsed - before[0] >= wait - 1e-9
+            assert stamp - before[1] >= wait
+            self.last[name] = (self.elapsed, stamp)
+        track = fired.person.track_id
+        assert [f.emotion for f in faces if f.track_id == track] == [fired.emotion]
+        assert fired.emotion in rule.emotions
+        assert fired.held >= rule.after
+        assert stamp - self.sights[(track, fired.emotion)] >= rule.after
+        assert rule.intensity <= fired.intensity <= 1.0
+        assert rule.anyone or track == attended
+        assert fired.why.endswith(".")
+
+    def reported(self, report: SocialReport) -> None:
+        assert 0 <= report.expression < len(EMOTIONS)
+        assert 0.0 <= report.score.total <= 1.0
+        assert report.why.endswith(".")
+        if report.stale or report.track_id == 0:
+            assert (report.track_id, report.gaze, report.score.total) == (0, None, 0.0)
+        assert report.gaze is None or math.isfinite(sum(report.gaze))
+        if report.expression != self.expression:
+            assert self.elapsed - self.changed >= 1.5 - 1e-9
+            self.expression, self.changed = report.expression, self.elapsed
+
+
+@settings(max_examples=SEQUENCES, deadline=None)
+@given(sequences)
+def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
+    """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+
+    - no reaction comes within the cooldown of its rule or within `reaction_interval` of another,
+      counted both in stamps and in time that passed, also over jumps of the clock;
+    - a reaction is to a person in that very scene who shows the emotion in it and has been seen to
+      show it for as long and as strongly as the rule asks, and whom the robot attends to unless
+      the rule is for anyone;
+    - scenes that repeat, are late, stale or of the future lead to no reaction;
+    - attention rests on somebody seen within `lost` seconds; with stale faces or nobody there it
+      is released, and so is the gaze;
+    - the robot's face changes no more often than `expression_hold`, and is neutral again within
+      10 s after the last face; scores stay between 0 and 1.
+    """
+    social, watch = Social(SocialSettings(rules=RULES)), Watch()
+    now, seen, restarts = None, {}, 0
+    for update in updates(data):
+        if now is not None:
+            watch.elapsed += min(max(update.now - now, 0.0), 0.5)
+        now = update.now
+        if update.scene is not None:
+            admission, fired = social.observe(update.scene, now)
+            if social.timeline.restarts != restarts:
+                restarts = social.timeline.restarts
+                seen.clear()
+                watch.restarted()
+            assert fired is None or admission is Admission.NEW
+            if admission is Admission.NEW:
+                faces, stamp = update.scene.usable_faces(), update.scene.stamp
+                watch.saw(faces, stamp)
+                seen |= {f.track_id: stamp for f in faces}
+                attended = social.step(now).track_id
+                if fired is not None:
+                    watch.reacted(fired, stamp, faces, attended)
+        report = social.step(now)
+        watch.reported(report)
+        newest = social.timeline.newest
+        if report.track_id:
+            assert newest is not None
+            assert newest - seen[report.track_id] <= 1.5
+    assert now is not None
+    for _ in range(20):
+        now += 0.5
+        watch.elapsed += 0.5
+        report = social.step(now)
+        watch.reported(report)
+    assert (report.expression, report.track_id) == (NEUTRAL, 0)
+
+
+def test_a_thousand_updates_of_eight_faces_take_less_than_a_fifth_of_a_second() -> None:
+    looks = ("neutral", "happy", "fear", "sad")
+    scenes = [
+        scene(0.05 * i, *(face(k + 1, looks[(i // 50 + k) % 4], x=k / 8) for k in range(8)))
+        for i in range(1000)
+    ]
+    best = math.inf
+    for _ in range(3):
+        social = Social(SocialSettings(rules=RULES))
+        start = time.process_time()
+        for s in scenes:
+            social.observe(s, s.stamp)
+            social.step(s.stamp)
+        best = min(best, time.process_time() - start)
+    assert best < 0.2
