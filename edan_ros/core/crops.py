@@ -53,12 +53,11 @@ class Crop:
         if detection.points is not None:
             return _fitted(five_points(MEAN_SHAPE), detection.points)
         box = detection.box
-        size = 0.5 * (box.width + box.height)
-        if not size > 0.0:
+        if not (box.width > 0.0 and box.height > 0.0):
             raise ValueError(f"a box of {box.width} x {box.height} pixels makes no crop")
         shape = MEAN_SHAPE @ _rotation(-detection.roll)
         low, high = shape.min(axis=0), shape.max(axis=0)
-        scale = size / float((high - low).mean())
+        scale = box.size / float((high - low).mean())
         center = np.asarray(box.center) - scale * 0.5 * (low + high)
         return Crop(center, CROP_SCALE * scale, float(detection.roll))
 

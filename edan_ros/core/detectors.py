@@ -34,6 +34,8 @@ class Detector(Protocol):
     """Finds faces in an image."""
 
     name: str
+    #: Whether to ask it for every image, because that costs nothing, not only when it is due.
+    every_image: bool
 
     def detect(self, image: Image) -> list[Detection]:
         """Faces found, best score first; empty for an image too small to hold one."""
@@ -75,6 +77,7 @@ class YuNet:
     """
 
     name = "yunet"
+    every_image = False
 
     def __init__(
         self, model_path: str, score_threshold: float, min_face: float, max_side: int
@@ -137,12 +140,15 @@ class Haar:
     """
 
     name = "haar"
+    every_image = False
 
     #: Score of a last-stage sum w: logistic(SLOPE * (w - MIDDLE)), the share of true faces among
     #: 589 boxes of that sum (logistic regression on landmarks68).
     _SLOPE, _MIDDLE = 3.1, 54.65
     #: The cascade's own window in pixels: nothing smaller is found.
     _WINDOW = 20
+    #: Search no larger copy than this, whatever is allowed: the cost is that of ten YuNets.
+    _MAX_SIDE = 480
 
     def __init__(
         self, cascade_path: str, score_threshold: float, min_face: float, max_side: int
@@ -162,7 +168,7 @@ class Haar:
             raise DetectorError(f"'{path}' is no cascade that OpenCV can load")
         self._score_threshold = score_threshold
         self._min_face = min_face
-        self._max_side = max_side
+        self._max_side = min(max_side, self._MAX_SIDE)
 
     def detect(self, image: Image) -> list[Detection]:
         """Faces with box and score, best score first."""
@@ -193,6 +199,7 @@ class FullFrame:
     """
 
     name = "full_frame"
+    every_image = True
 
     _PART = BoxMap(dx=0.0, dy=0.124, width=0.81, height=0.80)
 
@@ -209,6 +216,7 @@ class ExternalBoxes:
     """
 
     name = "boxes"
+    every_image = True
 
     def __init__(self, box_map: BoxMap = WIDER_FACE_BOX) -> None:
         self._box_map = box_map

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from edan_ros.core.crops import Crop
+    from edan_ros.core.images import ImageError
 
 
 @dataclass(slots=True, frozen=True)
@@ -162,10 +163,11 @@ class Face:
 
     track_id: stable while the face is followed, never reused. presence: 0 to 1, that this is a
     face. landmarks: (68, 2) in iBUG order. emotion: index into EMOTIONS or UNKNOWN, with its
-    label. confidence: smoothed probability of the strongest emotion. probabilities: (7,)
-    smoothed; raw_probabilities: (7,) of this image alone. polarity: index into POLARITIES or
-    POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1, NaN where unknown.
-    action_units: name -> intensity 0 to 1. attention: (7, h, w) >= 0 over the crop.
+    label. confidence: smoothed probability of that emotion, of the strongest while it is UNKNOWN.
+    probabilities: (7,) smoothed; raw_probabilities: (7,) of this image alone. polarity: index
+    into POLARITIES or POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1,
+    NaN for a head turned too far. action_units: name -> intensity 0 to 1. attention: (7, h, w)
+    >= 0 over the crop that the network saw in this image. crop: that of the landmarks.
     """
 
     track_id: int
@@ -192,7 +194,9 @@ class FrameResult:
     """Everything found in one image.
 
     faces: ordered by track_id. width, height: pixels of the image. timings_ms: stage ->
-    milliseconds. detected: whether the detector ran on this image.
+    milliseconds; "infer" is the time of the whole batch, which all its images waited for.
+    detected: whether the detector ran on this image. remarks: what was wrong about it or its
+    camera_info, or unusual: ImageErrors of reason "stamp", "camera_info" or the image's own.
     """
 
     faces: list[Face]
@@ -200,3 +204,4 @@ class FrameResult:
     height: int
     timings_ms: dict[str, float] = field(default_factory=dict)
     detected: bool = False
+    remarks: list[ImageError] = field(default_factory=list)

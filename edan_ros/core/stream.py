@@ -1,0 +1,165 @@
+"""The memory of one camera: its clock, tracks and faces, from one image to the next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.config import PipelineConfig
+from edan_ros.core.emotions import (
+    POLARITY_UNKNOWN,
+    UNKNOWN,
+    label_of,
+    polarity_probabilities,
+    valence_arousal,
+)
+from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose
+from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
+from edan_ros.core.smoothing import EmotionSmoother, Smoothed
+from edan_ros.core.tracking import Request, Track, Tracker
+
+#: Time between images that carry the same stamp, as those of a driver that sets none do.
+_NOMINAL_STEP = 1.0 / 30.0
+#: How much less than the limit a head must be turned to be read again.
+_YAW_HYSTERESIS = math.radians(5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the network says of one crop, in image pixels and probabilities.
+
+    landmarks: (68, 2). probabilities: (7,). presence: 0 to 1. attention: (7, h, w).
+    """
+
+    landmarks: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    presence: float
+    attention: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _FaceMemory:
+    smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
+    turned: bool = False
+
+
+class Stream:
+    """One camera's images in the order of their stamps. ``ids`` numbers the tracks."""
+
+    def __init__(self, ids: Iterator[int]) -> None:
+        self._tracker = Tracker(ids)
+        self._memories: dict[int, _FaceMemory] = {}
+        self._stamp: float | None = None
+        self._elapsed = 0.0
+        self._since_detection = 0
+
+    def continues(self, stamp: float, max_gap: float) -> bool:
+        """Whether an image of this stamp (seconds) follows on the last one."""
+        return self._stamp is None or 0.0 <= stamp - self._stamp <= max_gap
+
+    def is_after(self, stamp: float) -> bool:
+        """Whether the last image has a later stamp than this."""
+        return self._stamp is not None and self._stamp > stamp
+
+    def begin(self, stamp: float, config: PipelineConfig) -> bool:
+        """Move on to the image of this stamp; whether the detector is due on it."""
+        elapsed = 0.0 if self._stamp is None else stamp - self._stamp
+        self._elapsed = elapsed if elapsed > 0.0 or self._stamp is None else _NOMINAL_STEP
+        self._stamp = stamp
+        self._tracker.predict(self._elapsed, config.tracking)
+        self._since_detection += 1
+        due = self._since_detection >= config.detection_interval
+        return due or self._tracker.needs_detection
+
+    def requests(self, detections: list[Detection], config: PipelineConfig) -> list[Request]:
+        """The crops to look at, given what the detector found (nothing where it did not run)."""
+        return self._tracker.requests(detections, config.max_faces)
+
+    def detected(self) -> None:
+        """The detector ran on this image."""
+        self._since_detection = 0
+
+    def answer(
+        self, request: Request, reading: Reading, threshold: float, config: PipelineConfig
+    ) -> tuple[Track, Reading] | None:
+        """Take in the reading of a requested crop; None when it shows nobody."""
+        track = self._tracker.update(
+            request, reading.landmarks, reading.presence, threshold, config.tracking
+        )
+        return None if track is None else (track, reading)
+
+    def faces(
+        self,
+        answers: list[tuple[Track, Reading]],
+        size: tuple[int, int],
+        camera: CameraModel | None,
+        config: PipelineConfig,
+    ) -> list[Face]:
+        """The faces to report in this image of (width, height) pixels, oldest track first."""
+        reported = {track.id for track in self._tracker.settle()}
+        self._memories = {
+            t.id: self._memories.get(t.id) or _FaceMemory() for t in self._tracker.tracks
+        }
+        known = [(track, reading) for track, reading in answers if track.id in self._memories]
+        faces = [self._face(track, reading, size, camera, config) for track, reading in known]
+        return sorted((f for f in faces if f.track_id in reported), key=lambda f: f.track_id)
+
+    def _face(
+        self,
+        track: Track,
+        reading: Reading,
+        size: tuple[int, int],
+        camera: CameraModel | None,
+        config: PipelineConfig,
+    ) -> Face:
+        memory = self._memories[track.id]
+        pose = estimate_pose(reading.landmarks, camera or assumed_camera(*size))
+        memory.turned = _is_turned(pose, memory.turned, math.radians(config.max_yaw))
+        smoothed = memory.smoother.update(
+            reading.probabilities, self._elapsed, config.smoothing, readable=not memory.turned
+        )
+        head_pose = pose if camera is not None else None
+        return make_face(track, reading, smoothed, memory.turned, head_pose)
+
+
+def _is_turned(pose: HeadPose | None, turned: bool, max_yaw: float) -> bool:
+    if pose is None:
+        return turned
+    limit = max_yaw - _YAW_HYSTERESIS if turned else max_yaw
+    return abs(turned_away(pose)[0]) > limit
+
+
+def make_face(
+    track: Track,
+    reading: Reading,
+    smoothed: Smoothed,
+    turned: bool,
+    head_pose: HeadPose | None,
+) -> Face:
+    """The record of a face. One that is turned too far has no polarity, valence or arousal."""
+    p = smoothed.probabilities
+    polarity = polarity_probabilities(p)
+    valence, arousal = (math.nan, math.nan) if turned else valence_arousal(p)
+    known = smoothed.emotion != UNKNOWN
+    return Face(
+        track_id=track.id,
+        box=Box.from_landmarks(track.landmarks),
+        presence=reading.presence,
+        landmarks=track.landmarks,
+        emotion=smoothed.emotion,
+        label=label_of(smoothed.emotion),
+        confidence=smoothed.confidence,
+        probabilities=p,
+        raw_probabilities=reading.probabilities,
+        polarity=int(polarity.argmax()) if known else POLARITY_UNKNOWN,
+        polarity_probabilities=polarity,
+        valence=valence,
+        arousal=arousal,
+        head_pose=head_pose,
+        attention=reading.attention,
+        crop=track.crop,
+    )
