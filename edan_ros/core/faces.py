@@ -166,8 +166,8 @@ class Face:
     label. confidence: smoothed probability of that emotion, of the strongest while it is UNKNOWN.
     probabilities: (7,) smoothed; raw_probabilities: (7,) of this image alone. polarity: index
     into POLARITIES or POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1,
-    NaN for a head turned too far. action_units: name -> intensity 0 to 1. attention: (7, h, w)
-    >= 0 over the crop that the network saw in this image. crop: that of the landmarks.
+    NaN for a head turned too far. action_units: name -> intensity 0 to 1. crop: what the network
+    saw of this image. attention: (7, h, w) >= 0, over that crop.
     """
 
     track_id: int

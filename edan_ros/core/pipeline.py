@@ -224,6 +224,7 @@ class Pipeline:
         probabilities = softmax(output.logits[rows], self._engine.manifest.temperature)
         return [
             Reading(
+                crop,
                 crop.to_image(output.landmarks[at + i], size),
                 probabilities[i],
                 float(output.presence[at + i]),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.config import PipelineConfig
+from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import (
     POLARITY_UNKNOWN,
     UNKNOWN,
@@ -32,9 +33,11 @@ _YAW_HYSTERESIS = math.radians(5.0)
 class Reading:
     """What the network says of one crop, in image pixels and probabilities.
 
-    landmarks: (68, 2). probabilities: (7,). presence: 0 to 1. attention: (7, h, w).
+    crop: what it saw. landmarks: (68, 2). probabilities: (7,). presence: 0 to 1. attention:
+    (7, h, w).
     """
 
+    crop: Crop
     landmarks: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     presence: float
@@ -161,5 +164,5 @@ def make_face(
         arousal=arousal,
         head_pose=head_pose,
         attention=reading.attention,
-        crop=track.crop,
+        crop=reading.crop,
     )
