@@ -23,7 +23,10 @@ function(fix_python_include_directories own_target)
     set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${existing}")
   endforeach()
 
+  # Humble's target may have none.
   get_target_property(directories ${own_target} INTERFACE_INCLUDE_DIRECTORIES)
-  set_target_properties(${own_target} PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "$<BUILD_INTERFACE:${directories}>")
+  if(directories)
+    set_target_properties(${own_target} PROPERTIES
+      INTERFACE_INCLUDE_DIRECTORIES "$<BUILD_INTERFACE:${directories}>")
+  endif()
 endfunction()
