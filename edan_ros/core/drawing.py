@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
-from edan_ros.core.faces import Box, Face
+from edan_ros.core.faces import Box, Face, FrameResult
 from edan_ros.core.images import Image
 
 Colour = tuple[int, int, int]
@@ -82,7 +82,7 @@ class _Style:
 
 def annotate(
     image: Image | Pixels,
-    faces: Sequence[Face],
+    result: FrameResult | Sequence[Face],
     *,
     title: str = "",
     landmarks: bool = True,
@@ -96,6 +96,7 @@ def annotate(
     over the face. Widths and letters follow the size of the picture and of the faces; labels and
     panels stay inside the picture.
     """
+    faces = result.faces if isinstance(result, FrameResult) else result
     canvas = np.array(image.bgr() if isinstance(image, Image) else image, np.uint8, order="C")
     height, width = canvas.shape[:2]
     style = _Style.of_picture(width, height)
