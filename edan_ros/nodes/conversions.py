@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, RegionOfInterest
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.core.faces import Box, CameraModel, Face, FrameResult, HeadPose
+from edan_ros.core.faces import Box, CameraModel, Detection, Face, FrameResult, HeadPose
 from edan_ros.core.head_pose import fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
 from edan_ros.engines.base import Engine
@@ -135,11 +135,19 @@ def frame_result(message: FaceEmotionArray) -> FrameResult:
     return FrameResult(faces, message.image_width, message.image_height)
 
 
+def detections(message: FaceEmotionArray) -> list[Detection]:
+    """The regions of a message of another node as what a detector found."""
+    return [Detection(_box(face.roi), face.presence) for face in message.faces]
+
+
+def _box(roi: RegionOfInterest) -> Box:
+    return Box(float(roi.x_offset), float(roi.y_offset), float(roi.width), float(roi.height))
+
+
 def _face(message: FaceEmotion) -> Face:
-    roi = message.roi
     return Face(
         track_id=message.track_id,
-        box=Box(roi.x_offset, roi.y_offset, roi.width, roi.height),
+        box=_box(message.roi),
         presence=message.presence,
         landmarks=np.column_stack([message.landmarks_x, message.landmarks_y]),
         emotion=message.emotion,

@@ -71,7 +71,8 @@ class ParameterSet:
 
     table: the parameters. may_configure: whether those of Change.CONFIGURE may change now.
     check: called with all values as they would be after a change; raises ValueError, with a
-    sentence for the user, to refuse it. apply: called with the same once the change is accepted.
+    sentence for the user, to refuse it. apply: called with the same, and the names of those that
+    differ from before, once a change is accepted.
 
     Raises rclpy's ParameterException where a value given from outside (file, command line) is
     not of the type, in the range or among the choices.
@@ -84,7 +85,7 @@ class ParameterSet:
         *,
         may_configure: Callable[[], bool],
         check: Callable[[Mapping[str, Any]], None] = lambda _: None,
-        apply: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        apply: Callable[[Mapping[str, Any], set[str]], None] = lambda _values, _changed: None,
     ) -> None:
         self._table = {parameter.name: parameter for parameter in table}
         self._may_configure = may_configure
@@ -116,9 +117,10 @@ class ParameterSet:
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         declaring = len(self._values) < len(self._table)
+        changed = {n for n, value in wanted.items() if value != self._values.get(n)}
         self._values = values
-        if wanted and not declaring:
-            self._apply(values)
+        if changed and not declaring:
+            self._apply(values, changed)
         return SetParametersResult(successful=True)
 
     def _check_one(self, parameter: Parameter, value: Any) -> None:

@@ -35,7 +35,7 @@ class Owner:
 
     def __init__(self, **overrides: object) -> None:
         self.configurable = True
-        self.applied: list[dict[str, Any]] = []
+        self.applied: list[tuple[dict[str, Any], set[str]]] = []
         given = [RosParameter(name, value=value) for name, value in overrides.items()]
         self.node = Node("owner", parameter_overrides=given)
         try:
@@ -44,7 +44,7 @@ class Owner:
                 TABLE,
                 may_configure=lambda: self.configurable,
                 check=check,
-                apply=lambda values: self.applied.append(dict(values)),
+                apply=lambda values, changed: self.applied.append((dict(values), changed)),
             )
         except Exception:
             self.node.destroy_node()
@@ -88,7 +88,8 @@ def test_declares_defaults_and_says_what_they_mean(owner: Owner) -> None:
 def test_a_live_change_is_applied_once_with_all_values(owner: Owner) -> None:
     assert owner.change(low=0.5, count=4) == (True, "")
     assert len(owner.applied) == 1
-    assert owner.applied[0] == {p.name: p.default for p in TABLE} | {"low": 0.5, "count": 4}
+    values = {p.name: p.default for p in TABLE} | {"low": 0.5, "count": 4}
+    assert owner.applied[0] == (values, {"low", "count"})
     assert owner.set["low"] == 0.5
     assert owner.node.get_parameter("low").value == 0.5
 
@@ -126,6 +127,7 @@ def test_what_is_read_on_configure_changes_only_before(owner: Owner) -> None:
     # To say again what holds already is no change.
     assert owner.change(file="b", low=0.1)[0]
     assert owner.set["low"] == 0.1
+    assert owner.applied[-1][1] == {"low"}
 
 
 def test_takes_values_from_outside() -> None:

@@ -1,0 +1,223 @@
+"""One camera of the emotion node: its topics, what is known about it, and its last result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import qos_policy_name_from_kind
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from edan_ros.core.detectors import IDENTITY_BOX, WIDER_FACE_BOX, ExternalBoxes
+from edan_ros.core.faces import CameraModel, FrameResult
+from edan_ros.core.head_pose import CameraModelError, fit_camera
+from edan_ros.core.images import Image, ImageError
+from edan_ros.msg import FaceEmotionArray
+from edan_ros.nodes import qos
+from edan_ros.nodes.camera_statistics import CameraStatistics, Throttle
+from edan_ros.nodes.conversions import camera_model, decode, detections, stamp_seconds
+
+#: What the camera of an empty name is called where a name is needed.
+UNNAMED = "camera"
+#: What the parameter image_transport takes.
+TRANSPORTS = ("raw", "compressed")
+NO_CALIBRATION = "none: no head pose"
+#: What the parameter boxes_of takes, and the way from there to the box of the landmarks.
+BOXES_OF = {"face": WIDER_FACE_BOX, "landmarks": IDENTITY_BOX}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An image message and when it came (time.monotonic)."""
+
+    message: ImageMessage | CompressedImage
+    time: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image read from a message, ready for the pipeline."""
+
+    arrival: Arrival
+    image: Image
+    camera: CameraModel | None
+
+    @property
+    def header(self) -> Header:
+        """The header of the image message."""
+        return self.arrival.message.header
+
+    @property
+    def stamp(self) -> float:
+        """Seconds of the header's stamp."""
+        return stamp_seconds(self.header)
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """How images come.
+
+    transport: one of TRANSPORTS. rectified: they are without distortion. boxes: the detections
+    come from a topic and are drawn around one of BOXES_OF; None if they do not.
+    """
+
+    transport: str
+    reliability: str
+    rectified: bool
+    boxes: str | None = None
+
+
+class CameraInput:
+    """The subscriptions and publishers of one camera.
+
+    name: the topics lie under it; with "" they have no prefix. put: called with every arrival on
+    the executor's thread; True if it replaced one that was not processed.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        name: str,
+        options: CameraOptions,
+        put: Callable[[str, Arrival], bool],
+    ) -> None:
+        self.key = name or UNNAMED
+        self.options = options
+        self.statistics = CameraStatistics()
+        self.boxes = ExternalBoxes(BOXES_OF[options.boxes]) if options.boxes else None
+        self.last: tuple[Frame, FrameResult] | None = None
+        self.frame_id = ""
+        self.calibration = NO_CALIBRATION
+        self._node = node
+        self._put = put
+        self._throttle = Throttle()
+        self._info: CameraInfo | None = None
+        self._subscriptions: list[Subscription] = []
+        self._prefix = prefix = f"{name}/" if name else ""
+        image = node.resolve_topic_name(f"{prefix}image_raw")
+        self.topic = image + ("/compressed" if options.transport == "compressed" else "")
+        self._info_topic = _info_topic(node, f"{prefix}camera_info", image)
+        self.faces = node.create_lifecycle_publisher(
+            FaceEmotionArray, f"{prefix}faces", qos.RESULTS
+        )
+        self.annotated = node.create_lifecycle_publisher(
+            ImageMessage, f"{prefix}faces/annotated", qos.images("reliable")
+        )
+
+    def subscribe(self) -> None:
+        """Begin to receive images."""
+        kind = CompressedImage if self.options.transport == "compressed" else ImageMessage
+        create = self._node.create_subscription
+        self._subscriptions = [
+            create(CameraInfo, self._info_topic, self._on_info, qos.CAMERA_INFO),
+            create(
+                kind,
+                self.topic,
+                self._on_image,
+                qos.images(self.options.reliability),
+                event_callbacks=qos.SubscriptionEventCallbacks(
+                    incompatible_qos=self._on_incompatible_qos
+                ),
+            ),
+        ]
+        if self.boxes is not None:
+            topic = f"{self._prefix}boxes"
+            self._subscriptions.append(create(FaceEmotionArray, topic, self._on_boxes, qos.RESULTS))
+
+    def unsubscribe(self) -> None:
+        """Receive nothing more."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        self._info = None
+        self.statistics.pause()
+
+    def destroy(self) -> None:
+        """Give back the publishers."""
+        self._node.destroy_lifecycle_publisher(self.faces)
+        self._node.destroy_lifecycle_publisher(self.annotated)
+
+    def publishers(self) -> int:
+        """How many publish images on the topic now."""
+        return self._node.count_publishers(self.topic)
+
+    def read(self, arrival: Arrival) -> Frame | None:
+        """The frame of an image message, or None, with a warning and a count, if it is bad."""
+        try:
+            image = decode(arrival.message)
+        except ImageError as error:
+            self.report(error.reason, f"{error}; the image is skipped")
+            return None
+        return Frame(arrival, image, self._camera_for(image))
+
+    def report(self, reason: str, message: str) -> None:
+        """Count a fault, and warn of it unless the same was said a moment ago."""
+        self.statistics.bad(reason)
+        held = self._throttle.passes(reason)
+        if held is not None:
+            more = f" ({held} more of this kind since the last warning)" if held else ""
+            self._node.get_logger().warning(f"{self.key}: {message}{more}")
+
+    def _camera_for(self, image: Image) -> CameraModel | None:
+        """The intrinsics for the image, or None where there are none that fit."""
+        if self._info is None:
+            self.calibration = NO_CALIBRATION
+            return None
+        size, calibrated = (image.width, image.height), None
+        try:
+            camera = camera_model(self._info, rectified=self.options.rectified)
+            if camera is None:
+                self.calibration = "not calibrated: no head pose"
+                return None
+            calibrated = (camera.width, camera.height)
+            camera = fit_camera(camera, *size)
+        except CameraModelError as error:
+            reason = "camera_info" if calibrated in (None, size) else "camera_info_size"
+            self.calibration = str(error)
+            self.report(reason, str(error))
+            return None
+        self.calibration = f"of {calibrated[0]}x{calibrated[1]}"
+        if calibrated != size:
+            self.report(
+                "camera_info_size",
+                f"camera_info is for {calibrated[0]}x{calibrated[1]}, the image is "
+                f"{size[0]}x{size[1]}: scaled, so head poses may be off",
+            )
+        return camera
+
+    def _on_image(self, message: ImageMessage | CompressedImage) -> None:
+        gap = self.statistics.arrived()
+        if gap is not None:
+            self._node.get_logger().info(f"{self.key}: images again after {gap:.1f} s without")
+        self.frame_id = message.header.frame_id
+        if self._put(self.key, Arrival(message, time.monotonic())):
+            self.statistics.dropped()
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _on_boxes(self, message: FaceEmotionArray) -> None:
+        self.boxes.feed(detections(message))
+
+    def _on_incompatible_qos(self, event: Any) -> None:
+        policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+        self.statistics.incompatible(policy)
+        self.report(
+            "qos_mismatch",
+            f"a publisher on {self.topic} does not offer the {policy} that "
+            f"image_reliability={self.options.reliability} asks for; none of its images come",
+        )
+
+
+def _info_topic(node: LifecycleNode, name: str, image: str) -> str:
+    """camera_info as remapped, else beside the image topic, which may itself be remapped."""
+    resolved = node.resolve_topic_name(name)
+    if resolved != node.resolve_topic_name(name, only_expand=True):
+        return resolved
+    return image.rsplit("/", 1)[0] + "/camera_info"

@@ -1,0 +1,235 @@
+"""Every parameter of the emotion node. config/emotion.yaml lists the same ones for users."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from edan_ros.core.config import PipelineConfig
+from edan_ros.core.detectors import DETECTORS
+from edan_ros.core.smoothing import SmoothingConfig
+from edan_ros.core.tracking import TrackingConfig
+from edan_ros.engines import ENGINES
+from edan_ros.nodes import qos
+from edan_ros.nodes.camera_input import BOXES_OF, TRANSPORTS, UNNAMED
+from edan_ros.nodes.parameters import Change, Parameter
+
+#: The detector whose boxes come from a topic.
+TOPIC = "topic"
+
+_PIPELINE = PipelineConfig()
+_TRACKING, _SMOOTHING = _PIPELINE.tracking, _PIPELINE.smoothing
+
+_STRUCTURE = (
+    Parameter(
+        "autostart",
+        True,
+        "configure and activate as soon as the node runs; off where a lifecycle manager does it",
+        Change.NEVER,
+    ),
+    Parameter(
+        "cameras",
+        [""],
+        "names of the cameras; the topics of each lie under its name (front/image_raw, "
+        "front/faces), those of an empty name have no prefix (image_raw, faces)",
+        Change.CONFIGURE,
+    ),
+    Parameter(
+        "image_transport",
+        "raw",
+        "take image_raw, or image_raw/compressed (JPEG, PNG, WebP)",
+        Change.CONFIGURE,
+        choices=TRANSPORTS,
+    ),
+    Parameter(
+        "image_reliability",
+        "best_effort",
+        "quality of service asked of the images; best_effort takes those of every camera, reliable "
+        "only those of a publisher that is reliable too",
+        Change.CONFIGURE,
+        choices=qos.RELIABILITIES,
+    ),
+    Parameter(
+        "rectified",
+        False,
+        "the images are rectified (image_rect): head poses use P of camera_info and no distortion",
+        Change.CONFIGURE,
+    ),
+    Parameter(
+        "model",
+        "edan-lite",
+        "name of a model of the package, or path of an .onnx file with its manifest beside it",
+        Change.CONFIGURE,
+    ),
+    Parameter(
+        "engine",
+        "auto",
+        "what runs the model; auto takes the fastest that works on this machine",
+        Change.CONFIGURE,
+        choices=ENGINES,
+    ),
+    Parameter(
+        "threads",
+        0,
+        "processor threads for one run of the model; 0 for a number that suits the machine",
+        Change.CONFIGURE,
+        bounds=(0, 64),
+    ),
+)
+
+_DETECTION = (
+    Parameter(
+        "detector",
+        "auto",
+        "what finds new faces: yunet (needs detector_model), haar (built into OpenCV 4), "
+        "full_frame (each image is one face), topic (the roi in the FaceEmotionArray of another "
+        "node on the topic boxes), or auto: yunet where "
+        "its file is given, else haar",
+        Change.CONFIGURE,
+        choices=(*DETECTORS, TOPIC),
+    ),
+    Parameter(
+        "detector_model",
+        "",
+        "path of the YuNet .onnx file, or of another cascade",
+        Change.CONFIGURE,
+    ),
+    Parameter(
+        "boxes_of",
+        "face",
+        "what the boxes of the topic are drawn around, where detector is topic: the face from "
+        "forehead to chin, as face detectors do, or its landmarks alone",
+        Change.CONFIGURE,
+        choices=tuple(BOXES_OF),
+    ),
+    Parameter("detector_threshold", 0.6, "score from which a detection counts", bounds=(0.0, 1.0)),
+    Parameter("min_face", 24.0, "smallest face to search for, pixels", bounds=(8.0, 10000.0)),
+    Parameter(
+        "detector_max_side",
+        640,
+        "larger images are reduced to this many pixels before the search; more finds smaller "
+        "faces and takes longer",
+        bounds=(64, 8000),
+    ),
+    Parameter(
+        "detection_interval",
+        _PIPELINE.detection_interval,
+        "images from one search to the next while every face is followed",
+        bounds=(1, 1000),
+    ),
+    Parameter(
+        "max_faces",
+        _PIPELINE.max_faces,
+        "faces an image; those followed longest come first",
+        bounds=(1, 256),
+    ),
+)
+
+_TRACKS = (
+    Parameter(
+        "presence_threshold",
+        _PIPELINE.presence_threshold,
+        "presence from which a crop counts as a face; 0 takes the model's own",
+        bounds=(0.0, 1.0),
+    ),
+    Parameter(
+        "track_memory",
+        _TRACKING.memory,
+        "seconds for which a lost face keeps its track id",
+        bounds=(0.0, 60.0),
+    ),
+    Parameter(
+        "birth_hits",
+        _TRACKING.birth_hits,
+        "images in which a new face must be seen before it is published",
+        bounds=(1, 100),
+    ),
+    Parameter(
+        "birth_presence",
+        _TRACKING.birth_presence,
+        "presence from which one image is enough",
+        bounds=(0.0, 1.0),
+    ),
+    Parameter(
+        "max_gap",
+        _PIPELINE.max_gap,
+        "seconds between two images after which the faces start anew",
+        bounds=(0.0, 3600.0),
+    ),
+)
+
+_EMOTION = (
+    Parameter(
+        "smoothing_time",
+        _SMOOTHING.time_constant,
+        "seconds after which 63 % of a change of the emotion has come through; 0 does not smooth",
+        bounds=(0.0, 60.0),
+    ),
+    Parameter(
+        "confidence_threshold",
+        _SMOOTHING.confidence_threshold,
+        "smoothed probability below which the emotion is unknown",
+        bounds=(0.0, 1.0),
+    ),
+    Parameter(
+        "switch_margin",
+        _SMOOTHING.margin,
+        "probability by which another emotion must exceed the present one to replace it",
+        bounds=(0.0, 1.0),
+    ),
+    Parameter(
+        "max_yaw",
+        _PIPELINE.max_yaw,
+        "degrees of turning away from the camera beyond which the emotion is unknown",
+        bounds=(0.0, 90.0),
+    ),
+)
+
+_REPORTS = (
+    Parameter(
+        "silence_timeout",
+        2.0,
+        "seconds without images after which a camera is reported as gone",
+        bounds=(0.1, 3600.0),
+    ),
+)
+
+#: Those that make another detector necessary when they change.
+DETECTOR_PARAMETERS = {"detector_threshold", "min_face", "detector_max_side"}
+
+PARAMETERS = _STRUCTURE + _DETECTION + _TRACKS + _EMOTION + _REPORTS
+
+_CAMERA_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raises ValueError, with a sentence for the user, when the values cannot go together."""
+    cameras = values["cameras"]
+    if not cameras or len({name or UNNAMED for name in cameras}) < len(cameras):
+        raise ValueError(f"cameras is {list(cameras)}, must be one or more names, all different")
+    for name in cameras:
+        if name and not _CAMERA_NAME.fullmatch(name):
+            raise ValueError(f"the camera name '{name}' cannot be part of a topic's name")
+    pipeline_config(values)
+
+
+def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:
+    """The settings of the pipeline."""
+    return PipelineConfig(
+        detection_interval=values["detection_interval"],
+        presence_threshold=values["presence_threshold"],
+        max_faces=values["max_faces"],
+        max_yaw=values["max_yaw"],
+        max_gap=values["max_gap"],
+        tracking=TrackingConfig(
+            memory=values["track_memory"],
+            birth_hits=values["birth_hits"],
+            birth_presence=values["birth_presence"],
+        ),
+        smoothing=SmoothingConfig(
+            time_constant=values["smoothing_time"],
+            confidence_threshold=values["confidence_threshold"],
+            margin=values["switch_margin"],
+        ),
+    )

@@ -1,0 +1,206 @@
+"""The work behind the emotion node: images of all cameras in, published arrays out.
+
+`process` runs on the worker's thread, `analyze` and `explain` on the executor's. One lock keeps
+the engine and the detector to one of them at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.lifecycle import LifecycleNode
+
+from edan_ros.core.crops import extract
+from edan_ros.core.detectors import Detector
+from edan_ros.core.drawing import annotate
+from edan_ros.core.emotions import UNKNOWN, softmax
+from edan_ros.core.faces import CameraModel, Face, FrameResult
+from edan_ros.core.images import Image
+from edan_ros.core.pipeline import Pipeline, PipelineConfig
+from edan_ros.engines.base import Engine
+from edan_ros.engines.manifest import EngineError
+from edan_ros.explain.occlusion import occlusion_map
+from edan_ros.explain.ranking import normalised
+from edan_ros.msg import ModelInfo
+from edan_ros.nodes import qos
+from edan_ros.nodes.camera_input import Arrival, CameraInput, CameraOptions, Frame
+from edan_ros.nodes.conversions import (
+    array_message,
+    image_message,
+    model_info_message,
+)
+from edan_ros.nodes.worker import NewestWorker
+
+#: The key under which the pipeline looks for the detector of `analyze`.
+SINGLE_PICTURES = ""
+
+
+class ExplanationError(LookupError):
+    """There is nothing to explain. The message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A map over the crop of one face.
+
+    frame: what the face was found in. emotion: index into EMOTIONS. crop: (S, S) grey 0 to 255.
+    landmarks: (68, 2) pixels of the crop. values: (h, w), 0 to 1.
+    """
+
+    frame: Frame
+    face: Face
+    emotion: int
+    crop: NDArray[np.float32]
+    landmarks: NDArray[np.floating]
+    values: NDArray[np.float32]
+
+
+class Recognition:
+    """The pipeline, the cameras that feed it, and the thread it runs on.
+
+    node: whose topics the cameras use. detector: for all cameras, and for single pictures where
+    the cameras' boxes come from a topic. names, options: of the cameras.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        engine: Engine,
+        detector: Detector,
+        config: PipelineConfig,
+        names: list[str],
+        options: CameraOptions,
+    ) -> None:
+        self.engine = engine
+        self._node = node
+        self._lock = threading.Lock()
+        self._worker: NewestWorker[Arrival] = NewestWorker(self.process, "recognition")
+        inputs = [CameraInput(node, name, options, self._worker.put) for name in names]
+        self.cameras = {camera.key: camera for camera in inputs}
+        self._detectors: dict[str, Detector] = {}
+        self.replace_detector(detector)
+        self._pipeline = Pipeline(self._detectors, engine, config)
+        self._model_info = node.create_publisher(ModelInfo, "model_info", qos.LATCHED)
+        self._model_info.publish(model_info_message(engine))
+
+    def start(self) -> None:
+        """Begin to receive images."""
+        self._worker.start()
+        for camera in self.cameras.values():
+            camera.subscribe()
+
+    def stop(self) -> None:
+        """Receive no more images, finish those at work, and forget every face."""
+        for camera in self.cameras.values():
+            camera.unsubscribe()
+        self._worker.stop()
+        for camera in self.cameras.values():
+            camera.last = None
+        self._pipeline.reset()
+
+    def close(self) -> None:
+        """Stop, and give back the topics."""
+        self.stop()
+        for camera in self.cameras.values():
+            camera.destroy()
+        self._node.destroy_publisher(self._model_info)
+
+    def replace_config(self, config: PipelineConfig) -> None:
+        """Go on with other settings of the pipeline."""
+        self._pipeline.config = config
+
+    def set_silence(self, seconds: float) -> None:
+        """How long no image must come for a camera to count as gone."""
+        for camera in self.cameras.values():
+            camera.statistics.silence = seconds
+
+    def replace_detector(self, detector: Detector) -> None:
+        """Go on with another detector."""
+        with self._lock:
+            self._detectors[SINGLE_PICTURES] = detector
+            for key, camera in self.cameras.items():
+                self._detectors[key] = camera.boxes or detector
+
+    def process(self, batch: dict[str, Arrival]) -> None:
+        """Read, recognise and publish one image of each camera that has one."""
+        try:
+            self._process(batch)
+        except EngineError as error:
+            self._report(batch, "engine_failed", f"the engine failed: {error}")
+        except Exception:
+            # The thread lives on whatever happens. While ROS goes down, publishing fails: no news.
+            if self._node.context.ok():
+                self._report(batch, "internal_error", traceback.format_exc())
+
+    def _report(self, batch: dict[str, Arrival], reason: str, message: str) -> None:
+        for key in batch:
+            self.cameras[key].report(reason, message)
+
+    def _process(self, batch: dict[str, Arrival]) -> None:
+        read = {key: self.cameras[key].read(arrival) for key, arrival in batch.items()}
+        frames = {key: frame for key, frame in read.items() if frame is not None}
+        if not frames:
+            return
+        with self._lock:
+            results = self._pipeline.process_batch(
+                [(key, frame.image, frame.stamp, frame.camera) for key, frame in frames.items()]
+            )
+        for (key, frame), result in zip(frames.items(), results, strict=True):
+            self._publish(self.cameras[key], frame, result)
+
+    def _publish(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
+        camera.faces.publish(array_message(result, frame.header))
+        for remark in result.remarks:
+            camera.report(remark.reason, str(remark))
+        camera.last = (frame, result)
+        age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
+        camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
+        if camera.annotated.get_subscription_count():
+            camera.annotated.publish(image_message(annotate(frame.image, result), frame.header))
+
+    def analyze(self, image: Image, camera: CameraModel | None) -> FrameResult:
+        """The faces of a single picture. Raises EngineError."""
+        with self._lock:
+            return self._pipeline.analyze(image, camera)
+
+    def explain(self, camera: CameraInput, track_id: int, emotion: int, method: str) -> Explanation:
+        """A map of the newest image's face. track_id 0: the largest; UNKNOWN: its emotion.
+
+        Raises ExplanationError where there is no such face, EngineError.
+        """
+        if camera.last is None:
+            raise ExplanationError(f"no image of {camera.key} was processed yet")
+        frame, result = camera.last
+        face = _choose_face(result.faces, track_id)
+        if emotion == UNKNOWN:
+            emotion = int(np.argmax(face.raw_probabilities))
+        size = self.engine.input_size
+        crop = extract(frame.image, [face.crop], size)[0, 0]
+        landmarks = face.crop.to_crop(face.landmarks, size)
+        if method == "occlusion":
+            values = occlusion_map(lambda crops: self._probability(crops, emotion), crop)
+        else:
+            values = face.attention[emotion]
+        return Explanation(frame, face, emotion, crop, landmarks, normalised(values))
+
+    def _probability(self, crops: NDArray[np.float32], emotion: int) -> NDArray[np.floating]:
+        with self._lock:
+            logits = self.engine.infer(crops).logits
+        return softmax(logits, self.engine.manifest.temperature)[:, emotion]
+
+
+def _choose_face(faces: list[Face], track_id: int) -> Face:
+    """The face of a track, or the largest for 0."""
+    if not faces:
+        raise ExplanationError("the newest image shows no face")
+    if track_id == 0:
+        return max(faces, key=lambda face: face.box.area)
+    for face in faces:
+        if face.track_id == track_id:
+            return face
+    there = ", ".join(str(face.track_id) for face in faces)
+    raise ExplanationError(f"no face has the track {track_id}: the newest image shows {there}")
