@@ -32,12 +32,14 @@ DISTRIBUTIONS = {
     "onnxscript": "onnxscript",
     "rich": "rich",
     "rosbags": "rosbags",
+    "scipy": "scipy",
     "skimage": "scikit-image",
     "torch": "torch",
     "tqdm": "tqdm",
     "yaml": "pyyaml",
 }
-# Only pip has these, and rosdep's pip keys bar a release: they are imported lazily and documented.
+# Not in package.xml: what only pip has, since rosdep's pip keys bar a release (imported lazily and
+# documented), and what only the demo's built-in source and training need.
 PIP_ONLY = set(DISTRIBUTIONS) - set(ROSDEP_KEYS)
 # Looked for at run time and done without where missing.
 OPTIONAL = {"tensorrt", "pycuda", "cv_bridge", "diagnostic_updater"}
