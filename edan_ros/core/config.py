@@ -16,7 +16,9 @@ class PipelineConfig:
     followed, at least 1; nobody, or somebody lost, is searched for in every image.
     presence_threshold: 0 to 1, presence at which a crop counts as a face; 0 takes the model's.
     max_faces: faces an image, at least 1; those followed longest first, then the best detections.
-    max_yaw: degrees, 0 to 90, of turning away from the camera beyond which the label is 'unknown'.
+    max_yaw, max_pitch: degrees, 0 to 90, by which a head may be turned away from the camera,
+    sideways and up or down, before its label is 'unknown'; 99 % of the people in the photographs
+    of landmarks68 stay within 36 degrees of yaw and 30 of pitch.
     max_gap: seconds between two images beyond which faces start anew.
 
     Raises ValueError, with a sentence for the user, when a value is out of its range.
@@ -25,7 +27,8 @@ class PipelineConfig:
     detection_interval: int = 10
     presence_threshold: float = 0.0
     max_faces: int = 16
-    max_yaw: float = 50.0
+    max_yaw: float = 40.0
+    max_pitch: float = 30.0
     max_gap: float = 2.0
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
@@ -35,6 +38,7 @@ class PipelineConfig:
         check_range("presence_threshold", self.presence_threshold, 0.0, 1.0)
         check_range("max_faces", self.max_faces, 1, 256)
         check_range("max_yaw", self.max_yaw, 0.0, 90.0)
+        check_range("max_pitch", self.max_pitch, 0.0, 90.0)
         check_range("max_gap", self.max_gap, 0.0, 3600.0)
         check_range("memory", self.tracking.memory, 0.0, 60.0)
         check_range("birth_hits", self.tracking.birth_hits, 1, 100)

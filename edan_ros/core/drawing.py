@@ -119,12 +119,13 @@ def annotate(
 def _draw_landmarks(canvas: Pixels, face: Face) -> None:
     points = np.round(face.landmarks * 2**_SUBPIXEL_BITS).astype(np.int32)
     size, colour = face.box.size, EMOTION_COLOURS[face.label]
+    thick = max(round(size / 250.0), 1)
     # Fine lines would hide a small face: there they shine through.
     part = _part(canvas, _frame_of(face)) if size < 90 else None
     before = None if part is None else part.copy()
     for first, last, closed in _CONTOURS:
         line = points[first : last + 1].reshape(-1, 1, 2)
-        cv2.polylines(canvas, [line], closed, colour, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.polylines(canvas, [line], closed, colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
     if part is not None and before is not None:
         part[:] = (0.6 * part + 0.4 * before).astype(np.uint8)
         return

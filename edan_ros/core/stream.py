@@ -26,7 +26,7 @@ from edan_ros.core.tracking import Request, Track, Tracker
 #: Time between images that carry the same stamp, as those of a driver that sets none do.
 _NOMINAL_STEP = 1.0 / 30.0
 #: How much less than the limit a head must be turned to be read again.
-_YAW_HYSTERESIS = math.radians(5.0)
+_TURN_HYSTERESIS = math.radians(5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Stream:
     ) -> Face:
         memory = self._memories[track.id]
         pose = estimate_pose(reading.landmarks, camera or assumed_camera(*size))
-        memory.turned = _is_turned(pose, memory.turned, math.radians(config.max_yaw))
+        memory.turned = _is_turned(pose, memory.turned, config)
         smoothed = memory.smoother.update(
             reading.probabilities, self._elapsed, config.smoothing, readable=not memory.turned
         )
@@ -129,11 +129,15 @@ class Stream:
         return make_face(track, reading, smoothed, memory.turned, head_pose)
 
 
-def _is_turned(pose: HeadPose | None, turned: bool, max_yaw: float) -> bool:
+def _is_turned(pose: HeadPose | None, turned: bool, config: PipelineConfig) -> bool:
     if pose is None:
         return turned
-    limit = max_yaw - _YAW_HYSTERESIS if turned else max_yaw
-    return abs(turned_away(pose)[0]) > limit
+    slack = _TURN_HYSTERESIS if turned else 0.0
+    yaw, pitch = turned_away(pose)
+    return (
+        abs(yaw) > math.radians(config.max_yaw) - slack
+        or abs(pitch) > math.radians(config.max_pitch) - slack
+    )
 
 
 def make_face(

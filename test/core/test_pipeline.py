@@ -139,30 +139,34 @@ def test_configuration_changes_take_effect_on_the_next_image() -> None:
     assert not math.isnan(face.valence)
 
 
-def squeezed(landmarks: np.ndarray, yaw: float) -> np.ndarray:
-    """The landmarks as a head turned by yaw would show them: the nose moves, widths shrink."""
+def turned(landmarks: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
+    """The landmarks as a head turned sideways or up would show them from far away."""
     out = landmarks.copy()
     center = landmarks[27]
     scale = np.hypot(*(landmarks[45] - landmarks[36])) / 0.09
     forward, left, up = FACE_POINTS.T
-    x = left * math.cos(yaw) + forward * math.sin(yaw)
-    out[list(POSE_LANDMARKS)] = center + scale * np.column_stack([x, -up])
+    ahead = forward * math.cos(pitch) - up * math.sin(pitch)
+    above = forward * math.sin(pitch) + up * math.cos(pitch)
+    x = left * math.cos(yaw) + ahead * math.sin(yaw)
+    out[list(POSE_LANDMARKS)] = center + scale * np.column_stack([x, -above])
     return out
 
 
-def test_a_head_turned_too_far_is_unknown_until_it_turns_back() -> None:
-    pipeline, _, engine = made(max_yaw=40.0)
-    yaw, infer = [0.0], engine.infer
+@pytest.mark.parametrize("sideways", [True, False])
+def test_a_head_turned_too_far_is_unknown_until_it_turns_back(sideways: bool) -> None:
+    pipeline, _, engine = made(max_yaw=30.0, max_pitch=30.0)
+    angle, infer = [0.0], engine.infer
 
-    def turned(crops: np.ndarray):
+    def infer_turned(crops: np.ndarray):
         output = infer(crops)
-        output.landmarks = np.array([squeezed(p, yaw[0]) for p in output.landmarks], np.float32)
+        yaw, pitch = (angle[0], 0.0) if sideways else (0.0, angle[0])
+        output.landmarks = np.array([turned(p, yaw, pitch) for p in output.landmarks], np.float32)
         return output
 
-    engine.infer = turned
+    engine.infer = infer_turned
     labels = []
-    for i, degrees in enumerate([0, 35, 46, 38, 32, 0]):
-        yaw[0] = math.radians(degrees)
+    for i, degrees in enumerate([0, 25, 36, 28, 20, 0]):
+        angle[0] = math.radians(degrees)
         (face,) = pipeline.process(scene([Disc(320, 240)]), i * STEP).faces
         labels.append(face.label)
         assert math.isnan(face.valence) == (face.label == "unknown")
@@ -311,6 +315,7 @@ def test_an_engine_that_fails_once_does_not_end_the_stream() -> None:
         {"presence_threshold": 1.1},
         {"max_faces": 0},
         {"max_yaw": math.nan},
+        {"max_pitch": 91.0},
         {"max_gap": -1.0},
         {"smoothing": SmoothingConfig(time_constant=-1.0)},
         {"smoothing": SmoothingConfig(margin=2.0)},
