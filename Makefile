@@ -48,17 +48,18 @@ clean:
 
 # The environment: first ROS, then the package with what the demo needs, then what the tests need.
 $(VENV)/.ros: $(REQUIREMENTS) scripts/requirements/ros-build-tools.txt
-	@echo "Making the environment $(VENV): ROS 2 $(ROS) from wheels."
-	python="$(PYTHON)"; "$${python:-$$(scripts/find_python.sh)}" -m venv --clear $(VENV)
-	$(PIP) install -r $(REQUIREMENTS)
+	@echo "Making the environment $(VENV): ROS 2 $(ROS) from wheels. This takes a minute."
+	@python="$(PYTHON)"; "$${python:-$$(scripts/find_python.sh)}" -m venv --clear $(VENV)
+	@$(PIP) install -r $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.ros $(PACKAGED)
-	@echo "Building the messages and installing edan_ros into $(VENV)."
-	$(PIP) install --no-build-isolation -e '.[demo]'
+	@echo "Building the messages and installing edan_ros into $(VENV). This takes a minute."
+	@$(PIP) install --no-build-isolation -e '.[demo]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt
+	@echo "Installing what the tests need into $(VENV)."
 	@if $(PIP) install $(TORCH); then extras=test,train; else extras=test; \
 	  echo "PyTorch was not installed: the tests of networks and training will be skipped."; \
 	  echo "To take it from the package index all the same (gigabytes): make test TORCH=torch"; fi; \
