@@ -33,6 +33,8 @@ DEFAULT_FRAME_ID = "camera_optical_frame"
 _ENCODINGS = {"mono": "mono8", "bgr": "bgr8", "rgb": "rgb8"}
 #: Images that wait for a slow reliable subscriber; five of 1920x1080 are 31 MB.
 _QUEUE = 5
+#: Seconds between the first sight of the listeners and the first image.
+_SETTLE = 0.5
 #: Seconds that the last images of a recording are given to arrive.
 _FLUSH = Duration(seconds=5)
 
@@ -105,15 +107,26 @@ class CameraNode(Node, Listener):
     # What the player tells, on its thread.
 
     def ready(self) -> bool:
-        """Whether as many subscribe as were to be waited for."""
+        """Whether everybody is there who was to be waited for."""
         wanted = self._values["wait_for_subscribers"]
         missing = wanted - self._images.get_subscription_count()
         if missing > 0:
             self._situation = (DiagnosticStatus.WARN, f"waiting for {missing} more subscribers")
-        return missing <= 0
+            return False
+        if not self._values["wait_for_acknowledgement"]:
+            return True
+        if not self.count_publishers("~/acknowledge"):
+            self._situation = (DiagnosticStatus.WARN, "waiting for who acknowledges images")
+            return False
+        # Who is seen from here may not yet see this node: each side discovers the other by itself.
+        time.sleep(_SETTLE)
+        return True
 
     def show(self, frame: Frame, time: float, begins: bool) -> None:
-        """Publishes a frame and, if so asked, waits until it is acknowledged."""
+        """Publishes a frame; if so asked, not before the last one is acknowledged."""
+        self._await_acknowledgement()
+        if self.player.stopping:
+            return
         header = self._header(frame, time, begins)
         message = image_message(frame.image.pixels, header, _ENCODINGS[frame.image.order])
         self._situation = (DiagnosticStatus.OK, "publishing")
@@ -124,8 +137,6 @@ class CameraNode(Node, Listener):
         self._images.publish(message)
         self._publish_compressed(frame, header)
         self._published += 1
-        if self._values["wait_for_acknowledgement"]:
-            self._await_acknowledgement()
 
     def lost(self, reason: str) -> None:
         """The source is not there."""
@@ -139,6 +150,7 @@ class CameraNode(Node, Listener):
 
     def ended(self) -> None:
         """The last frame of a recording is published."""
+        self._await_acknowledgement()
         self._situation = (DiagnosticStatus.OK, "the recording has ended")
         self.get_logger().info(f"the recording has ended: {self._published} images published")
         if self._values["image_reliability"] == "reliable":
@@ -189,6 +201,8 @@ class CameraNode(Node, Listener):
         self._compressed.publish(message)
 
     def _await_acknowledgement(self) -> None:
+        if self._awaited is None or not self._values["wait_for_acknowledgement"]:
+            return
         end = time.monotonic() + self._values["acknowledgement_timeout"]
         while not self._acknowledged.wait(0.05):
             if self.player.stopping:

@@ -1,0 +1,144 @@
+"""Show what the package does: play a source through the real nodes and record what they see."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from edan_ros.core.detectors import DETECTORS
+from edan_ros.sources import BUILT_IN, Source, create_source
+
+if TYPE_CHECKING:
+    from edan_ros.nodes.session import Session, SessionOptions
+    from edan_ros.recording.console import Display
+    from edan_ros.recording.record import Record
+
+NAMESPACE = "demo"
+_TOPICS = f"/{NAMESPACE}/image_raw, /{NAMESPACE}/faces"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        default=BUILT_IN,
+        help="a video, a folder of pictures, the number of a webcam, or a bag; by default a scene "
+        "that is built in",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is written")
+    parser.add_argument("--rate", type=float, default=0.0, help="images a second; 0: as recorded")
+    parser.add_argument("--seconds", type=float, help="end after so much of the source")
+    parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
+    parser.add_argument("--model", default="", help="a model of the package, or an .onnx file")
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
+    parser.add_argument("--detector-model", default="", help="the YuNet .onnx file")
+    parser.add_argument("--parameters", help="YAML file with parameters for the emotion node")
+
+
+def run(args: argparse.Namespace) -> int:
+    # Imported when this command runs, not when `edan` starts: ROS, and PyAV for the video.
+    from rich.console import Console
+
+    from edan_ros.nodes.session import Session, SessionError
+    from edan_ros.recording.console import Display, summary_table
+    from edan_ros.recording.record import Record
+
+    console = Console(highlight=False)
+    source = _checked_source(args)
+    console.print(f"{source.name} -> {args.out}/   on {_TOPICS}", markup=False, soft_wrap=True)
+    display = Display(console, _images_expected(source, args))
+    with _stop_signals() as stop:
+        try:
+            with Record(args.out) as record, Session(_options(args, source), display.trouble) as s:
+                _follow(s, record, display, stop, args.seconds)
+        except (SessionError, OSError) as error:
+            console.print(f"edan demo: {error}", style="red", markup=False)
+            return 1
+    console.print(summary_table(record.summary, s.recorder.pairing.unprocessed, live=source.live))
+    console.print("  ".join(str(path) for path in record.files()), markup=False)
+    return 0 if record.summary.results else 1
+
+
+def _follow(
+    session: Session,
+    record: Record,
+    display: Display,
+    stop: threading.Event,
+    seconds: float | None,
+) -> None:
+    """Writes down every result until the source has ended or it is time to stop."""
+    from edan_ros.nodes.conversions import decode, frame_result
+
+    with display:
+        for recorded in session.results(stop.is_set):
+            if recorded is None:
+                continue
+            image = None if recorded.image is None else decode(recorded.image)
+            result = frame_result(recorded.result)
+            lines = record.add(recorded.stamp_ns, result, image, recorded.latency)
+            display.advance(lines, record.summary)
+            if seconds is not None and record.summary.recorded_seconds >= seconds:
+                stop.set()
+
+
+def _checked_source(args: argparse.Namespace) -> Source:
+    """The source, to know that it is there, its length and its kind. Raises SourceError."""
+    source = create_source(args.source, topic=args.bag_topic)
+    if source.live:
+        with closing(source.frames()) as frames:
+            next(frames)
+    return source
+
+
+def _images_expected(source: Source, args: argparse.Namespace) -> int | None:
+    if args.seconds is None:
+        return source.length
+    expected = int(args.seconds * (args.rate or source.rate)) + 1
+    return expected if source.length is None else min(source.length, expected)
+
+
+def _options(args: argparse.Namespace, source: Source) -> SessionOptions:
+    from edan_ros.nodes.session import SessionOptions
+
+    camera = {
+        "source": args.source,
+        "bag_topic": args.bag_topic,
+        "rate": args.rate,
+        "image_reliability": "reliable",
+        "wait_for_subscribers": 2,
+        # A recording waits for a slow machine and keeps its own time; a webcam can do neither.
+        "wait_for_acknowledgement": not source.live,
+        "stamps": "now" if source.live else "recorded",
+    }
+    emotion = {
+        "image_reliability": "reliable",
+        "detector": args.detector,
+        "detector_model": args.detector_model,
+        "model": args.model,
+    }
+    given = {name: value for name, value in emotion.items() if value}
+    files = (args.parameters,) if args.parameters else ()
+    return SessionOptions(NAMESPACE, camera, given, files)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; the second Ctrl-C interrupts as usual."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""The `edan` command: one sub-command a file of this folder."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import pkgutil
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import edan_ros.cli
+from edan_ros.core.detectors import DetectorError
+from edan_ros.core.images import ImageError
+from edan_ros.engines import EngineError
+from edan_ros.sources import SourceError
+
+#: What a command may raise for its user to read: one sentence, without a traceback.
+USER_ERRORS = (DetectorError, EngineError, ImageError, SourceError)
+
+
+def commands() -> dict[str, ModuleType]:
+    """The modules of this folder but this one, by name: each has add_arguments and run."""
+    names = (entry.name for entry in pkgutil.iter_modules(edan_ros.cli.__path__))
+    return {
+        name: importlib.import_module(f"edan_ros.cli.{name}") for name in names if name != "main"
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: `edan COMMAND [arguments]`."""
+    top = argparse.ArgumentParser(
+        prog="edan", description="Faces, 68 landmarks and emotions on ROS 2 camera topics."
+    )
+    version = importlib.metadata.version("edan_ros")
+    top.add_argument("--version", action="version", version=f"edan {version}")
+    choices = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in commands().items():
+        summary = (module.__doc__ or "").strip().splitlines()[0]
+        command = choices.add_parser(name, help=summary, description=summary)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit code: 0, 1 for a failure, 2 for a wrong command line."""
+    args = parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except USER_ERRORS as error:
+        print(f"edan {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a run leaves behind: a video, a picture, lines of JSON, a summary. No ROS in here."""
