@@ -27,6 +27,9 @@ from edan_ros.nodes.conversions import camera_model, decode, detections, stamp_s
 UNNAMED = "camera"
 #: What the parameter image_transport takes.
 TRANSPORTS = ("raw", "compressed")
+#: Images that wait in the middleware for the callback, which lets go of all but the newest: with
+#: one place only, images would be lost there without being counted.
+QUEUE = 5
 NO_CALIBRATION = "none: no head pose"
 #: What the parameter boxes_of takes, and the way from there to the box of the landmarks.
 BOXES_OF = {"face": WIDER_FACE_BOX, "landmarks": IDENTITY_BOX}
@@ -120,7 +123,7 @@ class CameraInput:
                 kind,
                 self.topic,
                 self._on_image,
-                qos.images(self.options.reliability),
+                qos.images(self.options.reliability, QUEUE),
                 event_callbacks=qos.SubscriptionEventCallbacks(
                     incompatible_qos=self._on_incompatible_qos
                 ),

@@ -87,7 +87,7 @@ class EmotionNode(LifecycleNode):
         self._failure = ""
         self._enabled = True
         self._recognition: Recognition | None = None
-        self._parameters = ParameterSet(
+        self._settings = ParameterSet(
             self,
             PARAMETERS,
             may_configure=lambda: self._recognition is None,
@@ -101,7 +101,7 @@ class EmotionNode(LifecycleNode):
         # Steady time: diagnostics go on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
-        if self._parameters["autostart"]:
+        if self._settings["autostart"]:
             self._autostart = self.create_timer(0.0, self._start, clock=steady)
 
     def _start(self) -> None:
@@ -115,7 +115,7 @@ class EmotionNode(LifecycleNode):
         """Load the model, make the detector, announce the topics."""
         self._state = "configuring"
         self._publish_diagnostics()  # what follows takes minutes where an engine is built
-        values = self._parameters.values
+        values = self._settings.values
         self._recognition = Recognition(
             self,
             self._make_engine(values["engine"], values["model"], threads=values["threads"]),
@@ -217,7 +217,7 @@ class EmotionNode(LifecycleNode):
         if self._recognition is None:
             response.message = self._not_configured()
         else:
-            rectified = self._parameters["rectified"]
+            rectified = self._settings["rectified"]
             services.analyze(self._recognition, request, response, rectified=rectified)
         return response
 

@@ -181,7 +181,13 @@ _EMOTION = (
     Parameter(
         "max_yaw",
         _PIPELINE.max_yaw,
-        "degrees of turning away from the camera beyond which the emotion is unknown",
+        "degrees that a head may be turned to the side before its emotion is unknown",
+        bounds=(0.0, 90.0),
+    ),
+    Parameter(
+        "max_pitch",
+        _PIPELINE.max_pitch,
+        "degrees that a head may be turned up or down before its emotion is unknown",
         bounds=(0.0, 90.0),
     ),
 )
@@ -221,6 +227,7 @@ def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:
         presence_threshold=values["presence_threshold"],
         max_faces=values["max_faces"],
         max_yaw=values["max_yaw"],
+        max_pitch=values["max_pitch"],
         max_gap=values["max_gap"],
         tracking=TrackingConfig(
             memory=values["track_memory"],

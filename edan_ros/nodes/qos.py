@@ -41,6 +41,9 @@ CAMERA_INFO = QoSProfile(
 
 
 def images(reliability: str, depth: int = 1) -> QoSProfile:
-    """The profile of an image topic. ``reliability``: one of RELIABILITIES."""
+    """The profile of an image topic.
+
+    reliability: one of RELIABILITIES. depth: images that wait in the middleware.
+    """
     policy = ReliabilityPolicy[reliability.upper()]
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=policy)

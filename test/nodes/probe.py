@@ -134,6 +134,11 @@ class Probe:
             wait_for(publisher.get_subscription_count, f"a subscriber of {topic}")
         self._publishers[topic].publish(message)
 
+    def offer(self, message: Any, topic: str = "image_raw") -> None:
+        """Publish an image that no array will come for, and let the node have a look at it."""
+        self.publish(message, topic)
+        time.sleep(0.05)
+
     def answer(self, message: Any, topic: str = "image_raw", **options: Any) -> FaceEmotionArray:
         """Publish an image and wait for its array, which must be the next."""
         before = len(self.arrays)

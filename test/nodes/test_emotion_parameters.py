@@ -1,0 +1,163 @@
+"""The emotion node's parameters: the file agrees with the table, and changes take effect live."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fakes import bright
+from probe import Probe, wait_for
+from rcl_interfaces.srv import DescribeParameters, ListParameters
+
+from edan_ros.core.config import PipelineConfig
+from edan_ros.nodes.emotion_parameters import PARAMETERS, check, pipeline_config
+from edan_ros.nodes.parameters import Change
+
+FILE = Path(__file__).parents[2] / "config" / "emotion.yaml"
+DEFAULTS = {parameter.name: parameter.default for parameter in PARAMETERS}
+
+
+def test_the_file_lists_every_parameter_with_its_default() -> None:
+    (sections,) = [yaml.safe_load(FILE.read_text(encoding="utf-8"))]
+    assert list(sections) == ["/**/emotion_node"]
+    values = sections["/**/emotion_node"]["ros__parameters"]
+    assert values == DEFAULTS
+    for name, value in values.items():
+        assert type(value) is type(DEFAULTS[name]), name
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_the_file_says_what_each_parameter_means(parameter: Any) -> None:
+    text = FILE.read_text(encoding="utf-8")
+    match = re.search(rf"((?:^ +#.*\n)+) +{parameter.name}: ", text, re.MULTILINE)
+    assert match is not None
+    comment = " ".join(line.strip(" #") for line in match[1].splitlines())
+    assert parameter.meaning.lower() in comment.lower()
+    assert f"[{parameter.change.name.lower()}]" in comment
+    for choice in parameter.choices:
+        assert choice in comment
+    if parameter.bounds is not None:
+        assert "({:g} to {:g})".format(*parameter.bounds) in comment
+
+
+def leaves(record: Any) -> Iterator[tuple[str, Any]]:
+    """Every value in a record of records, with its path."""
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from ((f"{field.name}.{name}", leaf) for name, leaf in leaves(value))
+        else:
+            yield field.name, value
+
+
+def test_every_setting_of_the_pipeline_has_its_parameter() -> None:
+    assert pipeline_config(DEFAULTS) == PipelineConfig()
+    reached = set()
+    for parameter in PARAMETERS:
+        if parameter.bounds is None:
+            continue
+        other = next(bound for bound in parameter.bounds if bound != parameter.default)
+        changed = pipeline_config(DEFAULTS | {parameter.name: type(parameter.default)(other)})
+        reached |= set(leaves(changed)) - set(leaves(PipelineConfig()))
+    assert {name for name, _ in reached} == {name for name, _ in leaves(PipelineConfig())}
+
+
+@pytest.mark.parametrize(
+    ("cameras", "word"),
+    [
+        ([], "one or more"),
+        (["front", "front"], "different"),
+        (["", "camera"], "different"),
+        (["2nd"], "2nd"),
+        (["front door"], "front door"),
+        (["/front"], "/front"),
+    ],
+)
+def test_names_of_cameras_are_checked(cameras: list[str], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        check(DEFAULTS | {"cameras": cameras})
+
+
+def test_names_of_cameras_may_have_several_parts() -> None:
+    check(DEFAULTS | {"cameras": ["", "front", "cabin/left"]})
+
+
+def test_the_node_tells_what_its_parameters_mean(probe: Probe) -> None:
+    service = "emotion_node/list_parameters"
+    names = probe.call(ListParameters, service, ListParameters.Request()).result.names
+    assert set(DEFAULTS) <= set(names)
+    request = DescribeParameters.Request(names=list(DEFAULTS))
+    answer = probe.call(DescribeParameters, "emotion_node/describe_parameters", request)
+    for parameter, told in zip(PARAMETERS, answer.descriptors, strict=True):
+        assert told.description == parameter.meaning
+        assert told.read_only == (parameter.change is Change.NEVER)
+        ranges = len(told.floating_point_range) + len(told.integer_range)
+        assert ranges == (parameter.bounds is not None)
+
+
+def test_thresholds_change_while_the_node_runs(probe: Probe) -> None:
+    assert probe.answer(probe.image(bright())).faces[0].label == "happy"
+    # The engine is 55 % sure of it.
+    assert probe.set(confidence_threshold=0.7) == (True, "")
+    face = probe.answer(probe.image(bright())).faces[0]
+    assert (face.label, face.emotion, face.polarity) == ("unknown", 255, 255)
+    assert probe.set(confidence_threshold=0.5) == (True, "")
+    assert probe.answer(probe.image(bright())).faces[0].label == "happy"
+    assert probe.set(presence_threshold=1.0) == (True, "")
+    assert not probe.answer(probe.image(bright())).faces
+
+
+def test_the_detector_changes_while_the_node_runs(probe: Probe) -> None:
+    assert [d.options["min_face"] for d in probe.detectors] == [24.0]
+    assert probe.set(min_face=40.0) == (True, "")
+    assert probe.set(smoothing_time=0.1) == (True, "")
+    assert [d.options["min_face"] for d in probe.detectors] == [24.0, 40.0]
+    assert probe.answer(probe.image(bright())).faces
+
+
+def test_the_time_after_which_a_camera_is_gone_changes_live(probe: Probe) -> None:
+    probe.answer(probe.image(bright()))
+    assert probe.set(silence_timeout=0.2) == (True, "")
+    wait_for(lambda: "gone" in probe.report().message, "the camera to be reported as gone")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"confidence_threshold": 1.5}, "range"),
+        ({"detection_interval": 0}, "range"),
+        ({"confidence_threshold": "high"}, "type"),
+        ({"autostart": False}, "read-only"),
+        ({"model": "another"}, "clean up"),
+        ({"cameras": ["front"]}, "clean up"),
+        ({"engine": "abacus"}, "onnxruntime"),
+        ({"no_such": 1}, "undeclared"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_with_the_reason(
+    probe: Probe, change: dict[str, Any], word: str
+) -> None:
+    successful, reason = probe.set(**change)
+    assert not successful
+    assert word in reason
+    assert probe.answer(probe.image(bright())).faces[0].label == "happy"
+
+
+def test_what_is_read_on_configure_may_change_before(make_probe: Callable[..., Probe]) -> None:
+    probe = make_probe(autostart=False)
+    assert probe.set(image_transport="compressed") == (True, "")
+    assert probe.transition("configure")
+    assert not probe.set(image_transport="raw")[0]
+    assert probe.transition("activate")
+    assert probe.answer(probe.compressed(bright()), "image_raw/compressed").faces
+    assert probe.transition("deactivate")
+    assert probe.transition("cleanup")
+    assert probe.set(image_transport="raw") == (True, "")
+    assert probe.transition("configure")
+    assert probe.transition("activate")
+    assert probe.answer(probe.image(bright())).faces
