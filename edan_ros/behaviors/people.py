@@ -96,6 +96,6 @@ class People:
         """Who has this track, if anybody."""
         return self._people.get(track_id)
 
-    def restart(self) -> None:
-        """Forgets everybody, as after a jump of the clock."""
-        self._people.clear()
+    def forget(self, track_id: int) -> None:
+        """Forgets who has this track, if anybody."""
+        self._people.pop(track_id, None)

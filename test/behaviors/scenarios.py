@@ -119,7 +119,7 @@ def _faces(kind: int, look: int, flicker: bool) -> tuple[Observation, ...]:
     yaw = (0.0, 0.9, -0.5, math.nan)[look // 2 % 4]
     eyes = (0.3, 0.1, 0.28, math.nan)[look // 4 % 4]
     first = face(1, name, share, x=0.7, yaw=yaw, eyes=eyes, size=0.3)
-    if kind == 0:
+    if kind in (0, 6):
         return (first,)
     if kind == 1:
         return (first, face(2, other, 0.95, x=0.25, distance=None))
@@ -145,11 +145,11 @@ def updates(data: bytes) -> Iterator[Update]:
     for start in range(0, len(data) - 4, 5):
         kind, look, count, interval, trouble = data[start : start + 5]
         flickers = kind & 64
-        kind = min(kind & 7, 6)
+        kind &= 7
         now += _JUMPS[trouble // 16 % len(_JUMPS)]
         stamps = _STAMPS[trouble % len(_STAMPS)]
         first = now
-        for i in range(2 if kind == 6 else 4 + count % 6):
+        for i in range(2 if kind == 7 else 4 + count % 6):
             now += _INTERVALS[interval % len(_INTERVALS)]
             stamp = {
                 "good": now,

@@ -1,0 +1,309 @@
+"""Says to a person who cannot see who is where, how they look and what has changed.
+
+Nothing is queued: whenever a sentence may be said, the most important difference between what is
+seen now and what was told before is put into words. So the words are never about long ago, and
+however much happens, they come no more often than set. In order of importance: somebody has come,
+looks different, has gone, has moved. In a crowd only the number and the nearest are told.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from edan_ros.behaviors.catalogue import DIRECTIONS, DISTANCES, Catalogue, load_catalogue
+from edan_ros.behaviors.people import People, PeopleSettings, Person
+from edan_ros.behaviors.scene import Observation, Scene
+from edan_ros.behaviors.settings import SettingsError, check, choice, setting
+from edan_ros.behaviors.timing import Admission, Timeline, TimeSettings
+from edan_ros.core.emotions import UNKNOWN
+
+
+@dataclass(frozen=True)
+class AnnouncerSettings:
+    """What is told, and how often."""
+
+    language: str = choice("en", "en, es, pl, or the path of a catalogue (.yaml) of your own")
+    interval: float = setting(3.0, 0.5, 600.0, "seconds between two sentences at least")
+    person_interval: float = setting(
+        6.0, 0.0, 600.0, "seconds between two sentences on one person at least"
+    )
+    appear: float = setting(
+        1.0, 0.0, 30.0, "seconds for which somebody must have been there to be told of"
+    )
+    crowd: int = setting(4, 2, 100, "number of people from which they are told of as a crowd")
+    crowd_interval: float = setting(
+        10.0, 0.5, 600.0, "seconds between two sentences on a crowd at least"
+    )
+    side: float = setting(
+        0.33, 0.05, 0.45, "share of the image's width on either side that is left and right"
+    )
+    near: float = setting(1.5, 0.2, 10.0, "distance in metres below which somebody is near")
+    far: float = setting(3.5, 0.5, 50.0, "distance in metres above which somebody is far")
+    near_size: float = setting(
+        0.2, 0.02, 1.0, "face size as a share of the image's height that is near, if unmeasured"
+    )
+    far_size: float = setting(
+        0.08, 0.0, 0.9, "face size as a share of the image's height that is far, if unmeasured"
+    )
+    mirrored: bool = choice(False, "the image is mirrored, as of a camera that faces its user")
+    blind_after: float = setting(
+        5.0, 1.0, 600.0, "seconds without pictures after which that is told, once"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.near >= self.far or self.far_size >= self.near_size:
+            raise SettingsError("near must be below far, and far_size below near_size")
+
+
+@dataclass(frozen=True)
+class AnnouncerOptions:
+    """All settings of the announcer."""
+
+    announcer: AnnouncerSettings = field(default_factory=AnnouncerSettings)
+    time: TimeSettings = field(default_factory=TimeSettings)
+    people: PeopleSettings = field(
+        default_factory=lambda: PeopleSettings(settle=0.8, forget=2.5, lost=3.0)
+    )
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Something to say. kind: arrived, changed, gone, moved, crowd, blind; track_id: 0 for none."""
+
+    text: str
+    kind: str
+    track_id: int = 0
+
+
+@dataclass
+class _Place:
+    direction: str
+    distance: str
+
+
+@dataclass
+class _Told:
+    """What was last told of a person."""
+
+    place: _Place
+    emotion: int
+    when: float
+
+
+class Announcer:
+    """Feed it scenes by `observe`; `step` it at a steady rate and say what it returns."""
+
+    #: By how much of its limit a position must go back to count as back: no wavering at a limit.
+    HYSTERESIS = 0.12
+
+    def __init__(self, options: AnnouncerOptions) -> None:
+        self.timeline = Timeline(options.time)
+        self._restarts = 0
+        self._spoke = -math.inf  # `elapsed` at the last sentence
+        self._crowd_told = -math.inf
+        self._seen_at = 0.0  # `elapsed` at the newest scene
+        self._blind_told = False
+        self._configure(options)
+
+    def _configure(self, options: AnnouncerOptions) -> None:
+        self.options = options
+        self.catalogue: Catalogue = load_catalogue(options.announcer.language)
+        self._people = People(options.people)
+        self._places: dict[int, _Place] = {}
+        self._told: dict[int, _Told] = {}
+        self._crowd = 0
+        self._stamp = -math.inf
+
+    def reconfigure(self, options: AnnouncerOptions) -> None:
+        """Takes new settings. Who is there is told anew, no sooner than the interval allows.
+
+        Raises CatalogueError, and leaves all as it was, where the language cannot be had.
+        """
+        load_catalogue(options.announcer.language)
+        self.timeline.settings = options.time
+        self._configure(options)
+
+    def observe(self, scene: Scene, now: float) -> Admission:
+        """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
+        self._follow(now)
+        admission = self.timeline.admit(scene.stamp, now)
+        if admission is not Admission.NEW:
+            return admission
+        self._seen_at, self._blind_told, self._stamp = self.timeline.elapsed, False, scene.stamp
+        self._people.observe(scene)
+        self._places = {
+            p.track_id: self._place(p.face, self._places.get(p.track_id), scene)
+            for p in self._people.all()
+        }
+        self._recognise()
+        return admission
+
+    def step(self, now: float) -> Sentence | None:
+        """What to say at `now`, if anything."""
+        self._follow(now)
+        s, elapsed = self.options.announcer, self.timeline.elapsed
+        if elapsed - self._spoke < s.interval:
+            return None
+        if self.timeline.is_stale(now):
+            sentence = self._blind(elapsed)
+        else:
+            sentence = self._difference(elapsed)
+        if sentence is not None:
+            self._spoke = elapsed
+        return sentence
+
+    def _follow(self, now: float) -> None:
+        """Moves the clock; after it has restarted, people are told of anew."""
+        self.timeline.advance(now)
+        if self.timeline.restarts != self._restarts:
+            self._restarts = self.timeline.restarts
+            self._configure(self.options)
+
+    def _blind(self, elapsed: float) -> Sentence | None:
+        if self._blind_told or elapsed - self._seen_at < self.options.announcer.blind_after:
+            return None
+        self._blind_told = True
+        self._told.clear()
+        self._crowd = 0
+        return Sentence(self.catalogue.blind(), "blind")
+
+    def _difference(self, elapsed: float) -> Sentence | None:
+        """The most important difference between what is seen and what was told."""
+        s = self.options.announcer
+        present = [
+            p
+            for p in self._people.all()
+            if p.track_id in self._told
+            or (p.last_seen == self._stamp and p.last_seen - p.first_seen >= s.appear)
+        ]
+        present.sort(key=self._nearness)
+        if len(present) >= s.crowd or self._crowd:
+            return self._of_a_crowd(present, elapsed)
+        for find in (self._arrived, self._changed, self._gone, self._moved):
+            sentence = find(present, elapsed)
+            if sentence is not None:
+                return sentence
+        return None
+
+    def _of_a_crowd(self, present: list[Person], elapsed: float) -> Sentence | None:
+        """The number of people and the nearest, also when they have ceased to be a crowd."""
+        s = self.options.announcer
+        self._told.clear()  # who came or went in a crowd is not told of afterwards
+        for person in present:
+            self._tell(person, elapsed)
+        due = elapsed - self._crowd_told >= s.crowd_interval
+        if len(present) == self._crowd or not due:
+            return None
+        self._crowd = len(present) if len(present) >= s.crowd else 0
+        self._crowd_told = elapsed
+        if not present:
+            return Sentence(self.catalogue.nobody(), "crowd")
+        nearest = present[0]
+        place = self._places[nearest.track_id]
+        text = self.catalogue.many(
+            len(present), place.direction, place.distance, nearest.emotion.value
+        )
+        return Sentence(text, "crowd", nearest.track_id)
+
+    def _arrived(self, present: list[Person], elapsed: float) -> Sentence | None:
+        for person in present:
+            if person.track_id not in self._told:
+                told = self._tell(person, elapsed)
+                text = self.catalogue.arrived(
+                    told.place.direction, told.place.distance, told.emotion
+                )
+                return Sentence(text, "arrived", person.track_id)
+        return None
+
+    def _changed(self, present: list[Person], elapsed: float) -> Sentence | None:
+        for person in present:
+            emotion = person.emotion.value
+            if emotion in (UNKNOWN, self._told[person.track_id].emotion):
+                continue
+            if self._may_speak_of(person, elapsed) and person.last_seen == self._stamp:
+                told = self._tell(person, elapsed)
+                text = self.catalogue.changed(told.place.direction, emotion)
+                return Sentence(text, "changed", person.track_id)
+        return None
+
+    def _gone(self, present: list[Person], elapsed: float) -> Sentence | None:
+        del elapsed
+        gone = [track for track in self._told if self._people.find(track) is None]
+        if not gone:
+            return None
+        if len(gone) > 1 and not present:
+            self._told.clear()
+            return Sentence(self.catalogue.nobody(), "gone")
+        told = self._told.pop(gone[0])
+        text = self.catalogue.gone(told.place.direction, last=not present)
+        return Sentence(text, "gone", gone[0])
+
+    def _moved(self, present: list[Person], elapsed: float) -> Sentence | None:
+        for person in present:
+            place, before = self._places[person.track_id], self._told[person.track_id].place
+            if place == before or not self._may_speak_of(person, elapsed):
+                continue
+            emotion = self._told[person.track_id].emotion
+            self._told[person.track_id] = _Told(place, emotion, elapsed)
+            text = self.catalogue.moved(before.direction, place.direction, place.distance)
+            return Sentence(text, "moved", person.track_id)
+        return None
+
+    def _may_speak_of(self, person: Person, elapsed: float) -> bool:
+        told = self._told[person.track_id]
+        return elapsed - told.when >= self.options.announcer.person_interval
+
+    def _tell(self, person: Person, elapsed: float) -> _Told:
+        told = _Told(self._places[person.track_id], person.emotion.value, elapsed)
+        self._told[person.track_id] = told
+        return told
+
+    def _recognise(self) -> None:
+        """Who comes in where somebody told of has just been lost is that person, not a new one."""
+        for person in list(self._people.all()):
+            if person.track_id in self._told or person.last_seen != self._stamp:
+                continue
+            place = self._places[person.track_id]
+            for track, told in list(self._told.items()):
+                known = self._people.find(track)
+                hidden = known is None or known.last_seen < self._stamp
+                if hidden and told.place.direction == place.direction:
+                    self._told[person.track_id] = self._told.pop(track)
+                    self._people.forget(track)
+                    break
+
+    def _nearness(self, person: Person) -> tuple[int, float]:
+        distance = DISTANCES.index(self._places[person.track_id].distance)
+        return distance, -person.face.box.size
+
+    def _place(self, face: Observation, before: _Place | None, scene: Scene) -> _Place:
+        """Direction and distance of a face, kept as before while it wavers about a limit."""
+        s = self.options.announcer
+        x = (face.box.x + 0.5 * face.box.width) / scene.width
+        x = 1.0 - x if s.mirrored else x
+        if face.position is not None:
+            closeness, far, near = (
+                1.0 / max(math.hypot(*face.position), 0.01),
+                1.0 / s.far,
+                1.0 / s.near,
+            )
+        else:
+            closeness, far, near = face.box.size / scene.height, s.far_size, s.near_size
+        old = before or _Place("", "")
+        return _Place(
+            self._bin(x, s.side, 1.0 - s.side, DIRECTIONS, old.direction),
+            self._bin(closeness, far, near, DISTANCES[::-1], old.distance),
+        )
+
+    def _bin(self, x: float, low: float, high: float, names: tuple[str, ...], old: str) -> str:
+        """Which of three ranges x is in; it stays in the old one until well out of it."""
+        margin = self.HYSTERESIS * (high - low)
+        if old == names[0]:
+            low += margin
+        elif old == names[1]:
+            low, high = low - margin, high + margin
+        elif old == names[2]:
+            high -= margin
+        return names[0] if x < low else names[2] if x > high else names[1]

@@ -1,0 +1,192 @@
+"""The sentences of the announcer in a language: a small YAML file each, in languages/.
+
+A catalogue has
+
+- `voice`: the code that speech programs know the language by;
+- `plural`: the forms that `crowd` needs, one_other or one_few_many;
+- `direction` (left, ahead, right), `distance` (near, middle, far; an empty one is not said) and
+  `emotion` (a phrase for each emotion);
+- the sentences `arrived`, `changed`, `moved`, `gone`, `crowd`, and `nobody` and `blind` without
+  a field. Their fields: {direction} and {before} are directions, {place} is direction and distance,
+  {emotion} is an emotion's phrase, {look} the same after a comma, or nothing when the emotion is
+  unknown, {n} a number of people.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edan_ros.behaviors.settings import SettingsError
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+
+DIRECTIONS = ("left", "ahead", "right")
+DISTANCES = ("near", "middle", "far")
+PLURALS = {"one_other": ("one", "other"), "one_few_many": ("one", "few", "many")}
+FIELDS = {
+    "arrived": {"place", "look"},
+    "changed": {"direction", "emotion"},
+    "moved": {"before", "place"},
+    "gone": {"direction"},
+    "nobody": set(),
+    "blind": set(),
+}
+CROWD_FIELDS = {"n", "place", "look"}
+
+
+class CatalogueError(SettingsError):
+    """A catalogue that cannot be used; the message says which, and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The phrases and sentences of one language; see the module."""
+
+    voice: str
+    plural: str
+    direction: dict[str, str]
+    distance: dict[str, str]
+    emotion: dict[str, str]
+    crowd: dict[str, str]
+    sentences: dict[str, str]
+
+    def arrived(self, direction: str, distance: str, emotion: int) -> str:
+        """Somebody new is there. emotion: index into EMOTIONS, or UNKNOWN to leave it out."""
+        return self.sentences["arrived"].format(
+            place=self._place(direction, distance), look=self._look(emotion)
+        )
+
+    def changed(self, direction: str, emotion: int) -> str:
+        """Somebody looks different. emotion: index into EMOTIONS."""
+        phrase = self.emotion[EMOTIONS[emotion]]
+        return self.sentences["changed"].format(direction=self.direction[direction], emotion=phrase)
+
+    def moved(self, before: str, direction: str, distance: str) -> str:
+        """Somebody is elsewhere; `before`: the direction where that person was."""
+        return self.sentences["moved"].format(
+            before=self.direction[before], place=self._place(direction, distance)
+        )
+
+    def gone(self, direction: str, *, last: bool) -> str:
+        """Somebody has gone; `last`: nobody else is there."""
+        text = self.sentences["gone"].format(direction=self.direction[direction])
+        return f"{text} {self.nobody()}" if last else text
+
+    def many(self, n: int, direction: str, distance: str, emotion: int) -> str:
+        """n people, and the nearest of them."""
+        return self.crowd[self._form(n)].format(
+            n=n, place=self._place(direction, distance), look=self._look(emotion)
+        )
+
+    def nobody(self) -> str:
+        """Nobody is there."""
+        return self.sentences["nobody"]
+
+    def blind(self) -> str:
+        """No pictures come."""
+        return self.sentences["blind"]
+
+    def _place(self, direction: str, distance: str) -> str:
+        parts = (self.direction[direction], self.distance[distance])
+        return ", ".join(part for part in parts if part)
+
+    def _look(self, emotion: int) -> str:
+        return "" if emotion == UNKNOWN else f", {self.emotion[EMOTIONS[emotion]]}"
+
+    def _form(self, n: int) -> str:
+        """The plural form for n, by the rules of the Unicode CLDR for whole numbers."""
+        if n == 1:
+            return "one"
+        if self.plural == "one_other":
+            return "other"
+        return "few" if n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14) else "many"
+
+
+def languages() -> tuple[str, ...]:
+    """The codes of the catalogues that ship."""
+    folder = resources.files(__package__).joinpath("languages")
+    return tuple(
+        sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+    )
+
+
+def load_catalogue(language: str) -> Catalogue:
+    """The catalogue of a language that ships ("en") or of a YAML file of your own.
+
+    Raises CatalogueError where there is none, or naming what is wrong with it.
+    """
+    if language in languages():
+        file = resources.files(__package__).joinpath("languages", f"{language}.yaml")
+        return parse_catalogue(file.read_text(encoding="utf-8"))
+    if not language.endswith((".yaml", ".yml")):
+        raise CatalogueError(
+            f"language '{language}' is not one of {', '.join(languages())}, nor a .yaml file"
+        )
+    try:
+        return parse_catalogue(Path(language).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, CatalogueError) as error:
+        raise CatalogueError(f"catalogue {language}: {error}") from error
+
+
+def parse_catalogue(text: str) -> Catalogue:
+    """A catalogue from YAML. Raises CatalogueError."""
+    try:
+        table = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"not YAML: {error}") from error
+    if not isinstance(table, dict):
+        raise CatalogueError("it is no table of entries")
+    plural = _text(table, "plural")
+    if plural not in PLURALS:
+        raise CatalogueError(f"plural is '{plural}', it must be one of {', '.join(PLURALS)}")
+    sentences = {name: _text(table, name) for name in FIELDS}
+    for name, sentence in sentences.items():
+        _check_fields(name, sentence, FIELDS[name])
+    crowd = _phrases(table, "crowd", PLURALS[plural])
+    for form, sentence in crowd.items():
+        _check_fields(f"crowd, {form}", sentence, CROWD_FIELDS)
+    return Catalogue(
+        voice=_text(table, "voice"),
+        plural=plural,
+        direction=_phrases(table, "direction", DIRECTIONS),
+        distance=_phrases(table, "distance", DISTANCES, empty=True),
+        emotion=_phrases(table, "emotion", EMOTIONS),
+        crowd=crowd,
+        sentences=sentences,
+    )
+
+
+def _text(table: dict[str, Any], key: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        raise CatalogueError(f"'{key}' is missing or is no text")
+    return value
+
+
+def _phrases(
+    table: dict[str, Any], key: str, names: tuple[str, ...], *, empty: bool = False
+) -> dict[str, str]:
+    phrases = table.get(key)
+    if not isinstance(phrases, dict):
+        raise CatalogueError(f"'{key}' is missing: it needs {', '.join(names)}")
+    for name in names:
+        if not isinstance(phrases.get(name), str) or not (phrases[name] or empty):
+            raise CatalogueError(f"'{key}' has no text for '{name}'")
+    return {name: phrases[name] for name in names}
+
+
+def _check_fields(name: str, sentence: str, allowed: set[str]) -> None:
+    try:
+        fields = {
+            field for _, field, _, _ in string.Formatter().parse(sentence) if field is not None
+        }
+    except ValueError as error:
+        raise CatalogueError(f"'{name}': {error}") from error
+    if not fields <= allowed:
+        extra = ", ".join(sorted(fields - allowed))
+        raise CatalogueError(f"'{name}' has no field {{{extra}}}")

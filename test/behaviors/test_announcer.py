@@ -1,0 +1,323 @@
+"""The announcer: what it says, in which words, and how often at most."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from scenarios import SEQUENCES, broken_faces, face, scene, sequences, updates
+
+from edan_ros.behaviors.announcer import (
+    Announcer,
+    AnnouncerOptions,
+    AnnouncerSettings,
+    Sentence,
+)
+from edan_ros.behaviors.catalogue import (
+    DIRECTIONS,
+    DISTANCES,
+    CatalogueError,
+    languages,
+    load_catalogue,
+    parse_catalogue,
+)
+from edan_ros.behaviors.scene import Observation
+from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.timing import Admission
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+
+
+class Stage:
+    """An announcer and people before it, ten images a second."""
+
+    def __init__(self, **announcer: object) -> None:
+        self.announcer = Announcer(
+            AnnouncerOptions(announcer=AnnouncerSettings(**announcer))  # type: ignore[arg-type]
+        )
+        self.now = 100.0
+        self.said: list[tuple[float, Sentence]] = []
+
+    def play(self, seconds: float, *faces: Observation, pictures: bool = True) -> list[str]:
+        """What is said while these faces are seen, or while no pictures come."""
+        before = len(self.said)
+        for _ in range(round(seconds * 10)):
+            self.now = round(self.now + 0.1, 6)
+            if pictures:
+                self.announcer.observe(scene(self.now, *faces), self.now)
+            sentence = self.announcer.step(self.now)
+            if sentence is not None:
+                self.said.append((self.now, sentence))
+        return [sentence.text for _, sentence in self.said[before:]]
+
+
+def test_who_is_where_and_how_they_look() -> None:
+    stage = Stage()
+    assert stage.play(3.0, face(1, "happy", x=0.2, distance=1.0)) == [
+        "A person on your left, near, looks happy."
+    ]
+    assert stage.play(30.0, face(1, "happy", x=0.2, distance=1.0)) == []
+
+
+def test_what_changes_is_told_once_it_has_settled() -> None:
+    stage = Stage()
+    stage.play(10.0, face(1, x=0.5))
+    assert stage.play(3.0, face(1, "sad", x=0.5)) == ["The person ahead now looks sad."]
+    assert stage.play(20.0, face(1, "unknown", x=0.5)) == []
+    assert stage.play(0.5, face(1, "anger", x=0.5)) == []
+    assert stage.play(3.0, face(1, "sad", x=0.5)) == []
+
+
+def test_who_goes_and_who_moves_is_told() -> None:
+    stage = Stage()
+    near, far = face(1, x=0.2, distance=1.0), face(2, x=0.8, distance=5.0)
+    assert stage.play(8.0, near, far) == [
+        "A person on your left, near, looks calm.",
+        "A person on your right, far away, looks calm.",
+    ]
+    assert stage.play(8.0, face(1, x=0.5, distance=1.0), far) == [
+        "The person who was on your left is now ahead, near."
+    ]
+    assert stage.play(5.0, far) == ["The person ahead has gone."]
+    assert stage.play(5.0) == ["The person on your right has gone. Nobody is in view."]
+
+
+def test_a_face_without_distance_is_near_by_its_size() -> None:
+    large = face(1, "unknown", x=0.5, size=0.4, distance=None)
+    assert Stage().play(3.0, large) == ["A person ahead, near."]
+
+
+def test_a_mirrored_image_swaps_the_sides() -> None:
+    text = Stage(mirrored=True).play(3.0, face(1, "happy", x=0.2, distance=2.0))
+    assert text == ["A person on your right, looks happy."]
+
+
+def test_wavering_about_a_limit_is_no_movement() -> None:
+    stage = Stage()
+    stage.play(3.0, face(1, x=0.35))
+    for i in range(60):
+        assert stage.play(0.5, face(1, x=(0.31, 0.36)[i % 2])) == []
+
+
+def test_a_face_that_flashes_up_is_not_told_of() -> None:
+    stage = Stage()
+    for i in range(20):
+        assert stage.play(0.4, face(30 + i, x=0.9)) == []
+        assert stage.play(0.8) == []
+
+
+def test_who_is_lost_and_found_under_a_new_track_is_not_told_of_again() -> None:
+    stage = Stage()
+    stage.play(5.0, face(1, x=0.5))
+    for i in range(20):
+        assert stage.play(0.5) == []
+        assert stage.play(2.0, face(10 + i, x=0.52)) == []
+
+
+def test_a_crowd_is_told_as_one_and_its_end_too() -> None:
+    stage = Stage()
+    crowd = [face(i, x=i / 31, size=0.05 + 0.001 * i, distance=None) for i in range(1, 31)]
+    assert stage.play(15.0, *crowd) == [
+        "30 people are in view. The nearest is on your right, looks calm."
+    ]
+    assert stage.play(30.0, *crowd[:2]) == [
+        "2 people are in view. The nearest is on your left, far away, looks calm."
+    ]
+    assert stage.play(10.0) == ["Nobody is in view."]
+
+
+def test_sentences_keep_their_distance_whatever_happens() -> None:
+    stage = Stage(interval=3.0, person_interval=0.0)
+    for i in range(100):
+        looks = ("happy", "sad", "anger")
+        stage.play(1.2, face(1, looks[i % 3], x=(0.2, 0.8)[i % 2]), face(50 + i, x=0.5))
+    times = [t for t, _ in stage.said]
+    assert len(times) > 20
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 3.0 - 1e-6
+
+
+def test_a_silent_camera_is_told_once() -> None:
+    stage = Stage()
+    assert stage.play(60.0, pictures=False) == ["The camera gives no pictures."]
+    assert stage.play(4.0, face(1, "happy", distance=1.0)) == ["A person ahead, near, looks happy."]
+    assert stage.play(60.0, pictures=False) == ["The camera gives no pictures."]
+    assert stage.play(4.0, face(1, "happy", distance=1.0)) == ["A person ahead, near, looks happy."]
+
+
+def test_broken_faces_are_not_told_of() -> None:
+    assert Stage().play(5.0, *broken_faces()) == []
+
+
+def test_another_language_takes_over_at_once() -> None:
+    stage = Stage()
+    stage.play(5.0, face(1, "happy", distance=1.0))
+    stage.announcer.reconfigure(AnnouncerOptions(announcer=AnnouncerSettings(language="es")))
+    assert stage.play(3.0, face(1, "happy", distance=1.0)) == [
+        "Una persona delante, cerca, parece contenta."
+    ]
+    with pytest.raises(CatalogueError):
+        stage.announcer.reconfigure(AnnouncerOptions(announcer=AnnouncerSettings(language="xx")))
+    assert stage.announcer.catalogue.voice == "es"
+
+
+def test_settings_must_agree() -> None:
+    with pytest.raises(SettingsError, match="near must be below far"):
+        AnnouncerSettings(near=4.0, far=3.0)
+
+
+# --- languages
+
+
+def test_english_polish_and_spanish_ship() -> None:
+    assert languages() == ("en", "es", "pl")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_sentence_of_a_language_can_be_said(language: str) -> None:
+    c = load_catalogue(language)
+    texts = [c.nobody(), c.blind()]
+    for direction in DIRECTIONS:
+        texts += [c.gone(direction, last=False), c.gone(direction, last=True)]
+        texts += [c.changed(direction, emotion) for emotion in range(len(EMOTIONS))]
+        for distance in DISTANCES:
+            texts += [c.arrived(direction, distance, e) for e in (*range(len(EMOTIONS)), UNKNOWN)]
+            texts += [c.moved(before, direction, distance) for before in DIRECTIONS]
+            texts += [c.many(n, direction, distance, UNKNOWN) for n in range(1, 31)]
+    for text in texts:
+        assert text[0].isupper() or text[0].isdigit()
+        assert text.endswith(".")
+        assert not set("{}") & set(text)
+        assert ",," not in text.replace(" ", "")
+        assert len(text) < 120
+
+
+def test_polish_plurals() -> None:
+    pl = load_catalogue("pl")
+    said = {n: pl.many(n, "ahead", "middle", UNKNOWN).split(".")[0] for n in (1, 3, 5, 12, 22, 25)}
+    assert said == {
+        1: "Widać 1 osobę, na wprost",
+        3: "Widać 3 osoby",
+        5: "Widać 5 osób",
+        12: "Widać 12 osób",
+        22: "Widać 22 osoby",
+        25: "Widać 25 osób",
+    }
+    assert pl.changed("left", EMOTIONS.index("sad")) == "Osoba po lewej teraz wygląda na smutną."
+
+
+GOOD = (Path(__file__).parents[2] / "edan_ros" / "behaviors" / "languages" / "en.yaml").read_text(
+    encoding="utf-8"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("voice: en", "voice: [", "not YAML"),
+        (GOOD, "- 1", "no table"),
+        ("voice: en", "", "'voice' is missing"),
+        ("plural: one_other", "plural: dual", "plural is 'dual', it must be one of one_other"),
+        ("  sad: looks sad\n", "", "'emotion' has no text for 'sad'"),
+        ("gone:", "went:", "'gone' is missing"),
+        ("{place}{look}", "{place} {feeling}", r"'arrived' has no field \{feeling\}"),
+        ("{place}{look}", "{place", "'arrived': "),
+        ("direction: {left", "direction: 3 #", "'direction' is missing"),
+    ],
+)
+def test_a_bad_catalogue_is_explained(old: str, new: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(GOOD.replace(old, new), encoding="utf-8")
+    with pytest.raises(CatalogueError, match=message):
+        load_catalogue(str(path))
+
+
+def test_a_language_of_your_own_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(GOOD.replace("has gone", "went away"), encoding="utf-8")
+    assert load_catalogue(str(path)).gone("left", last=False) == (
+        "The person on your left went away."
+    )
+    assert parse_catalogue(GOOD) == load_catalogue("en")
+    with pytest.raises(CatalogueError, match="'xx' is not one of en, es, pl, nor a"):
+        load_catalogue("xx")
+    with pytest.raises(CatalogueError, match=r"nowhere\.yaml"):
+        load_catalogue(str(tmp_path / "nowhere.yaml"))
+
+
+# --- what can never happen
+
+
+@settings(max_examples=SEQUENCES, deadline=None)
+@given(sequences)
+def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
+    """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+
+    - two sentences are never closer than `interval`, nor two on the same person's look or place
+      closer than `person_interval`, in time that passed, also over jumps of the clock;
+    - who is said to be there or to look somehow has been seen, and seen to look so, by a scene
+      that counted since the clock last restarted;
+    - nobody is said to have gone who was not told of, or to look as they were last told to look;
+    - when no more pictures come, no more than one further sentence is said: that there are none.
+    """
+    announcer = Announcer(AnnouncerOptions())
+    catalogue, elapsed, now = announcer.catalogue, 0.0, None
+    spoke, of_whom = -math.inf, {}
+    shown: set[tuple[int, str]] = set()
+    tracks: set[int] = set()
+    restarts = 0
+    for update in updates(data):
+        elapsed += 0.0 if now is None else min(max(update.now - now, 0.0), 0.5)
+        now = update.now
+        if update.scene is not None:
+            admission = announcer.observe(update.scene, now)
+            if announcer.timeline.restarts != restarts:
+                restarts = announcer.timeline.restarts
+                shown.clear(), tracks.clear(), of_whom.clear()
+            if admission is Admission.NEW:
+                for f in update.scene.usable_faces():
+                    tracks.add(f.track_id)
+                    if f.emotion != UNKNOWN:
+                        shown.add((f.track_id, catalogue.emotion[EMOTIONS[f.emotion]]))
+        sentence = announcer.step(now)
+        if sentence is None:
+            continue
+        assert elapsed - spoke >= 3.0 - 1e-9
+        spoke = elapsed
+        if sentence.kind == "blind":
+            continue
+        track, text = sentence.track_id, sentence.text
+        assert track in tracks or track == 0
+        said = [phrase for phrase in catalogue.emotion.values() if phrase in text]
+        assert all((track, phrase) in shown for phrase in said)
+        if sentence.kind in ("changed", "moved"):
+            assert elapsed - of_whom.get(track, -math.inf) >= 6.0 - 1e-9
+            assert said or sentence.kind == "moved"
+        of_whom[track] = elapsed
+    assert now is not None
+    last = []
+    for i in range(60):
+        sentence = announcer.step(now + 0.5 * (i + 1))
+        last += [] if sentence is None else [sentence.kind]
+    fresh = [kind for kind in last if kind != "blind"]
+    assert len(last) - len(fresh) <= 1
+    assert len(fresh) <= 1  # in the second before the last scene is stale
+
+
+def test_a_thousand_updates_of_eight_faces_take_less_than_a_fifth_of_a_second() -> None:
+    looks = ("neutral", "happy", "fear", "sad")
+    scenes = [
+        scene(0.05 * i, *(face(k + 1, looks[(i // 50 + k) % 4], x=k / 8) for k in range(8)))
+        for i in range(1000)
+    ]
+    best = math.inf
+    for _ in range(3):
+        announcer = Announcer(AnnouncerOptions())
+        start = time.process_time()
+        for s in scenes:
+            announcer.observe(s, s.stamp)
+            announcer.step(s.stamp)
+        best = min(best, time.process_time() - start)
+    assert best < 0.2
