@@ -1,0 +1,1 @@
+"""Figures of merit, computed without torch and without ROS."""

@@ -1,0 +1,1 @@
+"""From data sets to an ONNX file with its manifest."""

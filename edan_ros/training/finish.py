@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.engines import create_engine
 from edan_ros.engines.base import Prediction
 from edan_ros.engines.manifest import Manifest
 from edan_ros.evaluation import metrics
 from edan_ros.networks.emotional_dan import EmotionalDAN
-from edan_ros.training.calibration import fit_temperature, softmax
+from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.config import ConfigError, TrainConfig, load_config
+from edan_ros.training.data import load_samples
 from edan_ros.training.export import export, make_manifest
+from edan_ros.training.samples import Samples
 from edan_ros.training.validation import Validation
 
 
@@ -34,12 +37,29 @@ def load_trained(config: TrainConfig, run: Path) -> EmotionalDAN:
     raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
 
 
+def emotion_prior(samples: Samples) -> NDArray[np.float64]:
+    """(7,) share of each emotion in what an epoch draws."""
+    known = np.isfinite(samples.emotions).all(axis=1)
+    total = (samples.emotions[known] * samples.weights[known, None]).sum(axis=0)
+    return total / total.sum()
+
+
+def adjust_logits(network: EmotionalDAN, prior: NDArray[np.float64], strength: float) -> None:
+    """Take ``strength`` times the log of the training prior off the logits, in the bias.
+
+    (Menon et al. 2021, equation 9.) Rare emotions are then said more often; 0 changes nothing.
+    """
+    with torch.no_grad():
+        network.emotion.bias -= strength * torch.from_numpy(np.log(prior)).float()
+
+
 def finish(
     config_path: Path, run: Path, data: Path, to: Path, *, half: bool, terms: str
 ) -> Manifest:
     """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest."""
     config = load_config(config_path)
     network = load_trained(config, run)
+    adjust_logits(network, emotion_prior(load_samples(config.data, data)), config.logit_adjustment)
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)
