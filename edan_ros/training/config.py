@@ -37,7 +37,11 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a run computes; the data folder is given beside it."""
+    """Everything that decides what a run computes; the data folder is given beside it.
+
+    logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
+    export, 0 to 1; see :func:`edan_ros.training.finish.adjust_logits`.
+    """
 
     name: str
     version: str
@@ -49,9 +53,11 @@ class TrainConfig:
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Optimiser = field(default_factory=Optimiser)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    logit_adjustment: float = 0.0
 
 
-def _build(kind: type, values: dict[str, Any], where: str) -> Any:
+def build(kind: type, values: dict[str, Any], where: str) -> Any:
+    """A dataclass from the entries of a file. Raises ConfigError, which names the wrong entry."""
     known = {f.name for f in fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -62,8 +68,8 @@ def _build(kind: type, values: dict[str, Any], where: str) -> Any:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def load_config(path: Path) -> TrainConfig:
-    """Read a configuration. Raises ConfigError with the entry that is wrong."""
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The entries of a configuration. Raises ConfigError when the file holds none."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -72,15 +78,19 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} should hold a mapping of entries")
-    raw["phases"] = tuple(
-        _build(Phase, entry, f"{path}: phases") for entry in raw.get("phases", ())
-    )
+    return raw
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a configuration. Raises ConfigError with the entry that is wrong."""
+    raw = read_yaml(path)
+    raw["phases"] = tuple(build(Phase, entry, f"{path}: phases") for entry in raw.get("phases", ()))
     for name, kind in (
         ("loss", LossWeights),
         ("optimiser", Optimiser),
         ("augmentation", Augmentation),
     ):
-        raw[name] = _build(kind, raw.get(name, {}), f"{path}: {name}")
+        raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
     if not raw["phases"]:
         raise ConfigError(f"{path}: phases is empty: nothing would be trained")
-    return _build(TrainConfig, raw, str(path))
+    return build(TrainConfig, raw, str(path))

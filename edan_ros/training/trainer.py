@@ -44,6 +44,41 @@ class Average:
                 mine.copy_(theirs)
 
 
+def learning_rate(epoch: float, epochs: int, peak: float, warmup: float) -> float:
+    """The rate at a fraction of a run: linear warm-up, then a cosine down to 1e-5."""
+    if epoch < warmup:
+        return peak * (0.02 + 0.98 * epoch / warmup)
+    progress = (epoch - warmup) / max(epochs - warmup, 1e-9)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-5
+
+
+def save_state(
+    path: Path,
+    epoch: int,
+    network: nn.Module,
+    average: Average,
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Write a checkpoint; one that was there before is replaced whole or not at all."""
+    state: dict[str, Any] = {
+        "epoch": epoch,
+        "network": network.state_dict(),
+        "average": average.network.state_dict(),
+        "steps": average.steps,
+        "optimiser": optimiser.state_dict(),
+    }
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def append_log(out: Path, log: dict[str, float]) -> None:
+    """Add one line of JSON to the run's log, and say it."""
+    with (out / "log.jsonl").open("a", encoding="utf-8") as f:
+        f.write(json.dumps(log) + "\n")
+    tqdm.write("  ".join(f"{k} {v:.4g}" for k, v in log.items()))
+
+
 class Trainer:
     """Runs the phases of a configuration; resumes from the last finished epoch in ``out``."""
 
@@ -99,8 +134,8 @@ class Trainer:
             first = state["epoch"] + 1
         for epoch in range(first, phase.epochs):
             log = self._run_epoch(number, phase, epoch, network, average, optimiser)
-            self._save(checkpoint, epoch, network, average, optimiser)
-            self._report({"phase": number, "epoch": epoch, **log})
+            save_state(checkpoint, epoch, network, average, optimiser)
+            append_log(self.out, {"phase": number, "epoch": epoch, **log})
         return average.network
 
     def _run_epoch(
@@ -134,7 +169,12 @@ class Trainer:
             mininterval=5,
         )
         for step, batch in enumerate(bar):
-            rate = self._rate(phase, epoch + step / steps)
+            rate = learning_rate(
+                epoch + step / steps,
+                phase.epochs,
+                phase.learning_rate,
+                self.config.optimiser.warmup_epochs,
+            )
             for group in optimiser.param_groups:
                 group["lr"] = rate
             losses = self._step(network, batch, optimiser)
@@ -146,13 +186,6 @@ class Trainer:
         log = {f"train_{k}": v / steps for k, v in sums.items()}
         log["seconds"] = time.monotonic() - started
         return {**log, **self.validate(average.network)}
-
-    def _rate(self, phase: Phase, epoch: float) -> float:
-        warmup = self.config.optimiser.warmup_epochs
-        if epoch < warmup:
-            return phase.learning_rate * (0.02 + 0.98 * epoch / warmup)
-        progress = (epoch - warmup) / max(phase.epochs - warmup, 1e-9)
-        return phase.learning_rate * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-5
 
     def _step(
         self, network: EmotionalDAN, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer
@@ -170,27 +203,3 @@ class Trainer:
             name: float(getattr(losses, name).detach())
             for name in ("landmarks", "emotion", "presence")
         }
-
-    def _save(
-        self,
-        path: Path,
-        epoch: int,
-        network: nn.Module,
-        average: Average,
-        optimiser: torch.optim.Optimizer,
-    ) -> None:
-        state: dict[str, Any] = {
-            "epoch": epoch,
-            "network": network.state_dict(),
-            "average": average.network.state_dict(),
-            "steps": average.steps,
-            "optimiser": optimiser.state_dict(),
-        }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(path)
-
-    def _report(self, log: dict[str, float]) -> None:
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as f:
-            f.write(json.dumps(log) + "\n")
-        tqdm.write("  ".join(f"{k} {v:.4g}" for k, v in log.items()))
