@@ -17,9 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.finish import finish
+    from edan_ros.training.config import read_yaml
 
-    manifest = finish(args.config, args.run, args.data, args.to, half=args.half, terms=args.terms)
+    if read_yaml(args.config).get("task") == "detector":
+        from edan_ros.training.detector_export import finish_detector
+
+        manifest = finish_detector(args.config, args.run, args.to, terms=args.terms)
+    else:
+        from edan_ros.training.finish import finish
+
+        manifest = finish(
+            args.config, args.run, args.data, args.to, half=args.half, terms=args.terms
+        )
     print(f"{manifest.path}  sha256 {manifest.sha256}")
     for name, value in manifest.metrics.items():
         print(f"  {name:32s} {value:.4f}")

@@ -21,6 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
+    from edan_ros.training.config import read_yaml
+
+    train = _detector if read_yaml(args.config).get("task") == "detector" else _emotions
+    train(args)
+    return 0
+
+
+def _emotions(args: argparse.Namespace) -> None:
     from edan_ros.training.config import load_config
     from edan_ros.training.data import load_samples
     from edan_ros.training.trainer import Trainer
@@ -31,4 +39,13 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(samples)} pictures, {samples.weights.sum():.0f} draws an epoch", flush=True)
     validation = Validation(args.data, config.network["size"])
     Trainer(config, samples, args.out, validation, device=args.device, workers=args.workers).run()
-    return 0
+
+
+def _detector(args: argparse.Namespace) -> None:
+    from edan_ros.training.detector_sources import load_pictures
+    from edan_ros.training.detector_trainer import DetectorTrainer, load_detector_config
+
+    config = load_detector_config(args.config)
+    pictures = load_pictures(config.data, args.data)
+    print(", ".join(f"{name}: {len(found)} pictures" for name, found in pictures.items()))
+    DetectorTrainer(config, pictures, args.out, device=args.device, workers=args.workers).run()

@@ -110,21 +110,21 @@ class YuNet:
         """Faces with box, score, roll and five points, best score first."""
         if min(image.width, image.height) < self._min_face:
             return []
-        small, scale = _shrink(image, self._max_side)
+        small, scale = shrink(image, self._max_side)
         size = (small.width, small.height)
         if size != self._input_size:
             self._network.setInputSize(size)
             self._input_size = size
         _, rows = self._network.detect(small.bgr())
         found = [] if rows is None else [self._detection(row, scale) for row in rows]
-        return _best_first(found, self._min_face)
+        return best_first(found, self._min_face)
 
     @staticmethod
     def _detection(row: NDArray[np.float32], scale: float) -> Detection:
         """A row is x, y, width, height, the five points and the score, in the small image."""
         points = (row[4:14].reshape(5, 2).astype(np.float64) + 0.5) * scale - 0.5
         eyes = points[1] - points[0]
-        box = WIDER_FACE_BOX(_scaled(row[:4], scale))
+        box = WIDER_FACE_BOX(scaled(row[:4], scale))
         return Detection(box, float(row[14]), math.atan2(eyes[1], eyes[0]), points)
 
 
@@ -174,7 +174,7 @@ class Haar:
         """Faces with box and score, best score first."""
         if min(image.width, image.height) < max(self._min_face, self._WINDOW):
             return []
-        small, scale = _shrink(image, self._max_side)
+        small, scale = shrink(image, self._max_side)
         side = max(int(self._min_face / (HAAR_BOX.width * scale)), self._WINDOW)
         boxes, _, weights = self._cascade.detectMultiScale3(
             small.gray(),
@@ -185,11 +185,11 @@ class Haar:
         )
         scores = 1.0 / (1.0 + np.exp(-self._SLOPE * (np.ravel(weights) - self._MIDDLE)))
         found = [
-            Detection(HAAR_BOX(_scaled(box, scale)), float(score))
+            Detection(HAAR_BOX(scaled(box, scale)), float(score))
             for box, score in zip(boxes, scores, strict=True)
             if score >= self._score_threshold
         ]
-        return _best_first(found, self._min_face)
+        return best_first(found, self._min_face)
 
 
 class FullFrame:
@@ -229,7 +229,7 @@ class ExternalBoxes:
     def detect(self, image: Image) -> list[Detection]:  # noqa: ARG002
         """What was fed since the last call, each once."""
         fed, self._fed = self._fed, []
-        return _best_first(fed, 0.0)
+        return best_first(fed, 0.0)
 
 
 def create_detector(
@@ -266,7 +266,7 @@ def _find_cascade() -> str:
     return next((str(file) for file in files if file.is_file()), "")
 
 
-def _shrink(image: Image, max_side: int) -> tuple[Image, float]:
+def shrink(image: Image, max_side: int) -> tuple[Image, float]:
     """The image no larger than max_side, and how many of its pixels one of the result covers.
 
     Rows and columns are skipped first where more than two in three would be averaged away, so
@@ -283,12 +283,12 @@ def _shrink(image: Image, max_side: int) -> tuple[Image, float]:
     return Image(np.asarray(small, np.uint8), image.order), scale
 
 
-def _scaled(row: NDArray[Any], scale: float) -> Box:
+def scaled(row: NDArray[Any], scale: float) -> Box:
     """x, y, width, height in a reduced image -> the box in the full one."""
     x, y, width, height = (float(v) for v in row)
     return Box(x * scale, y * scale, width * scale, height * scale)
 
 
-def _best_first(found: list[Detection], min_face: float) -> list[Detection]:
+def best_first(found: list[Detection], min_face: float) -> list[Detection]:
     large = [d for d in found if d.box.size >= min_face]
     return sorted(large, key=lambda d: d.score, reverse=True)

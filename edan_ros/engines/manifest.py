@@ -11,6 +11,8 @@ from typing import Any
 from edan_ros.core.emotions import EMOTIONS
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+#: What a model does -> the labels that it must have.
+TASKS: dict[str, tuple[str, ...]] = {"emotions": EMOTIONS, "detector": ()}
 
 
 class EngineError(RuntimeError):
@@ -25,7 +27,8 @@ class ModelError(EngineError):
 class Manifest:
     """A model's manifest, ``<name>.json`` beside ``<name>.onnx``.
 
-    path: the ONNX file. input_size: side of the square crop in pixels. labels: names of the
+    path: the ONNX file. task: what the model does, one of TASKS. input_size: side of the square
+    crop in pixels, of a detector that of the pictures it was trained on. labels: names of the
     logits in order. temperature: logits are divided by it before the softmax (Guo et al. 2017).
     presence_threshold: presence above which 1 % of background crops pass for a face.
     precision: how weights are stored. gflop: floating-point operations a face, in 1e9.
@@ -38,6 +41,7 @@ class Manifest:
     version: str
     sha256: str
     input_size: int
+    task: str = "emotions"
     labels: tuple[str, ...] = EMOTIONS
     temperature: float = 1.0
     presence_threshold: float = 0.5
@@ -62,27 +66,30 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def shipped_models() -> list[str]:
-    """Names of the models in the package."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.json"))
+def shipped_models(task: str = "emotions") -> list[str]:
+    """Names of the models in the package that do this task."""
+    return sorted(p.stem for p in WEIGHTS.glob("*.json") if _parse(p).task == task)
 
 
-def load_manifest(model: str | Path) -> Manifest:
+def load_manifest(model: str | Path, task: str = "emotions") -> Manifest:
     """The manifest of a shipped model's name, or of a path to its .onnx or .json file.
 
-    Raises ModelError when either file is missing or unreadable, or when the model's SHA-256 is
-    not the one in the manifest; the message names the file and both sums.
+    Raises ModelError when either file is missing or unreadable, when the model does another task,
+    or when its SHA-256 is not the one in the manifest; the message names the file and both sums.
     """
     path = Path(model)
     if path.suffix not in (".onnx", ".json"):
         path = WEIGHTS / f"{model}.json"
         if not path.is_file():
             raise ModelError(
-                f"no model is called {str(model)!r}: shipped are {', '.join(shipped_models())}; "
+                f"no model is called {str(model)!r}: shipped are "
+                f"{', '.join(shipped_models(task)) or 'none'}; "
                 "or give the path of an .onnx file"
             )
     record = path.with_suffix(".json")
     manifest = _parse(record)
+    if manifest.task != task:
+        raise ModelError(f"{record} is a model for {manifest.task}; a model for {task} is needed")
     if not manifest.path.is_file():
         raise ModelError(
             f"model file {manifest.path} is missing (expected sha256 "
@@ -116,8 +123,11 @@ def _check(manifest: Manifest, record: Path) -> None:
         raise ModelError(f"{record}: input_size must be a positive number of pixels")
     if not isinstance(manifest.temperature, (int, float)) or not manifest.temperature > 0:
         raise ModelError(f"{record}: temperature must be a number above 0")
-    if manifest.labels != EMOTIONS:
+    expected = TASKS.get(str(manifest.task))
+    if expected is None:
+        raise ModelError(f"{record}: task is {manifest.task!r}; expected {' or '.join(TASKS)}")
+    if manifest.labels != expected:
         raise ModelError(
             f"{record}: labels are {', '.join(map(str, manifest.labels))}; "
-            f"expected {', '.join(EMOTIONS)}"
+            f"expected {', '.join(expected)}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ class OnnxRuntimeEngine:
     def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
         self.manifest = manifest
         self.precision = "fp32"  # weights stored as FP16 are widened once, at load
-        self._session = _open(manifest.path, threads or default_threads())
+        self._session = open_session(manifest.path, OUTPUTS, threads=threads)
         provider = self._session.get_providers()[0]
         self.device = "cuda" if provider.startswith("CUDA") else "cpu"
 
@@ -59,25 +60,29 @@ class OnnxRuntimeEngine:
         return Prediction(**dict(zip(OUTPUTS, values, strict=True)))
 
 
-def _open(path: Path, threads: int) -> ort.InferenceSession:
+def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.InferenceSession:
+    """A session of a model with the input INPUT and at least the outputs ``wanted``.
+
+    Raises ModelError if the file is no ONNX model or has other inputs or outputs.
+    """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or default_threads()
     options.inter_op_num_threads = 1
     # A robot has other work to do: threads that wait for the next face must not spin.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    providers = [name for name in wanted if name in ort.get_available_providers()]
+    known = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in known if name in ort.get_available_providers()]
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exception classes are not public and share no base
         raise ModelError(f"{path} is not a model that ONNX Runtime can load: {error}") from error
     inputs = {value.name for value in session.get_inputs()}
     outputs = {value.name for value in session.get_outputs()}
-    if inputs != {INPUT} or not outputs.issuperset(OUTPUTS):
+    if inputs != {INPUT} or not outputs.issuperset(wanted):
         raise ModelError(
             f"{path} is not a model of this package: expected the input {INPUT} and the outputs "
-            f"{', '.join(OUTPUTS)}; found {', '.join(sorted(inputs))} and "
+            f"{', '.join(wanted)}; found {', '.join(sorted(inputs))} and "
             f"{', '.join(sorted(outputs))}"
         )
     return session

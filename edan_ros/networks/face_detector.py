@@ -1,0 +1,162 @@
+"""A small anchor-free face detector: one score, one box and five points a cell.
+
+Depthwise-separable convolutions (Howard et al., "MobileNets", 2017) down to strides 8, 16 and 32,
+a top-down path that adds the coarser maps to the finer ones (Lin et al., "Feature Pyramid
+Networks", 2017, section 3), and one small head a stride. A cell predicts the face whose middle is
+near its own (Tian et al., "FCOS", 2019). The box is that of this project: the tight box of the 68
+landmarks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: Pixels of the input between neighbouring cells of each map.
+STRIDES = (8, 16, 32)
+#: Height and width of the input must be multiples of this.
+MULTIPLE = STRIDES[-1]
+#: Score, box (4), five points (10).
+CHANNELS = 15
+#: The score that a fresh network gives everywhere: few cells hold a face (Lin et al., "Focal
+#: Loss", 2017, section 4.1).
+PRIOR = 0.01
+#: A box is no more than exp of this times its stride: keeps untrained networks finite.
+MAX_LOG_SIZE = 4.0
+
+
+@dataclass
+class Found:
+    """What every cell says, fine maps first, row by row; N cells in all.
+
+    logits: (B, N). boxes: (B, N, 4) left, top, width, height and points: (B, N, 5, 2), both in
+    pixels of the input, pixel centres at integers.
+    """
+
+    logits: Tensor
+    boxes: Tensor
+    points: Tensor
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1):
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
+
+
+def _separable(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """A depthwise and a pointwise convolution, nothing between them: half the passes to train."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, kernel, stride, kernel // 2, groups=inputs, bias=False),
+        *_convolution(inputs, outputs, 1),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Residual(nn.Module):
+    """A separable convolution added to its input."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.body = _separable(channels, channels, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def cells(heights: list[int], widths: list[int]) -> Tensor:
+    """(N, 3): x and y of the middle of each cell in pixels of the input, and its stride."""
+    rows = []
+    for stride, height, width in zip(STRIDES, heights, widths, strict=True):
+        x = torch.arange(width) * float(stride) + 0.5 * (stride - 1)
+        y = torch.arange(height) * float(stride) + 0.5 * (stride - 1)
+        grid = torch.stack(
+            [x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1
+        )
+        grid = grid.reshape(-1, 2)
+        rows.append(torch.cat([grid, torch.full_like(grid[:, :1], float(stride))], dim=1))
+    return torch.cat(rows)
+
+
+class FaceDetector(nn.Module):
+    """(B, 1, H, W) float grey levels 0 to 255 -> :class:`Found`; H and W multiples of 32.
+
+    widths: channels at strides 2, 4, 8, 16 and 32. blocks: residual blocks at strides 4 to 32.
+    neck: channels of the three maps that the heads read.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (16, 24, 48, 80, 96),
+        blocks: tuple[int, ...] = (0, 3, 4, 3),
+        neck: int = 48,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "widths": list(widths),
+            "blocks": list(blocks),
+            "neck": neck,
+        }
+        self.stem = nn.Sequential(*_convolution(1, widths[0], 3, 2), nn.ReLU(inplace=True))
+        self.stages = nn.ModuleList()
+        for number, count in enumerate(blocks):
+            kernel = 3 if number < 2 else 5
+            self.stages.append(
+                nn.Sequential(
+                    _separable(widths[number], widths[number + 1], 3, 2),
+                    *(Residual(widths[number + 1], kernel) for _ in range(count)),
+                )
+            )
+        self.lateral = nn.ModuleList(
+            nn.Sequential(*_convolution(width, neck, 1)) for width in widths[2:]
+        )
+        self.heads = nn.ModuleList(
+            nn.Sequential(_separable(neck, neck), nn.Conv2d(neck, CHANNELS, 1)) for _ in STRIDES
+        )
+        for head in self.heads:
+            nn.init.normal_(head[-1].weight, std=0.01)
+            nn.init.zeros_(head[-1].bias)
+            nn.init.constant_(head[-1].bias[:1], -math.log(1 / PRIOR - 1))
+            nn.init.constant_(head[-1].bias[3:5], math.log(3.0))
+
+    def forward(self, image: Tensor) -> Found:
+        x = self.stem(image / 128.0 - 1.0)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        maps = [lateral(m) for lateral, m in zip(self.lateral, maps[1:], strict=True)]
+        for fine in (1, 0):
+            maps[fine] = maps[fine] + functional.interpolate(
+                maps[fine + 1], scale_factor=2.0, mode="nearest"
+            )
+        heads = [head(functional.relu(m)) for head, m in zip(self.heads, maps, strict=True)]
+        raw = torch.cat([head.flatten(2) for head in heads], dim=2).transpose(1, 2)
+        grid = cells([h.shape[2] for h in heads], [h.shape[3] for h in heads])
+        return decode(raw.float(), grid.to(raw.device))
+
+
+def decode(raw: Tensor, grid: Tensor) -> Found:
+    """(B, N, 15) outputs of the heads and the (N, 3) :func:`cells` -> what they say in pixels.
+
+    The middle of the box and the points are offsets from the cell's middle in strides; width and
+    height are exponentials, in strides.
+    """
+    middle, stride = grid[:, :2], grid[:, 2:]
+    center = middle + raw[..., 1:3] * stride
+    size = raw[..., 3:5].clamp(max=MAX_LOG_SIZE).exp() * stride
+    boxes = torch.cat([center - 0.5 * size, size], dim=-1)
+    points = torch.stack(
+        [
+            raw[..., 5:15:2] * stride + middle[:, :1],
+            raw[..., 6:15:2] * stride + middle[:, 1:],
+        ],
+        dim=-1,
+    )
+    return Found(raw[..., 0], boxes, points)

@@ -1,0 +1,113 @@
+"""Write a trained face detector as one ONNX file with its manifest.
+
+The graph: input ``image`` (batch, 1, H, W) float32 grey 0 to 255, H and W multiples of 32;
+outputs ``scores`` (batch, N) 0 to 1, ``boxes`` (batch, N, 4) x, y, width, height and ``points``
+(batch, N, 5, 2) in pixels of the input, for the N cells of all strides. Overlapping boxes are
+dropped outside (``core/own_detector.py``).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from edan_ros.engines.base import INPUT
+from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK
+from edan_ros.engines.manifest import Manifest, sha256_of
+from edan_ros.networks.face_detector import FaceDetector
+from edan_ros.training.config import ConfigError
+from edan_ros.training.detector_trainer import DetectorConfig, load_detector_config
+from edan_ros.training.export import OPSET
+
+#: The score that every detector of the package is asked for unless a user says otherwise.
+USUAL_THRESHOLD = 0.6
+
+
+class DeployedDetector(nn.Module):
+    """The network with the outputs of the ONNX interface, in the order of DETECTOR_OUTPUTS.
+
+    threshold: the score of the network that becomes USUAL_THRESHOLD; all logits move by as much.
+    """
+
+    def __init__(self, network: FaceDetector, threshold: float) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).cpu().float().eval()
+        self.shift = _logit(USUAL_THRESHOLD) - _logit(threshold)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        found = self.network(image)
+        return (found.logits + self.shift).sigmoid(), found.boxes, found.points
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_THRESHOLD) -> None:
+    """Write the ONNX file; the directory must exist."""
+    deployed = DeployedDetector(network, threshold).eval()
+    example = torch.rand(1, 1, 96, 128) * 255
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of the grid, which it keeps dynamic
+        torch.onnx.export(
+            deployed,
+            (example,),
+            str(path),
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=[INPUT],
+            output_names=list(DETECTOR_OUTPUTS),
+            dynamic_axes={
+                INPUT: {0: "batch", 2: "height", 3: "width"},
+                **{name: {0: "batch", 1: "cells"} for name in DETECTOR_OUTPUTS},
+            },
+        )
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+
+
+def load_trained_detector(config: DetectorConfig, run: Path) -> FaceDetector:
+    """The averaged network of a run's checkpoint. Raises ConfigError when there is none."""
+    checkpoint = run / "detector.pt"
+    if not checkpoint.is_file():
+        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+    network = FaceDetector(**config.network)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network.load_state_dict(state["average"])
+    return network.eval()
+
+
+def finish_detector(config_path: Path, run: Path, to: Path, *, terms: str) -> Manifest:
+    """Export a run's network and write its manifest."""
+    config = load_detector_config(config_path)
+    network = load_trained_detector(config, run)
+    to.mkdir(parents=True, exist_ok=True)
+    path = to / f"{config.name}.onnx"
+    export_detector(network, path, config.threshold)
+    training: dict[str, Any] = {
+        "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
+        f"edan export config/train/{config_path.name} --run RUN --data DATA "
+        "--to edan_ros/weights",
+        "data": list(config.data),
+        "seed": config.seed,
+    }
+    manifest = Manifest(
+        path=path,
+        name=config.name,
+        version=config.version,
+        sha256=sha256_of(path),
+        input_size=config.size,
+        task=TASK,
+        labels=(),
+        parameters=sum(p.numel() for p in network.parameters()),
+        terms=terms,
+        training=training,
+    )
+    manifest.save()
+    return manifest

@@ -1,0 +1,168 @@
+"""Pictures with every face in them, for training the face detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.crops import five_points
+from edan_ros.core.detectors import YuNet
+from edan_ros.core.faces import Box, Detection
+from edan_ros.core.geometry import MEAN_SHAPE, similarity
+from edan_ros.core.images import Image
+from edan_ros.training import readers
+from edan_ros.training.readers import DataError
+
+#: The teacher is shown pictures of this longest side, so that it also sees small faces.
+TEACHER_SIDE = 640
+#: Boxes that the teacher is less sure of are neither faces nor background.
+LOWEST_SCORE = 0.25
+#: Overlap from which the teacher means the annotated face.
+SAME_FACE = 0.25
+
+
+@dataclass
+class Picture:
+    """A grey picture and its faces, in pixels of the picture.
+
+    levels: the picture and its halvings, (h, w) uint8. outlines: (k, 68, 2), of which the tight
+    box counts. points: (k, 5, 2) as in ``Detection.points``. unsure: (m, 4) x, y, width, height
+    of regions that may hold a face. framed: whether more than the face is to be seen.
+    """
+
+    levels: list[NDArray[np.uint8]]
+    outlines: NDArray[np.float32]
+    points: NDArray[np.float32]
+    unsure: NDArray[np.float32]
+    framed: bool = True
+
+
+def halvings(gray: NDArray[np.uint8], smallest: int = 12) -> list[NDArray[np.uint8]]:
+    """The picture and each half of the one before, while both sides are ``smallest`` or more."""
+    levels = [gray]
+    while min(levels[-1].shape) >= 2 * smallest:
+        height, width = levels[-1].shape
+        size = (width // 2, height // 2)
+        levels.append(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA))
+    return levels
+
+
+def labelled(
+    gray: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    others: list[Detection],
+    certain: float,
+) -> Picture:
+    """A picture with the annotated face and those others that the teacher found.
+
+    Of ``others`` those of score ``certain`` and more become faces and the rest unsure regions;
+    what overlaps the annotated face is that face.
+    """
+    own = Box.from_landmarks(landmarks)
+    outlines, points, unsure = [landmarks], [five_points(landmarks)], []
+    for found in others:
+        if found.box.iou(own) >= SAME_FACE:
+            continue
+        if found.score >= certain and found.points is not None:
+            outlines.append(_outline(found.box, found.points))
+            points.append(found.points)
+        else:
+            unsure.append((found.box.x, found.box.y, found.box.width, found.box.height))
+    return Picture(
+        halvings(gray),
+        np.asarray(outlines, np.float32),
+        np.asarray(points, np.float32),
+        np.asarray(unsure, np.float32).reshape(-1, 4),
+    )
+
+
+def _outline(box: Box, points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """68 points that turn with the five points and fill the box: the mean shape, stretched."""
+    matrix, center = similarity(five_points(MEAN_SHAPE), points)
+    shape = MEAN_SHAPE @ matrix + center
+    low, high = shape.min(axis=0), shape.max(axis=0)
+    shape = (shape - low) / (high - low) * (box.width, box.height) + (box.x, box.y)
+    return shape.astype(np.float32)
+
+
+class Teacher:
+    """YuNet on a picture enlarged or reduced to a fixed longest side."""
+
+    def __init__(self, model: Path) -> None:
+        if not model.is_file():
+            raise DataError(f"the teacher finds the faces without labels: no YuNet file {model}")
+        self._yunet = YuNet(str(model), LOWEST_SCORE, 0.0, TEACHER_SIDE)
+
+    def __call__(self, image: NDArray[np.uint8], side: int = TEACHER_SIDE) -> list[Detection]:
+        """Faces of a grey or BGR picture, in its pixels, with boxes of the landmarks."""
+        scale = side / max(image.shape[:2])
+        big = cv2.resize(image, None, fx=scale, fy=scale)
+        if big.ndim == 2:
+            big = cv2.cvtColor(big, cv2.COLOR_GRAY2BGR)
+        return [_shrunk(d, scale) for d in self._yunet.detect(Image(big, "bgr"))]
+
+
+def _shrunk(found: Detection, scale: float) -> Detection:
+    box = found.box
+    small = Box(box.x / scale, box.y / scale, box.width / scale, box.height / scale)
+    assert found.points is not None
+    return Detection(small, found.score, found.roll, (found.points + 0.5) / scale - 0.5)
+
+
+def load_pictures(data: dict[str, dict[str, Any]], root: Path) -> dict[str, list[Picture]]:
+    """Every set that a configuration names, from its folder under ``root``.
+
+    ``teacher`` names the model and the score from which its boxes are faces; of ``muxspace`` and
+    ``fer2013`` ``pictures`` are taken, evenly spread.
+    """
+    options = dict(data)
+    teacher_options = options.pop("teacher")
+    teacher = Teacher(root / teacher_options["model"])
+    certain = float(teacher_options["certain"])
+    readers_by_name = {"landmarks68": _photographs, "muxspace": _muxspace, "fer2013": _fer2013}
+    unknown = sorted(set(options) - set(readers_by_name))
+    if unknown:
+        raise DataError(f"data: no reader for {', '.join(unknown)}")
+    return {
+        name: list(readers_by_name[name](root / name, teacher, certain, **values))
+        for name, values in options.items()
+    }
+
+
+def _photographs(folder: Path, teacher: Teacher, certain: float) -> Iterator[Picture]:
+    for image, landmarks in readers.photographs(folder, held_out=False):
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        yield labelled(gray, landmarks, teacher(image), certain)
+
+
+def _muxspace(folder: Path, teacher: Teacher, certain: float, pictures: int) -> Iterator[Picture]:
+    samples = readers.muxspace(folder)
+    for index in _spread(len(samples), pictures):
+        image = samples.images[index]
+        yield labelled(image, samples.landmarks[index], teacher(image, side=256), certain)
+
+
+def _fer2013(folder: Path, teacher: Teacher, certain: float, pictures: int) -> Iterator[Picture]:
+    """Pictures cut to the face: the teacher has nothing to add, and there is no background."""
+    del teacher, certain
+    samples = readers.fer2013(folder)
+    known = np.flatnonzero(np.isfinite(samples.landmarks).all(axis=(1, 2)))
+    for index in known[_spread(len(known), pictures)]:
+        landmarks = samples.landmarks[index]
+        yield Picture(
+            halvings(samples.images[index]),
+            landmarks[None],
+            five_points(landmarks)[None].astype(np.float32),
+            np.empty((0, 4), np.float32),
+            framed=False,
+        )
+
+
+def _spread(count: int, wanted: int) -> NDArray[np.intp]:
+    return np.linspace(0, count - 1, min(wanted, count)).astype(np.intp)

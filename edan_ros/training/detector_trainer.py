@@ -1,0 +1,160 @@
+"""Training of the face detector, with a checkpoint after each epoch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from edan_ros.networks.face_detector import FaceDetector
+from edan_ros.training.augment import Augmentation
+from edan_ros.training.config import ConfigError, build, read_yaml
+from edan_ros.training.data import batches
+from edan_ros.training.detector_data import Composer, Composition, DetectorData
+from edan_ros.training.detector_loss import DetectorWeights, detector_loss
+from edan_ros.training.detector_sources import Picture
+from edan_ros.training.trainer import Average, append_log, learning_rate, save_state
+
+#: The entry of a configuration that says that it trains a detector.
+TASK = "detector"
+TERMS = ("score", "box", "points")
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Everything that decides what a run computes; the data folder is given beside it.
+
+    size: side of the training canvases, pixels. pictures: canvases an epoch. threshold: score of
+    the trained network from which the exported one says that there is a face.
+    """
+
+    name: str
+    version: str
+    seed: int
+    batch: int
+    size: int
+    epochs: int
+    pictures: int
+    learning_rate: float
+    data: dict[str, dict[str, Any]]
+    task: str = TASK
+    weight_decay: float = 0.01
+    warmup_epochs: float = 0.5
+    ema: float = 0.998
+    threshold: float = 0.5
+    network: dict[str, Any] = field(default_factory=dict)
+    composition: Composition = field(default_factory=Composition)
+    camera: Augmentation = field(default_factory=Augmentation)
+    loss: DetectorWeights = field(default_factory=DetectorWeights)
+
+
+def load_detector_config(path: Path) -> DetectorConfig:
+    """Read a configuration. Raises ConfigError with the entry that is wrong."""
+    raw = read_yaml(path)
+    for name, kind in (
+        ("composition", Composition),
+        ("camera", Augmentation),
+        ("loss", DetectorWeights),
+    ):
+        raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
+    config: DetectorConfig = build(DetectorConfig, raw, str(path))
+    if config.task != TASK:
+        raise ConfigError(f"{path}: task is {config.task!r}; this trains {TASK!r}")
+    return config
+
+
+class DetectorTrainer:
+    """Runs a configuration; resumes from the last finished epoch in ``out``."""
+
+    def __init__(
+        self,
+        config: DetectorConfig,
+        pictures: dict[str, list[Picture]],
+        out: Path,
+        *,
+        device: str = "cpu",
+        workers: int = 1,
+    ) -> None:
+        self.config, self.out = config, out
+        self.device, self.workers = torch.device(device), workers
+        self.composer = Composer(pictures, config.size, config.composition)
+        out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        network = FaceDetector(**config.network)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.average = Average(self.network, config.ema)
+        self.optimiser = torch.optim.AdamW(
+            _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
+        )
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "detector.pt"
+
+    def run(self) -> FaceDetector:
+        """Train all epochs and return the averaged network."""
+        for epoch in range(self._resume(), self.config.epochs):
+            log = self._run_epoch(epoch)
+            save_state(self.checkpoint, epoch, self.network, self.average, self.optimiser)
+            append_log(self.out, {"epoch": epoch, **log})
+        return self.average.network
+
+    def _resume(self) -> int:
+        if not self.checkpoint.is_file():
+            return 0
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.average.steps = state["steps"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        return int(state["epoch"]) + 1
+
+    def _run_epoch(self, epoch: int) -> dict[str, float]:
+        config = self.config
+        data = DetectorData(self.composer, config.camera, config.pictures, config.seed, epoch)
+        steps = len(data) // config.batch
+        sums = dict.fromkeys(TERMS, 0.0)
+        started = time.monotonic()
+        self.network.train()
+        bar = tqdm(
+            batches(data, config.batch, workers=self.workers),
+            total=steps,
+            desc=f"epoch {epoch + 1}/{config.epochs}",
+            mininterval=5,
+        )
+        for step, batch in enumerate(bar):
+            rate = learning_rate(
+                epoch + step / steps, config.epochs, config.learning_rate, config.warmup_epochs
+            )
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            losses = self._step(batch)
+            self.average.update(self.network)
+            for name in sums:
+                sums[name] += losses[name]
+            if step % 20 == 0:
+                bar.set_postfix({k: f"{v / (step + 1):.3f}" for k, v in sums.items()})
+        log = {f"train_{k}": v / steps for k, v in sums.items()}
+        return {**log, "seconds": time.monotonic() - started}
+
+    def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        batch = {k: v.to(self.device) for k, v in batch.items()}
+        found = self.network(batch["image"][:, None].float())
+        losses = detector_loss(found, batch, self.config.loss)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses.total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimiser.step()
+        return {name: float(getattr(losses, name).detach()) for name in TERMS}
+
+
+def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weights decay; biases and the parameters of normalisations do not."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]

@@ -1,0 +1,70 @@
+"""Which cell answers for which face, and what the loss makes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edan_ros.training.detector_targets import IGNORED, assign, cell_grid
+
+SIZE = 128
+NO_POINTS = np.zeros((1, 5, 2))
+
+
+def one(box: list[float], *, wanted: bool = True) -> dict[str, np.ndarray]:
+    return assign(np.array([box]), NO_POINTS, np.array([wanted]), SIZE)
+
+
+def test_the_order_of_the_cells_is_that_of_the_network() -> None:
+    torch = pytest.importorskip("torch", reason="networks need the train extra (torch)")
+    from edan_ros.networks.face_detector import STRIDES, cells
+
+    sides = [SIZE // s for s in STRIDES]
+    np.testing.assert_array_equal(cells(sides, sides).numpy(), cell_grid(SIZE)[:, :3])
+    assert torch.is_tensor(cells(sides, sides))
+
+
+@given(
+    x=st.floats(0, SIZE), y=st.floats(0, SIZE), width=st.floats(10, 200), ratio=st.floats(0.6, 1.6)
+)
+@settings(max_examples=200, deadline=None)
+def test_every_face_has_a_cell_and_its_cells_are_near(x, y, width, ratio) -> None:
+    """Faces whose middle is inside, of every size: none is left without an answer."""
+    height = width * ratio
+    targets = one([x - width / 2, y - height / 2, width, height])
+    answers = targets["score"] == 1.0
+    assert answers.any()
+    grid = cell_grid(SIZE)[answers]
+    assert (np.abs(grid[:, 0] - x) <= np.maximum(0.25 * width, grid[:, 2])).all()
+    assert (np.abs(grid[:, 1] - y) <= np.maximum(0.25 * height, grid[:, 2])).all()
+    np.testing.assert_allclose(targets["box"][answers][0, 2:], [width, height], rtol=1e-5)
+
+
+def test_strides_share_the_work_by_size() -> None:
+    grid = cell_grid(SIZE)
+    for size, strides in ((20, {8}), (40, {8, 16}), (60, {16}), (100, {16, 32}), (200, {32})):
+        targets = one([64 - size / 2, 64 - size / 2, size, size])
+        assert set(grid[targets["score"] == 1.0][:, 2]) == strides
+
+
+def test_an_unwanted_face_is_ignored_and_not_background() -> None:
+    targets = one([40, 40, 40, 40], wanted=False)
+    assert set(targets["score"]) == {IGNORED, 0.0}
+    grid = cell_grid(SIZE)[targets["score"] == IGNORED]
+    assert ((grid[:, :2] >= 40) & (grid[:, :2] <= 80)).all()
+
+
+def test_of_two_faces_the_nearer_middle_wins() -> None:
+    boxes = np.array([[20.0, 20, 24, 24], [36.0, 20, 24, 24]])
+    targets = assign(boxes, np.zeros((2, 5, 2)), np.array([True, True]), SIZE)
+    grid = cell_grid(SIZE)
+    for index in np.flatnonzero(targets["score"] == 1.0):
+        middles = boxes[:, 0] + 12
+        assert targets["box"][index, 0] == boxes[np.abs(middles - grid[index, 0]).argmin(), 0]
+
+
+def test_a_picture_without_faces_has_no_targets() -> None:
+    targets = assign(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0, bool), SIZE)
+    assert not targets["score"].any()
