@@ -21,9 +21,10 @@ class Changes:
     patience: seconds for which a person may be unseen before they count as gone.
     """
 
-    def __init__(self, patience: float = 0.5) -> None:
+    def __init__(self, patience: float = 0.3) -> None:
         self._patience = patience
         self._there: dict[int, _Person] = {}
+        self._known: set[int] = set()
 
     def update(self, seconds: float, result: FrameResult) -> list[str]:
         """The lines for one more image. seconds: its time since the first one."""
@@ -32,7 +33,9 @@ class Changes:
             person = self._there.get(face.track_id)
             if person is None:
                 self._there[face.track_id] = _Person(face.label, seconds, seconds)
-                lines.append(_line(seconds, face.track_id, f"appears, {_look(face)}"))
+                verb = "is back" if face.track_id in self._known else "appears"
+                self._known.add(face.track_id)
+                lines.append(_line(seconds, face.track_id, f"{verb}, {_look(face)}"))
                 continue
             if person.label != face.label:
                 lines.append(_line(seconds, face.track_id, f"{person.label} -> {_look(face)}"))
@@ -46,7 +49,7 @@ class Changes:
             if seconds - person.seen > self._patience:
                 del self._there[track_id]
                 stay = person.seen - person.since
-                lines.append(_line(person.seen, track_id, f"is gone after {stay:.1f} s"))
+                lines.append(_line(seconds, track_id, f"is gone after {stay:.1f} s"))
         return lines
 
 

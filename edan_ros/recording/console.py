@@ -13,6 +13,8 @@ from edan_ros.recording.summary import Summary
 
 #: Played at less than this share of real time, a recording counts as slowed down.
 _REAL_TIME = 0.9
+#: Tracks that the summary lists one by one.
+_TRACKS_SHOWN = 4
 #: Seconds between two lines of progress where there is no terminal.
 _LINE_EVERY = 5.0
 
@@ -75,14 +77,22 @@ def summary_table(summary: Summary, unprocessed: int, *, live: bool) -> Table:
     if unprocessed:
         add("", f"{unprocessed} more were not processed: this machine is too slow for all")
     add("with a face", f"{100 * summary.face_share:.1f} %, at most {summary.most_faces} at once")
-    tracks = ", ".join(f"person {t}: {n} images" for t, n in sorted(summary.tracks.items()))
-    add("tracks", f"{len(summary.tracks)}" + (f" ({tracks})" if tracks else ""))
+    add("tracks", _tracks(summary))
     add("labels", ", ".join(f"{n} {100 * s:.0f} %" for n, s in summary.label_shares()) or "none")
     add("speed", _speed(summary, live))
     if summary.latencies:
         p50, p99 = (1e3 * float(summary.latency(p) or 0.0) for p in (50, 99))
         add("latency", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms (image published to faces received)")
     return table
+
+
+def _tracks(summary: Summary) -> str:
+    longest = sorted(summary.tracks.most_common(_TRACKS_SHOWN))
+    shown = [f"person {track}: {count} images" for track, count in longest]
+    rest = len(summary.tracks) - len(shown)
+    if rest:
+        shown.append(f"{rest} others less")
+    return f"{len(summary.tracks)}" + (f" ({', '.join(shown)})" if shown else "")
 
 
 def _speed(summary: Summary, live: bool) -> str:

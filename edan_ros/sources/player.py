@@ -74,11 +74,15 @@ class Player:
         """Begin to play."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Show no more frames, and wait until the thread has ended."""
+    def stop(self, patience: float = 1.0) -> None:
+        """Show no more frames, and wait until the thread has ended.
+
+        patience: seconds after which a thread that hangs in a camera's driver is left to itself;
+        it shows nothing any more.
+        """
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(patience)
 
     @property
     def stopping(self) -> bool:

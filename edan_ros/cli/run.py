@@ -1,0 +1,53 @@
+"""Run the camera node and the emotion node in one process, or the emotion node alone."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from edan_ros.core.detectors import DETECTORS
+from edan_ros.engines import ENGINES
+from edan_ros.sources import create_source
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="a video, a folder of pictures, the number of a webcam, a bag, or 'demo'; without it "
+        "the images come from a topic",
+    )
+    parser.add_argument("--topic", default="image_raw", help="topic of the images")
+    parser.add_argument("--namespace", default="", help="namespace of the nodes and their topics")
+    parser.add_argument("--rate", type=float, default=0.0, help="images a second; 0: as recorded")
+    parser.add_argument("--loop", action="store_true", help="begin a recording anew at its end")
+    parser.add_argument("--model", help="a model of the package, or an .onnx file")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs the model")
+    parser.add_argument("--detector", choices=DETECTORS, help="what finds faces")
+    parser.add_argument("--detector-model", help="the YuNet .onnx file")
+    parser.add_argument("--parameters", help="YAML file with parameters for both nodes")
+    parser.add_argument(
+        "--ros-args", nargs=argparse.REMAINDER, default=[], help="all that follows is for ROS"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.source is not None:
+        create_source(args.source)  # a file that is not there is better told before all else
+    # ROS is imported when this command runs, not when `edan` starts.
+    from edan_ros.nodes.camera_node import CameraNode
+    from edan_ros.nodes.emotion_node import EmotionNode
+    from edan_ros.nodes.processes import ros_arguments
+    from edan_ros.nodes.runner import run_together
+
+    files = [args.parameters] if args.parameters else []
+    names = ("model", "engine", "detector", "detector_model")
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    arguments = partial(ros_arguments, namespace=args.namespace, parameter_files=files)
+    remap = ["-r", f"image_raw:={args.topic}"]
+    makers = [partial(EmotionNode, cli_args=[*arguments(chosen), *remap])]
+    if args.source is not None:
+        camera = {"source": args.source, "rate": args.rate, "loop": args.loop}
+        camera["wait_for_subscribers"] = 1  # else the beginning is lost while the model loads
+        makers.insert(0, partial(CameraNode, cli_args=[*arguments(camera), *remap]))
+    return run_together(makers, ["--ros-args", *args.ros_args] if args.ros_args else [])
