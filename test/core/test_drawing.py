@@ -127,7 +127,7 @@ discs = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from([(1, 1), (20, 10), (64, 64), (320, 240), (1920, 1080)]),
     discs,

@@ -338,7 +338,7 @@ discs = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(discs, st.floats(-1e3, 1e3), st.booleans()), max_size=8))
 def test_anything_at_any_time_gives_faces_that_hold_the_contract(images) -> None:
     pipeline, detector, _ = made(max_faces=3)
