@@ -12,7 +12,7 @@ TORCH ?= -r scripts/requirements/torch-cpu.txt
 
 VENV := .venv-$(ROS)
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 REQUIREMENTS := scripts/requirements/ros-$(ROS).txt
 
 # What a sourced ROS installation or another environment would mix into ours.
