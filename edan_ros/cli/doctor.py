@@ -34,24 +34,18 @@ def run(args: argparse.Namespace) -> int:
     findings = [*_ros(), _engine(args.model), _detector(), *_libraries(), _webcams()]
     for name, good, text in findings:
         print(f"{'ok' if good else '--':4}{name:14}{text}")
-    needed = {"ROS 2", "middleware", "engine", "detector"}
+    needed = {"ROS 2", "engine", "detector"}
     return 0 if all(good for name, good, _ in findings if name in needed) else 1
 
 
 def _ros() -> Iterator[Finding]:
     yield "Python", True, platform.python_version()
     try:
-        from rclpy.utilities import get_rmw_implementation_identifier
-
-        from edan_ros.msg import FaceEmotionArray
-        from edan_ros.nodes.environment import fastdds_variables
+        from edan_ros.nodes.inventory import ros_found
     except ImportError as error:
         yield "ROS 2", False, f"{error}: source a ROS 2 installation, or install its wheels"
-        return
-    yield "ROS 2", True, f"rclpy, and the messages ({FaceEmotionArray.__module__})"
-    yield "middleware", True, get_rmw_implementation_identifier()
-    profile = ", ".join(f"{k}={v}" for k, v in fastdds_variables().items())
-    yield "large images", True, profile or "your own Fast DDS profile is used"
+    else:
+        yield from ((name, True, text) for name, text in ros_found().items())
 
 
 def _engine(model: str) -> Finding:
