@@ -43,6 +43,9 @@ class Arrival:
     time: float
 
 
+Put = Callable[[str, Arrival], bool]
+
+
 @dataclass(frozen=True)
 class Frame:
     """An image read from a message, ready for the pipeline."""
@@ -79,17 +82,10 @@ class CameraOptions:
 class CameraInput:
     """The subscriptions and publishers of one camera.
 
-    name: the topics lie under it; with "" they have no prefix. put: called with every arrival on
-    the executor's thread; True if it replaced one that was not processed.
+    name: the topics lie under it; with "" they have no prefix.
     """
 
-    def __init__(
-        self,
-        node: LifecycleNode,
-        name: str,
-        options: CameraOptions,
-        put: Callable[[str, Arrival], bool],
-    ) -> None:
+    def __init__(self, node: LifecycleNode, name: str, options: CameraOptions) -> None:
         self.key = name or UNNAMED
         self.options = options
         self.statistics = CameraStatistics()
@@ -98,7 +94,7 @@ class CameraInput:
         self.frame_id = ""
         self.calibration = NO_CALIBRATION
         self._node = node
-        self._put = put
+        self._put: Put | None = None
         self._throttle = Throttle()
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
@@ -113,8 +109,13 @@ class CameraInput:
             ImageMessage, f"{prefix}faces/annotated", qos.images("reliable")
         )
 
-    def subscribe(self) -> None:
-        """Begin to receive images."""
+    def subscribe(self, put: Put) -> None:
+        """Begin to receive images.
+
+        put: called with the key and every arrival on the executor's thread; True if it replaced
+        one that was not processed.
+        """
+        self._put = put
         kind = CompressedImage if self.options.transport == "compressed" else ImageMessage
         create = self._node.create_subscription
         self._subscriptions = [
@@ -138,7 +139,7 @@ class CameraInput:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
-        self._info = None
+        self._put = self._info = None
         self.statistics.pause()
 
     def destroy(self) -> None:
@@ -199,7 +200,7 @@ class CameraInput:
         if gap is not None:
             self._node.get_logger().info(f"{self.key}: images again after {gap:.1f} s without")
         self.frame_id = message.header.frame_id
-        if self._put(self.key, Arrival(message, time.monotonic())):
+        if self._put is not None and self._put(self.key, Arrival(message, time.monotonic())):
             self.statistics.dropped()
 
     def _on_info(self, message: CameraInfo) -> None:

@@ -130,6 +130,7 @@ class EmotionNode(LifecycleNode):
             ),
         )
         self._recognition.set_silence(values["silence_timeout"])
+        self._recognition.announce()
         super().on_configure(state)
 
     @_transition("active")

@@ -78,26 +78,32 @@ class Recognition:
         self.engine = engine
         self._node = node
         self._lock = threading.Lock()
-        self._worker: NewestWorker[Arrival] = NewestWorker(self.process, "recognition")
-        inputs = [CameraInput(node, name, options, self._worker.put) for name in names]
+        self._worker: NewestWorker[Arrival] | None = None
+        inputs = [CameraInput(node, name, options) for name in names]
         self.cameras = {camera.key: camera for camera in inputs}
         self._detectors: dict[str, Detector] = {}
         self.replace_detector(detector)
         self._pipeline = Pipeline(self._detectors, engine, config)
         self._model_info = node.create_publisher(ModelInfo, "model_info", qos.LATCHED)
-        self._model_info.publish(model_info_message(engine))
+
+    def announce(self) -> None:
+        """Tell what runs, now and to whoever comes later."""
+        self._model_info.publish(model_info_message(self.engine))
 
     def start(self) -> None:
         """Begin to receive images."""
+        self._worker = NewestWorker(self.process, "recognition")
         self._worker.start()
         for camera in self.cameras.values():
-            camera.subscribe()
+            camera.subscribe(self._worker.put)
 
     def stop(self) -> None:
         """Receive no more images, finish those at work, and forget every face."""
         for camera in self.cameras.values():
             camera.unsubscribe()
-        self._worker.stop()
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
         for camera in self.cameras.values():
             camera.last = None
         self._pipeline.reset()

@@ -67,8 +67,14 @@ class Probe:
     """Publishes images, and keeps what comes back."""
 
     def __init__(
-        self, *, autostart: bool = True, node: dict[str, Any] | None = None, **parameters: Any
-    ):
+        self,
+        *,
+        autostart: bool = True,
+        until: str | None = "active",
+        node: dict[str, Any] | None = None,
+        **parameters: Any,
+    ) -> None:
+        """until: the state to wait for. node: arguments for it. parameters: of the node."""
         self.engine = FakeEngine()
         self.detectors: list[FakeDetector] = []
         given = {"autostart": autostart} | parameters
@@ -86,8 +92,8 @@ class Probe:
         self.listen(FaceEmotionArray, "faces", self.arrays)
         self.listen(DiagnosticArray, "/diagnostics", self.reports)
         self._threads = [spin(self.node), spin(self.me)]
-        if autostart:
-            self.wait_for_state("active")
+        if autostart and until is not None:
+            self.wait_for_state(until)
 
     def close(self) -> None:
         """Take both down."""
