@@ -15,9 +15,10 @@ from edan_ros.core.detectors import DetectorError
 from edan_ros.core.images import ImageError
 from edan_ros.engines import EngineError
 from edan_ros.sources import SourceError
+from edan_ros.training.errors import ConfigError, DataError
 
 #: What a command may raise for its user to read: one sentence, without a traceback.
-USER_ERRORS = (DetectorError, EngineError, ImageError, SourceError)
+USER_ERRORS = (ConfigError, DataError, DetectorError, EngineError, ImageError, SourceError)
 
 
 def commands() -> dict[str, ModuleType]:

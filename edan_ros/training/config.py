@@ -9,11 +9,8 @@ from typing import Any
 import yaml
 
 from edan_ros.training.augment import Augmentation
+from edan_ros.training.errors import ConfigError
 from edan_ros.training.losses import LossWeights
-
-
-class ConfigError(ValueError):
-    """A training configuration has a missing, unknown or impossible entry."""
 
 
 @dataclass(frozen=True)

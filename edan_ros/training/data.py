@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from edan_ros.training import readers
 from edan_ros.training.augment import Augmentation, render
-from edan_ros.training.config import ConfigError
+from edan_ros.training.errors import ConfigError
 from edan_ros.training.negatives import background
 from edan_ros.training.samples import Samples, concatenate
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
-from edan_ros.training.readers import DataError, photographs
+from edan_ros.training.errors import DataError
+from edan_ros.training.readers import photographs
 from edan_ros.training.samples import Samples, make_samples
 
 #: A negative may share at most this part of its own or of a face's area with a face.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import CROP_SCALE
+from edan_ros.training.errors import DataError
 from edan_ros.training.samples import Samples, make_samples
 
 #: Columns of the FER+ votes (Barsoum et al. 2016) in the order of EMOTIONS; 7 is contempt,
@@ -34,10 +35,6 @@ FER_DEFAULT_CROP = Crop(np.array([23.5, 23.5]), 38.7 * CROP_SCALE, 0.0)
 PSEUDO_TRUST = 0.5
 #: Muxspace class -> index into EMOTIONS; 7 is contempt, which is none of the seven.
 MUXSPACE_LABELS = 7
-
-
-class DataError(ValueError):
-    """A data folder is not laid out as its reader expects."""
 
 
 def _open(folder: Path) -> tuple[zipfile.ZipFile, dict[str, NDArray]]:

@@ -18,6 +18,7 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE, MIRROR_PERMUTATION
 from edan_ros.training import readers
 from edan_ros.training.augment import Augmentation, degrade, jitter, render
+from edan_ros.training.errors import DataError
 from edan_ros.training.samples import Samples, concatenate, make_samples
 
 PLAIN = Augmentation(
@@ -177,7 +178,7 @@ def test_fer2013_test_part_is_whole(small_fer2013: Path) -> None:
 
 
 def test_a_folder_without_labels_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(readers.DataError, match=r"should hold images\.zip and labels\.npz"):
+    with pytest.raises(DataError, match=r"should hold images\.zip and labels\.npz"):
         readers.muxspace(tmp_path)
 
 
@@ -186,7 +187,7 @@ def test_a_file_that_is_no_picture_is_named(small_fer2013: Path) -> None:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("fer0000000.png", b"no picture")
     (small_fer2013 / "images.zip").write_bytes(content.getvalue())
-    with pytest.raises(readers.DataError, match=r"fer0000000\.png is not a picture"):
+    with pytest.raises(DataError, match=r"fer0000000\.png is not a picture"):
         readers.fer2013(small_fer2013)
 
 

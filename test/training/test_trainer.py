@@ -14,7 +14,8 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from edan_ros.core.crops import Crop  # noqa: E402
 from edan_ros.core.geometry import MEAN_SHAPE  # noqa: E402
-from edan_ros.training.config import ConfigError, load_config  # noqa: E402
+from edan_ros.training.config import load_config  # noqa: E402
+from edan_ros.training.errors import ConfigError  # noqa: E402
 from edan_ros.training.samples import Samples, make_samples  # noqa: E402
 from edan_ros.training.trainer import Trainer  # noqa: E402
 
