@@ -98,9 +98,12 @@ class YuNet:
             self._network: Any = factory.create(
                 model_path, "", (320, 320), score_threshold, 0.3, 5000
             )
+            # Another network, or one newer than this OpenCV, fails only when it runs.
+            self._network.detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise DetectorError(
-                f"detector model '{model_path}' is no YuNet file that OpenCV can load: {error.err}"
+                f"detector model '{model_path}' is no YuNet file that OpenCV {cv2.__version__} "
+                f"can run: {error.err}"
             ) from error
         self._input_size = (0, 0)
         self._min_face = min_face

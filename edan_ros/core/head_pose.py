@@ -117,14 +117,14 @@ def estimate_pose(landmarks: NDArray[np.floating], camera: CameraModel) -> HeadP
     points = _normalised(np.asarray(landmarks, np.float64)[list(POSE_LANDMARKS)], camera)
     if not np.all(np.isfinite(points)):
         return None
-    pinhole, no_distortion = np.eye(3), np.zeros(0)
+    pinhole = np.eye(3)
     try:
         found, rvec, tvec = cv2.solvePnP(
-            FACE_POINTS, points, pinhole, no_distortion, flags=cv2.SOLVEPNP_SQPNP
+            FACE_POINTS, points, pinhole, None, flags=cv2.SOLVEPNP_SQPNP
         )
         if not found:
             return None
-        rvec, tvec = cv2.solvePnPRefineLM(FACE_POINTS, points, pinhole, no_distortion, rvec, tvec)
+        rvec, tvec = cv2.solvePnPRefineLM(FACE_POINTS, points, pinhole, None, rvec, tvec)
     except cv2.error:
         return None
     rotation = np.asarray(cv2.Rodrigues(rvec)[0], np.float64)
@@ -152,8 +152,8 @@ def _normalised(pixels: NDArray[np.float64], camera: CameraModel) -> NDArray[np.
     points = np.ascontiguousarray(pixels.reshape(-1, 1, 2))
     matrix = np.asarray(camera.K, np.float64)
     if camera.model == "equidistant":
-        coefficients = camera.D if camera.D.size else np.zeros(4)
-        undistorted = cv2.fisheye.undistortPoints(points, matrix, coefficients)
+        four = camera.D if camera.D.size else np.zeros(4)
+        undistorted = cv2.fisheye.undistortPoints(points, matrix, four)
     else:
-        undistorted = cv2.undistortPoints(points, matrix, camera.D)
+        undistorted = cv2.undistortPoints(points, matrix, camera.D if camera.D.size else None)
     return np.asarray(undistorted, np.float64).reshape(-1, 2)

@@ -5,7 +5,9 @@ The common encodings stay views into the message; grey is made only of the regio
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,7 +15,9 @@ from numpy.typing import NDArray
 
 from edan_ros.core.compressed import is_known, picture_size
 
-Buffer = bytes | bytearray | memoryview | NDArray[np.uint8]
+#: Anything with the buffer protocol: the data of a message as rclpy or a test hands it over.
+Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
+#: x0, y0, x1, y1 in pixels; the ends are not part of it.
 Region = tuple[int, int, int, int]
 
 #: Pixels of the smallest side below which no face can be read: accepted, with a remark.

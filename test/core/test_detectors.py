@@ -102,6 +102,9 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
     broken.write_bytes(b"not a model")
     with pytest.raises(DetectorError, match=r"broken\.onnx"):
         create_detector("yunet", model_path=str(broken))
+    another = Path(detectors.__file__).parents[1] / "weights" / "edan-lite.onnx"
+    with pytest.raises(DetectorError, match=r"edan-lite\.onnx.*no YuNet"):
+        create_detector("yunet", model_path=str(another))
     with pytest.raises(DetectorError, match="missing"):
         create_detector("yunet")
     with pytest.raises(ValueError, match="'yolo' is unknown"):
@@ -174,7 +177,7 @@ def test_faces_of_photographs_are_found_where_the_landmarks_lie(
         offsets.append([*shift, *np.log(ratio)])
     assert len(overlaps) / len(photos) >= recall
     assert np.mean(overlaps) >= overlap
-    assert np.abs(np.median(offsets, axis=0)).max() < 0.025
+    assert np.abs(np.median(offsets, axis=0)).max() < 0.04
 
 
 @has_data
