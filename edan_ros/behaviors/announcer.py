@@ -105,12 +105,13 @@ class Announcer:
         self._crowd_told = -math.inf
         self._seen_at = 0.0  # `elapsed` at the newest scene
         self._blind_told = False
-        self._configure(options)
-
-    def _configure(self, options: AnnouncerOptions) -> None:
         self.options = options
         self.catalogue: Catalogue = load_catalogue(options.announcer.language)
-        self._people = People(options.people)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nobody has been seen and nothing told."""
+        self._people = People(self.options.people)
         self._places: dict[int, _Place] = {}
         self._told: dict[int, _Told] = {}
         self._crowd = 0
@@ -121,9 +122,10 @@ class Announcer:
 
         Raises CatalogueError, and leaves all as it was, where the language cannot be had.
         """
-        load_catalogue(options.announcer.language)
+        self.catalogue = load_catalogue(options.announcer.language)
         self.timeline.settings = options.time
-        self._configure(options)
+        self.options = options
+        self._begin()
 
     def observe(self, scene: Scene, now: float) -> Admission:
         """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
@@ -159,7 +161,7 @@ class Announcer:
         self.timeline.advance(now)
         if self.timeline.restarts != self._restarts:
             self._restarts = self.timeline.restarts
-            self._configure(self.options)
+            self._begin()
 
     def _blind(self, elapsed: float) -> Sentence | None:
         if self._blind_told or elapsed - self._seen_at < self.options.announcer.blind_after:

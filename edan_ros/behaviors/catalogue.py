@@ -14,6 +14,7 @@ A catalogue has
 
 from __future__ import annotations
 
+import functools
 import string
 from dataclasses import dataclass
 from importlib import resources
@@ -121,8 +122,7 @@ def load_catalogue(language: str) -> Catalogue:
     Raises CatalogueError where there is none, or naming what is wrong with it.
     """
     if language in languages():
-        file = resources.files(__package__).joinpath("languages", f"{language}.yaml")
-        return parse_catalogue(file.read_text(encoding="utf-8"))
+        return _shipped(language)
     if not language.endswith((".yaml", ".yml")):
         raise CatalogueError(
             f"language '{language}' is not one of {', '.join(languages())}, nor a .yaml file"
@@ -131,6 +131,12 @@ def load_catalogue(language: str) -> Catalogue:
         return parse_catalogue(Path(language).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, CatalogueError) as error:
         raise CatalogueError(f"catalogue {language}: {error}") from error
+
+
+@functools.cache
+def _shipped(language: str) -> Catalogue:
+    file = resources.files(__package__).joinpath("languages", f"{language}.yaml")
+    return parse_catalogue(file.read_text(encoding="utf-8"))
 
 
 def parse_catalogue(text: str) -> Catalogue:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from edan_ros.behaviors.scene import Observation, Scene
@@ -22,6 +23,14 @@ WIDTH, HEIGHT = 640, 480
 
 #: Sequences a behaviour. While developing, set EDAN_ROS_SEQUENCES to a few hundred.
 SEQUENCES = int(os.environ.get("EDAN_ROS_SEQUENCES", "10000"))
+
+#: For a test over generated sequences: all of them count, however slow the machine is.
+whatever_happens = settings(
+    max_examples=SEQUENCES,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=(HealthCheck.too_slow,),
+)
 
 _POLARITY = {"neutral": 0, "happy": 1, "surprise": 1, "sad": 2, "fear": 2, "disgust": 2, "anger": 2}
 
@@ -163,5 +172,5 @@ def updates(data: bytes) -> Iterator[Update]:
             yield Update(now, scene(stamp, *faces) if count & 128 == 0 or i % 2 else None)
 
 
-#: Bytes for `updates`: two to nine segments.
-sequences = st.binary(min_size=10, max_size=45)
+#: Bytes for `updates`: two to seven segments.
+sequences = st.binary(min_size=10, max_size=35)

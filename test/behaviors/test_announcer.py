@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from scenarios import SEQUENCES, broken_faces, face, scene, sequences, updates
+from hypothesis import given
+from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
 
 from edan_ros.behaviors.announcer import (
     Announcer,
@@ -250,7 +250,8 @@ def test_a_language_of_your_own_is_read_from_a_file(tmp_path: Path) -> None:
 # --- what can never happen
 
 
-@settings(max_examples=SEQUENCES, deadline=None)
+@pytest.mark.timeout(600)
+@whatever_happens
 @given(sequences)
 def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
     """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:

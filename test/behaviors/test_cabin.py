@@ -6,8 +6,8 @@ import math
 import time
 
 import pytest
-from hypothesis import given, settings
-from scenarios import SEQUENCES, broken_faces, face, scene, sequences, updates
+from hypothesis import given
+from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
@@ -339,7 +339,8 @@ def check_people(report: CabinReport, newest: float | None, faces_seen: set[int]
         assert report.driver.state is DriverState.UNKNOWN
 
 
-@settings(max_examples=SEQUENCES, deadline=None)
+@pytest.mark.timeout(600)
+@whatever_happens
 @given(sequences)
 def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
     """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scenarios import SEQUENCES
+from scenarios import whatever_happens
 
 from edan_ros.behaviors.limiter import STILL, LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.behaviors.settings import SettingsError
@@ -69,7 +69,8 @@ PAUSES = (0.05, 0.3, 0.3, 2.0, 0.0, 100.0, -0.1, -100.0)
 SCALES = (None, 0.5, 0.0, 1.0, 7.0, math.nan)
 
 
-@settings(max_examples=SEQUENCES, deadline=None)
+@pytest.mark.timeout(600)
+@whatever_happens
 @given(st.binary(max_size=12), st.sampled_from(["open", "stop"]))
 def test_whatever_happens_commands_are_only_ever_made_smaller(
     sequence: bytes, on_failure: str

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from scenarios import SEQUENCES, broken_faces, face, scene, sequences, updates
+from hypothesis import given
+from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
 
 from edan_ros.behaviors.attention import AttentionSettings
 from edan_ros.behaviors.reaction_table import (
@@ -350,7 +350,8 @@ class Watch:
             self.expression, self.changed = report.expression, self.elapsed
 
 
-@settings(max_examples=SEQUENCES, deadline=None)
+@pytest.mark.timeout(600)
+@whatever_happens
 @given(sequences)
 def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
     """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
