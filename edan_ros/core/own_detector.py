@@ -47,6 +47,7 @@ class OwnDetector:
     """Faces that a network of this package finds, with box, score, roll and five points."""
 
     name = "edan"
+    every_image = False
 
     def __init__(
         self, network: Network, score_threshold: float, min_face: float, max_side: int

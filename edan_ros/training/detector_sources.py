@@ -17,7 +17,7 @@ from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 from edan_ros.training import readers
-from edan_ros.training.readers import DataError
+from edan_ros.training.errors import ConfigError, DataError
 
 #: The teacher is shown pictures of this longest side, so that it also sees small faces.
 TEACHER_SIDE = 640
@@ -122,13 +122,15 @@ def load_pictures(data: dict[str, dict[str, Any]], root: Path) -> dict[str, list
     ``fer2013`` ``pictures`` are taken, evenly spread.
     """
     options = dict(data)
-    teacher_options = options.pop("teacher")
+    teacher_options = options.pop("teacher", None)
+    if teacher_options is None:
+        raise ConfigError("data: teacher is missing: it finds the faces that have no labels")
     teacher = Teacher(root / teacher_options["model"])
     certain = float(teacher_options["certain"])
     readers_by_name = {"landmarks68": _photographs, "muxspace": _muxspace, "fer2013": _fer2013}
     unknown = sorted(set(options) - set(readers_by_name))
     if unknown:
-        raise DataError(f"data: no reader for {', '.join(unknown)}")
+        raise ConfigError(f"data: no reader for {', '.join(unknown)}")
     return {
         name: list(readers_by_name[name](root / name, teacher, certain, **values))
         for name, values in options.items()

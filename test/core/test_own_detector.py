@@ -18,9 +18,7 @@ LEVEL_POINTS = [[10, 20], [30, 20], [20, 30], [12, 40], [28, 40]]
 
 def answers(scores: list[float], boxes: list[list[float]]) -> Answers:
     points = np.array([LEVEL_POINTS] * len(scores), np.float32).reshape(-1, 5, 2)
-    return Answers(
-        np.array(scores, np.float32), np.array(boxes, np.float32).reshape(-1, 4), points
-    )
+    return Answers(np.array(scores, np.float32), np.array(boxes, np.float32).reshape(-1, 4), points)
 
 
 class Fake:

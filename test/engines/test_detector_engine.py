@@ -1,0 +1,135 @@
+"""The detector's network on ONNX Runtime, and the choice among all detectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="a small model is made with the test extra (onnx)")
+
+from edan_ros.core.detectors import DetectorError  # noqa: E402
+from edan_ros.core.images import Image  # noqa: E402
+from edan_ros.engines import create_engine, detector_engine  # noqa: E402
+from edan_ros.engines.detector_engine import (  # noqa: E402
+    DETECTOR_OUTPUTS,
+    DetectorNetwork,
+    create_detector,
+)
+from edan_ros.engines.manifest import (  # noqa: E402
+    Manifest,
+    ModelError,
+    sha256_of,
+    shipped_models,
+)
+
+VALUES = {
+    "scores": np.array([[0.9, 0.2]], np.float32),
+    "boxes": np.array([[[4, 5, 30, 32], [0, 0, 9, 9]]], np.float32),
+    "points": np.arange(20, dtype=np.float32).reshape(1, 2, 5, 2),
+}
+
+
+def write_model(path: Path, task: str = "detector") -> Path:
+    """A detector that says the same of every picture, with its manifest."""
+    helper = onnx.helper
+    nodes = [
+        helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(value))
+        for name, value in VALUES.items()
+    ]
+    image = helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["b", 1, "h", "w"])
+    outputs = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, VALUES[name].shape)
+        for name in DETECTOR_OUTPUTS
+    ]
+    graph = helper.make_graph(nodes, "constant", [image], outputs)
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    labels = {} if task == "emotions" else {"labels": ()}
+    Manifest(
+        path=path,
+        name=path.stem,
+        version="1",
+        sha256=sha256_of(path),
+        input_size=64,
+        task=task,
+        **labels,
+    ).save()
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "constant.onnx")
+
+
+def test_outputs_are_bound_by_name(model: Path) -> None:
+    answers = DetectorNetwork(model, threads=1)(np.zeros((32, 64), np.uint8))
+    np.testing.assert_array_equal(answers.scores, VALUES["scores"][0])
+    np.testing.assert_array_equal(answers.boxes, VALUES["boxes"][0])
+    np.testing.assert_array_equal(answers.points, VALUES["points"][0])
+
+
+@pytest.mark.parametrize("shape", [(31, 32), (32, 33), (0, 32), (32, 32, 3)])
+def test_other_sides_are_refused(model: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        DetectorNetwork(model, threads=1)(np.zeros(shape, np.uint8))
+
+
+def test_a_detector_from_a_file_finds(model: Path) -> None:
+    detector = create_detector("edan", model_path=str(model))
+    found = detector.detect(Image(np.zeros((48, 48), np.uint8), "mono"))
+    assert detector.name == "edan"
+    assert [(d.box.x, d.box.y, d.box.width) for d in found] == [(4, 5, 30)]
+
+
+def test_a_model_for_emotions_is_no_detector(tmp_path: Path, model: Path) -> None:
+    other = write_model(tmp_path / "other.onnx", task="emotions")
+    with pytest.raises(DetectorError, match="is a model for emotions"):
+        create_detector("edan", model_path=str(other))
+    with pytest.raises(ModelError, match="is a model for detector"):
+        create_engine("onnxruntime", model)
+
+
+def test_a_missing_or_damaged_file_is_named(tmp_path: Path, model: Path) -> None:
+    with pytest.raises(DetectorError, match=r"nowhere\.json"):
+        create_detector("edan", model_path=str(tmp_path / "nowhere.onnx"))
+    model.write_bytes(b"damaged")
+    with pytest.raises(DetectorError, match="damaged"):
+        create_detector("edan", model_path=str(model))
+
+
+def test_auto_takes_what_ships_unless_yunet_is_given(
+    monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    monkeypatch.setattr(detector_engine, "shipped_models", lambda _task: ["edan-detector"])
+    network = DetectorNetwork(model)
+    monkeypatch.setattr(detector_engine, "DetectorNetwork", lambda _name: network)
+    assert create_detector("auto").name == "edan"
+    with pytest.raises(DetectorError, match=r"nowhere\.onnx.*missing"):
+        create_detector("auto", model_path="nowhere.onnx")
+    assert create_detector("full_frame").name == "full_frame"
+
+
+def test_auto_falls_back_where_no_detector_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector_engine, "shipped_models", lambda _task: [])
+    calls: list[str] = []
+    monkeypatch.setattr(
+        detector_engine.detectors, "create_detector", lambda name, **_: calls.append(name)
+    )
+    create_detector("auto")
+    assert calls == ["auto"]
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'yolo' is unknown.*edan"):
+        create_detector("yolo")
+
+
+@pytest.mark.skipif("edan-detector" not in shipped_models("detector"), reason="no detector ships")
+def test_the_shipped_detector_answers_at_any_size() -> None:
+    detector = create_detector("edan")
+    for shape in ((33, 47), (240, 320), (480, 640, 3), (3000, 4000)):
+        order = "bgr" if len(shape) == 3 else "mono"
+        assert detector.detect(Image(np.full(shape, 90, np.uint8), order)) == []

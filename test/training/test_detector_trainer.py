@@ -1,0 +1,148 @@
+"""A detector's run: its configuration, its checkpoints, and the file that comes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
+
+from test_detector_data import picture  # noqa: E402
+from torch.utils.data import default_collate  # noqa: E402
+
+from edan_ros.engines.detector_engine import DetectorNetwork  # noqa: E402
+from edan_ros.engines.manifest import load_manifest  # noqa: E402
+from edan_ros.training.config import ConfigError  # noqa: E402
+from edan_ros.training.detector_data import Composition, DetectorData  # noqa: E402
+from edan_ros.training.detector_export import (  # noqa: E402
+    USUAL_THRESHOLD,
+    export_detector,
+    finish_detector,
+    load_trained_detector,
+)
+from edan_ros.training.detector_trainer import (  # noqa: E402
+    DetectorConfig,
+    DetectorTrainer,
+    load_detector_config,
+)
+
+RECIPE = Path(__file__).resolve().parents[2] / "config" / "train" / "detector.yaml"
+SMALL = {"widths": [4, 4, 8, 8, 8], "blocks": [0, 1, 0, 1], "neck": 8}
+
+
+def config(**changes) -> DetectorConfig:
+    base = replace(
+        load_detector_config(RECIPE),
+        size=64,
+        batch=4,
+        epochs=2,
+        pictures=8,
+        network=SMALL,
+        composition=Composition(scene_face=(20.0, 50.0), pasted_face=(10.0, 30.0)),
+    )
+    return replace(base, **changes)
+
+
+def train(out: Path, **changes) -> DetectorTrainer:
+    trainer = DetectorTrainer(
+        config(**changes), {"landmarks68": [picture(1), picture(2)]}, out, workers=0
+    )
+    trainer.run()
+    return trainer
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole")
+
+    class CutShortError(Exception):
+        pass
+
+    class Stopped(DetectorTrainer):
+        def _run_epoch(self, epoch: int) -> dict[str, float]:
+            if epoch == 1:
+                raise CutShortError
+            return super()._run_epoch(epoch)
+
+    with pytest.raises(CutShortError):
+        Stopped(
+            config(), {"landmarks68": [picture(1), picture(2)]}, tmp_path / "cut", workers=0
+        ).run()
+    resumed = train(tmp_path / "cut")
+    for a, b in zip(
+        whole.average.network.state_dict().values(),
+        resumed.average.network.state_dict().values(),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+    assert len((tmp_path / "cut" / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
+    """Loss, targets and decoding agree: what is shown again and again is learned."""
+    trainer = DetectorTrainer(
+        config(network={}, learning_rate=0.003), {"landmarks68": [picture(1)]}, tmp_path
+    )
+    data = DetectorData(trainer.composer, trainer.config.camera, 4, 1, 0)
+    batch = default_collate([data[i] for i in range(4)])
+    trainer.network.train()
+    logs = [trainer._step(batch) for _ in range(60)]
+    for term in ("score", "box", "points"):
+        assert logs[-1][term] < 0.5 * logs[0][term]
+
+
+@pytest.mark.parametrize("text", ["size: [", "name: x", "task: emotions", "colour: red"])
+def test_wrong_configurations_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    lines = RECIPE.read_text().replace("task: detector\n", "")
+    path.write_text(text if text in ("size: [", "name: x") else f"{lines}\n{text}\n")
+    with pytest.raises(ConfigError, match=r"wrong\.yaml"):
+        load_detector_config(path)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (128, 32)])
+def test_the_exported_file_equals_the_network_at_any_size(tmp_path: Path, shape) -> None:
+    network = train(tmp_path / "run").average.network
+    path = tmp_path / "small.onnx"
+    export_detector(network, path, threshold=0.3)
+    gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    finish_manifest(path)
+    answers = DetectorNetwork(path, threads=1)(gray)
+    with torch.inference_mode():
+        found = network.eval()(torch.from_numpy(gray)[None, None].float())
+    np.testing.assert_allclose(answers.boxes, found.boxes[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(answers.points, found.points[0], rtol=1e-3, atol=1e-3)
+    moved = np.log(answers.scores / (1 - answers.scores)) - found.logits[0].numpy()
+    expected = np.log(USUAL_THRESHOLD / (1 - USUAL_THRESHOLD)) - np.log(0.3 / 0.7)
+    np.testing.assert_allclose(moved, expected, atol=1e-3)
+
+
+def finish_manifest(path: Path) -> None:
+    from edan_ros.engines.manifest import Manifest, sha256_of
+
+    Manifest(
+        path=path,
+        name=path.stem,
+        version="1",
+        sha256=sha256_of(path),
+        input_size=64,
+        task="detector",
+        labels=(),
+    ).save()
+
+
+def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> None:
+    from edan_ros.training import detector_export
+
+    with pytest.raises(ConfigError, match="holds no checkpoint"):
+        load_trained_detector(config(), tmp_path)
+    train(tmp_path / "run")
+    monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config())
+    manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path / "to", terms="research")
+    assert load_manifest(manifest.path, "detector") == manifest
+    assert manifest.terms == "research"
+    assert manifest.parameters == sum(
+        p.numel() for p in load_trained_detector(config(), tmp_path / "run").parameters()
+    )
