@@ -17,7 +17,7 @@ from rclpy.lifecycle import LifecycleNode
 from edan_ros.core.crops import extract
 from edan_ros.core.detectors import Detector
 from edan_ros.core.drawing import annotate
-from edan_ros.core.emotions import UNKNOWN, softmax
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
 from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
@@ -184,6 +184,8 @@ class Recognition:
         face = _choose_face(result.faces, track_id)
         if emotion == UNKNOWN:
             emotion = int(np.argmax(face.raw_probabilities))
+        if emotion >= len(EMOTIONS):
+            raise ExplanationError(f"no emotion has the number {emotion}: see FaceEmotion")
         size = self.engine.input_size
         crop = extract(frame.image, [face.crop], size)[0, 0]
         landmarks = face.crop.to_crop(face.landmarks, size)

@@ -1,0 +1,98 @@
+"""What /diagnostics says of a camera: the first cause of a silence, in every situation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edan_ros.nodes.camera_statistics import CameraStatistics, Snapshot
+from edan_ros.nodes.diagnostics import ERROR, OK, WARN, Situation, camera_values, judge_camera
+
+FRESH = CameraStatistics().snapshot()
+#: Images come and go at 30 Hz, one face is there.
+WELL = replace(
+    FRESH,
+    received=300,
+    processed=300,
+    rate_in=30.0,
+    rate_out=30.0,
+    latency_ms={50: 8.0, 95: 11.0, 99: 20.0},
+    age_ms=12.0,
+    stages_ms={"infer": 3.0},
+    faces=1,
+    silent=False,
+    since_image=0.01,
+    since_face=0.01,
+)
+GONE = replace(WELL, silent=True, since_image=4.2, rate_in=0.0, rate_out=0.0)
+LISTENING = Situation("", "/image_raw", 1, "best_effort")
+ALONE = replace(LISTENING, publishers=0)
+
+CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
+    "nobody publishes": (FRESH, ALONE, WARN, ["no images yet", "nobody", "/image_raw"]),
+    "a publisher, but no image": (FRESH, LISTENING, WARN, ["no images yet", "Fast DDS"]),
+    "a publisher whose quality of service does not fit": (
+        replace(FRESH, incompatible_qos="reliability"),
+        replace(LISTENING, reliability="reliable"),
+        ERROR,
+        ["QoS mismatch", "reliability", "image_reliability"],
+    ),
+    "a publisher that did not fit went away": (
+        replace(FRESH, incompatible_qos="reliability"),
+        ALONE,
+        WARN,
+        ["no images yet", "nobody"],
+    ),
+    "the camera stopped": (GONE, LISTENING, ERROR, ["gone", "4.2 s", "still there"]),
+    "the camera went away": (GONE, ALONE, ERROR, ["gone", "4.2 s", "publisher is gone"]),
+    "the camera came back": (
+        replace(WELL, returned_after=12.3),
+        LISTENING,
+        OK,
+        ["back", "12.3 s"],
+    ),
+    "every image is bad": (
+        replace(WELL, rate_out=0.0, bad={"step": 9}, faces=0),
+        LISTENING,
+        ERROR,
+        ["none can be used"],
+    ),
+    "too slow": (
+        replace(WELL, rate_out=12.0, rate_dropped=18.0),
+        LISTENING,
+        WARN,
+        ["slow", "12.0 of 30.0", "detection_interval"],
+    ),
+    "a drop now and then": (replace(WELL, rate_dropped=1.0), LISTENING, OK, ["1 face"]),
+    "two faces": (replace(WELL, faces=2), LISTENING, OK, ["2 faces"]),
+    "nobody seen yet": (replace(WELL, faces=0, since_face=None), LISTENING, OK, ["no face"]),
+    "nobody there now": (replace(WELL, faces=0, since_face=7.5), LISTENING, OK, ["7.5 s"]),
+    "not listening": (FRESH, replace(ALONE, idle="disabled"), OK, ["disabled"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_cause_is_named(case: str) -> None:
+    figures, situation, level, words = CASES[case]
+    found_level, message = judge_camera(figures, situation)
+    assert found_level == level
+    for word in words:
+        assert word in message
+
+
+def test_the_figures_are_shown() -> None:
+    values = camera_values(replace(WELL, bad={"step": 2, "encoding": 1}), LISTENING)
+    assert values["images_received"] == "300"
+    assert values["rate_in_hz"] == "30.0"
+    assert values["latency_p95_ms"] == "11.0"
+    assert values["stamp_age_p50_ms"] == "12.0"
+    assert values["stage.infer_ms"] == "3.00"
+    assert values["bad_input"] == "3"
+    assert values["bad_input.step"] == "2"
+    assert values["bad_input.encoding"] == "1"
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    values = camera_values(FRESH, ALONE)
+    assert not [key for key in values if key.startswith(("latency", "stamp_age", "stage"))]

@@ -1,0 +1,144 @@
+"""The emotion node as a process of its own: signals, exit codes, the command line."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edan_ros.msg import FaceEmotionArray
+from lifecycle_msgs.srv import GetState
+from probe import spin, wait_for
+from rclpy.node import Node
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from edan_ros.nodes import qos
+from edan_ros.nodes.conversions import image_message
+
+EXECUTABLE = Path(__file__).parents[2] / "scripts" / "executables" / "emotion_node"
+Start = Callable[..., subprocess.Popen]
+
+
+@pytest.fixture
+def start(ros: None) -> Iterator[Start]:  # noqa: ARG001
+    """Starts the node's executable with arguments; output goes to its ``stderr``."""
+    processes: list[subprocess.Popen] = []
+
+    def run(*arguments: str) -> subprocess.Popen:
+        command = [sys.executable, str(EXECUTABLE), "--ros-args", *arguments]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def me(ros: None) -> Iterator[Node]:  # noqa: ARG001
+    """Somebody to talk to the process."""
+    node = Node("me")
+    executor, thread = spin(node)
+    yield node
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+
+
+def state(me: Node, name: str = "emotion_node") -> str:
+    client = me.create_client(GetState, f"{name}/get_state")
+    assert client.wait_for_service(20.0)
+    future = client.call_async(GetState.Request())
+    wait_for(future.done, "the state")
+    me.destroy_client(client)
+    return future.result().current_state.label
+
+
+def end(process: subprocess.Popen, with_signal: int, limit: float = 2.0) -> str:
+    """End the process by a signal: exit code 0 within the limit. Returns what it printed."""
+    begin = time.monotonic()
+    process.send_signal(with_signal)
+    _, text = process.communicate(timeout=10.0)
+    assert time.monotonic() - begin < limit
+    assert process.returncode == 0, text
+    assert "Traceback" not in text
+    return text
+
+
+def test_sigterm_ends_the_node_under_another_name(start: Start, me: Node) -> None:
+    process = start("-r", "__ns:=/robot", "-r", "__node:=eyes")
+    wait_for(lambda: state(me, "/robot/eyes") == "active", "the node to be active")
+    wait_for(lambda: me.count_publishers("/robot/faces") == 1, "the topic")
+    assert me.count_subscribers("/robot/image_raw") == 1
+    assert me.count_publishers("/diagnostics") == 1
+    end(process, signal.SIGTERM)
+
+
+def test_a_signal_ends_the_node_among_images(start: Start, me: Node) -> None:
+    process = start("-r", "image_raw:=pictures")
+    arrays: list[FaceEmotionArray] = []
+    me.create_subscription(FaceEmotionArray, "faces", arrays.append, qos.RESULTS)
+    publisher = me.create_publisher(ImageMessage, "pictures", qos.images("best_effort"))
+    pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+
+    def publish() -> bool:
+        publisher.publish(image_message(pixels, Header(frame_id="camera")))
+        time.sleep(0.02)
+        return len(arrays) > 5
+
+    wait_for(publish, "arrays", 20.0)
+    process.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    while process.poll() is None:
+        publish()
+        assert time.monotonic() - begin < 2.0
+    _, text = process.communicate()
+    assert process.returncode == 0, text
+    assert "Traceback" not in text
+
+
+def test_two_signals_are_as_good_as_one(start: Start, me: Node) -> None:
+    """A terminal sends SIGINT to `ros2 launch` and the node, and then the launch sends its own."""
+    process = start()
+    wait_for(lambda: state(me) == "active", "the node to be active")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    end(process, signal.SIGINT)
+
+
+def test_a_missing_model_leaves_the_process_alive(start: Start, me: Node) -> None:
+    process = start("-p", "model:=/no/such/model.onnx")
+    assert state(me) == "unconfigured"
+    time.sleep(0.5)
+    assert process.poll() is None
+    assert state(me) == "unconfigured"
+    text = end(process, signal.SIGINT)
+    assert text.count("/no/such/model") == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "word"),
+    [
+        ("confidence_threshold:=high", "confidence_threshold"),
+        ("cameras:=[front, front]", "cameras"),
+    ],
+)
+def test_a_bad_parameter_is_one_sentence_and_an_exit_code(
+    start: Start, argument: str, word: str
+) -> None:
+    process = start("-p", argument)
+    _, text = process.communicate(timeout=20.0)
+    assert process.returncode == 1
+    assert word in text
+    assert "Traceback" not in text
+    assert len(text.strip().splitlines()) == 1
