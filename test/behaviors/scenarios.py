@@ -21,8 +21,8 @@ from edan_ros.core.faces import Box
 
 WIDTH, HEIGHT = 640, 480
 
-#: Sequences a behaviour. While developing, set EDAN_ROS_SEQUENCES to a few hundred.
-SEQUENCES = int(os.environ.get("EDAN_ROS_SEQUENCES", "10000"))
+#: Sequences a behaviour; .ci/run asks for 10,000.
+SEQUENCES = int(os.environ.get("EDAN_ROS_SEQUENCES", "1000"))
 
 #: For a test over generated sequences: all of them count, however slow the machine is.
 whatever_happens = settings(

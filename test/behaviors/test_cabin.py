@@ -322,7 +322,7 @@ def check_advice(report: CabinReport, before: CabinReport | None, passed: float)
 
 def check_people(report: CabinReport, newest: float | None, faces_seen: set[int]) -> None:
     assert len(report.occupants) <= len(faces_seen)
-    assert sum(report.mood) == pytest.approx(1.0) or sum(report.mood) == 0.0
+    assert abs(sum(report.mood) - 1.0) < 1e-6 or sum(report.mood) == 0.0
     assert (report.driver.state in DISENGAGED) == report.driver.disengaged
     assert report.driver.held >= 0.0
     for o in report.occupants:
@@ -354,7 +354,7 @@ def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
     - levels stay between 0 and 1, durations are not negative, the mood is a distribution or none;
     - when no faces come any more, the advice is gone within 20 s and does not come back.
     """
-    cabin = Cabin(CabinSettings(seats=(DRIVER, PASSENGER)))
+    cabin = Cabin(TWO_SEATS)
     before: CabinReport | None = None
     now, cause, faces_seen = 0.0, False, set()
     for update in updates(data):
@@ -370,7 +370,7 @@ def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
         check_people(report, cabin.timeline.newest, faces_seen)
         assert cause or not report.advice.active
         before = report
-    for i in range(40):
+    for i in range(40 if report.advice.active else 8):
         report = cabin.step(now + 0.5 * (i + 1))
         check_advice(report, before, 0.5)
         before = report

@@ -33,6 +33,7 @@ rules:
   - {name: alarm, emotion: fear, after: 0.5, priority: 9, cooldown: 6, who: anyone, repeat: true}
 """
 RULES = parse_rules(TABLE)
+SETTINGS = SocialSettings(rules=RULES)
 HAPPY, SAD, FEAR = (EMOTIONS.index(name) for name in ("happy", "sad", "fear"))
 
 
@@ -367,7 +368,7 @@ def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
     - the robot's face changes no more often than `expression_hold`, and is neutral again within
       10 s after the last face; scores stay between 0 and 1.
     """
-    social, watch = Social(SocialSettings(rules=RULES)), Watch()
+    social, watch = Social(SETTINGS), Watch()
     now, seen, restarts = None, {}, 0
     for update in updates(data):
         if now is not None:
