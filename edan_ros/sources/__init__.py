@@ -43,11 +43,13 @@ def create_source(
     index = webcam_index(text)
     if index is not None:
         return WebcamSource(index, width=width, height=height, fps=fps)
-    path = Path(text).expanduser()
     try:
-        return _of_path(path, text, topic, on_skip)
-    except PermissionError as error:
-        raise SourceError(f"{text} cannot be read: you have no permission to") from error
+        return _of_path(Path(text).expanduser(), text, topic, on_skip)
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, SourceError):
+            raise
+        # No permission, no such home folder, a name that cannot be one.
+        raise SourceError(f"{text} cannot be read: {error}") from error
 
 
 def _of_path(path: Path, text: str, topic: str, on_skip: OnSkip) -> Source:

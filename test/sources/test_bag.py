@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bags import SECOND, camera_info, compressed, raw, write_bag
+from clips import corner_picture
+
+from edan_ros.sources import SourceError, create_source
+from edan_ros.sources.bag import BagSource, is_bag
+
+START = 1_700_000_000 * SECOND
+STORAGES = pytest.mark.parametrize("storage", ["sqlite3", "mcap"])
+
+
+@STORAGES
+@pytest.mark.parametrize("make", [raw, compressed])
+def test_images_come_with_their_stamps(
+    tmp_path: Path, storage: str, make: Callable[[int, int], Any]
+) -> None:
+    # The bag got the images 3 ms after their stamps.
+    stamps = [START, START + 40_000_001, START + SECOND]
+    messages = [("/cam/image", s + 3_000_000, make(s, level)) for level, s in enumerate(stamps)]
+    source = BagSource(write_bag(tmp_path / "bag", messages, storage))
+    frames = list(source.frames())
+    assert [f.stamp_ns for f in frames] == stamps
+    assert [f.time for f in frames] == pytest.approx([0.0, 0.040000001, 1.0], abs=1e-12)
+    assert [f.frame_id for f in frames] == ["bag_camera"] * 3
+    np.testing.assert_array_equal(frames[1].image.pixels, corner_picture(level=1))
+    assert source.length == 3
+    assert source.rate == pytest.approx(2.0, rel=0.01)
+    assert not source.live
+
+
+@STORAGES
+def test_the_topic_with_most_images_is_taken_raw_ones_first(tmp_path: Path, storage: str) -> None:
+    few = [("/few/image", START + i, raw(START + i)) for i in range(2)]
+    many = [("/many/image", START + i, raw(START + i)) for i in range(4)]
+    small = [("/small/compressed", START + i, compressed(START + i)) for i in range(9)]
+    path = write_bag(tmp_path / "bag", few + many + small, storage)
+    assert BagSource(path).topic == "/many/image"
+    assert BagSource(path, "small/compressed").length == 9
+    with pytest.raises(SourceError, match="no images on /other, but on /few/image, /many/image"):
+        BagSource(path, "other")
+
+
+@STORAGES
+def test_the_recorded_calibration_comes_along(tmp_path: Path, storage: str) -> None:
+    messages = [
+        ("/cam/image_raw", START, raw(START)),
+        ("/cam/camera_info", START + 1, camera_info(START)),
+        ("/other/camera_info", START + 2, camera_info(START, focal=9.0)),
+        ("/cam/image_raw", START + 3, raw(START + 3)),
+    ]
+    first, second = BagSource(write_bag(tmp_path / "bag", messages, storage)).frames()
+    assert first.camera is None
+    assert second.camera is not None
+    assert second.camera.K[0, 0] == 50.0
+    assert (second.camera.width, second.camera.height) == (64, 48)
+    assert second.camera.model == "plumb_bob"
+
+
+def test_a_calibration_of_zeros_is_none(tmp_path: Path) -> None:
+    messages = [
+        ("/cam/camera_info", START, camera_info(START, focal=0.0)),
+        ("/cam/image_raw", START + 1, raw(START)),
+    ]
+    (frame,) = BagSource(write_bag(tmp_path / "bag", messages)).frames()
+    assert frame.camera is None
+
+
+def test_without_stamps_the_time_of_recording_counts(tmp_path: Path) -> None:
+    messages = [("/cam/image", START + i * SECOND, raw(0)) for i in range(3)]
+    frames = list(BagSource(write_bag(tmp_path / "bag", messages)).frames())
+    assert [f.stamp_ns for f in frames] == [START, START + SECOND, START + 2 * SECOND]
+
+
+def test_bad_images_are_left_out_and_told(tmp_path: Path) -> None:
+    messages = [
+        ("/cam/image", START, raw(START, step=10)),
+        ("/cam/image", START + 1, raw(START + 1)),
+        ("/cam/image", START + 2, raw(START + 2, encoding="32FC1")),
+    ]
+    told: list[str] = []
+    frames = list(BagSource(write_bag(tmp_path / "bag", messages), on_skip=told.append).frames())
+    assert [f.stamp_ns for f in frames] == [START + 1]
+    assert len(told) == 2
+    assert "step" in told[0]
+    assert "32FC1" in told[1]
+
+
+def test_only_bad_images_are_an_error(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "bag", [("/cam/image", START, raw(START, step=10))])
+    with pytest.raises(SourceError, match="not one image on /cam/image can be decoded"):
+        list(BagSource(path).frames())
+
+
+def test_a_bag_without_images_is_said_so(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "bag", [("/cam/camera_info", START, camera_info(START))])
+    with pytest.raises(SourceError, match="holds no topic of images"):
+        BagSource(path)
+
+
+@STORAGES
+def test_a_bag_is_known_as_folder_and_as_file(tmp_path: Path, storage: str) -> None:
+    path = write_bag(tmp_path / "bag", [("/cam/image", START, raw(START))], storage)
+    (file,) = (p for p in path.iterdir() if p.suffix != ".yaml")
+    assert is_bag(path)
+    assert len(list(create_source(str(file)).frames())) == 1
+    # A recorder that was killed leaves no metadata.
+    (path / "metadata.yaml").unlink()
+    assert is_bag(path)
+    assert len(list(create_source(str(path)).frames())) == 1
+
+
+@STORAGES
+@pytest.mark.parametrize("keep", [0.0, 0.5])
+def test_a_damaged_bag_is_said_so(tmp_path: Path, storage: str, keep: float) -> None:
+    path = write_bag(tmp_path / "bag", [("/i", START + i, raw(START)) for i in range(9)], storage)
+    (file,) = (p for p in path.iterdir() if p.suffix != ".yaml")
+    data = file.read_bytes()
+    file.write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(SourceError, match="cannot be read as a bag"):
+        list(create_source(str(path)).frames())

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import corner_picture
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edan_ros.sources import SourceError
+from edan_ros.sources.pictures import (
+    PICTURE_RATE,
+    PictureSource,
+    natural_key,
+    pictures_in,
+    pictures_of,
+)
+
+
+def make(folder: Path, *names: str) -> None:
+    for level, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), corner_picture(level=level))
+
+
+@given(st.lists(st.integers(0, 10**6), unique=True))
+def test_numbers_in_names_sort_by_value(numbers: list[int]) -> None:
+    paths = [Path(f"image_{number}.png") for number in numbers]
+    expected = [Path(f"image_{number}.png") for number in sorted(numbers)]
+    assert sorted(paths, key=natural_key) == expected
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1)))
+def test_any_names_have_one_order(names: list[str]) -> None:
+    paths = {Path(name) for name in names}
+    order = sorted(paths, key=natural_key)
+    backwards = order[::-1]
+    assert sorted(backwards, key=natural_key) == order
+    assert len({str(natural_key(path)) for path in paths}) == len(paths)
+
+
+def test_a_folder_gives_its_pictures_and_nothing_else(tmp_path: Path) -> None:
+    make(tmp_path, "b10.png", "b9.JPG", "a.webp", "below/c.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "folder.png").mkdir()
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.webp", "b9.JPG", "b10.png"]
+
+
+def test_globs(tmp_path: Path) -> None:
+    make(tmp_path, "a1.png", "a2.png", "b1.png", "below/a3.png")
+    (tmp_path / "a4.txt").write_text("no picture")
+
+    def names(pattern: str) -> list[str]:
+        return [path.name for path in pictures_of(str(tmp_path / pattern))]
+
+    assert names("a*") == ["a1.png", "a2.png"]
+    assert names("[ab]1.png") == ["a1.png", "b1.png"]
+    assert names("**/a?.png") == ["a1.png", "a2.png", "a3.png"]
+    with pytest.raises(SourceError, match="no picture has a name like"):
+        names("*.txt")
+
+
+def test_an_empty_folder_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no picture"):
+        pictures_in(tmp_path)
+
+
+def test_pictures_come_in_order_and_in_time(tmp_path: Path) -> None:
+    make(tmp_path, "2.png", "10.png")
+    source = PictureSource("pictures", pictures_in(tmp_path))
+    frames = list(source.frames())
+    assert [int(f.image.pixels[-1, -1, 0]) for f in frames] == [0, 1]
+    assert [f.time for f in frames] == [0.0, 1.0 / PICTURE_RATE]
+    assert source.length == 2
+
+
+def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path) -> None:
+    make(tmp_path, "1.png", "3.png")
+    (tmp_path / "2.png").write_bytes(b"broken")
+    told: list[str] = []
+    frames = list(PictureSource("pictures", pictures_in(tmp_path), told.append).frames())
+    assert [f.time for f in frames] == [0.0, 1.0 / PICTURE_RATE]
+    assert len(told) == 1
+    assert "2.png" in told[0]
+
+
+def test_only_unreadable_pictures_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"broken")
+    with pytest.raises(SourceError, match="cannot be read as a picture"):
+        list(PictureSource(str(tmp_path), pictures_in(tmp_path)).frames())
+
+
+def test_exif_orientation_is_followed(tmp_path: Path) -> None:
+    # Orientation 6: the camera was held turned; the stored picture is to be turned clockwise.
+    _, jpeg = cv2.imencode(".jpg", corner_picture())
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    data = jpeg.tobytes()
+    (tmp_path / "1.jpg").write_bytes(data[:2] + segment + data[2:])
+    image = next(PictureSource("p", [tmp_path / "1.jpg"]).frames()).image
+    assert (image.width, image.height) == (48, 64)
+    assert np.all(image.pixels[2:8, -8:-2] > 200), "the upper left corner is the upper right now"
