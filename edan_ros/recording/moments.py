@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ _GAP = 6
 _KEPT, _APART = 3, 0.7
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Moment:
     """score: how much it shows; the larger the better."""
 
@@ -30,13 +30,19 @@ class _Moment:
     faces: int
     tile: NDArray[np.uint8]
 
+    @property
+    def crowded(self) -> tuple[int, float]:
+        """The larger, the more faces it shows."""
+        return self.faces, self.score
+
 
 class Moments:
     """Collects annotated frames, in bounded memory, and makes a contact sheet of the best."""
 
     def __init__(self) -> None:
         self._by_label: dict[str, list[_Moment]] = defaultdict(list)
-        self._spread: list[_Moment] = []
+        self._crowd: _Moment | None = None  # with the most faces
+        self._spread: list[_Moment] = []  # every n-th frame
         self._stride, self._count = 1, 0
 
     def add(self, seconds: float, annotated: NDArray[np.uint8], result: FrameResult) -> None:
@@ -46,10 +52,14 @@ class Moments:
             # Large faces show more; a sure label shows more than a doubtful one.
             score = face.confidence * (face.box.size / result.height) ** 0.25
             scores[face.label] = max(scores[face.label], score)
+        best = max(scores.values(), default=0.0)
+        moment = _Moment(seconds, best, len(result.faces), _tile(annotated))
         for label, score in scores.items():
-            self._offer(self._by_label[label], seconds, score, len(result.faces), annotated)
+            _offer(self._by_label[label], replace(moment, score=score))
+        if moment.faces and (self._crowd is None or moment.crowded > self._crowd.crowded):
+            self._crowd = moment
         if self._count % self._stride == 0:
-            self._spread.append(_Moment(seconds, 0.0, len(result.faces), _tile(annotated)))
+            self._spread.append(moment)
             if len(self._spread) > 2 * TILES:
                 self._spread = self._spread[::2]
                 self._stride *= 2
@@ -73,39 +83,30 @@ class Moments:
             sheet[y : y + height, x : x + width] = tile
         return sheet
 
-    def _offer(
-        self,
-        kept: list[_Moment],
-        seconds: float,
-        score: float,
-        faces: int,
-        annotated: NDArray[np.uint8],
-    ) -> None:
-        """Keeps a moment if it beats the one near it in time, or the worst of all."""
-        near = [moment for moment in kept if abs(moment.seconds - seconds) < _APART]
-        if any(moment.score >= score for moment in near):
-            return
-        rest = [moment for moment in kept if moment not in near]
-        if len(rest) >= _KEPT and min(moment.score for moment in rest) >= score:
-            return
-        rest.append(_Moment(seconds, score, faces, _tile(annotated)))
-        kept[:] = sorted(rest, key=lambda moment: -moment.score)[:_KEPT]
-
     def _choose(self) -> list[_Moment]:
         """The best of each label, then others, each time the farthest in time from those chosen."""
         known = {k: v for k, v in self._by_label.items() if k != UNKNOWN_LABEL and v}
         best = sorted((moments[0] for moments in known.values()), key=lambda m: -m.score)
         with_faces = [m for moments in self._by_label.values() for m in moments]
         with_faces += [m for m in self._spread if m.faces]
-        crowd = max(with_faces, key=lambda m: m.faces, default=None)
+        crowd = [] if self._crowd is None else [self._crowd]
+        first = [*best[: TILES - 1], *crowd, *best[TILES - 1 :]]
         chosen: list[_Moment] = []
-        first = best if crowd is None else [*best[: TILES - 1], crowd, *best[TILES - 1 :]]
         for moment in [*first, *_farthest(with_faces, first), *_farthest(self._spread, first)]:
             if len(chosen) == TILES:
                 break
             if all(abs(moment.seconds - other.seconds) >= 0.3 for other in chosen):
                 chosen.append(moment)
         return chosen
+
+
+def _offer(kept: list[_Moment], moment: _Moment) -> None:
+    """Keeps a moment if it beats the one near it in time, or the worst of all."""
+    near = [other for other in kept if abs(other.seconds - moment.seconds) < _APART]
+    if any(other.score >= moment.score for other in near):
+        return
+    rest = [other for other in kept if other not in near]
+    kept[:] = sorted([*rest, moment], key=lambda other: -other.score)[:_KEPT]
 
 
 def _farthest(moments: list[_Moment], start: list[_Moment]) -> Iterator[_Moment]:

@@ -40,7 +40,7 @@ class VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = _TIME_BASE
         self._begin: float | None = None
-        self._last = -1
+        self._earliest = 0  # of the next frame, in ticks
 
     def write(self, pixels: NDArray[np.uint8], seconds: float) -> None:
         """Append a BGR frame, to be shown at ``seconds`` (of any clock; the first is the start).
@@ -50,9 +50,10 @@ class VideoWriter:
         if self._begin is None:
             self._begin = seconds
         at = round((seconds - self._begin) / _TIME_BASE)
-        self._last = max(at, self._last + int(0.001 / _TIME_BASE))
+        at = max(at, self._earliest)
+        self._earliest = at + int(0.001 / _TIME_BASE)
         frame = av.VideoFrame.from_ndarray(fitted(pixels, *self._size), format="bgr24")
-        frame.pts, frame.time_base = self._last, _TIME_BASE
+        frame.pts, frame.time_base = at, _TIME_BASE
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:

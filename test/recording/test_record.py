@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from results import face, result
+
+from edan_ros.core.images import Image
+from edan_ros.recording.record import LINES, PICTURE, VIDEO, Record
+
+IMAGE = Image(np.full((48, 64, 3), 90, np.uint8))
+
+
+def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "out"
+    with Record(folder) as record:
+        lines = record.add(10**9, result(face(1)), IMAGE, 0.02)
+        assert lines == ["   0.00 s  person 1 appears, happy (80 %)"]
+        assert record.add(2 * 10**9, result(face(1)), IMAGE, 0.03) == []
+        record.add(3 * 10**9, result(), None, None)
+    records = [json.loads(line) for line in (folder / LINES).read_text().splitlines()]
+    assert [(r["stamp"], r["latency_ms"], len(r["faces"])) for r in records] == [
+        (1.0, 20.0, 1),
+        (2.0, 30.0, 1),
+        (3.0, None, 0),
+    ]
+    with av.open(str(folder / VIDEO)) as container:
+        # The third result came without its image.
+        assert [f.time for f in container.decode(video=0)] == pytest.approx([0.0, 1.0], abs=0.001)
+    assert cv2.imread(str(folder / PICTURE)) is not None
+    assert record.summary.results == 3
+    assert record.files() == [folder / name for name in (VIDEO, PICTURE, LINES)]
+
+
+def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    for name in (VIDEO, PICTURE, LINES):
+        (tmp_path / name).write_text("old")
+    with Record(tmp_path) as record:
+        pass
+    assert record.files() == [tmp_path / LINES]
+    assert (tmp_path / LINES).read_text() == ""
+
+
+def test_files_are_complete_when_a_run_fails(tmp_path: Path) -> None:
+    def fail() -> None:
+        with Record(tmp_path) as record:
+            record.add(0, result(face(1)), IMAGE, 0.02)
+            raise RuntimeError("node died")
+
+    with pytest.raises(RuntimeError, match="node died"):
+        fail()
+    with av.open(str(tmp_path / VIDEO)) as container:
+        assert len(list(container.decode(video=0))) == 1
+    assert len((tmp_path / LINES).read_text().splitlines()) == 1

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edan_ros.recording.video import VideoWriter, fitted
+
+
+def picture(level: int, width: int = 64, height: int = 48) -> np.ndarray:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def read(path: Path) -> tuple[list[float], list[np.ndarray], av.VideoCodecContext]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+        pixels = [frame.to_ndarray(format="bgr24") for frame in frames]
+        return [frame.time for frame in frames], pixels, stream.codec_context
+
+
+def test_frames_keep_their_times(tmp_path: Path) -> None:
+    times = [50.0, 50.04, 50.08, 51.5, 51.6]
+    with VideoWriter(tmp_path / "a.mp4", 64, 48) as video:
+        for number, time in enumerate(times):
+            video.write(picture(40 * number), time)
+    shown, pixels, codec = read(tmp_path / "a.mp4")
+    np.testing.assert_allclose(shown, np.array(times) - 50.0, atol=0.001)
+    for number, frame in enumerate(pixels):
+        assert abs(int(frame.mean()) - 40 * number) < 6
+    # What browsers play.
+    assert codec.name == "h264"
+    assert codec.pix_fmt == "yuv420p"
+
+
+def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 64, 48) as video:
+        for time in (1.0, 1.0, 0.5, 2.0):
+            video.write(picture(100), time)
+    shown, _, _ = read(tmp_path / "a.mp4")
+    assert len(shown) == 4
+    assert np.all(np.diff(shown) > 0)
+    assert shown[-1] == pytest.approx(1.0, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((63, 47), (64, 48)),
+        ((1, 1), (2, 2)),
+        ((2560, 1440), (1280, 720)),
+        ((720, 2560), (360, 1280)),
+    ],
+)
+def test_sizes_are_even_and_bounded(
+    tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    with VideoWriter(tmp_path / "a.mp4", *size) as video:
+        video.write(picture(100, *size), 0.0)
+    _, (frame,), _ = read(tmp_path / "a.mp4")
+    assert frame.shape[1::-1] == expected
+
+
+def test_another_size_in_between_is_fitted_in(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 64, 48) as video:
+        video.write(picture(200), 0.0)
+        video.write(picture(200, 30, 90), 0.1)
+    _, (_, tall), _ = read(tmp_path / "a.mp4")
+    assert tall.shape == (48, 64, 3)
+    assert abs(int(tall[24, 32, 0]) - 200) < 10
+    assert tall[24, 4, 0] < 30, "black beside it"
+
+
+@given(*[st.integers(1, 60)] * 4)
+def test_fitting_fills_one_side_and_keeps_the_shape(
+    w: int, h: int, width: int, height: int
+) -> None:
+    frame = fitted(picture(255, w, h), width, height)
+    assert frame.shape == (height, width, 3)
+    rows, columns = (np.count_nonzero(frame.max(axis=(2, axis))) for axis in (1, 0))
+    assert rows == height or columns == width
+    scale = min(width / w, height / h)
+    assert abs(columns - max(1, w * scale)) <= 1.0
+    assert abs(rows - max(1, h * scale)) <= 1.0
