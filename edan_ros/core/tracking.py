@@ -186,7 +186,9 @@ class Tracker:
         if track.live and self._elapsed > 0.0:
             # The prediction already holds the damped motion of the old velocity.
             error = (crop.center - track.crop.center) / self._elapsed
-            weight = 1.0 - math.exp(-self._elapsed / _VELOCITY_TIME)
+            # The first step of a track, new or found again, is all that is known of its velocity.
+            known = track.velocity.any()
+            weight = 1.0 - math.exp(-self._elapsed / _VELOCITY_TIME) if known else 1.0
             decay = math.exp(-self._elapsed / _MOTION_TIME)
             predicted = track.velocity * (_MOTION_TIME * (1.0 - decay) / self._elapsed)
             track.velocity = track.velocity + weight * (predicted + error - track.velocity)

@@ -82,6 +82,16 @@ def test_prediction_carries_a_face_that_moves_a_face_size_every_two_images() -> 
     assert follower.tracker.tracks[0].crop.center[0] - start == pytest.approx(37.5, abs=2.5)
 
 
+def test_the_first_step_is_believed_whole() -> None:
+    """A face that enters fast: after one step of 30 px, steps of 55 px are followed at once."""
+    follower = Follower()
+    follower.step([Disc(100, 100)], [Disc(100, 100)])
+    x = 100.0
+    for speed in [30, 55, 55, 55]:
+        x += speed
+        assert list(follower.step([Disc(x, 100)])) == [1]
+
+
 def test_a_lost_face_that_returns_in_time_keeps_its_id() -> None:
     follower = Follower()
     for _ in range(5):
