@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -70,21 +71,18 @@ class NodeProcess:
         """None while it runs."""
         return self._process.poll()
 
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal."""
+        self._process.send_signal(number)
+
     def stop(self, patience: float = 3.0) -> int:
         """SIGINT; after ``patience`` seconds SIGTERM, then SIGKILL. Returns the exit code."""
-        steps = (
-            lambda: self._process.send_signal(signal.SIGINT),
-            self._process.terminate,
-            self._process.kill,
-        )
-        for step in steps:
-            if self._process.poll() is None:
-                step()
-                try:
-                    self._process.wait(patience)
-                except subprocess.TimeoutExpired:
-                    continue
-            break
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is not None:
+                break
+            self.send(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
         self._reader.join(1.0)
         return self._process.wait()
 
