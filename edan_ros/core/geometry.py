@@ -91,7 +91,7 @@ def outer_eye_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     (..., 68, 2) -> (...). The normalisation of 300-W (Sagonas et al. 2013).
     """
     d = np.asarray(landmarks[..., 36, :], np.float64) - landmarks[..., 45, :]
-    return np.hypot(d[..., 0], d[..., 1])
+    return np.asarray(np.hypot(d[..., 0], d[..., 1]))
 
 
 def pupil_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -102,4 +102,4 @@ def pupil_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     right = np.asarray(landmarks[..., 36:42, :], np.float64).mean(axis=-2)
     left = np.asarray(landmarks[..., 42:48, :], np.float64).mean(axis=-2)
     d = right - left
-    return np.hypot(d[..., 0], d[..., 1])
+    return np.asarray(np.hypot(d[..., 0], d[..., 1]))
