@@ -118,7 +118,10 @@ class Pipeline:
         return self._recognise(works, self.config)
 
     def analyze(self, image: Image, camera: CameraModel | None = None) -> FrameResult:
-        """The faces of a single picture, without memory; their track_id is 0."""
+        """The faces of a single picture, without memory; their track_id is 0.
+
+        Their action units are measured against the usual face, not the person's own neutral one.
+        """
         tracking = replace(self.config.tracking, birth_hits=1)
         config = replace(self.config, tracking=tracking)
         work = self._open(image, camera, Stream(itertools.count(1)))

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.action_units import ActionUnits
 from edan_ros.core.config import PipelineConfig
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import (
+    EMOTIONS,
     POLARITY_UNKNOWN,
     UNKNOWN,
     label_of,
@@ -47,6 +49,7 @@ class Reading:
 @dataclass(slots=True)
 class _FaceMemory:
     smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
+    units: ActionUnits = field(default_factory=ActionUnits)
     turned: bool = False
 
 
@@ -125,8 +128,13 @@ class Stream:
         smoothed = memory.smoother.update(
             reading.probabilities, self._elapsed, config.smoothing, readable=not memory.turned
         )
+        # Foreshortening would pass for expression, and be learned as this person's neutral face.
+        units: dict[str, float] = {}
+        if not memory.turned:
+            neutrality = float(reading.probabilities[EMOTIONS.index("neutral")])
+            units = memory.units.update(reading.landmarks, self._elapsed, neutrality)
         head_pose = pose if camera is not None else None
-        return make_face(track, reading, smoothed, memory.turned, head_pose)
+        return make_face(track, reading, smoothed, memory.turned, head_pose, units)
 
 
 def _is_turned(pose: HeadPose | None, turned: bool, config: PipelineConfig) -> bool:
@@ -146,6 +154,7 @@ def make_face(
     smoothed: Smoothed,
     turned: bool,
     head_pose: HeadPose | None,
+    action_units: dict[str, float],
 ) -> Face:
     """The record of a face. One that is turned too far has no polarity, valence or arousal."""
     p = smoothed.probabilities
@@ -167,6 +176,7 @@ def make_face(
         valence=valence,
         arousal=arousal,
         head_pose=head_pose,
+        action_units=action_units,
         attention=reading.attention,
         crop=reading.crop,
     )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import LOGIT, Disc, DiscDetector, DiscEngine, landmarks_of, scene
 
+from edan_ros.core.action_units import ACTION_UNITS
 from edan_ros.core.config import PipelineConfig
 from edan_ros.core.detectors import ExternalBoxes, FullFrame
 from edan_ros.core.emotions import POLARITY_UNKNOWN, UNKNOWN
@@ -170,7 +171,32 @@ def test_a_head_turned_too_far_is_unknown_until_it_turns_back(sideways: bool) ->
         (face,) = pipeline.process(scene([Disc(320, 240)]), i * STEP).faces
         labels.append(face.label)
         assert math.isnan(face.valence) == (face.label == "unknown")
+        assert (face.action_units == {}) == (face.label == "unknown")
     assert labels == ["neutral", "neutral", "unknown", "unknown", "neutral", "neutral"]
+
+
+def test_a_neutral_mouth_that_widens_shows_in_the_action_units() -> None:
+    """A second of the mean face, then its mouth corners moved outwards and up."""
+    pipeline, _, engine = made()
+    infer = engine.infer
+    smiling = False
+
+    def infer_mouth(crops: np.ndarray):
+        output = infer(crops)
+        if smiling:
+            output.landmarks[:, [48, 60], :] += np.array([-4.0, -3.0], np.float32)
+            output.landmarks[:, [54, 64], :] += np.array([4.0, -3.0], np.float32)
+        return output
+
+    engine.infer = infer_mouth
+    smile = []
+    for i in range(60):
+        smiling = i >= 30
+        (face,) = pipeline.process(scene([Disc(320, 240)]), i * STEP).faces
+        smile.append(face.action_units["AU12"])
+    assert tuple(face.action_units) == ACTION_UNITS
+    assert max(smile[:30]) < 0.3
+    assert smile[-1] > max(smile[:30]) + 0.3
 
 
 CAMERA = CameraModel(
