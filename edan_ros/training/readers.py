@@ -70,49 +70,43 @@ def _draws_by_class(labels: NDArray[np.intp], power: float) -> NDArray[np.float6
     return ((np.median(counts) / counts) ** power)[labels]
 
 
-def fer2013(
-    folder: Path, *, usage: str = "train", second_opinion: float = 0.1, balance: float = 0.3
-) -> Samples:
-    """FER2013 with FER+ votes. Emotions are the normalised votes of the seven emotions.
+def fer2013(folder: Path, *, second_opinion: float = 0.1, balance: float = 0.3) -> Samples:
+    """The training part of FER2013. Emotions are the FER+ votes of the seven, normalised.
 
-    Pictures with fewer than six of ten votes for one of the seven are left out, and so are the
-    training pictures that nearly equal a test picture. ``second_opinion`` is the share of the
-    original label in the target of training pictures.
+    Pictures with fewer than six of ten votes for one of the seven are left out, and so are those
+    that nearly equal a test picture. ``second_opinion`` is the share of the original label in
+    the target, ``balance`` the power by which rarer emotions are drawn more often.
     """
     archive, labels = _open(folder)
     votes = labels["ferplus_votes"].astype(np.float32)[:, FERPLUS_COLUMNS]
-    keep = (labels["usage"] == FER_USAGE[usage]) & (votes.sum(axis=1) >= 6)
-    keep &= ~labels["train_leak"] | (usage != "train")
-    index = np.flatnonzero(keep)
+    training = (labels["usage"] == FER_USAGE["train"]) & ~labels["train_leak"]
+    index = np.flatnonzero(training & (votes.sum(axis=1) >= 6))
     target = votes[index] / votes[index].sum(axis=1, keepdims=True)
-    if usage == "train":
-        original = np.eye(len(EMOTIONS), dtype=np.float32)[
-            np.array(FER_TO_EMOTION)[labels["fer_label"][index]]
-        ]
-        target = (1 - second_opinion) * target + second_opinion * original
-    landmarks = labels["landmarks"][index].astype(np.float32)
-    known = np.isfinite(landmarks).all(axis=(1, 2))
-    crops = [
-        Crop.from_landmarks(points) if ok else FER_DEFAULT_CROP
-        for points, ok in zip(landmarks, known, strict=True)
-    ]
-    images = [_gray(archive, f"fer{row:07d}.png") for row in labels["row"][index]]
+    original = np.eye(len(EMOTIONS), dtype=np.float32)[_original_emotions(labels, index)]
+    target = (1 - second_opinion) * target + second_opinion * original
+    samples = _fer2013_faces(archive, labels, index)
+    samples.emotions = target
     weights = _draws_by_class(target.argmax(axis=1), balance)
-    weights *= len(index) / weights.sum()
-    return make_samples(
-        images,
-        crops=crops,
-        landmarks=landmarks,
-        emotions=target,
-        weights=weights,
-        trust=PSEUDO_TRUST,
-    )
+    samples.weights = weights * (len(index) / weights.sum())
+    return samples
 
 
 def fer2013_test(folder: Path, usage: str) -> tuple[Samples, NDArray[np.intp], NDArray[np.intp]]:
     """A test part of FER2013 whole: samples, FER+ majority (-1: none) and original label."""
     archive, labels = _open(folder)
     index = np.flatnonzero(labels["usage"] == FER_USAGE[usage])
+    majority = ferplus_majority(labels["ferplus_votes"][index])
+    return _fer2013_faces(archive, labels, index), majority, _original_emotions(labels, index)
+
+
+def _original_emotions(labels: dict[str, NDArray], index: NDArray[np.intp]) -> NDArray[np.intp]:
+    return np.array(FER_TO_EMOTION)[labels["fer_label"][index]]
+
+
+def _fer2013_faces(
+    archive: zipfile.ZipFile, labels: dict[str, NDArray], index: NDArray[np.intp]
+) -> Samples:
+    """Pictures, landmarks and crops of some rows, without emotions."""
     landmarks = labels["landmarks"][index].astype(np.float32)
     known = np.isfinite(landmarks).all(axis=(1, 2))
     crops = [
@@ -120,9 +114,7 @@ def fer2013_test(folder: Path, usage: str) -> tuple[Samples, NDArray[np.intp], N
         for points, ok in zip(landmarks, known, strict=True)
     ]
     images = [_gray(archive, f"fer{row:07d}.png") for row in labels["row"][index]]
-    samples = make_samples(images, crops=crops, landmarks=landmarks, trust=PSEUDO_TRUST)
-    majority = ferplus_majority(labels["ferplus_votes"][index])
-    return samples, majority, np.array(FER_TO_EMOTION)[labels["fer_label"][index]]
+    return make_samples(images, crops=crops, landmarks=landmarks, trust=PSEUDO_TRUST)
 
 
 def muxspace(folder: Path, *, smoothing: float = 0.15) -> Samples:
