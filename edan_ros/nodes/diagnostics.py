@@ -124,8 +124,13 @@ def model_status(node: str, state: str, failure: str, engine: Engine | None) -> 
         "device": engine.device,
         "precision": engine.precision,
     }
-    message = f"{state}: {manifest.name} {manifest.version} on {engine.name} ({engine.device})"
-    return _status(f"{node}: model", OK, message, values, engine.device)
+    return _status(f"{node}: model", OK, f"{state}: {describe(engine)}", values, engine.device)
+
+
+def describe(engine: Engine) -> str:
+    """What runs, and on what, for people."""
+    manifest = engine.manifest
+    return f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})"
 
 
 def _status(

@@ -131,6 +131,7 @@ class EmotionNode(LifecycleNode):
         )
         self._recognition.set_silence(values["silence_timeout"])
         self._recognition.announce()
+        self.get_logger().info(f"configured: {diagnostics.describe(self._recognition.engine)}")
         super().on_configure(state)
 
     @_transition("active")
@@ -139,6 +140,8 @@ class EmotionNode(LifecycleNode):
         super().on_activate(state)
         if self._enabled:
             self._recognition.start()
+        topics = [camera.topic for camera in self._recognition.cameras.values()]
+        self.get_logger().info(f"active: listening to {', '.join(topics)}")
 
     @_transition("inactive")
     def on_deactivate(self, state: LifecycleState) -> None:

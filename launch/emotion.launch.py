@@ -1,0 +1,141 @@
+"""Starts the emotion node and, if a source is given, a camera node that feeds it.
+
+    ros2 launch edan_ros emotion.launch.py image_topic:=/front/image_raw
+    ros2 launch edan_ros emotion.launch.py source:=0
+
+An argument that is left empty leaves the matter to the parameter file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node, PushRosNamespace
+
+from edan_ros.engines import ENGINES
+from edan_ros.nodes.environment import fastdds_variables
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
+SHARE = get_package_share_directory("edan_ros")
+BOOL = ["true", "false"]
+
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        "source",
+        default_value="",
+        description="What the camera node opens: the number of a webcam, a video, a picture, a "
+        "folder of pictures or a bag; empty: no camera node, the images come from elsewhere",
+    ),
+    DeclareLaunchArgument(
+        "image_topic",
+        default_value="image_raw",
+        description="Topic of the images; camera_info is expected beside it",
+    ),
+    DeclareLaunchArgument(
+        "compressed",
+        default_value="false",
+        choices=BOOL,
+        description="Whether to take the images from <image_topic>/compressed",
+    ),
+    DeclareLaunchArgument(
+        "engine",
+        default_value="",
+        choices=["", *ENGINES],
+        description="What runs the model; auto: the fastest that works on this machine",
+    ),
+    DeclareLaunchArgument(
+        "model",
+        default_value="",
+        description="Name of a model of the package, or path of an .onnx file with its manifest",
+    ),
+    DeclareLaunchArgument(
+        "detector_model",
+        default_value="",
+        description="Path of a YuNet .onnx file, which finds more faces than the built-in detector",
+    ),
+    DeclareLaunchArgument(
+        "params_file",
+        default_value=os.path.join(SHARE, "config", "emotion.yaml"),
+        description="Parameter file of the nodes; the default lists every parameter",
+    ),
+    DeclareLaunchArgument(
+        "namespace", default_value="", description="Namespace of the nodes and their topics"
+    ),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="true",
+        choices=BOOL,
+        description="Whether the emotion node configures and activates itself",
+    ),
+    DeclareLaunchArgument(
+        "use_sim_time",
+        default_value="false",
+        choices=BOOL,
+        description="Whether the nodes take the time from /clock",
+    ),
+    DeclareLaunchArgument(
+        "log_level",
+        default_value="info",
+        choices=["debug", "info", "warn", "error", "fatal"],
+        description="Least severity that the nodes log",
+    ),
+]
+
+
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The nodes with the arguments as given."""
+    given = {
+        argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
+    }
+    image_topic, compressed = given["image_topic"], given["compressed"] == "true"
+    common = {
+        "package": "edan_ros",
+        "output": "screen",
+        "ros_arguments": ["--log-level", given["log_level"]],
+        "remappings": [
+            ("image_raw", image_topic),
+            ("image_raw/compressed", f"{image_topic}/compressed"),
+            ("camera_info", str(PurePosixPath(image_topic).with_name("camera_info"))),
+        ],
+    }
+    sim_time = {"use_sim_time": given["use_sim_time"] == "true"}
+    emotion = sim_time | {"autostart": given["autostart"] == "true"}
+    emotion |= {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
+    if compressed:
+        emotion["image_transport"] = "compressed"
+    started: list[LaunchDescriptionEntity] = [
+        LifecycleNode(
+            executable="emotion_node",
+            name="emotion_node",
+            namespace="",
+            parameters=[given["params_file"], emotion],
+            **common,
+        )
+    ]
+    if given["source"]:
+        camera = sim_time | {"source": given["source"], "compressed": compressed}
+        started.append(
+            Node(
+                executable="camera_node",
+                name="camera_node",
+                parameters=[given["params_file"], camera],
+                **common,
+            )
+        )
+    return started
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What `ros2 launch` runs."""
+    return LaunchDescription(
+        [
+            *ARGUMENTS,
+            *(SetEnvironmentVariable(*item) for item in fastdds_variables().items()),
+            PushRosNamespace(LaunchConfiguration("namespace")),
+            OpaqueFunction(function=nodes),
+        ]
+    )
