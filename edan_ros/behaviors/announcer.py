@@ -57,15 +57,17 @@ class AnnouncerSettings:
             raise SettingsError("near must be below far, and far_size below near_size")
 
 
+#: People as the announcer takes them: looks that last, and patience with who is hidden.
+PEOPLE = PeopleSettings(settle=0.8, forget=2.5, lost=3.0)
+
+
 @dataclass(frozen=True)
 class AnnouncerOptions:
     """All settings of the announcer."""
 
     announcer: AnnouncerSettings = field(default_factory=AnnouncerSettings)
     time: TimeSettings = field(default_factory=TimeSettings)
-    people: PeopleSettings = field(
-        default_factory=lambda: PeopleSettings(settle=0.8, forget=2.5, lost=3.0)
-    )
+    people: PeopleSettings = PEOPLE
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
-from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.faces import Box, CameraModel, Face, FrameResult
+from edan_ros.core.head_pose import assumed_camera, estimate_pose
 
 NAN = math.nan
 FEAR = EMOTIONS.index("fear")
@@ -27,7 +28,7 @@ class Observation:
     track_id: 1 or more. box: pixels of the full image. emotion: index into EMOTIONS or UNKNOWN;
     confidence: 0 to 1; probabilities: 7, each 0 to 1. polarity: index into POLARITIES or
     POLARITY_UNKNOWN. valence, arousal: -1 to 1, NaN where unknown. yaw, pitch, roll: of the head
-    towards the camera, radians, as in core.faces.HeadPose, NaN where unknown. position: point
+    against the optical axis, radians, as in core.faces.HeadPose, NaN where unknown. position: point
     between the eyes in the camera optical frame, metres, or None. eye_openness: height over width
     of the eyes, 0 or more, about 0.3 for open ones, NaN where unknown.
     """
@@ -85,15 +86,22 @@ def is_usable(face: Observation) -> bool:
     )
 
 
-def scene_of(result: FrameResult, stamp: float) -> Scene:
-    """The scene of one processed image with its stamp in seconds."""
-    return Scene(stamp, result.width, result.height, tuple(map(observation_of, result.faces)))
+def scene_of(result: FrameResult, stamp: float, *, assume_lens: bool = False) -> Scene:
+    """The scene of one processed image with its stamp in seconds.
+
+    assume_lens: where a head's pose is not known, for want of a calibration, its angles are
+    estimated for a usual lens. They tell how far it is turned, not how far away it is.
+    """
+    lens = assumed_camera(result.width, result.height) if assume_lens else None
+    faces = tuple(observation_of(face, lens) for face in result.faces)
+    return Scene(stamp, result.width, result.height, faces)
 
 
-def observation_of(face: Face) -> Observation:
-    """One face of the pipeline as an observation."""
+def observation_of(face: Face, lens: CameraModel | None = None) -> Observation:
+    """One face of the pipeline as an observation; lens: assumed where the pose is not known."""
     pose = face.head_pose
-    turned = (NAN, NAN, NAN) if pose is None else (pose.yaw, pose.pitch, pose.roll)
+    angles = estimate_pose(face.landmarks, lens) if pose is None and lens is not None else pose
+    turned = (NAN, NAN, NAN) if angles is None else (angles.yaw, angles.pitch, angles.roll)
     return Observation(
         face.track_id,
         face.box,

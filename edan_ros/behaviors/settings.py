@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-MISSING = dataclasses.MISSING
 
 
 class SettingsError(ValueError):
@@ -46,10 +45,13 @@ def choice(default: str | bool, meaning: str, choices: tuple[str, ...] = ()) -> 
 
 
 def settings_of(kind: Any) -> Iterator[Setting]:
-    """The settings that a dataclass (or an instance) describes, in the order of its fields."""
+    """The settings that a dataclass describes, in the order of its fields.
+
+    Of an instance they have its values as their defaults.
+    """
     for field in dataclasses.fields(kind):
         if "meaning" in field.metadata:
-            yield Setting(name=field.name, default=field.default, **field.metadata)
+            yield Setting(name=field.name, default=getattr(kind, field.name), **field.metadata)
 
 
 def check(values: Any) -> None:

@@ -176,6 +176,10 @@ class Social:
             self._face.order(fired.rule.expression, self.timeline.elapsed)
         return admission, fired
 
+    def score(self, person: Person, scene: Scene) -> float:
+        """The attention score of a person in a scene, 0 to 1."""
+        return self._attention.rate(person, scene.stamp, scene.height).total
+
     def step(self, now: float) -> SocialReport:
         """Whom the robot attends to at `now`, where it looks and what face it makes."""
         self._follow(now)

@@ -1,0 +1,58 @@
+"""Says sentences aloud by a speech program of the system: espeak-ng or speech-dispatcher."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+
+#: Program -> its command line up to the text; {voice} is the language.
+PROGRAMS: dict[str, tuple[str, ...]] = {
+    "spd-say": ("spd-say", "--wait", "--language", "{voice}", "--"),
+    "espeak-ng": ("espeak-ng", "-v", "{voice}", "--"),
+}
+CHOICES = ("off", "auto", *PROGRAMS)
+
+
+class SpeechError(RuntimeError):
+    """A speech program that was asked for is not installed; the message says which."""
+
+
+class Speaker:
+    """Says one sentence at a time, without waiting for it.
+
+    program: one of CHOICES; auto takes the first that is installed, or says nothing if none is.
+
+    Raises SpeechError when a program that was named is not installed.
+    """
+
+    def __init__(self, program: str, which: Callable[[str], str | None] = shutil.which) -> None:
+        candidates = {"off": (), "auto": tuple(PROGRAMS)}.get(program, (program,))
+        found = [name for name in candidates if which(name)]
+        if not found and program not in ("off", "auto"):
+            raise SpeechError(f"{program} is not installed: install it, or set speech to auto")
+        self.program = found[0] if found else ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def say(self, text: str, voice: str) -> bool:
+        """Begins to say a text; False if the last one is still being said, or without a program."""
+        if not self.program or self.busy():
+            return False
+        command = [part.format(voice=voice) for part in PROGRAMS[self.program]]
+        self._process = subprocess.Popen(
+            [*command, text],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return True
+
+    def busy(self) -> bool:
+        """Whether a sentence is still being said."""
+        return self._process is not None and self._process.poll() is None
+
+    def close(self) -> None:
+        """Falls silent."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
