@@ -21,18 +21,24 @@ def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> No
     one sentence if a parameter is not valid.
     """
     prepare()
+    # KeyboardInterrupt could strike anywhere, in the middle of a transition or inside of rclpy.
+    # Without it SIGINT does what SIGTERM does: rclpy's handler, put over this one by init, shuts
+    # the context down, and spin returns. More signals during the clean-up change nothing.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    rclpy.init(args=args)
     try:
-        rclpy.init(args=args)
         node = make_node()
         try:
             rclpy.spin(node)
         finally:
-            # A terminal and `ros2 launch` both send it: the second must not end the clean-up.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
             node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     except ParameterException as error:
         sys.exit(f"edan_ros: {error}")
+    except ExternalShutdownException:
+        pass
+    except Exception:
+        # A callback at work while the context went down could not publish any more.
+        if rclpy.ok():
+            raise
     finally:
         rclpy.try_shutdown()
