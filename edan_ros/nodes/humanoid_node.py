@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from geometry_msgs.msg import PointStamped, TransformStamped, Vector3
@@ -28,9 +29,11 @@ from edan_ros.nodes.behavior_messages import point, reaction
 from edan_ros.nodes.behavior_node import BehaviorNode
 from edan_ros.nodes.behavior_parameters import parameters_of, settings_from
 from edan_ros.nodes.environment import share_directory
-from edan_ros.nodes.hri import expression_message, hri_messages
+from edan_ros.nodes.optional import MissingMessagesError, find_messages
 from edan_ros.nodes.parameters import Change, Parameter
+from edan_ros.nodes.ros4hri_messages import expression
 from edan_ros.nodes.running import run_node
+from edan_ros.nodes.transforms import Transforms
 
 PARTS = {
     "time": TimeSettings,
@@ -77,12 +80,10 @@ class HumanoidNode(BehaviorNode):
         self._gazes = self.create_publisher(PointStamped, "gaze_target", qos.RESULTS)
         self._attended = self.create_publisher(UInt32, "attended_track", qos.RESULTS)
         self._expressions = self.create_publisher(String, "robot_expression", qos.LATCHED)
-        self._hri = hri_messages() if values["robot_face"] else None
-        if self._hri is not None:
-            self._robot_face = self.create_publisher(
-                self._hri.Expression, "/robot_face/expression", qos.RESULTS
-            )
-        self._frames = self._make_broadcaster() if values["gaze_frame"] else None
+        self._hri: ModuleType | None = None
+        if values["robot_face"]:
+            self._find_robot_face()
+        self._frames = self._make_frames() if values["gaze_frame"] else None
         self.begin()
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
@@ -117,9 +118,7 @@ class HumanoidNode(BehaviorNode):
             self._expressions.publish(String(data=label_of(report.expression)))
             if self._hri is not None:
                 header = self.header(stamp)
-                self._robot_face.publish(
-                    expression_message(self._hri, header, report.expression, 1.0)
-                )
+                self._robot_face.publish(expression(self._hri, header, report.expression, 1.0))
 
     def situation(self) -> str:
         """What holds, in one sentence."""
@@ -131,15 +130,23 @@ class HumanoidNode(BehaviorNode):
             x, y, z = gaze
             frame = TransformStamped(header=header, child_frame_id=self.parameters["gaze_frame"])
             frame.transform.translation = Vector3(x=x, y=y, z=z)
-            self._frames.sendTransform(frame)
+            self._frames.send([frame])
 
-    def _make_broadcaster(self) -> Any:
+    def _find_robot_face(self) -> None:
         try:
-            from tf2_ros import TransformBroadcaster
-        except ModuleNotFoundError:
-            self.get_logger().error("tf2_ros is not installed: there will be no gaze_frame")
+            self._hri = find_messages("hri_msgs")
+        except MissingMessagesError:
+            return  # most robots have none, and robot_expression tells the same
+        self._robot_face = self.create_publisher(
+            self._hri.Expression, "/robot_face/expression", qos.LATCHED
+        )
+
+    def _make_frames(self) -> Transforms | None:
+        try:
+            return Transforms(self)
+        except MissingMessagesError as error:
+            self.get_logger().error(f"{error}: there will be no gaze_frame")
             return None
-        return TransformBroadcaster(self)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 
 #: Program -> its command line up to the text; {voice} is the language.
@@ -11,6 +12,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "spd-say": ("spd-say", "--wait", "--language", "{voice}", "--"),
     "espeak-ng": ("espeak-ng", "-v", "{voice}", "--"),
 }
+#: Seconds after which a program that does not come to an end is ended.
+LONGEST = 30.0
 CHOICES = ("off", "auto", *PROGRAMS)
 
 
@@ -33,11 +36,13 @@ class Speaker:
             raise SpeechError(f"{program} is not installed: install it, or set speech to auto")
         self.program = found[0] if found else ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0.0
 
     def say(self, text: str, voice: str) -> bool:
         """Begins to say a text; False if the last one is still being said, or without a program."""
         if not self.program or self.busy():
             return False
+        self._began = time.monotonic()
         command = [part.format(voice=voice) for part in PROGRAMS[self.program]]
         self._process = subprocess.Popen(
             [*command, text],
@@ -49,7 +54,11 @@ class Speaker:
 
     def busy(self) -> bool:
         """Whether a sentence is still being said."""
-        return self._process is not None and self._process.poll() is None
+        if self._process is None or self._process.poll() is not None:
+            return False
+        if time.monotonic() - self._began > LONGEST:
+            self._process.kill()
+        return True
 
     def close(self) -> None:
         """Falls silent."""

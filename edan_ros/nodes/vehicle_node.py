@@ -20,9 +20,10 @@ from edan_ros.nodes import qos
 from edan_ros.nodes.behavior_messages import cabin_state, speed_advisory
 from edan_ros.nodes.behavior_node import NANOSECONDS, BehaviorNode
 from edan_ros.nodes.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.optional import MissingMessagesError
 from edan_ros.nodes.parameters import Change, Parameter
 from edan_ros.nodes.running import run_node
-from edan_ros.nodes.vehicle_outputs import AutowareOutput, Nav2Output, Output, OutputMissingError
+from edan_ros.nodes.vehicle_outputs import AutowareOutput, Nav2Output, Output
 
 PARTS = {
     "time": TimeSettings,
@@ -151,7 +152,7 @@ class VehicleNode(BehaviorNode):
     def _add_output(self, make: Callable[[], Output]) -> None:
         try:
             self._outputs.append(make())
-        except OutputMissingError as error:
+        except MissingMessagesError as error:
             self.get_logger().error(f"{error}: nothing is told there; install it or turn it off")
 
     def _listen_to_commands(self, kind: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any, Protocol
+from typing import Protocol
 
 from rclpy.node import Node
 from rclpy.time import Time
@@ -11,13 +10,10 @@ from std_msgs.msg import Header
 
 from edan_ros.behaviors.speed import Advice
 from edan_ros.nodes import qos
+from edan_ros.nodes.optional import find_messages
 
 #: Change of the scale below which planners are not told anew.
 SMALLEST_CHANGE = 0.005
-
-
-class OutputMissingError(RuntimeError):
-    """The messages of a planner are not installed; the message names the package."""
 
 
 class Output(Protocol):
@@ -39,7 +35,7 @@ class Nav2Output:
     NO_LIMIT = 0.0
 
     def __init__(self, node: Node) -> None:
-        self._kind = _message("nav2_msgs", "SpeedLimit")
+        self._kind = find_messages("nav2_msgs").SpeedLimit
         self._publisher = node.create_publisher(self._kind, "speed_limit", qos.LATCHED)
         self._told = 1.0
 
@@ -76,8 +72,9 @@ class AutowareOutput:
 
     def __init__(self, node: Node, cruise_speed: float) -> None:
         self.cruise_speed = cruise_speed
-        self._limit = _message(self.PACKAGES, "VelocityLimit")
-        self._clear = _message(self.PACKAGES, "VelocityLimitClearCommand")
+        messages = find_messages(*self.PACKAGES)
+        self._limit = messages.VelocityLimit
+        self._clear = messages.VelocityLimitClearCommand
         self._limits = node.create_publisher(self._limit, self.LIMIT_TOPIC, qos.LATCHED)
         self._clears = node.create_publisher(self._clear, self.CLEAR_TOPIC, qos.LATCHED)
         self._told = 1.0
@@ -99,14 +96,3 @@ class AutowareOutput:
                 self._clear(stamp=stamp.to_msg(), command=True, sender=self.SENDER)
             )
             self._told = 1.0
-
-
-def _message(packages: str | tuple[str, ...], name: str) -> Any:
-    """The message class of the first of these packages that is installed."""
-    names = (packages,) if isinstance(packages, str) else packages
-    for package in names:
-        try:
-            return getattr(importlib.import_module(f"{package}.msg"), name)
-        except ModuleNotFoundError:
-            continue
-    raise OutputMissingError(f"{' or '.join(names)} is not installed")

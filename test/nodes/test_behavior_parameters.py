@@ -14,11 +14,16 @@ import yaml
 
 from edan_ros.behaviors.settings import SettingsError
 from edan_ros.behaviors.speed import SpeedSettings
-from edan_ros.nodes import announcer_node, humanoid_node, vehicle_node
+from edan_ros.nodes import announcer_node, humanoid_node, ros4hri_node, vehicle_node
 from edan_ros.nodes.behavior_parameters import RATE, parameters_of, settings_from
 
 CONFIG = Path(__file__).parents[2] / "config"
-NODES = {"vehicle": vehicle_node, "humanoid": humanoid_node, "announcer": announcer_node}
+NODES = {
+    "vehicle": vehicle_node,
+    "humanoid": humanoid_node,
+    "announcer": announcer_node,
+    "ros4hri": ros4hri_node,
+}
 ALL = [(name, p) for name, node in NODES.items() for p in (RATE, *node.PARAMETERS)]
 
 

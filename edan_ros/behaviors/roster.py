@@ -1,0 +1,59 @@
+"""Which faces are there, for those who keep something for each: kept over short gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.settings import check, setting
+from edan_ros.behaviors.timing import Admission, Timeline, TimeSettings
+
+
+@dataclass(frozen=True)
+class RosterSettings:
+    """How long faces are kept."""
+
+    lost: float = setting(
+        1.0, 0.0, 30.0, "seconds after which a face that is not seen again is gone"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Roster:
+    """The tracks that are there. `observe` scenes as they come, `step` at a steady rate."""
+
+    def __init__(self, settings: RosterSettings, time: TimeSettings) -> None:
+        self.timeline = Timeline(time)
+        self.settings = settings
+        self._restarts = 0
+        self._seen: dict[int, float] = {}
+
+    @property
+    def tracks(self) -> tuple[int, ...]:
+        """The tracks that are there, in the order in which they came."""
+        return tuple(self._seen)
+
+    def observe(self, scene: Scene, now: float) -> Admission:
+        """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
+        self._follow(now)
+        admission = self.timeline.admit(scene.stamp, now)
+        if admission is Admission.NEW:
+            for face in scene.usable_faces():
+                self._seen[face.track_id] = scene.stamp
+            oldest = scene.stamp - self.settings.lost
+            self._seen = {track: seen for track, seen in self._seen.items() if seen >= oldest}
+        return admission
+
+    def step(self, now: float) -> None:
+        """Lets go of everybody when the faces are stale at `now`."""
+        self._follow(now)
+        if self.timeline.is_stale(now):
+            self._seen.clear()
+
+    def _follow(self, now: float) -> None:
+        self.timeline.advance(now)
+        if self.timeline.restarts != self._restarts:
+            self._restarts = self.timeline.restarts
+            self._seen.clear()

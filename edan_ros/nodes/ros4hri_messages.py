@@ -1,0 +1,109 @@
+"""Faces in the messages of ROS4HRI (REP-155, package hri_msgs), which the functions are given."""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
+from std_msgs.msg import Header
+
+from edan_ros.core.emotions import UNKNOWN
+from edan_ros.msg import FaceEmotion
+
+#: Names in hri_msgs/Expression of the emotions of FaceEmotion, in the order of its constants.
+EXPRESSIONS = ("neutral", "happy", "sad", "surprised", "scared", "disgusted", "angry")
+#: Landmarks of hri_msgs/FacialLandmarks that iBUG has not: the pupils, right and left, and the
+#: outlines of the eyes that stand for them.
+PUPILS = ((68, slice(36, 42)), (69, slice(42, 48)))
+#: Turns the axes of a face (x forward, y left, z up) to those of its gaze (z forward, x right,
+#: y down), which is that of the head: eyes that turn in a still head are not seen.
+GAZE = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+
+
+def expression(
+    messages: ModuleType,
+    header: Header,
+    emotion: int,
+    confidence: float,
+    valence: float = float("nan"),
+    arousal: float = float("nan"),
+) -> Any:
+    """An Expression; an emotion that is UNKNOWN has no name and no confidence."""
+    known = emotion != UNKNOWN
+    return messages.Expression(
+        header=header,
+        expression=EXPRESSIONS[emotion] if known else "",
+        valence=valence,
+        arousal=arousal,
+        confidence=confidence if known else 0.0,
+    )
+
+
+def region(messages: ModuleType, header: Header, face: FaceEmotion, size: tuple[int, int]) -> Any:
+    """A NormalizedRegionOfInterest2D of a face in an image of this (width, height)."""
+    width, height = size
+    roi = face.roi
+    return messages.NormalizedRegionOfInterest2D(
+        header=header,
+        xmin=_share(roi.x_offset, width),
+        ymin=_share(roi.y_offset, height),
+        xmax=_share(roi.x_offset + roi.width, width),
+        ymax=_share(roi.y_offset + roi.height, height),
+        c=face.presence,
+    )
+
+
+def landmarks(
+    messages: ModuleType, header: Header, face: FaceEmotion, size: tuple[int, int]
+) -> Any:
+    """FacialLandmarks of a face in an image of this (width, height).
+
+    A point outside of the image is moved to its border, with confidence 0. The pupils are not
+    measured: the middles of the eyes stand for them, with confidence 0 too.
+    """
+    width, height = size
+    points = np.zeros((70, 3))
+    points[:68, 0] = np.asarray(face.landmarks_x) / width
+    points[:68, 1] = np.asarray(face.landmarks_y) / height
+    for pupil, eye in PUPILS:
+        points[pupil, :2] = points[eye, :2].mean(axis=0)
+    inside = np.all((points[:68, :2] >= 0.0) & (points[:68, :2] <= 1.0), axis=1)
+    points[:68, 2] = np.where(inside, face.presence, 0.0)
+    points[:, :2] = np.clip(points[:, :2], 0.0, 1.0)
+    message = messages.FacialLandmarks(header=header, width=width, height=height)
+    message.landmarks = [
+        messages.NormalizedPointOfInterest2D(x=x, y=y, c=c) for x, y, c in points.tolist()
+    ]
+    return message
+
+
+def action_units(messages: ModuleType, header: Header, face: FaceEmotion) -> Any:
+    """FacialActionUnits of a face; units that are not estimated have confidence 0."""
+    message = messages.FacialActionUnits(header=header)
+    for name, intensity in zip(face.action_units, face.action_unit_intensities, strict=True):
+        match = re.fullmatch(r"AU(\d{1,2})", name)
+        if match is not None and int(match[1]) < len(message.intensity):
+            message.intensity[int(match[1])] = intensity
+            message.confidence[int(match[1])] = face.presence
+    return message
+
+
+def frames(header: Header, face: FaceEmotion, face_id: str) -> list[TransformStamped]:
+    """The TF frames face_<id> and gaze_<id> of a face; none without a head pose."""
+    if not face.head_pose_valid:
+        return []
+    head = TransformStamped(header=header, child_frame_id=f"face_{face_id}")
+    at, turned = face.head_pose.position, face.head_pose.orientation
+    head.transform.translation = Vector3(x=at.x, y=at.y, z=at.z)
+    head.transform.rotation = turned
+    gaze = TransformStamped(child_frame_id=f"gaze_{face_id}")
+    gaze.header = Header(stamp=header.stamp, frame_id=head.child_frame_id)
+    gaze.transform.rotation = GAZE
+    return [head, gaze]
+
+
+def _share(pixels: int, size: int) -> float:
+    return min(max(pixels / size, 0.0), 1.0)

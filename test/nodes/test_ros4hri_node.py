@@ -1,0 +1,211 @@
+"""ROS4HRI: what faces become in its messages, and, with hri_msgs installed, on its topics."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from edan_ros.msg import FaceEmotion
+from probe import wait_for
+from replay import HEIGHT, WIDTH, Replay, face, header_at, seconds_of
+from sensor_msgs.msg import Image as ImageMessage
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.nodes import qos, ros4hri_messages, ros4hri_node
+from edan_ros.nodes.conversions import image_message
+from edan_ros.nodes.optional import MissingMessagesError, find_messages
+
+SIZE = (WIDTH, HEIGHT)
+
+
+def stand_in(**defaults: Any) -> Callable[..., SimpleNamespace]:
+    return lambda **given: SimpleNamespace(**{**defaults, **given})
+
+
+#: What the functions need of hri_msgs, which need not be installed.
+MESSAGES: Any = SimpleNamespace(
+    Expression=stand_in(),
+    NormalizedRegionOfInterest2D=stand_in(),
+    NormalizedPointOfInterest2D=stand_in(),
+    FacialLandmarks=stand_in(),
+    FacialActionUnits=lambda **given: SimpleNamespace(
+        intensity=np.zeros(99), confidence=np.zeros(99), **given
+    ),
+)
+
+
+def test_every_emotion_has_a_name_there() -> None:
+    names = {
+        EMOTIONS[e]: ros4hri_messages.expression(MESSAGES, header_at(1.0), e, 0.9).expression
+        for e in range(len(EMOTIONS))
+    }
+    assert names == {
+        "neutral": "neutral",
+        "happy": "happy",
+        "sad": "sad",
+        "surprise": "surprised",
+        "fear": "scared",
+        "disgust": "disgusted",
+        "anger": "angry",
+    }
+    unknown = ros4hri_messages.expression(MESSAGES, header_at(1.0), FaceEmotion.UNKNOWN, 0.3)
+    assert (unknown.expression, unknown.confidence) == ("", 0.0)
+
+
+def test_regions_and_landmarks_are_shares_of_the_image() -> None:
+    shown = face(1, x=0.5, size=120.0)
+    roi = ros4hri_messages.region(MESSAGES, header_at(1.0), shown, SIZE)
+    assert roi.xmin == shown.roi.x_offset / WIDTH
+    assert roi.ymax == (shown.roi.y_offset + shown.roi.height) / HEIGHT
+    points = ros4hri_messages.landmarks(MESSAGES, header_at(1.0), shown, SIZE)
+    assert (len(points.landmarks), points.width, points.height) == (70, WIDTH, HEIGHT)
+    nose = points.landmarks[30]
+    assert nose.x == pytest.approx(shown.landmarks_x[30] / WIDTH)
+    assert nose.c == pytest.approx(0.99)
+    right_eye = np.mean([points.landmarks[i].x for i in range(36, 42)])
+    assert (points.landmarks[68].x, points.landmarks[68].c) == (pytest.approx(right_eye), 0.0)
+
+
+def test_landmarks_outside_of_the_image_have_no_confidence() -> None:
+    points = ros4hri_messages.landmarks(MESSAGES, header_at(1.0), face(1, x=0.0), SIZE).landmarks
+    assert all(0.0 <= p.x <= 1.0 and 0.0 <= p.y <= 1.0 for p in points)
+    assert points[0].c == 0.0
+    assert points[16].c > 0.9
+
+
+def test_action_units_are_at_their_numbers() -> None:
+    shown = face(1)
+    shown.action_units = ["AU12", "AU1", "AU43", "smile", "AU999"]
+    shown.action_unit_intensities = [0.5, 0.25, 1.0, 1.0, 1.0]
+    units = ros4hri_messages.action_units(MESSAGES, header_at(1.0), shown)
+    assert {i: v for i, v in enumerate(units.intensity) if v} == {1: 0.25, 12: 0.5, 43: 1.0}
+    assert set(np.flatnonzero(units.confidence)) == {1, 12, 43}
+
+
+def test_frames_are_those_of_rep_155() -> None:
+    head, gaze = ros4hri_messages.frames(header_at(2.0, "camera"), face(1, x=0.7), "ab1")
+    assert (head.header.frame_id, head.child_frame_id) == ("camera", "face_ab1")
+    assert (gaze.header.frame_id, gaze.child_frame_id) == ("face_ab1", "gaze_ab1")
+    assert head.transform.translation.z == pytest.approx(1.0)
+    # The gaze's z axis is the head's x axis: rotate (0, 0, 1) by the quaternion.
+    q = gaze.transform.rotation
+    forward = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
+    assert forward == pytest.approx((1.0, 0.0, 0.0))
+    assert ros4hri_messages.frames(header_at(2.0), face(1, distance=None), "ab1") == []
+
+
+def test_without_hri_msgs_the_node_ends_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(SystemExit, match="hri_msgs is not installed: on a robot, apt install"):
+        ros4hri_node.main([])
+    with pytest.raises(MissingMessagesError, match="one_msgs or two_msgs is not installed"):
+        find_messages("one_msgs", "two_msgs")
+
+
+# --- with the messages
+
+
+@pytest.fixture
+def replay(ros: None) -> Iterator[Replay]:  # noqa: ARG001
+    hri = pytest.importorskip("hri_msgs.msg", reason="hri_msgs is not installed")
+    tf2 = pytest.importorskip("tf2_msgs.msg", reason="tf2_msgs is not installed")
+    topics = {"/humans/faces/tracked": hri.IdsList, "/tf": tf2.TFMessage}
+    replay = Replay(ros4hri_node.Ros4HriNode, topics, id_prefix="f")
+    yield replay
+    replay.close()
+
+
+def test_the_topics_of_a_face_are_read_back(replay: Replay) -> None:
+    hri = pytest.importorskip("hri_msgs.msg")
+    kinds = {
+        "roi": hri.NormalizedRegionOfInterest2D,
+        "landmarks": hri.FacialLandmarks,
+        "expression": hri.Expression,
+        "facs": hri.FacialActionUnits,
+    }
+    for name, kind in kinds.items():
+        replay.listen(kind, f"/humans/faces/f7/{name}")
+    shown = face(7, "surprise", x=0.4)
+    replay.play(2.0, shown)
+    heard = {name: replay.heard[f"/humans/faces/f7/{name}"][-1] for name in kinds}
+    for message in heard.values():
+        assert message.header.frame_id == "cabin_optical"
+        assert seconds_of(message.header.stamp) == pytest.approx(replay.now, abs=0.3)
+    assert heard["expression"].expression == hri.Expression.SURPRISED
+    assert heard["expression"].confidence == pytest.approx(0.88, abs=0.01)
+    assert heard["roi"].xmax > heard["roi"].xmin > 0.2
+    assert heard["landmarks"].landmarks[hri.FacialLandmarks.NOSE].x == pytest.approx(0.4, abs=0.02)
+    assert heard["facs"].intensity[hri.FacialActionUnits.LIP_CORNER_PULLER] == 0.5
+    assert replay.heard["/humans/faces/tracked"][-1].ids == ["f7"]
+    frames = {t.child_frame_id: t for t in replay.heard["/tf"][-1].transforms}
+    assert set(frames) == {"face_f7", "gaze_f7"}
+    assert frames["face_f7"].transform.translation.z == pytest.approx(1.0)
+
+
+def test_topics_live_as_long_as_the_face(replay: Replay) -> None:
+    replay.play(1.0, face(1), face(2, x=0.2))
+
+    def there(track: int) -> int:
+        return replay.me.count_publishers(f"/humans/faces/f{track}/roi")
+
+    wait_for(lambda: there(1) == 1 and there(2) == 1, "the topics of two faces")
+    replay.play(0.5, face(1))
+    assert replay.heard["/humans/faces/tracked"][-1].ids == ["f1", "f2"]  # a short gap
+    replay.play(1.5, face(1))
+    wait_for(lambda: there(2) == 0, "the second face's topics to go")
+    assert replay.heard["/humans/faces/tracked"][-1].ids == ["f1"]
+    replay.pause(2.0)
+    wait_for(lambda: there(1) == 0, "the topics to go when no faces come")
+    assert list(replay.heard["/humans/faces/tracked"][-1].ids) == []
+
+
+def test_images_of_faces_are_cut_only_when_somebody_wants_them(replay: Replay) -> None:
+    camera = replay.me.create_publisher(ImageMessage, "image_raw", qos.images("reliable", 5))
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[:, : WIDTH // 2] = (255, 0, 0)
+
+    def play(seconds: float) -> None:
+        for _ in range(round(seconds * 10)):
+            replay.tick(0.1)
+            camera.publish(image_message(pixels, header_at(replay.now)))
+            time.sleep(0.02)
+            replay.show(face(1, x=0.5))
+            time.sleep(0.02)
+
+    play(1.0)
+    assert camera.get_subscription_count() == 0
+    replay.listen(ImageMessage, "/humans/faces/f1/cropped")
+    replay.listen(ImageMessage, "/humans/faces/f1/aligned")
+    play(3.0)
+    assert camera.get_subscription_count() == 1
+    for name in ("cropped", "aligned"):
+        image = replay.heard[f"/humans/faces/f1/{name}"][-1]
+        assert (image.width, image.height, image.encoding) == (128, 128, "bgr8")
+        cut = np.array(image.data, np.uint8).reshape(128, 128, 3)
+        assert tuple(cut[64, 10]) == (255, 0, 0)
+        assert tuple(cut[64, 118]) == (0, 0, 0)
+
+
+def test_the_robots_face_mirrors_on_the_topic_of_ros4hri(ros: None) -> None:  # noqa: ARG001
+    hri = pytest.importorskip("hri_msgs.msg", reason="hri_msgs is not installed")
+    from edan_ros.nodes.humanoid_node import HumanoidNode
+
+    replay = Replay(HumanoidNode, {"/robot_face/expression": hri.Expression})
+    replay.play(2.5, face(1, "surprise"))
+    assert replay.heard["/robot_face/expression"][-1].expression == "surprised"
+    assert math.isnan(replay.heard["/robot_face/expression"][-1].valence)
+    replay.close()
