@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from edan_ros.cli._arguments import not_negative, positive
 from edan_ros.core.detectors import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, create_source
 
@@ -31,8 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that is built in",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is written")
-    parser.add_argument("--rate", type=float, default=0.0, help="images a second; 0: as recorded")
-    parser.add_argument("--seconds", type=float, help="end after so much of the source")
+    parser.add_argument(
+        "--rate", type=not_negative, default=0.0, help="images a second; 0: as recorded"
+    )
+    parser.add_argument("--seconds", type=positive, help="end after so much of the source")
     parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
     parser.add_argument("--model", default="", help="a model of the package, or an .onnx file")
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
@@ -52,16 +56,25 @@ def run(args: argparse.Namespace) -> int:
     source = _checked_source(args)
     console.print(f"{source.name} -> {args.out}/   on {_TOPICS}", markup=False, soft_wrap=True)
     display = Display(console, _images_expected(source, args))
+    try:
+        record = Record(args.out)
+    except OSError as error:
+        return _failed(f"the folder {args.out} cannot be written: {error}")
     with _stop_signals() as stop:
         try:
-            with Record(args.out) as record, Session(_options(args, source), display.trouble) as s:
-                _follow(s, record, display, stop, args.seconds)
-        except (SessionError, OSError) as error:
-            console.print(f"edan demo: {error}", style="red", markup=False)
-            return 1
-    console.print(summary_table(record.summary, s.recorder.pairing.unprocessed, live=source.live))
+            with record, Session(_options(args, source), display.trouble) as session:
+                _follow(session, record, display, stop, args.seconds)
+        except SessionError as error:
+            return _failed(str(error))
+    unprocessed = session.recorder.pairing.unprocessed
+    console.print(summary_table(record.summary, unprocessed, live=source.live))
     console.print("  ".join(str(path) for path in record.files()), markup=False)
     return 0 if record.summary.results else 1
+
+
+def _failed(why: str) -> int:
+    print(f"edan demo: {why}", file=sys.stderr)
+    return 1
 
 
 def _follow(

@@ -22,10 +22,15 @@ USER_ERRORS = (ConfigError, DataError, DetectorError, EngineError, ImageError, S
 
 
 def commands() -> dict[str, ModuleType]:
-    """The modules of this folder but this one, by name: each has add_arguments and run."""
-    names = (entry.name for entry in pkgutil.iter_modules(edan_ros.cli.__path__))
+    """The commands by name: every module of this folder but this one and those with a _ in front.
+
+    Each has add_arguments(parser) and run(args), which returns the exit code.
+    """
+    names = [entry.name for entry in pkgutil.iter_modules(edan_ros.cli.__path__)]
     return {
-        name: importlib.import_module(f"edan_ros.cli.{name}") for name in names if name != "main"
+        name: importlib.import_module(f"edan_ros.cli.{name}")
+        for name in names
+        if name != "main" and not name.startswith("_")
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+from edan_ros.cli._arguments import not_negative
 from edan_ros.core.detectors import DETECTORS
 from edan_ros.engines import ENGINES
 from edan_ros.sources import create_source
@@ -19,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--topic", default="image_raw", help="topic of the images")
     parser.add_argument("--namespace", default="", help="namespace of the nodes and their topics")
-    parser.add_argument("--rate", type=float, default=0.0, help="images a second; 0: as recorded")
+    parser.add_argument(
+        "--rate", type=not_negative, default=0.0, help="images a second; 0: as recorded"
+    )
     parser.add_argument("--loop", action="store_true", help="begin a recording anew at its end")
     parser.add_argument("--model", help="a model of the package, or an .onnx file")
     parser.add_argument("--engine", choices=ENGINES, help="what runs the model")

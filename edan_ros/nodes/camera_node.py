@@ -33,8 +33,8 @@ DEFAULT_FRAME_ID = "camera_optical_frame"
 _ENCODINGS = {"mono": "mono8", "bgr": "bgr8", "rgb": "rgb8"}
 #: Images that wait for a slow reliable subscriber; five of 1920x1080 are 31 MB.
 _QUEUE = 5
-#: Seconds between the first sight of the listeners and the first image.
-_SETTLE = 0.5
+#: Seconds after which the first image is sent again if nobody has acknowledged it.
+_REPEAT = 0.5
 #: Seconds that the last images of a recording are given to arrive.
 _FLUSH = Duration(seconds=5)
 
@@ -61,7 +61,8 @@ class CameraNode(Node, Listener):
         self._size = ""
         self._last_report = (time.monotonic(), 0)
         self._situation = (DiagnosticStatus.WARN, "starting")
-        self._awaited: Header | None = None
+        self._awaited: ImageMessage | None = None
+        self._ever_acknowledged = False
         self._acknowledged = threading.Event()
         self._make_topics()
         self.player = Player(
@@ -118,8 +119,6 @@ class CameraNode(Node, Listener):
         if not self.count_publishers("~/acknowledge"):
             self._situation = (DiagnosticStatus.WARN, "waiting for who acknowledges images")
             return False
-        # Who is seen from here may not yet see this node: each side discovers the other by itself.
-        time.sleep(_SETTLE)
         return True
 
     def show(self, frame: Frame, time: float, begins: bool) -> None:
@@ -131,7 +130,7 @@ class CameraNode(Node, Listener):
         message = image_message(frame.image.pixels, header, _ENCODINGS[frame.image.order])
         self._situation = (DiagnosticStatus.OK, "publishing")
         self._size = f"{message.width}x{message.height}"
-        self._awaited = header
+        self._awaited = message
         self._acknowledged.clear()
         self._publish_info(frame, message)
         self._images.publish(message)
@@ -201,19 +200,29 @@ class CameraNode(Node, Listener):
         self._compressed.publish(message)
 
     def _await_acknowledgement(self) -> None:
+        """Waits until the last image is acknowledged, or too long.
+
+        The very first is sent again and again: who is to receive it, or the result made from it,
+        may still be about to be discovered, and no node can see that of others.
+        """
         if self._awaited is None or not self._values["wait_for_acknowledgement"]:
             return
-        end = time.monotonic() + self._values["acknowledgement_timeout"]
+        begin = sent = time.monotonic()
         while not self._acknowledged.wait(0.05):
+            now = time.monotonic()
             if self.player.stopping:
                 return
-            if time.monotonic() > end:
+            if now - begin > self._values["acknowledgement_timeout"]:
                 self._unacknowledged += 1
                 self._warn("late", "an image was not acknowledged in time: going on without")
                 return
+            if not self._ever_acknowledged and now - sent > _REPEAT:
+                self._images.publish(self._awaited)
+                sent = now
 
     def _on_acknowledge(self, header: Header) -> None:
-        if self._awaited is not None and header.stamp == self._awaited.stamp:
+        if self._awaited is not None and header.stamp == self._awaited.header.stamp:
+            self._ever_acknowledged = True
             self._acknowledged.set()
 
     def _on_skip(self, reason: str) -> None:

@@ -35,6 +35,7 @@ class RecorderNode(Node):
     ) -> None:
         super().__init__(node_name, **kwargs)
         self._take = take
+        self._handed_over: Header | None = None
         self.pairing: Pairing[ImageMessage, FaceEmotionArray] = Pairing()
         self._acknowledge = self.create_publisher(Header, "camera_node/acknowledge", qos.RESULTS)
         self._subscribe(ImageMessage, "image_raw", self._on_image, qos.images("reliable", _QUEUE))
@@ -72,11 +73,16 @@ class RecorderNode(Node):
         self._hand_over(self.pairing.add_image(_nanoseconds(message.header), message, sent))
 
     def _on_faces(self, message: FaceEmotionArray, _: float, received: float) -> None:
-        self._hand_over(self.pairing.add_result(_nanoseconds(message.header), message, received))
+        pairs = self.pairing.add_result(_nanoseconds(message.header), message, received)
+        self._hand_over(pairs)
+        if not pairs and message.header == self._handed_over:
+            # The image was sent again because the acknowledgement did not arrive.
+            self._acknowledge.publish(message.header)
 
     def _hand_over(self, pairs: list[Recorded]) -> None:
         for pair in pairs:
             self._take(pair)
+            self._handed_over = pair.result.header
             self._acknowledge.publish(pair.result.header)
 
 

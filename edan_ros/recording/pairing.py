@@ -37,7 +37,8 @@ class Pairing(Generic[Picture, Result]):
     """Pairs images and results by their stamps.
 
     Images come in the order of their results, but not all get one: what is older than the image
-    of the newest result was not processed. A result may overtake its image on the way.
+    of the newest result was not processed. A result may overtake its image on the way. What comes
+    again, with the stamp of the one before, is passed over.
 
     limit: images that may wait at the same time; beyond, the oldest is given up.
     """
@@ -46,11 +47,16 @@ class Pairing(Generic[Picture, Result]):
         self._limit = limit
         self._images: deque[Sent[Picture]] = deque()
         self._early: list[tuple[int, Result, float]] = []
+        self._last_image: int | None = None  # stamps
+        self._last_result: int | None = None
         #: Images and results that came, images that got no result, results without an image.
         self.images = self.results = self.unprocessed = self.imageless = 0
 
     def add_image(self, stamp_ns: int, image: Picture, sent: float) -> list[Pair[Picture, Result]]:
         """An image came. Returns what is complete now, in order."""
+        if stamp_ns == self._last_image:
+            return []
+        self._last_image = stamp_ns
         self.images += 1
         self._images.append(Sent(stamp_ns, image, sent))
         pairs, later = [], []
@@ -72,6 +78,9 @@ class Pairing(Generic[Picture, Result]):
         self, stamp_ns: int, result: Result, received: float
     ) -> list[Pair[Picture, Result]]:
         """A result came at ``received`` (seconds). Returns what is complete now, in order."""
+        if stamp_ns == self._last_result:
+            return []
+        self._last_result = stamp_ns
         self.results += 1
         if any(waiting.stamp_ns == stamp_ns for waiting in self._images):
             return [self._pair(stamp_ns, result, received)]

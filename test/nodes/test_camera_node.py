@@ -187,6 +187,17 @@ def test_without_acknowledgement_it_goes_on_in_the_end(listen: Listen, tmp_path:
     assert values(status)["not_acknowledged"] == "3"
 
 
+def test_the_first_image_is_sent_until_it_is_acknowledged(listen: Listen, tmp_path: Path) -> None:
+    source = write_pictures(tmp_path, 2)
+    camera = listen(source=str(source), rate=100.0, wait_for_acknowledgement=True)
+    again = camera.wait_for_images(3)
+    assert {nanoseconds(image.header) for image in again} == {nanoseconds(again[0].header)}
+    camera.acknowledge(again[0])
+    wait_for(lambda: camera.images[-1].data[0] == 1, "the second image")
+    time.sleep(1.2)
+    assert sum(image.data[0] == 1 for image in camera.images) == 1, "it is sent once"
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -54,6 +54,18 @@ def test_no_more_than_the_limit_wait() -> None:
     assert [pair.stamp_ns for pair in pairing.add_result(4, "result", 1.0)] == [4]
 
 
+def test_what_comes_again_is_passed_over() -> None:
+    pairing: Pairing[str, str] = Pairing()
+    pairing.add_image(10, "image", 5.0)
+    pairing.add_image(10, "image", 5.5)
+    assert len(pairing.add_result(10, "result", 6.0)) == 1
+    assert pairing.add_image(10, "image", 6.1) == []
+    assert pairing.add_result(10, "result", 6.2) == []
+    pairing.add_image(20, "next image", 7.0)
+    assert len(pairing.add_result(20, "next", 7.5)) == 1
+    assert (pairing.images, pairing.results, pairing.unprocessed) == (2, 2, 0)
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
 def test_every_result_comes_out_once_with_its_own_image(processed: list[bool], seed: int) -> None:
     """Images and the results of some of them, each kind in order, interleaved at random."""

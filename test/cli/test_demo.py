@@ -1,0 +1,112 @@
+"""The demo from end to end: processes, topics, files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+pytestmark = [pytest.mark.usefixtures("ros_domain"), pytest.mark.slow]
+
+#: The demo's main thread is this one's in a script of its own, as Ctrl-C needs it.
+EDAN = [sys.executable, "-m", "edan_ros.cli.main"]
+
+
+def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [*EDAN, "demo", "--out", str(out), *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+    )
+
+
+def demo(out: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and all that it says."""
+    process = start(out, *arguments)
+    said, _ = process.communicate(timeout=100)
+    return process.returncode, said
+
+
+def lines(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
+
+
+def test_the_built_in_scene(tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    pytest.importorskip("matplotlib")
+    code, said = demo(tmp_path, "--seconds", "4")
+    assert code == 0, said
+    records = lines(tmp_path)
+    stamps = np.array([record["stamp"] for record in records])
+    # Of 25 images a second not one is missing: the stamps are those of the source.
+    assert len(records) >= 100
+    np.testing.assert_allclose(np.diff(stamps), 0.04, atol=1e-5)
+    seconds = stamps - stamps[0]
+    counts = np.array([len(record["faces"]) for record in records])
+    assert not counts[seconds < 0.7].any(), "nobody at first"
+    assert (counts[(seconds > 2.2) & (seconds < 3.9)] == 1).mean() > 0.9, "then one person"
+    face = records[85]["faces"][0]
+    x, y, width, height = face["roi"]
+    landmarks = np.array(face["landmarks"])
+    assert landmarks.shape == (68, 2)
+    assert (np.abs(landmarks.min(axis=0) - (x, y)) <= 1.0).all()
+    assert (np.abs(landmarks.max(axis=0) - (x + width, y + height)) <= 1.0).all()
+    assert sum(face["probabilities"]) == pytest.approx(1.0, abs=0.001)
+    assert all(0 < record["latency_ms"] < 10_000 for record in records)
+    assert "appears" in said
+    assert "with a face" in said
+    with av.open(str(tmp_path / "demo.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    np.testing.assert_allclose(times, seconds, atol=0.002)
+    sheet = cv2.imread(str(tmp_path / "demo.png"))
+    assert sheet.shape[1] > 1000
+
+
+def test_pictures_and_a_topic_that_stays_empty(tmp_path: Path) -> None:
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
+    code, said = demo(tmp_path / "out", "--source", str(tmp_path / "*.png"), "--rate", "10")
+    assert code == 0, said
+    assert [record["faces"] for record in lines(tmp_path / "out")] == [[]] * 4
+    assert "0.0 %" in said
+
+
+def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
+    for number in range(300):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
+    out = tmp_path / "out"
+    process = start(out, "--source", str(tmp_path), "--rate", "20")
+    deadline = time.monotonic() + 60.0
+    while not (out / "demo.mp4").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "images" in said
+    assert "Traceback" not in said
+    records = lines(out)
+    assert 1 <= len(records) < 300
+    with av.open(str(out / "demo.mp4")) as container:
+        assert len(list(container.decode(video=0))) == len(records)
+
+
+def test_a_model_that_is_not_there_ends_it_with_the_reason(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
+    code, said = demo(tmp_path, "--source", str(tmp_path / "a.png"), "--model", "nope")
+    assert code == 1
+    assert "emotion_node did not start" in said
+    assert "no model is called 'nope'" in said
+    assert "Traceback" not in said

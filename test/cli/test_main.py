@@ -1,0 +1,115 @@
+"""The command line as such: help, versions, and what is said of bad input."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edan_ros.cli.main import commands, main
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command writes, it writes into a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
+def usage_error(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    return int(error.value.code)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error(["--version"]) == 0
+    assert capsys.readouterr().out == f"edan {importlib.metadata.version('edan_ros')}\n"
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error([name, "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert " ".join(commands()[name].__doc__.splitlines()[0].split()) in text
+
+
+def test_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert {"demo", "run", "doctor"} <= set(commands())
+    assert all(f"    {name} " in text or f"    {name}\n" in text for name in commands())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["demo", "--sauce", "a.mp4"], "unrecognized arguments: --sauce"),
+        (["demo", "--rate", "fast"], "invalid float value: 'fast'"),
+        (["demo", "--detector", "eyes"], "invalid choice: 'eyes'"),
+        (["demo", "--rate", "-5"], "must be 0 or more"),
+        (["demo", "--seconds", "0"], "must be above 0"),
+        (["run", "a.mp4", "b.mp4"], "unrecognized arguments: b.mp4"),
+    ],
+)
+def test_a_wrong_command_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage_error(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["demo", "--source"], ["run"]])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nope.mp4", "there is no nope.mp4: give a video, a picture, a folder, a bag"),
+        ("text.mp4", "text.mp4 is not a video that FFmpeg can read"),
+        ("empty", "the folder empty holds no picture"),
+        ("no*.png", "no picture has a name like no*.png"),
+        ("text.mcap", "text.mcap cannot be read as a bag"),
+        ("987", "webcam 987 is not there"),
+    ],
+)
+def test_a_wrong_source_is_one_sentence(
+    command: list[str], source: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty").mkdir()
+    Path("text.mp4").write_text("no video")
+    Path("text.mcap").write_text("no bag")
+    if source == "987" and command == ["run"]:
+        pytest.skip("the node waits for a webcam to be plugged in")
+    assert main([*command, source]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"edan {command[0]}: {message}")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert not Path("out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    Path("out").write_text("in the way")
+    assert main(["demo", "--source", "a.png"]) == 1
+    assert capsys.readouterr().err.startswith("edan demo: the folder out cannot be written: ")
+
+
+def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rclpy")
+    assert main(["doctor"]) == 0
+    lines = {line[4:18].strip(): line for line in capsys.readouterr().out.splitlines()}
+    assert lines["engine"].startswith("ok")
+    assert "edan-lite" in lines["engine"]
+    assert lines["detector"].startswith("ok")
+    assert lines["middleware"].split()[-1].startswith("rmw_")
+
+
+def test_doctor_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--model", "nope"]) == 1
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if x[4:10] == "engine")
+    assert line.startswith("--")
+    assert "no model is called 'nope'" in line
