@@ -17,8 +17,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
-from edan_ros.core.detectors import Detector, DetectorError, create_detector
+from edan_ros.core.detectors import Detector, DetectorError
 from edan_ros.engines import EngineError, create_engine
+from edan_ros.engines.detector_engine import create_detector
 from edan_ros.nodes import diagnostics, qos, services
 from edan_ros.nodes.camera_input import CameraOptions
 from edan_ros.nodes.emotion_parameters import (

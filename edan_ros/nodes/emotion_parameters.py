@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from edan_ros.core.config import PipelineConfig
-from edan_ros.core.detectors import DETECTORS
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.core.tracking import TrackingConfig
 from edan_ros.engines import ENGINES
+from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_input import BOXES_OF, TRANSPORTS, UNNAMED
 from edan_ros.nodes.parameters import Change, Parameter
@@ -82,17 +82,17 @@ _DETECTION = (
     Parameter(
         "detector",
         "auto",
-        "what finds new faces: yunet (needs detector_model), haar (built into OpenCV 4), "
-        "full_frame (each image is one face), topic (the roi in the FaceEmotionArray of another "
-        "node on the topic boxes), or auto: yunet where "
-        "its file is given, else haar",
+        "what finds new faces: edan (this package's own), yunet (its file is detector_model), haar "
+        "(in OpenCV 4), full_frame (an image is one face), topic (the roi in the FaceEmotionArray "
+        "of another node on the topic boxes), or auto: yunet where its file is given, else edan",
         Change.CONFIGURE,
         choices=(*DETECTORS, TOPIC),
     ),
     Parameter(
         "detector_model",
         "",
-        "path of the YuNet .onnx file, or of another cascade",
+        "path of the detector's file, where it is not the one that ships: .onnx of YuNet, .onnx of "
+        "another edan, or cascade of haar",
         Change.CONFIGURE,
     ),
     Parameter(
@@ -104,7 +104,7 @@ _DETECTION = (
         choices=tuple(BOXES_OF),
     ),
     Parameter("detector_threshold", 0.6, "score from which a detection counts", bounds=(0.0, 1.0)),
-    Parameter("min_face", 24.0, "smallest face to search for, pixels", bounds=(8.0, 10000.0)),
+    Parameter("min_face", 20.0, "smallest face to search for, pixels", bounds=(8.0, 10000.0)),
     Parameter(
         "detector_max_side",
         640,

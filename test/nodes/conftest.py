@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+# Humble checks the type of every field of a message; later distributions do so when they are asked
+# before a message is first imported.
+os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"
+
 import rclpy
 from probe import Probe
 

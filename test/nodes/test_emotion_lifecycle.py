@@ -16,8 +16,8 @@ from fakes import FakeEngine, bright
 from probe import Probe, wait_for
 from std_srvs.srv import SetBool
 
-from edan_ros.core.detectors import create_detector
 from edan_ros.engines import create_engine
+from edan_ros.engines.detector_engine import create_detector
 from edan_ros.engines.manifest import WEIGHTS
 from edan_ros.nodes import qos
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from probe import Probe, wait_for
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
 from edan_ros.core.config import PipelineConfig
+from edan_ros.engines.detector_engine import create_detector
 from edan_ros.nodes.emotion_parameters import PARAMETERS, check, pipeline_config
 from edan_ros.nodes.parameters import Change
 
@@ -67,6 +69,14 @@ def test_every_setting_of_the_pipeline_has_its_parameter() -> None:
     assert {name for name, _ in reached} == {name for name, _ in leaves(PipelineConfig())}
 
 
+def test_the_detector_has_the_defaults_of_core() -> None:
+    names = {"detector_threshold": "score_threshold", "detector_max_side": "max_side"}
+    names |= {"min_face": "min_face", "detector_model": "model_path", "detector": "name"}
+    signature = inspect.signature(create_detector).parameters
+    for name, argument in names.items():
+        assert DEFAULTS[name] == signature[argument].default
+
+
 @pytest.mark.parametrize(
     ("cameras", "word"),
     [
@@ -113,10 +123,10 @@ def test_thresholds_change_while_the_node_runs(probe: Probe) -> None:
 
 
 def test_the_detector_changes_while_the_node_runs(probe: Probe) -> None:
-    assert [d.options["min_face"] for d in probe.detectors] == [24.0]
+    assert [d.options["min_face"] for d in probe.detectors] == [20.0]
     assert probe.set(min_face=40.0) == (True, "")
     assert probe.set(smoothing_time=0.1) == (True, "")
-    assert [d.options["min_face"] for d in probe.detectors] == [24.0, 40.0]
+    assert [d.options["min_face"] for d in probe.detectors] == [20.0, 40.0]
     assert probe.answer(probe.image(bright())).faces
 
 
