@@ -1,0 +1,78 @@
+"""What the launch files of the behaviours share: emotion node, camera and one behaviour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node, PushRosNamespace
+from launch_ros.parameter_descriptions import ParameterValue
+
+from edan_ros.nodes.environment import share_directory
+from launch import LaunchDescription
+
+
+def describe(executable: str, parameters: str) -> LaunchDescription:
+    """A launch description of emotion.launch.py, whose arguments it takes, and one more node.
+
+    executable: of the behaviour. parameters: name of its parameter file under config/.
+    """
+    share = share_directory()
+    emotion = PythonLaunchDescriptionSource(str(share / "launch" / "emotion.launch.py"))
+    node = Node(
+        package="edan_ros",
+        executable=executable,
+        name=executable,
+        output="screen",
+        parameters=[
+            LaunchConfiguration("behavior_params"),
+            {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)},
+        ],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        remappings=[
+            ("image_raw", LaunchConfiguration("image_topic")),
+            ("image_raw/compressed", [LaunchConfiguration("image_topic"), "/compressed"]),
+        ],
+    )
+    namespace = PushRosNamespace(LaunchConfiguration("namespace"))
+    return LaunchDescription(
+        [
+            *_arguments(executable, share / "config" / parameters),
+            # In a group, so that the namespace that it pushes does not reach the node beside it.
+            GroupAction([IncludeLaunchDescription(emotion)]),
+            GroupAction([namespace, node]),
+        ]
+    )
+
+
+def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]:
+    """The argument of the behaviour, and those of emotion.launch.py that its node takes too."""
+    return [
+        DeclareLaunchArgument(
+            "behavior_params",
+            default_value=str(parameters),
+            description=f"Parameter file of {executable}; the default lists every parameter",
+        ),
+        DeclareLaunchArgument(
+            "image_topic",
+            default_value="image_raw",
+            description="Topic of the images; camera_info is expected beside it",
+        ),
+        DeclareLaunchArgument(
+            "namespace", default_value="", description="Namespace of the nodes and their topics"
+        ),
+        DeclareLaunchArgument(
+            "use_sim_time",
+            default_value="false",
+            choices=["true", "false"],
+            description="Whether the nodes take the time from /clock",
+        ),
+        DeclareLaunchArgument(
+            "log_level",
+            default_value="info",
+            choices=["debug", "info", "warn", "error", "fatal"],
+            description="Least severity that the nodes log",
+        ),
+    ]

@@ -1,0 +1,68 @@
+"""The launch files of the behaviours against the real `launch`, which a ROS installation has."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("launch_ros", reason="ROS 2 from wheels has no launch; apt's has")
+
+import rclpy
+from lifecycle_msgs.srv import GetState
+from rcl_interfaces.srv import GetParameters
+
+FOLDER = Path(__file__).parents[2] / "launch"
+BEHAVIORS = {
+    "vehicle": ("vehicle_node", "speed.minimum", "speed_advisory"),
+    "humanoid": ("humanoid_node", "attention.near", "attended_track"),
+    "assistive": ("announcer_node", "announcer.near", "announcement"),
+}
+
+
+def call(node: rclpy.node.Node, kind: type, service: str, request: object) -> object:
+    client = node.create_client(kind, service)
+    assert client.wait_for_service(60.0), service
+    future = client.call_async(request)
+    rclpy.spin_until_future_complete(node, future, timeout_sec=20.0)
+    assert future.done(), service
+    return future.result()
+
+
+@pytest.mark.parametrize("name", BEHAVIORS)
+def test_emotion_node_and_behaviour_start_and_end_together(
+    name: str,
+    ros_domain: int,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    """In a namespace, with a parameter file of one's own for the behaviour."""
+    executable, parameter, topic = BEHAVIORS[name]
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"/**/{executable}:\n  ros__parameters:\n    {parameter}: 0.65\n")
+    options = ["namespace:=robot", f"behavior_params:={file}", "log_level:=warn"]
+    command = ["ros2", "launch", str(FOLDER / f"{name}.launch.py"), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    rclpy.init()
+    node = rclpy.create_node("me")
+    try:
+        request = GetParameters.Request(names=[parameter, "use_sim_time"])
+        values = call(node, GetParameters, f"/robot/{executable}/get_parameters", request).values
+        assert values[0].double_value == 0.65
+        assert values[1].bool_value is False
+        call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
+        faces = "/robot/faces"
+        end = time.monotonic() + 60.0
+        while not (node.count_publishers(faces) and node.count_subscribers(faces)):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert node.count_publishers(f"/robot/{topic}") == 1
+        assert node.count_publishers("/faces") == 0
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=40.0)
+    assert text.count("process has finished cleanly") == 2, text
