@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -95,12 +96,16 @@ class VehicleNode(BehaviorNode):
         self._listen_to_commands(values["commands"])
         self.begin()
 
-    def destroy_node(self) -> None:
-        """Withdraws what planners were told, then lets go of the node."""
+    def end(self) -> None:
+        """Withdraws what planners were told, then shuts the context down, which ends spinning.
+
+        Planners keep a limit until they are told otherwise, and once the context is down nothing
+        can be published: so this stands in for rclpy's own answer to SIGINT.
+        """
         if self.context.ok():
             for output in self._outputs:
                 output.release(self.get_clock().now())
-        super().destroy_node()
+        self.context.try_shutdown()
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
         """Takes changed parameters, already checked."""
@@ -180,8 +185,15 @@ class VehicleNode(BehaviorNode):
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the node until SIGINT."""
-    run_node(VehicleNode, args)
+    """Runs the node until SIGINT or SIGTERM."""
+
+    def make() -> VehicleNode:
+        node = VehicleNode()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: node.end())
+        return node
+
+    run_node(make, args)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
@@ -14,6 +15,8 @@ from edan_ros.nodes.optional import find_messages
 
 #: Change of the scale below which planners are not told anew.
 SMALLEST_CHANGE = 0.005
+#: How long the end of a limit is given to arrive.
+ARRIVAL = Duration(seconds=0.5)
 
 
 class Output(Protocol):
@@ -48,9 +51,10 @@ class Nav2Output:
             self._told = advice.scale
 
     def release(self, stamp: Time) -> None:
-        """Publishes that there is no limit, if there was one."""
+        """Publishes that there is no limit, if there was one, and sees that it arrives."""
         if self._told < 1.0:
             self._publish(self.NO_LIMIT, stamp)
+            self._publisher.wait_for_all_acked(ARRIVAL)
             self._told = 1.0
 
     def _publish(self, limit: float, stamp: Time) -> None:
@@ -90,9 +94,10 @@ class AutowareOutput:
             self._told = advice.scale
 
     def release(self, stamp: Time) -> None:
-        """Clears this sender's limit, if there was one."""
+        """Clears this sender's limit, if there was one, and sees that it arrives."""
         if self._told < 1.0:
             self._clears.publish(
                 self._clear(stamp=stamp.to_msg(), command=True, sender=self.SENDER)
             )
+            self._clears.wait_for_all_acked(ARRIVAL)
             self._told = 1.0

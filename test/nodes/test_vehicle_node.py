@@ -18,8 +18,10 @@ from edan_ros.msg import CabinState, FaceEmotion, SpeedAdvisory
 from geometry_msgs.msg import Twist, TwistStamped
 from probe import wait_for
 from rclpy.exceptions import ParameterException
+from rclpy.node import Node
 from replay import Replay, face, header_at, seconds_of
 
+from edan_ros.nodes.processes import NodeProcess, ros_arguments
 from edan_ros.nodes.vehicle_node import VehicleNode
 
 SEATS = ["driver: 0.5 0 1 1", "passenger: 0 0 0.5 1"]
@@ -277,3 +279,19 @@ def test_a_planner_that_is_not_installed_is_told_of(
     replay = make_replay(**{planner: True})
     replay.play(1.5, face(1, x=0.7))
     assert newest(replay)[0].occupant_count == 1
+
+
+@pytest.mark.parametrize("name", ["vehicle_node", "humanoid_node", "announcer_node"])
+def test_the_process_starts_and_ends_cleanly(name: str, ros: None) -> None:  # noqa: ARG001
+    troubles: list[str] = []
+    process = NodeProcess(name, ros_arguments({"rate": 20.0}), troubles.append)
+    me = Node("me")
+    try:
+        wait_for(lambda: me.count_subscribers("faces"), f"{name} to listen", timeout=30.0)
+    finally:
+        begin = time.monotonic()
+        code = process.stop()
+        me.destroy_node()
+    assert code == 0, list(process.tail)
+    assert time.monotonic() - begin < 3.0
+    assert troubles == []

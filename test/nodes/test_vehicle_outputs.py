@@ -9,12 +9,15 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from edan_ros.msg import FaceEmotionArray
 from probe import spin, wait_for
 from rclpy.node import Node
 from rclpy.time import Time
+from replay import HEIGHT, WIDTH, face
 
 from edan_ros.behaviors.speed import Advice, Reason
 from edan_ros.nodes import qos
+from edan_ros.nodes.processes import NodeProcess, ros_arguments
 from edan_ros.nodes.vehicle_outputs import AutowareOutput, Nav2Output, Output
 
 NOW = Time(seconds=5)
@@ -87,3 +90,29 @@ def test_autoware_is_told_speeds_and_to_clear_them(ros: None) -> None:  # noqa: 
     assert clear.command
     assert clear.sender == "edan_ros"
     listener.close()
+
+
+def test_a_node_that_is_ended_withdraws_its_limit_first(ros: None) -> None:  # noqa: ARG001
+    """The real process, ended by SIGINT while somebody is afraid."""
+    nav2 = pytest.importorskip("nav2_msgs.msg", reason="nav2_msgs is not installed")
+    listener = Listener(limit=(nav2.SpeedLimit, "speed_limit"))
+    troubles: list[str] = []
+    arguments = ros_arguments({"nav2": True, "speed.slow_rate": 1.0})
+    process = NodeProcess("vehicle_node", arguments, troubles.append)
+    publisher = listener.node.create_publisher(FaceEmotionArray, "faces", qos.RESULTS)
+    try:
+        for _ in range(400):
+            array = FaceEmotionArray(image_width=WIDTH, image_height=HEIGHT)
+            array.header.stamp = listener.node.get_clock().now().to_msg()
+            array.faces = [face(1, "fear", 0.95)]
+            publisher.publish(array)
+            if listener.heard["limit"]:
+                break
+            time.sleep(0.05)
+        assert listener.heard["limit"], list(process.tail)
+        assert process.stop() == 0
+        wait_for(lambda: listener.heard["limit"][-1].speed_limit == 0.0, "the end of the limit")
+        assert troubles == []
+    finally:
+        process.stop()
+        listener.close()
