@@ -86,45 +86,45 @@ ARGUMENTS = [
 ]
 
 
+def remappings(image_topic: str) -> list[tuple[str, str]]:
+    """From the nodes' own names to the topics of the camera."""
+    return [
+        ("image_raw", image_topic),
+        ("image_raw/compressed", f"{image_topic}/compressed"),
+        ("camera_info", str(PurePosixPath(image_topic).with_name("camera_info"))),
+    ]
+
+
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The nodes with the arguments as given."""
-    given = {
-        argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
-    }
-    image_topic, compressed = given["image_topic"], given["compressed"] == "true"
+    given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    compressed = given["compressed"] == "true"
     common = {
         "package": "edan_ros",
         "output": "screen",
         "ros_arguments": ["--log-level", given["log_level"]],
-        "remappings": [
-            ("image_raw", image_topic),
-            ("image_raw/compressed", f"{image_topic}/compressed"),
-            ("camera_info", str(PurePosixPath(image_topic).with_name("camera_info"))),
-        ],
+        "remappings": remappings(given["image_topic"]),
     }
     sim_time = {"use_sim_time": given["use_sim_time"] == "true"}
     emotion = sim_time | {"autostart": given["autostart"] == "true"}
     emotion |= {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
     if compressed:
         emotion["image_transport"] = "compressed"
+    parameters = [given["params_file"], emotion]
     started: list[LaunchDescriptionEntity] = [
         LifecycleNode(
             executable="emotion_node",
             name="emotion_node",
             namespace="",
-            parameters=[given["params_file"], emotion],
+            parameters=parameters,
             **common,
         )
     ]
     if given["source"]:
         camera = sim_time | {"source": given["source"], "compressed": compressed}
+        parameters = [given["params_file"], camera]
         started.append(
-            Node(
-                executable="camera_node",
-                name="camera_node",
-                parameters=[given["params_file"], camera],
-                **common,
-            )
+            Node(executable="camera_node", name="camera_node", parameters=parameters, **common)
         )
     return started
 
