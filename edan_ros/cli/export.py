@@ -8,11 +8,10 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="the training configuration of the run")
-    parser.add_argument("--run", type=Path, required=True, help="the run's folder (--out of train)")
+    parser.add_argument("checkpoints", type=Path, help="the run's folder (--out of edan train)")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--to", type=Path, required=True, help="folder for <name>.onnx and .json")
     parser.add_argument("--half", action="store_true", help="store large weights as FP16")
-    parser.add_argument("--terms", default="", help="terms of use that go into the manifest")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,13 +21,11 @@ def run(args: argparse.Namespace) -> int:
     if read_yaml(args.config).get("task") == "detector":
         from edan_ros.training.detector_export import finish_detector
 
-        manifest = finish_detector(args.config, args.run, args.to, terms=args.terms)
+        manifest = finish_detector(args.config, args.checkpoints, args.to)
     else:
         from edan_ros.training.finish import finish
 
-        manifest = finish(
-            args.config, args.run, args.data, args.to, half=args.half, terms=args.terms
-        )
+        manifest = finish(args.config, args.checkpoints, args.data, args.to, half=args.half)
     print(f"{manifest.path}  sha256 {manifest.sha256}")
     for name, value in manifest.metrics.items():
         print(f"  {name:32s} {value:.4f}")

@@ -37,7 +37,8 @@ class TrainConfig:
     """Everything that decides what a run computes; the data folder is given beside it.
 
     logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
-    export, 0 to 1; see :func:`edan_ros.training.finish.adjust_logits`.
+    export, 0 to 1; see :func:`edan_ros.training.finish.adjust_logits`. terms: of use, which the
+    data put on the weights.
     """
 
     name: str
@@ -51,6 +52,7 @@ class TrainConfig:
     optimiser: Optimiser = field(default_factory=Optimiser)
     augmentation: Augmentation = field(default_factory=Augmentation)
     logit_adjustment: float = 0.0
+    terms: str = ""
 
 
 def build(kind: type, values: dict[str, Any], where: str) -> Any:

@@ -22,8 +22,8 @@ from edan_ros.engines.base import INPUT
 from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK
 from edan_ros.engines.manifest import Manifest, sha256_of
 from edan_ros.networks.face_detector import FaceDetector
-from edan_ros.training.config import ConfigError
 from edan_ros.training.detector_trainer import DetectorConfig, load_detector_config
+from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import OPSET
 
 #: The score that every detector of the package is asked for unless a user says otherwise.
@@ -83,7 +83,7 @@ def load_trained_detector(config: DetectorConfig, run: Path) -> FaceDetector:
     return network.eval()
 
 
-def finish_detector(config_path: Path, run: Path, to: Path, *, terms: str) -> Manifest:
+def finish_detector(config_path: Path, run: Path, to: Path) -> Manifest:
     """Export a run's network and write its manifest."""
     config = load_detector_config(config_path)
     network = load_trained_detector(config, run)
@@ -92,7 +92,7 @@ def finish_detector(config_path: Path, run: Path, to: Path, *, terms: str) -> Ma
     export_detector(network, path, config.threshold)
     training: dict[str, Any] = {
         "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
-        f"edan export config/train/{config_path.name} --run RUN --data DATA "
+        f"edan export config/train/{config_path.name} RUN --data DATA "
         "--to edan_ros/weights",
         "data": list(config.data),
         "seed": config.seed,
@@ -106,7 +106,7 @@ def finish_detector(config_path: Path, run: Path, to: Path, *, terms: str) -> Ma
         task=TASK,
         labels=(),
         parameters=sum(p.numel() for p in network.parameters()),
-        terms=terms,
+        terms=config.terms,
         training=training,
     )
     manifest.save()

@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from edan_ros.networks.face_detector import FaceDetector
 from edan_ros.training.augment import Augmentation
-from edan_ros.training.config import ConfigError, build, read_yaml
+from edan_ros.training.config import build, read_yaml
 from edan_ros.training.data import batches
 from edan_ros.training.detector_data import Composer, Composition, DetectorData
 from edan_ros.training.detector_loss import DetectorWeights, detector_loss
 from edan_ros.training.detector_sources import Picture
+from edan_ros.training.errors import ConfigError
 from edan_ros.training.trainer import Average, append_log, learning_rate, save_state
 
 #: The entry of a configuration that says that it trains a detector.
@@ -30,7 +31,8 @@ class DetectorConfig:
     """Everything that decides what a run computes; the data folder is given beside it.
 
     size: side of the training canvases, pixels. pictures: canvases an epoch. threshold: score of
-    the trained network from which the exported one says that there is a face.
+    the trained network from which the exported one says that there is a face. terms: of use, which
+    the data put on the weights.
     """
 
     name: str
@@ -47,6 +49,7 @@ class DetectorConfig:
     warmup_epochs: float = 0.5
     ema: float = 0.998
     threshold: float = 0.5
+    terms: str = ""
     network: dict[str, Any] = field(default_factory=dict)
     composition: Composition = field(default_factory=Composition)
     camera: Augmentation = field(default_factory=Augmentation)

@@ -54,9 +54,7 @@ def adjust_logits(network: EmotionalDAN, prior: NDArray[np.float64], strength: f
         network.emotion.bias -= strength * torch.from_numpy(np.log(prior)).float()
 
 
-def finish(
-    config_path: Path, run: Path, data: Path, to: Path, *, half: bool, terms: str
-) -> Manifest:
+def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) -> Manifest:
     """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest."""
     config = load_config(config_path)
     network = load_trained(config, run)
@@ -67,11 +65,11 @@ def finish(
     known = {
         "name": config.name,
         "version": config.version,
-        "terms": terms,
+        "terms": config.terms,
         "precision": "fp16 storage" if half else "fp32",
         "training": {
             "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
-            f"edan export config/train/{config_path.name} --run RUN --data DATA "
+            f"edan export config/train/{config_path.name} RUN --data DATA "
             f"--to edan_ros/weights{' --half' if half else ''}",
             "data": list(config.data),
             "seed": config.seed,
