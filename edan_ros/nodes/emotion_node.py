@@ -36,7 +36,6 @@ from edan_ros.srv import AnalyzeImage, ExplainFace
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 
-
 Transition = Callable[["EmotionNode", LifecycleState], TransitionCallbackReturn]
 
 
@@ -114,7 +113,7 @@ class EmotionNode(LifecycleNode):
     @_transition("inactive")
     def on_configure(self, state: LifecycleState) -> None:
         """Load the model, make the detector, announce the topics."""
-        self._state = "configuring"
+        self._state, self._failure = "configuring", ""
         self._publish_diagnostics()  # what follows takes minutes where an engine is built
         values = self._settings.values
         self._recognition = Recognition(

@@ -151,6 +151,8 @@ def test_a_missing_model_file_fails_configure(
     backup.rename(model)
     assert probe.transition("configure")
     assert probe.report("model").level == b"\x00"
+    assert probe.transition("cleanup")
+    assert probe.report("model").message == "unconfigured"
 
 
 def test_a_damaged_model_file_fails_configure(
