@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def not_negative(text: str) -> float:
@@ -19,6 +20,13 @@ def positive(text: str) -> float:
     if not value > 0.0:
         raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
     return value
+
+
+def existing_file(text: str) -> str:
+    """The path of a file that is there. Raises what argparse turns into a message."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return text
 
 
 def _number(text: str) -> float:

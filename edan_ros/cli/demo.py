@@ -12,9 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._arguments import not_negative, positive
+from edan_ros.cli._arguments import existing_file, not_negative, positive
 from edan_ros.core.detectors import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, create_source
+from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
 if TYPE_CHECKING:
     from edan_ros.nodes.session import Session, SessionOptions
@@ -40,8 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
     parser.add_argument("--model", default="", help="a model of the package, or an .onnx file")
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
-    parser.add_argument("--detector-model", default="", help="the YuNet .onnx file")
-    parser.add_argument("--parameters", help="YAML file with parameters for the emotion node")
+    parser.add_argument("--detector-model", type=existing_file, help="the YuNet .onnx file")
+    parser.add_argument(
+        "--parameters", type=existing_file, help="YAML file with parameters for the emotion node"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from edan_ros.nodes.session import Session, SessionError
-    from edan_ros.recording.console import Display, summary_table
+    from edan_ros.recording.console import Display, summary_lines
     from edan_ros.recording.record import Record
 
     console = Console(highlight=False)
@@ -67,8 +70,10 @@ def run(args: argparse.Namespace) -> int:
         except SessionError as error:
             return _failed(str(error))
     unprocessed = session.recorder.pairing.unprocessed
-    console.print(summary_table(record.summary, unprocessed, live=source.live))
-    console.print("  ".join(str(path) for path in record.files()), markup=False)
+    lines = summary_lines(record.summary, unprocessed, live=source.live)
+    lines.append("  ".join(str(path) for path in record.files()))
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
     return 0 if record.summary.results else 1
 
 
@@ -135,6 +140,8 @@ def _options(args: argparse.Namespace, source: Source) -> SessionOptions:
         "model": args.model,
     }
     given = {name: value for name, value in emotion.items() if value}
+    if isinstance(source, PictureSource) and not args.rate:
+        given["max_gap"] = 0.5 / PICTURE_RATE  # pictures of a folder need not be a film
     files = (args.parameters,) if args.parameters else ()
     return SessionOptions(NAMESPACE, camera, given, files)
 

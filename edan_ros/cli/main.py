@@ -58,6 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USER_ERRORS as error:
         print(f"edan {args.command}: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        # ROS, torch, PyAV: each is needed by some commands only.
+        print(
+            f"edan {args.command}: the Python module '{error.name}' is not installed here; "
+            "`edan doctor` says what there is and what to do",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 

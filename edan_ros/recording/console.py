@@ -7,13 +7,12 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from edan_ros.recording.summary import Summary
 
 #: Played at less than this share of real time, a recording counts as slowed down.
 _REAL_TIME = 0.9
-#: Tracks that the summary lists one by one.
+#: More tracks than this are not listed one by one.
 _TRACKS_SHOWN = 4
 #: Seconds between two lines of progress where there is no terminal.
 _LINE_EVERY = 5.0
@@ -69,30 +68,32 @@ class Display:
             self._console.print(f"{summary.results:6d}{of} images, {summary.rate:.1f}/s")
 
 
-def summary_table(summary: Summary, unprocessed: int, *, live: bool) -> Table:
-    """The figures of a run for the console. unprocessed: images that got no result."""
-    table = Table.grid(padding=(0, 2))
-    add = table.add_row
-    add("images", f"{summary.results} in {summary.recorded_seconds:.1f} s of the source")
+def summary_lines(summary: Summary, unprocessed: int, *, live: bool) -> list[str]:
+    """The figures of a run, a line each. unprocessed: images that got no result."""
+    rows = [("images", f"{summary.results} in {summary.recorded_seconds:.1f} s of the source")]
     if unprocessed:
-        add("", f"{unprocessed} more were not processed: this machine is too slow for all")
-    add("with a face", f"{100 * summary.face_share:.1f} %, at most {summary.most_faces} at once")
-    add("tracks", _tracks(summary))
-    add("labels", ", ".join(f"{n} {100 * s:.0f} %" for n, s in summary.label_shares()) or "none")
-    add("speed", _speed(summary, live))
-    if summary.latencies:
-        p50, p99 = (1e3 * float(summary.latency(p) or 0.0) for p in (50, 99))
-        add("latency", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms (image published to faces received)")
-    return table
+        rows.append(("", f"{unprocessed} more were not processed: this machine is too slow"))
+    share = f"{100 * summary.face_share:.1f} %, at most {summary.most_faces} at once"
+    labels = ", ".join(f"{name} {100 * part:.0f} %" for name, part in summary.label_shares())
+    rows += [
+        ("with a face", share),
+        ("tracks", _tracks(summary)),
+        ("labels", labels or "none"),
+        ("speed", _speed(summary, live)),
+    ]
+    p50, p99 = summary.latency(50), summary.latency(99)
+    if p50 is not None and p99 is not None:
+        told = f"p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms"
+        rows.append(("latency", f"{told} (image published to faces received)"))
+    return [f"{name:13}{text}" for name, text in rows]
 
 
 def _tracks(summary: Summary) -> str:
-    longest = sorted(summary.tracks.most_common(_TRACKS_SHOWN))
-    shown = [f"person {track}: {count} images" for track, count in longest]
-    rest = len(summary.tracks) - len(shown)
-    if rest:
-        shown.append(f"{rest} others less")
-    return f"{len(summary.tracks)}" + (f" ({', '.join(shown)})" if shown else "")
+    count = len(summary.tracks)
+    if count > _TRACKS_SHOWN:
+        return f"{count}, the longest with {max(summary.tracks.values())} images"
+    shown = [f"person {track}: {images} images" for track, images in sorted(summary.tracks.items())]
+    return f"{count}" + (f" ({', '.join(shown)})" if shown else "")
 
 
 def _speed(summary: Summary, live: bool) -> str:

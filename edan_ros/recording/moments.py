@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import UNKNOWN_LABEL
-from edan_ros.core.faces import FrameResult
+from edan_ros.core.faces import Face, FrameResult
 from edan_ros.recording.video import fitted
 
 TILES = 6
@@ -23,7 +23,7 @@ _KEPT, _APART = 3, 0.7
 
 @dataclass(slots=True, eq=False)
 class _Moment:
-    """score: how much it shows; the larger the better."""
+    """score: how much it shows of one face, or of the one it shows least of."""
 
     seconds: float
     score: float
@@ -49,11 +49,9 @@ class Moments:
         """One more frame (BGR, with what was found drawn in)."""
         scores: dict[str, float] = defaultdict(float)
         for face in result.faces:
-            # Large faces show more; a sure label shows more than a doubtful one.
-            score = face.confidence * (face.box.size / result.height) ** 0.25
-            scores[face.label] = max(scores[face.label], score)
-        best = max(scores.values(), default=0.0)
-        moment = _Moment(seconds, best, len(result.faces), _tile(annotated))
+            scores[face.label] = max(scores[face.label], _score(face, result))
+        least = min((_score(face, result) for face in result.faces), default=0.0)
+        moment = _Moment(seconds, least, len(result.faces), _tile(annotated))
         for label, score in scores.items():
             _offer(self._by_label[label], replace(moment, score=score))
         if moment.faces and (self._crowd is None or moment.crowded > self._crowd.crowded):
@@ -98,6 +96,15 @@ class Moments:
             if all(abs(moment.seconds - other.seconds) >= 0.3 for other in chosen):
                 chosen.append(moment)
         return chosen
+
+
+def _score(face: Face, result: FrameResult) -> float:
+    """How much is seen of a face: large ones, sure of their label, and whole ones show more."""
+    seen = face.box.clipped(result.width, result.height).area / max(face.box.area, 1.0)
+    x, y = face.landmarks.T
+    inside = np.mean((x >= 0) & (x < result.width) & (y >= 0) & (y < result.height))
+    size = face.box.size / result.height
+    return face.confidence * size**0.25 * min(seen, float(inside)) ** 2
 
 
 def _offer(kept: list[_Moment], moment: _Moment) -> None:

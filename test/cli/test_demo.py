@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy")
+
+from edan_ros.msg import FaceEmotionArray  # noqa: E402
 
 pytestmark = [pytest.mark.usefixtures("ros_domain"), pytest.mark.slow]
 
@@ -101,6 +103,19 @@ def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
     assert 1 <= len(records) < 300
     with av.open(str(out / "demo.mp4")) as container:
         assert len(list(container.decode(video=0))) == len(records)
+
+
+def test_another_demo_in_the_same_domain_is_noticed(tmp_path: Path) -> None:
+    rclpy.init()
+    other = rclpy.create_node("other")
+    other.create_publisher(FaceEmotionArray, "/demo/faces", 1)
+    try:
+        code, said = demo(tmp_path, "--seconds", "5")
+    finally:
+        other.destroy_node()
+        rclpy.try_shutdown()
+    assert code == 1
+    assert "other nodes publish under /demo too" in said
 
 
 def test_a_model_that_is_not_there_ends_it_with_the_reason(tmp_path: Path) -> None:

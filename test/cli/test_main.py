@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from pathlib import Path
 
 import cv2
@@ -53,6 +54,8 @@ def test_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--detector", "eyes"], "invalid choice: 'eyes'"),
         (["demo", "--rate", "-5"], "must be 0 or more"),
         (["demo", "--seconds", "0"], "must be above 0"),
+        (["demo", "--parameters", "none.yaml"], "there is no file none.yaml"),
+        (["run", "--detector-model", "none.onnx"], "there is no file none.onnx"),
         (["run", "a.mp4", "b.mp4"], "unrecognized arguments: b.mp4"),
     ],
 )
@@ -63,29 +66,33 @@ def test_a_wrong_command_line(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["demo", "--source"], ["run"]])
+WRONG_SOURCES = {
+    "nope.mp4": "there is no nope.mp4: give a video, a picture, a folder, a bag",
+    "text.mp4": "text.mp4 is not a video that FFmpeg can read",
+    "empty": "the folder empty holds no picture",
+    "no*.png": "no picture has a name like no*.png",
+    "text.mcap": "text.mcap cannot be read as a bag",
+    "987": "webcam 987 is not there",
+}
+
+
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("command", "source"),
     [
-        ("nope.mp4", "there is no nope.mp4: give a video, a picture, a folder, a bag"),
-        ("text.mp4", "text.mp4 is not a video that FFmpeg can read"),
-        ("empty", "the folder empty holds no picture"),
-        ("no*.png", "no picture has a name like no*.png"),
-        ("text.mcap", "text.mcap cannot be read as a bag"),
-        ("987", "webcam 987 is not there"),
+        *((["demo", "--source"], source) for source in WRONG_SOURCES),
+        # `edan run` waits for a webcam to be plugged in.
+        *((["run"], source) for source in WRONG_SOURCES if source != "987"),
     ],
 )
 def test_a_wrong_source_is_one_sentence(
-    command: list[str], source: str, message: str, capsys: pytest.CaptureFixture[str]
+    command: list[str], source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("empty").mkdir()
     Path("text.mp4").write_text("no video")
     Path("text.mcap").write_text("no bag")
-    if source == "987" and command == ["run"]:
-        pytest.skip("the node waits for a webcam to be plugged in")
     assert main([*command, source]) == 1
     said = capsys.readouterr()
-    assert said.err.startswith(f"edan {command[0]}: {message}")
+    assert said.err.startswith(f"edan {command[0]}: {WRONG_SOURCES[source]}")
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert not Path("out").exists()
@@ -96,6 +103,20 @@ def test_a_folder_that_cannot_be_written_is_said_so(capsys: pytest.CaptureFixtur
     Path("out").write_text("in the way")
     assert main(["demo", "--source", "a.png"]) == 1
     assert capsys.readouterr().err.startswith("edan demo: the folder out cannot be written: ")
+
+
+def test_a_missing_module_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # None in sys.modules makes an import fail as if the module were not there.
+    for name in [name for name in sys.modules if name.startswith("edan_ros.nodes")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rclpy", None)
+    cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    assert main(["demo", "--source", "a.png"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("edan demo: the Python module 'rclpy")
+    assert said.count("\n") == 1
 
 
 def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,85 @@
+"""Both nodes in one process, started as a user does."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from edan_ros.msg import FaceEmotionArray  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+
+EDAN = [sys.executable, "-m", "edan_ros.cli.main", "run"]
+
+
+@pytest.fixture
+def listener(ros_domain: int) -> Iterator[Node]:  # noqa: ARG001
+    """A node in the domain that the child processes are in too."""
+    rclpy.init()
+    node = Node("listener")
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def pictures(folder: Path, count: int) -> str:
+    for number in range(count):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
+    return str(folder)
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*EDAN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def receive(node: Node, arrays: list[FaceEmotionArray], count: int) -> None:
+    deadline = time.monotonic() + 60.0
+    while len(arrays) < count:
+        assert time.monotonic() < deadline
+        rclpy.spin_once(node, timeout_sec=0.1)
+
+
+def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> None:
+    arrays: list[FaceEmotionArray] = []
+    listener.create_subscription(FaceEmotionArray, "/car/faces", arrays.append, 10)
+    process = start(
+        pictures(tmp_path, 3),
+        *["--rate", "20", "--loop", "--namespace", "car", "--topic", "cabin/image"],
+        *["--detector", "full_frame", "--ros-args", "-p", "frame_id:=cabin_optical"],
+    )
+    receive(listener, arrays, 8)
+    assert listener.count_publishers("/car/cabin/image") == 1
+    assert arrays[0].header.frame_id == "cabin_optical"
+    assert (arrays[0].image_width, arrays[0].image_height) == (160, 120)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("ros_domain")
+def test_it_ends_with_the_recording(tmp_path: Path) -> None:
+    process = start(pictures(tmp_path, 3), "--rate", "20")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "3 images published" in said
+
+
+@pytest.mark.usefixtures("ros_domain")
+def test_a_bad_parameter_is_one_sentence(tmp_path: Path) -> None:
+    process = start(pictures(tmp_path, 1), "--ros-args", "-p", "jpeg_quality:=500")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "jpeg_quality" in said
+    assert "Traceback" not in said
