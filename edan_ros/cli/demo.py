@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import existing_file, not_negative, positive
-from edan_ros.core.detectors import DETECTORS
+from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
     parser.add_argument("--model", default="", help="a model of the package, or an .onnx file")
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
-    parser.add_argument("--detector-model", type=existing_file, help="the YuNet .onnx file")
+    parser.add_argument("--detector-model", type=existing_file, help="the file of the detector: .onnx of YuNet or edan")
     parser.add_argument(
         "--parameters", type=existing_file, help="YAML file with parameters for the emotion node"
     )
