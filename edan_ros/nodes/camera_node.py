@@ -97,7 +97,7 @@ class CameraNode(Node, Listener):
     def _open(self) -> Source:
         values = self._values
         return create_source(
-            values["source"],
+            str(values["source"]),
             topic=values["bag_topic"],
             width=values["width"],
             height=values["height"],
@@ -242,7 +242,7 @@ class CameraNode(Node, Listener):
         self._last_report = (now, total)
         rate = (total - published) / (now - then)
         values = {
-            "source": self._values["source"],
+            "source": str(self._values["source"]),
             "images_published": str(total),
             "rate_hz": f"{rate:.1f}",
             "size": self._size,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor
+
 from edan_ros.nodes import qos
 from edan_ros.nodes.parameters import Change, Parameter, Value
 from edan_ros.sources import BUILT_IN, SourceError
@@ -20,12 +22,23 @@ def _fixed(name: str, default: Value, meaning: str, **limits: Any) -> Parameter:
     return Parameter(name, default, meaning, Change.NEVER, **limits)
 
 
+class _Source(Parameter):
+    """A text, or the number that `-p source:=0` and launch files make of a webcam's."""
+
+    def descriptor(self) -> ParameterDescriptor:
+        """What the parameter services tell of it."""
+        descriptor = super().descriptor()
+        descriptor.dynamic_typing = True
+        return descriptor
+
+
 PARAMETERS = (
-    _fixed(
+    _Source(
         "source",
         "0",
         "number of a webcam or its /dev/video file, a video, a picture, a folder or a glob of "
         f"pictures, a bag (folder or file), or '{BUILT_IN}' for the built-in scene",
+        Change.NEVER,
     ),
     _fixed("bag_topic", "", "topic of the images in a bag; empty for the one with most images"),
     _fixed(
@@ -96,8 +109,9 @@ PARAMETERS = (
 
 def check(values: Mapping[str, Any]) -> None:
     """Raises ValueError, with a sentence for the user, when two parameters contradict."""
-    if not values["source"]:
-        raise ValueError(f"source is empty: name a webcam, a file or '{BUILT_IN}'")
+    source = values["source"]
+    if source == "" or isinstance(source, bool) or not isinstance(source, (str, int)):
+        raise ValueError(f"source is '{source}': name a webcam, a file or '{BUILT_IN}'")
     if values["calibration"] and values["field_of_view"]:
         raise ValueError("give either calibration or field_of_view, not both")
     if values["calibration"]:

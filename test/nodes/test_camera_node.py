@@ -152,6 +152,12 @@ def test_a_missing_source_is_told_and_found_again(listen: Listen, tmp_path: Path
     assert camera.wait_for_status("the recording has ended").level == DiagnosticStatus.OK
 
 
+def test_a_number_is_a_webcam(listen: Listen) -> None:
+    # What `ros2 run edan_ros camera_node --ros-args -p source:=987` gives.
+    camera = listen(source=987)
+    assert "webcam 987 is not there" in camera.wait_for_status("no images").message
+
+
 def test_unreadable_pictures_are_counted(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 3)
     (source / "1.png").write_bytes(b"broken")
@@ -201,7 +207,9 @@ def test_the_first_image_is_sent_until_it_is_acknowledged(listen: Listen, tmp_pa
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"source": ""}, "source is empty"),
+        ({"source": ""}, "source is '': name a webcam"),
+        ({"source": 1.5}, "source is '1.5': name a webcam"),
+        ({"source": True}, "source is 'True': name a webcam"),
         ({"rate": -1.0}, "rate out of range"),
         ({"stamps": "never"}, "must be one of now, recorded"),
         ({"at_end": "explode"}, "must be one of exit, stay"),
