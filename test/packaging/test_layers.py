@@ -48,6 +48,11 @@ def is_ros(found: Import) -> bool:
     return found.top in ROS or found.top.endswith(("_msgs", "_srvs", "_interfaces"))
 
 
+def is_for_launch_files(path: Path) -> bool:
+    """Whether a module needs `ros2 launch`, of which there are no wheels."""
+    return any(found.top in {"launch", "launch_ros"} for found in imports_of(path))
+
+
 def test_every_folder_has_its_place() -> None:
     assert set(FOLDERS) <= set(ALLOWED), "a new folder is given its layer here and in the docs"
 
@@ -99,7 +104,7 @@ def test_the_run_time_path_needs_no_torch() -> None:
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for folder in ("core", "engines", "nodes")
         for path in sources(folder)
-        if path.stem not in {"torch", "tensorrt"}
+        if path.stem not in {"torch", "tensorrt"} and not is_for_launch_files(path)
     ]
     pytest.importorskip("rclpy")
     code = f"import sys\nsys.modules['torch'] = None\nimport {', '.join(modules)}"
