@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
     parser.add_argument("--model", default="", help="a model of the package, or an .onnx file")
     parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
-    parser.add_argument("--detector-model", type=existing_file, help="the file of the detector: .onnx of YuNet or edan")
+    parser.add_argument(
+        "--detector-model",
+        type=existing_file,
+        help="the file of the detector: .onnx of YuNet or edan",
+    )
     parser.add_argument(
         "--parameters", type=existing_file, help="YAML file with parameters for the emotion node"
     )

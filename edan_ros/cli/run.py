@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="a model of the package, or an .onnx file")
     parser.add_argument("--engine", choices=ENGINES, help="what runs the model")
     parser.add_argument("--detector", choices=DETECTORS, help="what finds faces")
-    parser.add_argument("--detector-model", type=existing_file, help="the file of the detector: .onnx of YuNet or edan")
+    parser.add_argument(
+        "--detector-model",
+        type=existing_file,
+        help="the file of the detector: .onnx of YuNet or edan",
+    )
     parser.add_argument(
         "--parameters", type=existing_file, help="YAML file with parameters for both nodes"
     )
