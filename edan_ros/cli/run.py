@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from edan_ros.cli._arguments import existing_file, not_negative
 from edan_ros.engines import ENGINES
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     arguments = partial(ros_arguments, namespace=args.namespace, parameter_files=files)
     remap = ["-r", f"image_raw:={args.topic}"]
-    makers = [partial(EmotionNode, cli_args=[*arguments(chosen), *remap])]
+    makers: list[Callable[[], Any]] = [partial(EmotionNode, cli_args=[*arguments(chosen), *remap])]
     if args.source is not None:
         camera = {"source": args.source, "rate": args.rate, "loop": args.loop}
         camera["wait_for_subscribers"] = 1  # else the beginning is lost while the model loads

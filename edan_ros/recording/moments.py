@@ -104,7 +104,7 @@ def _score(face: Face, result: FrameResult) -> float:
     x, y = face.landmarks.T
     inside = np.mean((x >= 0) & (x < result.width) & (y >= 0) & (y < result.height))
     size = face.box.size / result.height
-    return face.confidence * size**0.25 * min(seen, float(inside)) ** 2
+    return float(face.confidence * size**0.25 * min(seen, inside) ** 2)
 
 
 def _offer(kept: list[_Moment], moment: _Moment) -> None:

@@ -1,36 +1,61 @@
-"""Writes everything a run leaves in its folder: demo.mp4, demo.png, faces.jsonl."""
+"""Writes everything a run leaves in its folder: demo.mp4, demo.png, faces.jsonl.
+
+With a companion, which decides something about the faces, also timeline.png.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
-from edan_ros.core.drawing import annotate
+from edan_ros.core.drawing import Colour, annotate
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.lines import result_line
 from edan_ros.recording.moments import Moments
 from edan_ros.recording.summary import Summary
+from edan_ros.recording.timeline import Timeline, under
 from edan_ros.recording.video import VideoWriter
 
-VIDEO, PICTURE, LINES = "demo.mp4", "demo.png", "faces.jsonl"
+VIDEO, PICTURE, LINES, TIMELINE = "demo.mp4", "demo.png", "faces.jsonl", "timeline.png"
+FILES = (VIDEO, PICTURE, LINES, TIMELINE)
+#: Pixels of the timeline's picture.
+_TIMELINE_WIDTH = 1600
+
+
+class Companion(Protocol):
+    """Something that decides about the faces, and is shown with them."""
+
+    timeline: Timeline
+
+    def follow(self, seconds: float, result: FrameResult) -> list[str]:
+        """Decides on the result at a time of the recording. Returns what changed, in words."""
+
+    def caption(self) -> Mapping[str, Colour]:
+        """Lines, with their colours, that say what is decided now, and why."""
 
 
 class Record:
     """A context manager. Files of an earlier run in the same folder are replaced.
 
+    companion: is given every result, and drawn under the video.
+
     Raises OSError where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, companion: Companion | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (VIDEO, PICTURE, LINES):
+        for name in FILES:
             (folder / name).unlink(missing_ok=True)
         self.folder = folder
+        self._companion = companion
         self.summary = Summary()
         self._changes = Changes()
         self._moments = Moments()
@@ -48,18 +73,31 @@ class Record:
         self.summary.add(stamp, latency, result)
         seconds = self.summary.recorded_seconds
         self._lines.write(result_line(stamp_ns, latency, result) + "\n")
+        changes = self._changes.update(seconds, result)
+        if self._companion is not None:
+            lines = self._companion.follow(seconds, result)
+            changes += [f"{seconds:7.2f} s  {line}" for line in lines]
         if image is not None:
             annotated = annotate(image.bgr(), result)
-            if self._video is None:
-                path = self.folder / VIDEO
-                self._video = VideoWriter(path, image.width, image.height)
-            self._video.write(annotated, seconds)
             self._moments.add(seconds, annotated, result)
-        return self._changes.update(seconds, result)
+            self._write(annotated, seconds)
+        return changes
 
     def files(self) -> list[Path]:
         """What was written."""
-        return [p for p in (self.folder / n for n in (VIDEO, PICTURE, LINES)) if p.exists()]
+        return [p for p in (self.folder / name for name in FILES) if p.exists()]
+
+    def _write(self, annotated: NDArray[np.uint8], seconds: float) -> None:
+        """One picture of the video, the companion's timeline under it."""
+        companion = self._companion
+        if companion is not None:
+            width = annotated.shape[1]
+            strip = companion.timeline.strip(width, seconds, companion.caption())
+            annotated = under(annotated, strip)
+        height, width = annotated.shape[:2]
+        if self._video is None:
+            self._video = VideoWriter(self.folder / VIDEO, width, height)
+        self._video.write(annotated, seconds)
 
     def __enter__(self) -> Record:
         return self
@@ -76,3 +114,7 @@ class Record:
         sheet = self._moments.sheet()
         if sheet is not None:
             cv2.imwrite(str(self.folder / PICTURE), sheet)
+        if self._companion is not None:
+            end = self.summary.recorded_seconds
+            picture = self._companion.timeline.whole(_TIMELINE_WIDTH, 0.0, end)
+            cv2.imwrite(str(self.folder / TIMELINE), picture)

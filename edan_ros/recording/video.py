@@ -35,7 +35,9 @@ class VideoWriter:
         self._size = tuple(max(2, 2 * round(scale * side / 2)) for side in (width, height))
         self._container = av.open(str(path), "w", options={"movflags": "faststart"})
         codec, options = _codec()
-        self._stream = self._container.add_stream(codec, rate=30, options=options)
+        stream = self._container.add_stream(codec, rate=30, options=options)
+        assert isinstance(stream, av.VideoStream)
+        self._stream = stream
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = _TIME_BASE

@@ -34,17 +34,27 @@ class Frame:
 
 
 class Source(Protocol):
-    """Frames of one camera.
+    """Frames of one camera."""
 
-    name: what the user called it, for messages. rate: frames a second, 0.0 where that is not
-    known. length: frames in all, or None where that is not known (it may be an estimate).
-    live: the frames come at their own pace and have no end.
-    """
+    @property
+    def name(self) -> str:
+        """What the user called it, for messages."""
+        ...
 
-    name: str
-    rate: float
-    length: int | None
-    live: bool
+    @property
+    def rate(self) -> float:
+        """Frames a second, 0.0 where that is not known."""
+        ...
+
+    @property
+    def length(self) -> int | None:
+        """Frames in all, it may be an estimate; None where that is not known."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether the frames come at their own pace and have no end."""
+        ...
 
     def frames(self) -> Generator[Frame, None, None]:
         """The frames from the first on; every call begins anew, one reads at a time.

@@ -103,7 +103,7 @@ def _wall(photographs: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> NDArray[n
     wall = light[..., None] * np.array([0.90, 0.96, 1.0], np.float32)  # a warm white
     for photograph, place in zip(photographs, (_COLLINS, _HOPPER), strict=True):
         _hang(wall, photograph, *place)
-    return np.clip(wall, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(wall, 0, 255), np.uint8)
 
 
 def _hang(
@@ -112,7 +112,9 @@ def _hang(
     """Puts a print with a white border and a soft shadow on the wall, in place."""
     width = round(photograph.shape[1] * height / photograph.shape[0])
     sized = cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA)
-    framed = cv2.copyMakeBorder(sized, *[_BORDER] * 4, cv2.BORDER_CONSTANT, value=(244, 246, 247))
+    framed = cv2.copyMakeBorder(
+        sized, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_CONSTANT, value=(244, 246, 247)
+    )
     rows, columns = framed.shape[:2]
     shadow = np.ones(wall.shape[:2], np.float32)
     shadow[top + 8 : top + rows + 8, left + 10 : left + columns + 10] = 0.62

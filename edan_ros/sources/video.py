@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
 from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
@@ -63,7 +66,7 @@ class VideoSource:
     def _open(self) -> InputContainer:
         av = _import_av()
         try:
-            container = av.open(str(self._path))
+            container: InputContainer = av.open(str(self._path))
         except (av.error.FFmpegError, OSError) as error:
             raise SourceError(
                 f"{self.name} is not a video that FFmpeg can read ({_reason(error)})"
@@ -90,12 +93,11 @@ class VideoSource:
                 self._on_skip(f"{self.name}: a damaged part is left out ({_reason(error)})")
 
 
-def _import_av():  # type: ignore[no-untyped-def]  # a module has no useful type
+def _import_av() -> ModuleType:
     try:
-        import av
+        return importlib.import_module("av")
     except ImportError as error:
         raise SourceError("reading videos needs PyAV: pip install av") from error
-    return av
 
 
 def _reason(error: Exception) -> str:
@@ -109,7 +111,7 @@ def _length(container: InputContainer, stream: VideoStream, rate: float) -> int 
     return round(seconds * rate) or None
 
 
-def _upright(frame: VideoFrame) -> np.ndarray:
-    pixels = frame.to_ndarray(format="bgr24")
+def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
+    pixels = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
     turn = _TURNS.get(round(frame.rotation / 90.0) * 90 % 360)
-    return pixels if turn is None else cv2.rotate(pixels, turn)
+    return pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
