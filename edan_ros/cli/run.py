@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector-model",
         type=existing_file,
-        help="the file of the detector: .onnx of YuNet or edan",
+        help="the detector's .onnx file",
     )
     parser.add_argument(
         "--parameters", type=existing_file, help="YAML file with parameters for both nodes"
