@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from edan_ros.engines.base import Engine
 from edan_ros.nodes.camera_input import CameraInput
 from edan_ros.nodes.camera_statistics import Snapshot
+from edan_ros.nodes.recognition import Recognition
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -109,13 +110,15 @@ def camera_status(node: str, camera: CameraInput, idle: str) -> DiagnosticStatus
     return _status(f"{node}: {camera.key}", level, message, values, camera.frame_id)
 
 
-def model_status(node: str, state: str, failure: str, engine: Engine | None) -> DiagnosticStatus:
+def model_status(
+    node: str, state: str, failure: str, recognition: Recognition | None
+) -> DiagnosticStatus:
     """The entry of the model: what runs, or why nothing does."""
     values = {"state": state}
-    if engine is None:
+    if recognition is None:
         level, message = (ERROR, f"{state}: {failure}") if failure else (WARN, state)
         return _status(f"{node}: model", level, message, values)
-    manifest = engine.manifest
+    engine, manifest = recognition.engine, recognition.engine.manifest
     values |= {
         "model": manifest.name,
         "version": manifest.version,
@@ -123,6 +126,7 @@ def model_status(node: str, state: str, failure: str, engine: Engine | None) -> 
         "engine": engine.name,
         "device": engine.device,
         "precision": engine.precision,
+        "detector": recognition.detector,
     }
     return _status(f"{node}: model", OK, f"{state}: {describe(engine)}", values, engine.device)
 

@@ -131,7 +131,8 @@ class EmotionNode(LifecycleNode):
         )
         self._recognition.set_silence(values["silence_timeout"])
         self._recognition.announce()
-        self.get_logger().info(f"configured: {diagnostics.describe(self._recognition.engine)}")
+        model = diagnostics.describe(self._recognition.engine)
+        self.get_logger().info(f"configured: {model}, detector {self._recognition.detector}")
         super().on_configure(state)
 
     @_transition("active")
@@ -239,8 +240,7 @@ class EmotionNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         name = self.get_name()
-        engine = self._recognition.engine if self._recognition is not None else None
-        statuses = [diagnostics.model_status(name, self._state, self._failure, engine)]
+        statuses = [diagnostics.model_status(name, self._state, self._failure, self._recognition)]
         if self._recognition is not None:
             statuses += [
                 diagnostics.camera_status(name, camera, self._idle())

@@ -119,6 +119,11 @@ class Recognition:
         """Go on with other settings of the pipeline."""
         self._pipeline.config = config
 
+    @property
+    def detector(self) -> str:
+        """What finds the faces of the cameras."""
+        return next(self._detectors[key].name for key in self.cameras)
+
     def set_silence(self, seconds: float) -> None:
         """How long no image must come for a camera to count as gone."""
         for camera in self.cameras.values():

@@ -97,4 +97,5 @@ def test_the_model_is_named(probe: Probe) -> None:
     assert values["state"] == "active"
     assert values["model"] == "fake"
     assert values["engine"] == "fake"
+    assert values["detector"] == "fake"
     assert len(values["sha256"]) == 64
