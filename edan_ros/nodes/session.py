@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import itertools
 import os
 import queue
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -21,6 +27,8 @@ from edan_ros.nodes.recorder_node import Recorded, RecorderNode
 
 #: Results that may wait to be written; then the recorder takes no more until one is.
 _WAITING = 8
+#: Seconds between two looks at how the nodes are.
+_CHECK_EVERY = 0.3
 #: Seconds that outstanding results are given after the camera node has ended.
 _SETTLE = 3.0
 
@@ -51,6 +59,7 @@ class Session:
         self._recorded: queue.Queue[Recorded] = queue.Queue(_WAITING)
         self._quiet = threading.Event()  # listen no more
         self._abandoned = threading.Event()  # nobody takes results any more
+        self._ended_at: float | None = None
 
     def __enter__(self) -> Session:
         keep_to_this_machine()
@@ -82,27 +91,30 @@ class Session:
         self.recorder.destroy_node()
         rclpy.try_shutdown()
 
-    def results(self, stopped: Callable[[], bool]) -> Iterator[Recorded | None]:
-        """Every result, in order, until the source has ended or ``stopped()``; None now and then.
+    def results(self, stopped: Callable[[], bool]) -> Iterator[Recorded]:
+        """Every result, in order, until the source has ended or ``stopped()``.
 
         Raises SessionError when a node does not start or dies.
         """
-        ended_at: float | None = None
+        checked = time.monotonic()
         while not stopped():
-            try:
+            with contextlib.suppress(queue.Empty):
                 yield self._recorded.get(timeout=0.1)
-                continue
-            except queue.Empty:
-                yield None
-            self._check()
-            if self.camera.exit_code() is None:
-                continue
-            ended_at = ended_at or time.monotonic()
-            pairing = self.recorder.pairing
-            settled = pairing.images == pairing.results
-            if settled or time.monotonic() - ended_at > _SETTLE:
+            if time.monotonic() - checked > _CHECK_EVERY:
+                checked = time.monotonic()
+                self._check()
+            if self._ended():
                 break
         yield from self._rest()
+
+    def _ended(self) -> bool:
+        """Whether the source has ended and nothing more is to come of it."""
+        if self.camera.exit_code() is None or not self._recorded.empty():
+            return False
+        self._ended_at = self._ended_at or time.monotonic()
+        pairing = self.recorder.pairing
+        settled = pairing.images == pairing.results
+        return settled or time.monotonic() - self._ended_at > _SETTLE
 
     def _rest(self) -> Iterator[Recorded]:
         """Stops to listen; what was received until then."""
@@ -147,6 +159,37 @@ class Session:
                 f"other nodes publish under /{self._options.namespace} too: is this already "
                 "running? End it, or choose another ROS_DOMAIN_ID"
             )
+
+
+@contextmanager
+def reserved_namespace(name: str) -> Iterator[str]:
+    """A namespace that no other such run on this machine has in this ROS domain: name, name_2, ...
+
+    Held by a lock on a file, so that it is free again however the process ends.
+    """
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    prefix = Path(tempfile.gettempdir()) / f"edan_ros_{name}_domain{domain}"
+    number, lock = next(
+        (number, lock)
+        for number in itertools.count(1)
+        if (lock := _locked(Path(f"{prefix}_{number}.lock"))) is not None
+    )
+    with lock:
+        yield name if number == 1 else f"{name}_{number}"
+
+
+def _locked(path: Path) -> TextIO | None:
+    """The file, open and locked; None where another process, or another user's, has it."""
+    try:
+        lock = path.open("w")
+    except PermissionError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
 
 
 def keep_to_this_machine() -> None:
