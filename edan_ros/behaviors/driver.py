@@ -46,7 +46,7 @@ class DriverSettings:
         0.0, -1.0, 1.0, "pitch in radians, as this camera sees it, of a head that faces the road"
     )
     away_yaw: float = setting(
-        0.6, 0.1, 1.5, "turn in radians to either side of the road from which the head is away"
+        0.5, 0.1, 1.5, "turn in radians to either side of the road from which the head is away"
     )
     away_pitch: float = setting(
         0.45, 0.1, 1.2, "nod in radians up or down from the road from which the head is away"

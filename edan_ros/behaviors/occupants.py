@@ -91,10 +91,10 @@ class OccupantSettings:
         1.5, 0.1, 30.0, "time constant in seconds by which fear and distress fade"
     )
     eyes_closed: float = setting(
-        0.65, 0.1, 0.95, "share of a person's open eye height below which the eyes are closed"
+        0.5, 0.1, 0.95, "share of a person's open eye height below which the eyes are closed"
     )
     eyes_open: float = setting(
-        0.75, 0.1, 1.0, "share of a person's open eye height above which the eyes are open again"
+        0.65, 0.1, 1.0, "share of a person's open eye height above which the eyes are open again"
     )
 
     def __post_init__(self) -> None:
@@ -108,11 +108,12 @@ class OccupantSettings:
 class Eyes:
     """Whether one person's eyes are closed, against the height that is theirs when open.
 
-    That height is learned from this face: quickly upwards, slowly downwards, from a usual one.
+    That height is learned from this face: quickly upwards, slowly downwards, from a usual one; no
+    further up than a calm look, or eyes once wide with fear would make a smile's look closed.
     """
 
     USUAL_OPENNESS = 0.27
-    LEAST_OPENNESS = 0.18
+    LEAST_OPENNESS, MOST_OPENNESS = 0.18, 0.3
     UP, DOWN = 0.5, 60.0  # time constants in seconds
 
     __slots__ = ("_open", "_stamp", "closed", "closed_for", "settings")
@@ -132,7 +133,7 @@ class Eyes:
         self._stamp = stamp
         constant = self.UP if openness > self._open else self.DOWN
         self._open += (openness - self._open) * -math.expm1(-passed / constant)
-        self._open = max(self._open, self.LEAST_OPENNESS)
+        self._open = min(max(self._open, self.LEAST_OPENNESS), self.MOST_OPENNESS)
         limit = self.settings.eyes_open if self.closed else self.settings.eyes_closed
         self.closed = openness < limit * self._open
         self.closed_for.update(self.closed, stamp)

@@ -8,11 +8,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from edan_ros.behaviors.catalogue import languages
 from edan_ros.cli._arguments import existing_file, not_negative, positive
+from edan_ros.cli._companions import BEHAVIORS, make_companion
 from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
@@ -22,16 +25,23 @@ if TYPE_CHECKING:
     from edan_ros.recording.console import Display
     from edan_ros.recording.record import Record
 
-NAMESPACE = "demo"
-_TOPICS = f"/{NAMESPACE}/image_raw, /{NAMESPACE}/faces"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "behavior",
+        nargs="?",
+        choices=BEHAVIORS,
+        help="let this behaviour decide about the faces, and show what it decides and why",
+    )
+    parser.add_argument("where", nargs="?", metavar="SOURCE", help="the same as --source")
     parser.add_argument(
         "--source",
         default=BUILT_IN,
         help="a video, a folder of pictures, the number of a webcam, or a bag; by default a scene "
         "that is built in",
+    )
+    parser.add_argument(
+        "--language", choices=languages(), default="en", help="of the assistive behaviour"
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is written")
     parser.add_argument(
@@ -55,21 +65,23 @@ def run(args: argparse.Namespace) -> int:
     # Imported when this command runs, not when `edan` starts: ROS, and PyAV for the video.
     from rich.console import Console
 
-    from edan_ros.nodes.session import Session, SessionError
+    from edan_ros.nodes.session import Session, SessionError, reserved_namespace
     from edan_ros.recording.console import Display, summary_lines
     from edan_ros.recording.record import Record
 
     console = Console(highlight=False)
+    args.source = args.where or args.source
     source = _checked_source(args)
-    console.print(f"{source.name} -> {args.out}/   on {_TOPICS}", markup=False, soft_wrap=True)
+    say = partial(console.print, markup=False, soft_wrap=True)
     display = Display(console, _images_expected(source, args))
     try:
-        record = Record(args.out)
+        record = Record(args.out, make_companion(args.behavior, args.language))
     except OSError as error:
         return _failed(f"the folder {args.out} cannot be written: {error}")
-    with _stop_signals() as stop:
+    with _stop_signals() as stop, reserved_namespace("demo") as space:
+        say(f"{source.name} -> {args.out}/   topics /{space}/image_raw, /{space}/faces")
         try:
-            with record, Session(_options(args, source), display.trouble) as session:
+            with record, Session(_options(args, source, space), display.trouble) as session:
                 _follow(session, record, display, stop, args.seconds)
         except SessionError as error:
             return _failed(str(error))
@@ -77,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     lines = summary_lines(record.summary, unprocessed, live=source.live)
     lines.append("  ".join(str(path) for path in record.files()))
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
     return 0 if record.summary.results else 1
 
 
@@ -98,8 +110,6 @@ def _follow(
 
     with display:
         for recorded in session.results(stop.is_set):
-            if recorded is None:
-                continue
             image = None if recorded.image is None else decode(recorded.image)
             result = frame_result(recorded.result)
             lines = record.add(recorded.stamp_ns, result, image, recorded.latency)
@@ -124,7 +134,7 @@ def _images_expected(source: Source, args: argparse.Namespace) -> int | None:
     return expected if source.length is None else min(source.length, expected)
 
 
-def _options(args: argparse.Namespace, source: Source) -> SessionOptions:
+def _options(args: argparse.Namespace, source: Source, namespace: str) -> SessionOptions:
     from edan_ros.nodes.session import SessionOptions
 
     camera = {
@@ -147,7 +157,7 @@ def _options(args: argparse.Namespace, source: Source) -> SessionOptions:
     if isinstance(source, PictureSource) and not args.rate:
         given["max_gap"] = 0.5 / PICTURE_RATE  # pictures of a folder need not be a film
     files = (args.parameters,) if args.parameters else ()
-    return SessionOptions(NAMESPACE, camera, given, files)
+    return SessionOptions(namespace, camera, given, files)
 
 
 @contextmanager

@@ -182,6 +182,13 @@ def test_a_blink_is_no_sleep() -> None:
         assert report.driver.state is DriverState.ATTENTIVE
 
 
+def test_a_smile_after_eyes_wide_with_fear_is_no_sleep() -> None:
+    cabin = Cabin(TWO_SEATS)
+    drive(cabin, 0.0, 4.0, face(1, "fear", x=0.7, eyes=0.4))
+    report = drive(cabin, 4.0, 5.0, face(1, "happy", x=0.7, eyes=0.23))
+    assert report.driver.state is DriverState.ATTENTIVE
+
+
 def test_narrow_eyes_are_judged_by_their_own_measure() -> None:
     narrow = drive(Cabin(TWO_SEATS), 0.0, 8.0, face(1, x=0.7, eyes=0.19)).driver
     assert narrow.state is DriverState.ATTENTIVE

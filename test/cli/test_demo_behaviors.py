@@ -1,0 +1,144 @@
+"""The behaviours of `edan demo`: what they print and draw, and on a real clip what they decide."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from edan_ros.behaviors.reaction_table import parse_rules
+from edan_ros.cli._companions import (
+    BEHAVIORS,
+    AssistiveCompanion,
+    HumanoidCompanion,
+    VehicleCompanion,
+    make_companion,
+)
+from edan_ros.core.emotions import EMOTIONS, polarity_probabilities, valence_arousal
+from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.geometry import MEAN_SHAPE
+from edan_ros.core.images import Image
+from edan_ros.recording.record import TIMELINE, VIDEO, Companion, Record
+
+CLIP = Path(__file__).parents[3] / "shared" / "data" / "media" / "expressions_one_face.mp4"
+RULES = parse_rules(
+    "rules: [{name: joy, emotion: happy, after: 0.5, behavior: nod, utterance: 'How nice!'}]"
+)
+
+
+def result_of(emotion: str, share: float = 0.9) -> FrameResult:
+    index = EMOTIONS.index(emotion)
+    p = np.full(7, (1 - share) / 6)
+    p[index] = share
+    landmarks = (MEAN_SHAPE * 120.0 + (320.0, 240.0)).astype(np.float32)
+    polarity = polarity_probabilities(p)
+    face = Face(
+        track_id=1,
+        box=Box.from_landmarks(landmarks),
+        presence=0.99,
+        landmarks=landmarks,
+        emotion=index,
+        label=emotion,
+        confidence=share,
+        probabilities=p,
+        raw_probabilities=p,
+        polarity=int(polarity.argmax()),
+        polarity_probabilities=polarity,
+        valence=valence_arousal(p)[0],
+        arousal=valence_arousal(p)[1],
+    )
+    return FrameResult([face], 640, 480)
+
+
+def play(companion: Companion, *looks: tuple[str, float]) -> str:
+    """All that is said while somebody looks so for some seconds each."""
+    said, now = [], 0.0
+    for emotion, seconds in looks:
+        for _ in range(round(seconds * 10)):
+            said += companion.follow(now, result_of(emotion))
+            now = round(now + 0.1, 3)
+    return "\n".join(said)
+
+
+def test_the_vehicle_says_what_it_decides_and_why() -> None:
+    said = play(VehicleCompanion(), ("neutral", 1.0), ("fear", 8.0), ("neutral", 20.0))
+    order = ["driver attentive", "advice: fear", "Sustained fear of driver", "advice: releasing"]
+    assert [said.index(text) for text in order] == sorted(said.index(text) for text in order)
+    assert said.rstrip().endswith("no advice, scale 1.00 on its way to 1.00.")
+
+
+def test_the_humanoid_says_how_it_reacts_and_why() -> None:
+    companion = HumanoidCompanion(RULES)
+    said = play(companion, ("neutral", 1.0), ("happy", 3.0))
+    assert 'nod: "How nice!" Person 1, whom it attends to, has looked happy' in said
+    assert any("How nice!" in line for line in companion.caption())
+
+
+def test_the_assistant_speaks() -> None:
+    said = play(AssistiveCompanion("es"), ("happy", 3.0))
+    assert said == "says: Una persona delante, cerca, parece contenta."
+
+
+def test_the_timeline_is_under_the_video_and_in_a_picture(tmp_path: Path) -> None:
+    companion = VehicleCompanion()
+    image = Image(np.zeros((480, 640, 3), np.uint8), "bgr")
+    with Record(tmp_path, companion) as record:
+        for i in range(30):
+            record.add(i * 10**8, result_of("fear"), image, None)
+    assert tmp_path / TIMELINE in record.files()
+    assert cv2.imread(str(tmp_path / TIMELINE)).shape[1] == 1600
+    with av.open(str(tmp_path / VIDEO)) as container:
+        stream = container.streams.video[0]
+        strip = companion.timeline.strip(640, 3.0, companion.caption())
+        assert (stream.width, stream.height) == (640, 2 * round((480 + strip.shape[0]) / 2))
+
+
+def test_there_is_a_companion_for_every_behaviour() -> None:
+    pytest.importorskip("rclpy")
+    assert all(make_companion(name, "en") is not None for name in BEHAVIORS)
+    assert make_companion(None, "en") is None
+
+
+# --- on a real clip: a woman who cries for six seconds, looks worried for three, then is merry
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+def test_on_a_clip_it_decides_what_is_seen(
+    behavior: str,
+    tmp_path: Path,
+    ros_domain: int,  # noqa: ARG001
+) -> None:
+    pytest.importorskip("rclpy")
+    if not CLIP.exists():
+        pytest.skip("needs ../shared/data/media/expressions_one_face.mp4")
+    command = [sys.executable, "-m", "edan_ros.cli.main", "demo", behavior, str(CLIP)]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / TIMELINE).exists()
+
+    def times(pattern: str) -> list[float]:
+        lines = [line for line in done.stdout.splitlines() if re.search(pattern, line)]
+        return [float(line.split(" s ")[0]) for line in lines]
+
+    if behavior == "vehicle":
+        (raised,), (released,) = times("advice: distress"), times("advice: no advice.*1.00")[1:]
+        assert 1.5 < raised < 6.0
+        assert 9.0 < released < 19.0
+    elif behavior == "humanoid":
+        (comforted,), (shared,) = times("comfort_sadness"), times("share_joy")
+        assert 1.5 < comforted < 6.0
+        assert 9.5 < shared < 14.0
+        assert len(times("priority")) == 2
+    else:
+        assert times("looks sad")
+        assert times("looks happy")
