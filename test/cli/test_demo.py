@@ -105,7 +105,18 @@ def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
         assert len(list(container.decode(video=0))) == len(records)
 
 
-def test_another_demo_in_the_same_domain_is_noticed(tmp_path: Path) -> None:
+def test_two_at_the_same_time_keep_apart(tmp_path: Path) -> None:
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
+    arguments = ("--source", str(tmp_path), "--rate", "4")
+    processes = [start(tmp_path / f"out{run}", *arguments) for run in range(2)]
+    said = [process.communicate(timeout=100)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert sorted("/demo_2/faces" in text for text in said) == [False, True]
+    assert [len(lines(tmp_path / f"out{run}")) for run in range(2)] == [12, 12]
+
+
+def test_another_publisher_on_the_topics_is_noticed(tmp_path: Path) -> None:
     rclpy.init()
     other = rclpy.create_node("other")
     other.create_publisher(FaceEmotionArray, "/demo/faces", 1)
