@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from edan_ros.core.detectors import Detector
+    from edan_ros.evaluation.detection import Scene
+
+YUNET = "detectors/yunet_n_640.onnx"
 #: Files of the folder `media` in which nobody is to be seen.
 EMPTY = ("no_face.mp4", "photos/no_faces.jpg", "photos/dogs.jpg")
 FACE_SIZES = (16, 24, 32, 48, 64)
 ROLLS = (15, 30, 45)
+#: Widths and heights at which the time of an image is taken.
+TIMED = ((320, 240), (640, 480))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,37 +33,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edan_ros.core.detectors import Detector, DetectorError
     from edan_ros.engines.detector_engine import create_detector
     from edan_ros.evaluation.detection import evaluate
 
-    yunet = str(args.data / "detectors/yunet_n_640.onnx")
+    yunet = str(args.data / YUNET)
     teacher = create_detector("yunet", model_path=yunet, score_threshold=0.3, min_face=0.0)
-    detectors: dict[str, Detector] = {}
-    for name in args.names:
-        kind = "edan" if name.endswith(".onnx") else name
-        path = name if kind != name else (yunet if name == "yunet" else "")
-        try:
-            detectors[name] = create_detector(
-                kind, model_path=path, score_threshold=args.threshold, min_face=8.0
-            )
-        except DetectorError as error:
-            print(f"{name} is left out: {error}")
+    detectors = _detectors(args)
     print("| images | detector | n | recall | false boxes | clean | overlap | ms |")
     print("|---|---|---|---|---|---|---|---|")
     for title, scenes in _sets(args.data, teacher):
         for name, detector in detectors.items():
             figures = evaluate(detector, scenes)
             print(
-                f"| {title} | {Path(name).stem} | {figures.images} | {figures.recall:.3f} | "
+                f"| {title} | {name} | {figures.images} | {figures.recall:.3f} | "
                 f"{figures.false_boxes:.3f} | {figures.clean:.3f} | {figures.overlap:.3f} | "
                 f"{figures.milliseconds:.1f} |",
                 flush=True,
             )
+    print("\n| size | detector | ms |\n|---|---|---|")
+    for title, scenes in _timed(args.data):
+        for name, detector in detectors.items():
+            evaluate(detector, scenes[:5])  # the first runs of a size allocate memory
+            print(f"| {title} | {name} | {evaluate(detector, scenes).milliseconds:.1f} |")
     return 0
 
 
-def _sets(data: Path, teacher):
+def _detectors(args: argparse.Namespace) -> dict[str, Detector]:
+    """What ``--names`` asks for and this machine can make, by name."""
+    from edan_ros.core.detectors import DetectorError
+    from edan_ros.engines.detector_engine import create_detector
+
+    made: dict[str, Detector] = {}
+    for name in args.names:
+        own = name.endswith(".onnx")
+        path = str(args.data / YUNET) if name == "yunet" else (name if own else "")
+        try:
+            made[Path(name).stem] = create_detector(
+                "edan" if own else name,
+                model_path=path,
+                score_threshold=args.threshold,
+                min_face=8.0,
+            )
+        except DetectorError as error:
+            print(f"{name} is left out: {error}")
+    return made
+
+
+def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
     """(what, scenes) one after the other, so that only one set is in memory."""
     from edan_ros.evaluation import detection_scenes as scenes
     from edan_ros.training.readers import photographs
@@ -69,3 +94,13 @@ def _sets(data: Path, teacher):
         yield f"turned by {degrees} degrees", scenes.turned_scenes(pictures, teacher, degrees)
     yield "a tenth of the light, noise 4", scenes.darkened(plain, 0.1, 4.0)
     yield "lower half covered", scenes.half_covered(plain)
+
+
+def _timed(data: Path) -> Iterator[tuple[str, list[Scene]]]:
+    """(size, scenes): the photographs brought to each size of TIMED."""
+    from edan_ros.evaluation.detection_scenes import sized_scenes
+    from edan_ros.training.readers import photographs
+
+    pictures = photographs(data / "landmarks68", held_out=True)
+    for width, height in TIMED:
+        yield f"{width}x{height}", sized_scenes(pictures, width, height)

@@ -117,6 +117,14 @@ def half_covered(scenes: list[Scene]) -> list[Scene]:
     return covered
 
 
+def sized_scenes(photographs: list[Photograph], width: int, height: int) -> list[Scene]:
+    """The photographs stretched to one size, for times alone: no face is named."""
+    return [
+        Scene(Image(np.asarray(cv2.resize(pixels, (width, height)), np.uint8), "bgr"))
+        for pixels, _ in photographs
+    ]
+
+
 def empty_scenes(files: list[Path]) -> Iterator[Scene]:
     """Every frame of the videos and every picture among ``files``, all without people."""
     for file in files:

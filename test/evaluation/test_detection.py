@@ -14,6 +14,7 @@ from edan_ros.evaluation.detection_scenes import (
     darkened,
     half_covered,
     photograph_scenes,
+    sized_scenes,
     small_face_scenes,
     turned_scenes,
 )
@@ -104,3 +105,9 @@ def test_dark_and_covered_scenes_keep_their_faces(photograph) -> None:
     upper = Box(box.x, box.y, box.width, 0.5 * box.height)
     lower = Box(box.x, box.y + 0.5 * box.height, box.width, 0.5 * box.height)
     assert lit(covered, upper) > 240 > 120 > lit(covered, lower)
+
+
+def test_sized_scenes_have_the_size(photograph) -> None:
+    scene = sized_scenes([photograph], 96, 64)[0]
+    assert (scene.image.width, scene.image.height) == (96, 64)
+    assert scene.faces == ()
