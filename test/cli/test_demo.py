@@ -102,7 +102,9 @@ def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
     records = lines(out)
     assert 1 <= len(records) < 300
     with av.open(str(out / "demo.mp4")) as container:
-        assert len(list(container.decode(video=0))) == len(records)
+        frames = len(list(container.decode(video=0)))
+    # The image of the very last result may not have come before the end.
+    assert len(records) - 1 <= frames <= len(records)
 
 
 def test_two_at_the_same_time_keep_apart(tmp_path: Path) -> None:
