@@ -20,8 +20,8 @@ class Prediction:
     """What a model says of n crops of side S.
 
     landmarks: (n, 68, 2) pixels of the crop. logits: (n, 7), before temperature and softmax.
-    presence: (n,) probability that the crop shows a face. attention: (n, 7, h, w) Grad-CAM map
-    of each emotion over the crop, not below 0.
+    presence: (n,) probability that the crop shows a face. attention: (n, 7, h, w) what
+    each place of the crop adds to each emotion, not below 0 (networks/attention.py).
     """
 
     landmarks: NDArray[np.float32]

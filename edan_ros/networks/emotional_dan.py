@@ -11,7 +11,7 @@ Where this differs from the authors' published code:
 * each crop is normalised by its own mean and standard deviation inside the graph, instead of a
   mean picture of the training set: the result does not depend on gain and offset of a camera;
 * a presence logit (is this a face at all?) beside the emotion logits, for the tracker;
-* Grad-CAM maps of all classes are an output (see :func:`class_activation_maps`);
+* maps of what each place adds to each emotion are an output (see attention.py);
 * every operator of the connection layers exists in ONNX opset 17 and in TensorRT's parser.
 
 Shapes: B crops, S input side in pixels, C classes, L = 68 landmarks. Coordinates are (x, y) in
@@ -38,7 +38,8 @@ class Output(NamedTuple):
 
     landmarks (B, L, 2) pixels of the crop; logits (B, C); presence (B,) logit; features
     (B, channels, S/8, S/8) the last convolution's activations; hidden (B, 256) the last hidden
-    layer; stages: the landmarks of each stage, the last equal to ``landmarks``.
+    layer; stages: the landmarks of each stage, the last equal to ``landmarks``; frame: leads from
+    pixels of the crop to those of the picture that the last stage saw, None where it is the crop.
     """
 
     landmarks: Tensor
@@ -47,6 +48,7 @@ class Output(NamedTuple):
     features: Tensor
     hidden: Tensor
     stages: tuple[Tensor, ...]
+    frame: Similarity | None
 
 
 class ConvBlock(nn.Sequential):
@@ -91,17 +93,13 @@ class Stage(nn.Module):
         hidden = functional.relu(self.hidden_norm(self.hidden(flat)))
         return self.landmark_step(hidden), hidden, features
 
-    def hidden_gain(self) -> Tensor:
-        """(256, channels): gradient of the hidden layer (before ReLU) by each channel's sum.
-
-        The max-pool sends the gradient of a pooled value to one position of the last
-        convolution's output, so the sum over positions needs the pooled positions alone.
-        """
+    def hidden_weight(self) -> Tensor:
+        """(256, channels * (S/16)^2): from the flattened last pooling to the hidden layer, its
+        normalisation folded in."""
         norm = self.hidden_norm
         assert norm.running_var is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        per_position = self.hidden.weight.view(HIDDEN, self.blocks[-1][0].out_channels, -1)
-        return scale[:, None] * per_position.sum(dim=2)
+        return scale[:, None] * self.hidden.weight
 
 
 class Similarity(NamedTuple):
@@ -227,11 +225,12 @@ class EmotionalDAN(nn.Module):
         image = normalise(crops)
         step, hidden, features = self.stage1(image)
         landmarks = self.canonical + self._points(step)
-        stages = (landmarks,)
+        stages: tuple[Tensor, ...] = (landmarks,)
+        frame = None
         if self.config["stages"] == 2:
-            x, aligned, transform = self.connection(image, landmarks, hidden)
+            x, aligned, frame = self.connection(image, landmarks, hidden)
             step, hidden, features = self.stage2(x.contiguous(memory_format=torch.channels_last))
-            landmarks = transform.inverse().apply(aligned + self._points(step))
+            landmarks = frame.inverse().apply(aligned + self._points(step))
             stages = (*stages, landmarks)
         return Output(
             landmarks=landmarks,
@@ -240,6 +239,7 @@ class EmotionalDAN(nn.Module):
             features=features,
             hidden=hidden,
             stages=stages,
+            frame=frame,
         )
 
     def _points(self, step: Tensor) -> Tensor:
@@ -276,21 +276,3 @@ def normalise(crops: Tensor) -> Tensor:
     x = x - x.mean(dim=(2, 3), keepdim=True)
     variance = x.square().mean(dim=(2, 3), keepdim=True)
     return x / torch.sqrt(variance + (4.0 / 64.0) ** 2)
-
-
-def class_activation_maps(output: Output, emotion: Tensor, gain: Tensor) -> Tensor:
-    """Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) of every class, (B, C, S/8, S/8), >= 0.
-
-    Between the last convolution and a logit stand a max-pool and two dense layers, so the
-    gradient is a product of known matrices and needs no automatic differentiation.
-
-    Args:
-        output: of the network in evaluation mode.
-        emotion: (C, 256), the weight of the emotion head.
-        gain: (256, channels), :meth:`Stage.hidden_gain` of the last stage.
-    """
-    gate = (output.hidden > 0).float()  # the gradient of the hidden layer's ReLU
-    weights = (gate[:, None] * emotion[None]) @ gain
-    weights = weights / float(output.features.shape[2] * output.features.shape[3])
-    maps = weights @ output.features.flatten(2)
-    return functional.relu(maps).view(-1, maps.shape[1], *output.features.shape[2:])

@@ -22,7 +22,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from edan_ros.engines.base import INPUT, OUTPUTS
 from edan_ros.engines.manifest import Manifest, sha256_of
-from edan_ros.networks.emotional_dan import EmotionalDAN, Stage, class_activation_maps
+from edan_ros.networks.attention import attention_maps
+from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
 
 OPSET = 17
 #: Tensors with fewer numbers are left in FP32: they save nothing and hold the geometry.
@@ -32,16 +33,15 @@ SMALLEST_HALF = 4096
 class Deployed(nn.Module):
     """The folded network with the outputs of the ONNX interface, in the order of OUTPUTS."""
 
-    gain: Tensor
-
     def __init__(self, network: EmotionalDAN) -> None:
         super().__init__()
-        self.register_buffer("gain", network.last_stage.hidden_gain().detach())
         self.network = fold(network)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         out = self.network(crops)
-        maps = class_activation_maps(out, self.network.emotion.weight, self.gain)
+        # Folded: the hidden layer's weight holds its normalisation. It is stored once for both.
+        weights = self.network.emotion.weight, self.network.last_stage.hidden.weight
+        maps = attention_maps(out, *weights)
         return out.landmarks, out.logits, out.presence.sigmoid(), maps
 
 

@@ -18,7 +18,6 @@ from edan_ros.networks.emotional_dan import (  # noqa: E402
     Connection,
     EmotionalDAN,
     Similarity,
-    class_activation_maps,
     fit_similarity,
     normalise,
 )
@@ -122,22 +121,3 @@ def test_stage_two_starts_as_stage_one() -> None:
 def test_warm_start_refuses_another_width() -> None:
     with pytest.raises(ValueError, match="cannot start"):
         EmotionalDAN(size=64, width=0.5).warm_start(EmotionalDAN(size=64, width=0.25, stages=1))
-
-
-def test_maps_equal_grad_cam_by_automatic_differentiation() -> None:
-    """The closed form against autograd through the last stage's head, one logit at a time."""
-    network = network_with_random_state(size=64, width=0.25)
-    out = network(torch.rand(3, 1, 64, 64) * 255)
-    stage = network.last_stage
-    maps = class_activation_maps(out, network.emotion.weight, stage.hidden_gain())
-    assert (maps.amax(dim=(0, 2, 3)) > 0).sum() >= 3
-
-    for label in range(7):
-        features = out.features.detach().requires_grad_(True)
-        flat = stage.pool(features).flatten(1)
-        hidden = torch.relu(stage.hidden_norm(stage.hidden(flat)))
-        logit = network.emotion(hidden)[:, label].sum()
-        (gradient,) = torch.autograd.grad(logit, features)
-        weights = gradient.mean(dim=(2, 3), keepdim=True)
-        expected = torch.relu((weights * features).sum(dim=1))
-        assert torch.allclose(maps[:, label], expected, atol=1e-6)

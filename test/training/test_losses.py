@@ -17,7 +17,7 @@ FACE = torch.tensor(MEAN_SHAPE, dtype=torch.float32)[None] * 50
 
 def output(landmarks: torch.Tensor, logits: torch.Tensor, presence: torch.Tensor) -> Output:
     empty = torch.zeros(0)
-    return Output(landmarks, logits, presence, empty, empty, (landmarks,))
+    return Output(landmarks, logits, presence, empty, empty, (landmarks,), None)
 
 
 def batch(n: int) -> dict[str, torch.Tensor]:
