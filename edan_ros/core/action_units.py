@@ -173,10 +173,12 @@ def _intensities(measures: NDArray[np.float64], neutral: NDArray[np.float64]) ->
     usual_eye = float(neutral[_NAMES.index("eye")])
     closed = _ramp(-eye / usual_eye, -0.6, -0.2)
     parted = _ramp(d["mouth_gap"], 0.02, 0.15)
-    wide, rise = _ramp(d["mouth_width"], 0.03, 0.28), _ramp(-d["corner_drop"], 0.01, 0.12)
+    wide, lifted = _ramp(d["mouth_width"], 0.03, 0.28), _ramp(-d["nose_lip"], 0.02, 0.12)
+    # A smile pulls the corners up, or, with the mouth open, the whole upper lip.
+    rise = max(_ramp(-d["corner_drop"], 0.01, 0.12), lifted if wide > 0.0 else 0.0)
     frown = min(_ramp(-d["inner_brow"], 0.03, 0.15) + 0.5 * _ramp(-d["brow_gap"], 0.02, 0.1), 1.0)
     smile = 0.6 * wide + 0.4 * rise if wide > 0.0 else 0.0
-    lift = max(_ramp(-d["nose_lip"], 0.02, 0.12) - smile, 0.0)  # a smile lifts the lip too
+    lift = max(lifted - smile, 0.0)
     return {
         "AU1": _ramp(d["inner_brow"], 0.03, 0.2),
         "AU2": _ramp(d["outer_brow"], 0.02, 0.13),
