@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     if read_yaml(args.config).get("task") == "detector":
         from edan_ros.training.detector_export import finish_detector
 
-        manifest = finish_detector(args.config, args.checkpoints, args.to)
+        manifest = finish_detector(args.config, args.checkpoints, args.data, args.to)
     else:
         from edan_ros.training.finish import finish
 

@@ -99,8 +99,9 @@ def store_half(model: onnx.ModelProto) -> None:
         model.graph.node.insert(0, cast)
 
 
-def flops(network: EmotionalDAN) -> float:
-    """Floating-point operations of one face's convolutions and dense layers (2 a multiply-add)."""
+def flops(network: nn.Module, size: int) -> float:
+    """Floating-point operations of the convolutions and dense layers (2 a multiply-add) for one
+    grey input of ``size`` x ``size`` pixels."""
     total = 0.0
 
     def count(module: nn.Module, _inputs: Any, output: Tensor) -> None:
@@ -116,7 +117,6 @@ def flops(network: EmotionalDAN) -> float:
         for m in network.modules()
         if isinstance(m, (nn.Conv2d, nn.Linear))
     ]
-    size = network.config["size"]
     with torch.inference_mode():
         network(torch.zeros(1, 1, size, size))
     for hook in hooks:
@@ -131,6 +131,6 @@ def make_manifest(network: EmotionalDAN, path: Path, **known: Any) -> Manifest:
         sha256=sha256_of(path),
         input_size=network.config["size"],
         parameters=sum(p.numel() for p in network.parameters()),
-        gflop=round(flops(network) / 1e9, 3),
+        gflop=round(flops(network, network.config["size"]) / 1e9, 3),
         **known,
     )

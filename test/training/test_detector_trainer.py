@@ -140,9 +140,11 @@ def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
         load_trained_detector(config(), tmp_path)
     train(tmp_path / "run")
     monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config())
-    manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path / "to")
+    monkeypatch.setattr(detector_export, "measure", lambda *_: {"recall": 0.5})
+    manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
     assert load_manifest(manifest.path, "detector") == manifest
     assert manifest.terms == config().terms != ""
+    assert manifest.metrics == {"recall": 0.5}
     assert manifest.parameters == sum(
         p.numel() for p in load_trained_detector(config(), tmp_path / "run").parameters()
     )
