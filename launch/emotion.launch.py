@@ -122,6 +122,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     ]
     if given["source"]:
         camera = sim_time | {"source": given["source"], "compressed": compressed}
+        # A recording begins when the emotion node listens, not while it still loads its model.
+        camera["wait_for_subscribers"] = 0 if compressed else 1
         parameters = [given["params_file"], camera]
         started.append(
             Node(executable="camera_node", name="camera_node", parameters=parameters, **common)

@@ -17,7 +17,7 @@ from edan_ros.behaviors.catalogue import languages
 from edan_ros.cli._arguments import existing_file, not_negative, positive
 from edan_ros.cli._companions import BEHAVIORS, make_companion
 from edan_ros.engines.detector_engine import DETECTORS
-from edan_ros.sources import BUILT_IN, Source, create_source
+from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "behavior",
-        nargs="?",
-        choices=BEHAVIORS,
-        help="let this behaviour decide about the faces, and show what it decides and why",
+        "what",
+        nargs="*",
+        metavar="BEHAVIOR SOURCE",
+        help=f"either, both or none: {', '.join(BEHAVIORS)} to let a behaviour decide about the "
+        "faces, and show what it decides and why; and a source, as --source",
     )
-    parser.add_argument("where", nargs="?", metavar="SOURCE", help="the same as --source")
     parser.add_argument(
         "--source",
         default=BUILT_IN,
@@ -70,12 +70,12 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.recording.record import Record
 
     console = Console(highlight=False)
-    args.source = args.where or args.source
+    behavior, args.source = _what(args.what, args.source)
     source = _checked_source(args)
     say = partial(console.print, markup=False, soft_wrap=True)
     display = Display(console, _images_expected(source, args))
     try:
-        record = Record(args.out, make_companion(args.behavior, args.language))
+        record = Record(args.out, make_companion(behavior, args.language))
     except OSError as error:
         return _failed(f"the folder {args.out} cannot be written: {error}")
     with _stop_signals() as stop, reserved_namespace("demo") as space:
@@ -96,6 +96,14 @@ def run(args: argparse.Namespace) -> int:
 def _failed(why: str) -> int:
     print(f"edan demo: {why}", file=sys.stderr)
     return 1
+
+
+def _what(words: list[str], source: str) -> tuple[str | None, str]:
+    """The behaviour, if one is named, and the source. Raises SourceError for a word too many."""
+    behavior, *rest = words if words and words[0] in BEHAVIORS else [None, *words]
+    if len(rest) > 1:
+        raise SourceError(f"one source at a time, not {', '.join(rest)}")
+    return behavior, rest[0] if rest else source
 
 
 def _follow(

@@ -21,7 +21,7 @@ from edan_ros.core.faces import CameraModel
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_parameters import PARAMETERS, check
 from edan_ros.nodes.camera_statistics import Throttle
-from edan_ros.nodes.conversions import image_message
+from edan_ros.nodes.conversions import camera_info_message, image_message
 from edan_ros.nodes.parameters import ParameterSet
 from edan_ros.nodes.running import run_node
 from edan_ros.sources import Frame, Source, create_source
@@ -179,7 +179,7 @@ class CameraNode(Node, Listener):
                 f"{self._size}: no camera_info is published",
             )
             return
-        self._infos.publish(_camera_info(camera, message.header))
+        self._infos.publish(camera_info_message(camera, message.header))
 
     def _camera(self, frame: Frame) -> CameraModel | None:
         if self._calibration is not None:
@@ -260,17 +260,6 @@ class CameraNode(Node, Listener):
         message = DiagnosticArray(status=[entry])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
-
-
-def _camera_info(camera: CameraModel, header: Header) -> CameraInfo:
-    """The calibration of images that are as the camera took them: not rectified, so R is 1."""
-    message = CameraInfo(header=header, width=camera.width, height=camera.height)
-    message.distortion_model = camera.model
-    message.d = camera.D.tolist()
-    message.k = camera.K.ravel()
-    message.r = np.eye(3).ravel()
-    message.p = np.column_stack([camera.K, np.zeros(3)]).ravel()
-    return message
 
 
 def main(args: list[str] | None = None) -> None:

@@ -77,6 +77,17 @@ def camera_model(info: CameraInfo, *, rectified: bool = False) -> CameraModel | 
     return fit_camera(camera, width // max(info.binning_x, 1), height // max(info.binning_y, 1))
 
 
+def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
+    """The calibration of images that are as the camera took them: not rectified, so R is 1."""
+    message = CameraInfo(header=header, width=camera.width, height=camera.height)
+    message.distortion_model = camera.model
+    message.d = camera.D.tolist()
+    message.k = camera.K.ravel()
+    message.r = np.eye(3).ravel()
+    message.p = np.column_stack([camera.K, np.zeros(3)]).ravel()
+    return message
+
+
 def array_message(result: FrameResult, header: Header) -> FaceEmotionArray:
     """The faces of one image. ``header`` is the image's own and is passed on as it is."""
     message = FaceEmotionArray()

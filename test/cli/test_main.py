@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edan_ros.cli import demo
 from edan_ros.cli.main import commands, main
 
 
@@ -134,3 +135,23 @@ def test_doctor_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = (x for x in capsys.readouterr().out.splitlines() if x[4:10] == "engine")
     assert line.startswith("--")
     assert "no model is called 'nope'" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (None, "demo")),
+        (["clip.mp4"], (None, "clip.mp4")),
+        (["vehicle"], ("vehicle", "demo")),
+        (["humanoid", "clip.mp4"], ("humanoid", "clip.mp4")),
+    ],
+)
+def test_demo_takes_a_behaviour_and_a_source(
+    words: list[str], expected: tuple[str | None, str]
+) -> None:
+    assert demo._what(words, "demo") == expected
+
+
+def test_demo_takes_one_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "a.mp4", "b.mp4"]) == 1
+    assert "one source at a time, not a.mp4, b.mp4" in capsys.readouterr().err

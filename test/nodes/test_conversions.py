@@ -17,11 +17,12 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
-from edan_ros.core.faces import Box, Face, FrameResult, HeadPose
+from edan_ros.core.faces import Box, CameraModel, Face, FrameResult, HeadPose
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
 from edan_ros.nodes.conversions import (
     array_message,
+    camera_info_message,
     camera_model,
     decode,
     face_message,
@@ -190,6 +191,18 @@ def test_camera_info_of_rectified_images_has_no_distortion() -> None:
     camera = camera_model(info(distortion_model="no_such"), rectified=True)
     assert_allclose(camera.K, [[480, 0, 318], [0, 490, 238], [0, 0, 1]])
     assert not camera.D.any()
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_camera_info_round_trip(rectified: bool) -> None:
+    """A calibration published by the camera node is the one that the emotion node reads."""
+    matrix = np.array([[500.0, 0, 321], [0, 510, 239], [0, 0, 1]])
+    camera = CameraModel(640, 480, matrix, np.array([0.1, -0.2, 0.0, 0.0, 0.05]), "plumb_bob")
+    back = camera_model(camera_info_message(camera, Header(frame_id="front")), rectified=rectified)
+    assert back is not None
+    assert (back.width, back.height, back.model) == (640, 480, "plumb_bob")
+    np.testing.assert_array_equal(back.K, matrix)
+    np.testing.assert_array_equal(back.D, [] if rectified else camera.D)
 
 
 def test_camera_info_with_binning_and_region() -> None:
