@@ -309,6 +309,20 @@ def test_new_settings_do_not_make_the_scale_jump() -> None:
     assert cabin.step(8.1).advice.scale == pytest.approx(before + 0.005)
 
 
+def test_one_that_starts_in_the_middle_begins_without_advice_and_asks_for_as_much_evidence() -> (
+    None
+):
+    late = Cabin(TWO_SEATS)
+    scales = []
+    for i in range(1, 41):
+        now = 1e6 + 0.1 * i
+        late.observe(scene(now, face(1, "fear", 0.95, x=0.7)), now)
+        scales.append(late.step(now).advice.scale)
+    assert scales[:10] == [1.0] * 10
+    assert min(scales) >= 1.0 - 0.1 * 4.0
+    assert min(scales) < 0.8
+
+
 # --- what can never happen
 
 

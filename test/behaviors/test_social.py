@@ -229,6 +229,15 @@ def test_a_clock_that_goes_back_does_not_shorten_a_cooldown() -> None:
     assert stage.names == ["joy", "joy"]
 
 
+def test_one_that_starts_in_the_middle_of_a_smile_takes_its_time() -> None:
+    stage = Stage()
+    stage.now = 1e6
+    stage.play(0.7, face(1, "happy"))
+    assert stage.names == []
+    stage.play(10.0, face(1, "happy"))
+    assert stage.names == ["joy"]
+
+
 def test_old_and_repeated_scenes_change_nothing() -> None:
     stage = Stage()
     stage.play(1.0, face(1))
