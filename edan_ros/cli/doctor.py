@@ -9,8 +9,9 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 
-from edan_ros.core.detectors import DetectorError, create_detector
+from edan_ros.core.detectors import DetectorError
 from edan_ros.engines import EngineError, create_engine
+from edan_ros.engines.detector_engine import create_detector
 from edan_ros.sources.webcam import webcams_present
 
 #: Check, whether it is well, what was found or what to do.
