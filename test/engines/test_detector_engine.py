@@ -23,6 +23,11 @@ from edan_ros.engines.manifest import (  # noqa: E402
     sha256_of,
     shipped_models,
 )
+from edan_ros.evaluation.detection import evaluate  # noqa: E402
+from edan_ros.evaluation.detection_scenes import photograph_scenes  # noqa: E402
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+ships = pytest.mark.skipif("edan-detector" not in shipped_models("detector"), reason="none ships")
 
 VALUES = {
     "scores": np.array([[0.9, 0.2]], np.float32),
@@ -127,9 +132,24 @@ def test_an_unknown_name_is_refused() -> None:
         create_detector("yolo")
 
 
-@pytest.mark.skipif("edan-detector" not in shipped_models("detector"), reason="no detector ships")
+@ships
 def test_the_shipped_detector_answers_at_any_size() -> None:
     detector = create_detector("edan")
     for shape in ((33, 47), (240, 320), (480, 640, 3), (3000, 4000)):
         order = "bgr" if len(shape) == 3 else "mono"
         assert detector.detect(Image(np.full(shape, 90, np.uint8), order)) == []
+
+
+@ships
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
+def test_the_shipped_detector_finds_faces_that_it_was_not_trained_on() -> None:
+    """The held-out tenth of landmarks68, as docs/detection.md has it."""
+    from edan_ros.training.readers import photographs
+
+    yunet = str(DATA / "detectors" / "yunet_n_640.onnx")
+    teacher = create_detector("yunet", model_path=yunet, score_threshold=0.3)
+    scenes = photograph_scenes(photographs(DATA / "landmarks68", held_out=True), teacher)
+    figures = evaluate(create_detector(), scenes)
+    assert figures.images > 100
+    assert figures.recall > 0.98
+    assert figures.false_boxes < 0.03
