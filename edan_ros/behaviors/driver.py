@@ -101,6 +101,7 @@ class DriverMonitor:
         # Between two blinks the eyes are open for longer than this, but not always than `grace`.
         self._conditions[DriverState.EYES_CLOSED].grace = BLINK_GRACE
         self._away = False
+        self._met = False  # whether anybody has been seen in the seat yet
         self._state = DriverState.UNKNOWN
         self._since = -math.inf
 
@@ -116,6 +117,7 @@ class DriverMonitor:
             ):
                 c[state].update(None, stamp)
             return
+        self._met = True
         self._away = away = self._is_away(driver)
         c[DriverState.LOOKING_AWAY].update(away, stamp)
         # The eye landmarks of a face turned down or aside say nothing.
@@ -126,7 +128,7 @@ class DriverMonitor:
         """What holds now; UNKNOWN unless `known`, that is with a driver's seat and fresh scenes."""
         state, held = DriverState.UNKNOWN, 0.0
         if known:
-            state = DriverState.ATTENTIVE
+            state = DriverState.ATTENTIVE if self._met else DriverState.UNKNOWN
             for candidate in DISENGAGED:
                 held = self._conditions[candidate].held(now)
                 if held >= self._after[candidate]:
@@ -158,5 +160,5 @@ def _reason(state: DriverState, held: float) -> str:
     if state is DriverState.DISTRESSED:
         return f"The driver has shown a negative emotion for {held:.1f} s."
     if state is DriverState.UNKNOWN:
-        return "No driver's seat is configured, or no faces arrive."
+        return "No driver's seat is configured, no faces arrive, or nobody was seen there yet."
     return ""

@@ -152,6 +152,13 @@ def test_a_driver_who_disengages_is_told_after_the_set_time_and_cleared_after_it
     assert drive(cabin, later, 1.5, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
 
 
+def test_before_anybody_was_seen_nothing_is_said_of_the_driver() -> None:
+    cabin = Cabin(TWO_SEATS)
+    assert drive(cabin, 0.0, 2.0).driver.state is DriverState.UNKNOWN
+    assert drive(cabin, 2.0, 2.0).driver.state is DriverState.ABSENT
+    assert drive(cabin, 4.0, 0.8, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
+
+
 def test_an_empty_seat_is_an_absent_driver_though_a_passenger_is_there() -> None:
     report = drive(Cabin(TWO_SEATS), 0.0, 4.0, face(2, x=0.2))
     assert report.driver.state is DriverState.ABSENT
