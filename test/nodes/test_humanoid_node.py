@@ -153,3 +153,29 @@ def test_the_table_of_the_package_is_the_default(make_replay: Callable[..., Repl
     replay.play(3.0, face(1, "happy"))
     assert [r.rule for r in replay.heard["reaction"]] == ["share_joy"]
     assert replay.report().message.startswith("Attending to person 1: score")
+
+
+def test_a_frame_is_kept_at_the_gaze_target(make_replay: Callable[..., Replay]) -> None:
+    tf2 = pytest.importorskip("tf2_msgs.msg", reason="tf2_msgs is not installed")
+    replay = make_replay(gaze_frame="look_here")
+    replay.listen(tf2.TFMessage, "/tf")
+    replay.play(1.0, face(1, x=0.7, distance=1.0))
+    (frame,) = replay.heard["/tf"][-1].transforms
+    assert (frame.header.frame_id, frame.child_frame_id) == ("cabin_optical", "look_here")
+    at = frame.transform.translation
+    assert (at.x, at.y, at.z) == pytest.approx((0.2, 0.0, 1.0), abs=0.01)
+    assert frame.transform.rotation.w == 1.0
+
+
+def test_without_tf2_there_is_no_frame_and_all_else_goes_on(
+    make_replay: Callable[..., Replay],
+) -> None:
+    try:
+        __import__("tf2_msgs")
+    except ModuleNotFoundError:
+        pass
+    else:
+        pytest.skip("tf2_msgs is installed here")
+    replay = make_replay(gaze_frame="look_here")
+    replay.play(1.0, face(1))
+    assert replay.heard["gaze_target"]
