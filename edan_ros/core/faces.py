@@ -166,7 +166,8 @@ class Face:
     label. confidence: smoothed probability of that emotion, of the strongest while it is UNKNOWN.
     probabilities: (7,) smoothed; raw_probabilities: (7,) of this image alone. polarity: index
     into POLARITIES or POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1,
-    NaN for a head turned too far. action_units: name -> intensity 0 to 1. crop: what the network
+    NaN for a head turned too far. action_units: name -> intensity 0 to 1. emfacs_consistency: their
+    agreement with the emotion, 0 to 1, NaN where unknown. crop: what the network
     saw of this image. attention: (7, h, w) >= 0, over that crop.
     """
 
@@ -185,6 +186,7 @@ class Face:
     arousal: float
     head_pose: HeadPose | None = None
     action_units: dict[str, float] = field(default_factory=dict)
+    emfacs_consistency: float = math.nan
     attention: NDArray[np.float32] | None = None
     crop: Crop | None = None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.action_units import ActionUnits
+from edan_ros.core.action_units import ActionUnits, emfacs_consistency
 from edan_ros.core.config import PipelineConfig
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import (
@@ -177,6 +177,7 @@ def make_face(
         arousal=arousal,
         head_pose=head_pose,
         action_units=action_units,
+        emfacs_consistency=emfacs_consistency(action_units, label_of(smoothed.emotion)),
         attention=reading.attention,
         crop=reading.crop,
     )

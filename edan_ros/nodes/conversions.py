@@ -118,6 +118,7 @@ def face_message(face: Face, width: int, height: int) -> FaceEmotion:
         _fill_pose(message, face.head_pose)
     message.action_units = list(face.action_units)
     message.action_unit_intensities = array.array("f", face.action_units.values())
+    message.emfacs_consistency = float(face.emfacs_consistency)
     return message
 
 
@@ -172,6 +173,7 @@ def _face(message: FaceEmotion) -> Face:
         arousal=message.arousal,
         head_pose=_pose(message) if message.head_pose_valid else None,
         action_units=dict(zip(message.action_units, message.action_unit_intensities, strict=True)),
+        emfacs_consistency=message.emfacs_consistency,
     )
 
 

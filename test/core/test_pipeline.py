@@ -172,6 +172,7 @@ def test_a_head_turned_too_far_is_unknown_until_it_turns_back(sideways: bool) ->
         labels.append(face.label)
         assert math.isnan(face.valence) == (face.label == "unknown")
         assert (face.action_units == {}) == (face.label == "unknown")
+        assert math.isnan(face.emfacs_consistency) == (face.label == "unknown")
     assert labels == ["neutral", "neutral", "unknown", "unknown", "neutral", "neutral"]
 
 

@@ -57,6 +57,7 @@ def some_face(rng: np.random.Generator, **changes: object) -> Face:
         "arousal": 0.5,
         "head_pose": HeadPose(rotation_from(rng), rng.normal(size=3)),
         "action_units": {"AU4": 0.25, "AU12": 1.0},
+        "emfacs_consistency": 0.75,
     }
     return Face(**(values | changes))
 
@@ -77,6 +78,7 @@ def assert_same_face(found: Face, given_face: Face) -> None:
         assert_allclose(getattr(found, name), getattr(given_face, name), rtol=1e-6, err_msg=name)
     assert found.action_units == pytest.approx(given_face.action_units)
     assert list(found.action_units) == list(given_face.action_units)
+    assert found.emfacs_consistency == 0.75
 
 
 def over_the_wire(message: FaceEmotionArray) -> FaceEmotionArray:
@@ -102,7 +104,8 @@ def test_faces_survive_the_round_trip(seed: int) -> None:
 def test_what_is_not_known_stays_unknown() -> None:
     face = some_face(
         np.random.default_rng(0), emotion=UNKNOWN, label=UNKNOWN_LABEL, polarity=255,
-        valence=math.nan, arousal=math.nan, head_pose=None, action_units={},
+        valence=math.nan, arousal=math.nan, emfacs_consistency=math.nan, head_pose=None,
+        action_units={},
     )  # fmt: skip
     message = over_the_wire(array_message(FrameResult([face], 640, 480), header())).faces[0]
     assert message.emotion == FaceEmotion.UNKNOWN
@@ -114,6 +117,7 @@ def test_what_is_not_known_stays_unknown() -> None:
     assert math.isnan(back.faces[0].arousal)
     assert back.faces[0].head_pose is None
     assert back.faces[0].action_units == {}
+    assert math.isnan(back.faces[0].emfacs_consistency)
 
 
 side = st.floats(-2000.0, 2000.0)
