@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from edan_ros.nodes.environment import prepare
 
@@ -21,11 +24,8 @@ def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> No
     one sentence if a parameter is not valid.
     """
     prepare()
-    # KeyboardInterrupt could strike anywhere, in the middle of a transition or inside of rclpy.
-    # Without it SIGINT does what SIGTERM does: rclpy's handler, put over this one by init, shuts
-    # the context down, and spin returns. More signals during the clean-up change nothing.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    rclpy.init(args=args)
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    _shut_down_on_signals()
     try:
         node = make_node()
         try:
@@ -42,3 +42,25 @@ def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> No
             raise
     finally:
         rclpy.try_shutdown()
+        # The interpreter's own end would give SIGINT back its power to kill.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _shut_down_on_signals() -> None:
+    """Let SIGINT and SIGTERM, however often they come, end the spinning and nothing else.
+
+    KeyboardInterrupt could strike anywhere, in the middle of a transition or inside of rclpy, and
+    rclpy's own handler does not always survive a second signal. So the handler does nothing: a
+    byte that Python writes when a signal comes wakes a thread, which shuts the context down.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        os.read(reader, 1)
+        rclpy.try_shutdown()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
