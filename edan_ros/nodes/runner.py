@@ -6,17 +6,16 @@ costs several times as much for each message, is not needed.
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 
-import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from edan_ros.nodes.environment import prepare
+from edan_ros.nodes.running import init, shut_down
 
 
 def run_together(makers: Sequence[Callable[[], Node]], args: Sequence[str] = ()) -> int:
@@ -26,7 +25,7 @@ def run_together(makers: Sequence[Callable[[], Node]], args: Sequence[str] = ())
     error, if a parameter is not valid.
     """
     prepare()
-    rclpy.init(args=list(args))
+    init(list(args))
     nodes: list[Node] = []
     threads: list[threading.Thread] = []
     try:
@@ -39,14 +38,11 @@ def run_together(makers: Sequence[Callable[[], Node]], args: Sequence[str] = ())
             thread.start()
         for thread in threads:
             thread.join()
-    except KeyboardInterrupt:
-        pass  # rclpy has shut the context down as well, so the threads end
     except ParameterException as error:
         print(f"edan_ros: {error}", file=sys.stderr)
         return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        rclpy.try_shutdown()
+        shut_down()
         for thread in threads:
             thread.join()
         for node in nodes:

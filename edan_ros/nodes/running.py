@@ -24,8 +24,7 @@ def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> No
     one sentence if a parameter is not valid.
     """
     prepare()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    _shut_down_on_signals()
+    init(args)
     try:
         node = make_node()
         try:
@@ -41,9 +40,20 @@ def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> No
         if rclpy.ok():
             raise
     finally:
-        rclpy.try_shutdown()
-        # The interpreter's own end would give SIGINT back its power to kill.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shut_down()
+
+
+def init(args: list[str] | None) -> None:
+    """rclpy.init, with SIGINT and SIGTERM made safe. To be followed by `shut_down`."""
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    _shut_down_on_signals()
+
+
+def shut_down() -> None:
+    """Shut the context down, unless it is, and let no later SIGINT disturb the clean-up."""
+    rclpy.try_shutdown()
+    # The interpreter's own end would give SIGINT back its power to kill.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _shut_down_on_signals() -> None:
