@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from edan_ros.networks.face_detector import FaceDetector
 from edan_ros.training import readers
 from edan_ros.training.detector_trainer import DetectorConfig, load_detector_config
 from edan_ros.training.errors import ConfigError
-from edan_ros.training.export import OPSET, flops
+from edan_ros.training.export import flops, trace
 
 #: The score that every detector of the package is asked for unless a user says otherwise.
 USUAL_THRESHOLD = 0.6
@@ -58,23 +57,12 @@ def _logit(probability: float) -> float:
 
 def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_THRESHOLD) -> None:
     """Write the ONNX file; the directory must exist."""
-    deployed = DeployedDetector(network, threshold).eval()
     example = torch.rand(1, 1, 96, 128) * 255
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of the grid, which it keeps dynamic
-        torch.onnx.export(
-            deployed,
-            (example,),
-            str(path),
-            opset_version=OPSET,
-            dynamo=False,
-            input_names=[INPUT],
-            output_names=list(DETECTOR_OUTPUTS),
-            dynamic_axes={
-                INPUT: {0: "batch", 2: "height", 3: "width"},
-                **{name: {0: "batch", 1: "cells"} for name in DETECTOR_OUTPUTS},
-            },
-        )
+    axes = {
+        INPUT: {0: "batch", 2: "height", 3: "width"},
+        **{name: {0: "batch", 1: "cells"} for name in DETECTOR_OUTPUTS},
+    }
+    trace(DeployedDetector(network, threshold).eval(), example, path, DETECTOR_OUTPUTS, axes)
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 

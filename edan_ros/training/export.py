@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,25 @@ def export(network: EmotionalDAN, path: Path, *, half: bool = False) -> None:
 
     The result equals the network within 1e-4 (``half`` False); the directory must exist.
     """
-    deployed = Deployed(network.cpu().float()).eval()
     size = network.config["size"]
+    axes = {name: {0: "batch"} for name in (INPUT, *OUTPUTS)}
     example = torch.rand(2, 1, size, size) * 255
+    trace(Deployed(network.cpu().float()).eval(), example, path, OUTPUTS, axes)
+    model = onnx.load(path)
+    if half:
+        store_half(model)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def trace(
+    deployed: nn.Module,
+    example: Tensor,
+    path: Path,
+    outputs: Sequence[str],
+    axes: dict[str, dict[int, str]],
+) -> None:
+    """Write a module's graph; ``axes`` names the dynamic ones of each input and output."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of sizes that are constants here
         torch.onnx.export(
@@ -76,14 +93,9 @@ def export(network: EmotionalDAN, path: Path, *, half: bool = False) -> None:
             opset_version=OPSET,
             dynamo=False,
             input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_axes={name: {0: "batch"} for name in (INPUT, *OUTPUTS)},
+            output_names=list(outputs),
+            dynamic_axes=axes,
         )
-    model = onnx.load(path)
-    if half:
-        store_half(model)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
 
 
 def store_half(model: onnx.ModelProto) -> None:
