@@ -15,6 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder for checkpoints and the log; an interrupted run goes on from there",
     )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="folder of a finished run of a narrower network, whose function this one starts from",
+    )
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
 
@@ -38,7 +43,15 @@ def _emotions(args: argparse.Namespace) -> None:
     samples = load_samples(config.data, args.data)
     print(f"{len(samples)} pictures, {samples.weights.sum():.0f} draws an epoch", flush=True)
     validation = Validation(args.data, config.network["size"])
-    Trainer(config, samples, args.out, validation, device=args.device, workers=args.workers).run()
+    Trainer(
+        config,
+        samples,
+        args.out,
+        validation,
+        device=args.device,
+        workers=args.workers,
+        start=args.start,
+    ).run()
 
 
 def _detector(args: argparse.Namespace) -> None:

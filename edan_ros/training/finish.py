@@ -20,6 +20,7 @@ from edan_ros.training.data import load_samples
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import export, make_manifest
 from edan_ros.training.samples import Samples
+from edan_ros.training.trainer import load_average
 from edan_ros.training.validation import Validation
 
 
@@ -31,10 +32,7 @@ def load_trained(config: TrainConfig, run: Path) -> EmotionalDAN:
     for number in reversed(range(len(config.phases))):
         checkpoint = run / f"phase{number}.pt"
         if checkpoint.is_file():
-            network = EmotionalDAN(**config.network, stages=config.phases[number].stages)
-            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-            network.load_state_dict(state["average"])
-            return network.eval()
+            return load_average(checkpoint)
     raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
 
 

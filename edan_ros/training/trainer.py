@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from edan_ros.networks.emotional_dan import EmotionalDAN
+from edan_ros.networks.widen import widen
 from edan_ros.training.config import Phase, TrainConfig
 from edan_ros.training.data import EpochData, batches
+from edan_ros.training.errors import ConfigError
 from edan_ros.training.losses import joint_loss
 from edan_ros.training.samples import Samples
 
@@ -58,9 +60,11 @@ def save_state(
     network: nn.Module,
     average: Average,
     optimiser: torch.optim.Optimizer,
+    **more: Any,
 ) -> None:
     """Write a checkpoint; one that was there before is replaced whole or not at all."""
     state: dict[str, Any] = {
+        **more,
         "epoch": epoch,
         "network": network.state_dict(),
         "average": average.network.state_dict(),
@@ -72,6 +76,19 @@ def save_state(
     temporary.replace(path)
 
 
+def load_average(checkpoint: Path) -> EmotionalDAN:
+    """The averaged network of a checkpoint, for inference.
+
+    Raises ConfigError when there is no such checkpoint.
+    """
+    if not checkpoint.is_file():
+        raise ConfigError(f"{checkpoint} is not there: train first, with --out {checkpoint.parent}")
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network = EmotionalDAN(**state["config"])
+    network.load_state_dict(state["average"])
+    return network.eval()
+
+
 def append_log(out: Path, log: dict[str, float]) -> None:
     """Add one line of JSON to the run's log, and say it."""
     with (out / "log.jsonl").open("a", encoding="utf-8") as f:
@@ -80,7 +97,11 @@ def append_log(out: Path, log: dict[str, float]) -> None:
 
 
 class Trainer:
-    """Runs the phases of a configuration; resumes from the last finished epoch in ``out``."""
+    """Runs the phases of a configuration; resumes from the last finished epoch in ``out``.
+
+    ``start``: the folder of a finished run of a narrower network with the same phases. Each phase
+    then starts with what its network computes, instead of at random.
+    """
 
     def __init__(
         self,
@@ -91,8 +112,10 @@ class Trainer:
         *,
         device: str = "cpu",
         workers: int = 1,
+        start: Path | None = None,
     ) -> None:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
+        self.start = start
         self.device, self.workers = torch.device(device), workers
         out.mkdir(parents=True, exist_ok=True)
 
@@ -104,16 +127,22 @@ class Trainer:
         assert previous is not None
         return previous
 
-    def _start(self, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
+    def _start(self, number: int, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
         torch.manual_seed(self.config.seed)
         network = EmotionalDAN(**self.config.network, stages=phase.stages)
+        if self.start is not None:
+            narrow = load_average(self.start / f"phase{number}.pt")
+            network = widen(narrow, network.config["width"], seed=self.config.seed)
         if previous is not None and phase.stages == 2:
-            network.warm_start(previous)
+            if self.start is None:
+                network.warm_start(previous)
+            else:
+                network.stage1.load_state_dict(previous.stage1.state_dict())
             network.stage1.requires_grad_(False)
         return network.to(self.device, memory_format=torch.channels_last)
 
     def _run_phase(self, number: int, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
-        network = self._start(phase, previous)
+        network = self._start(number, phase, previous)
         average = Average(network, self.config.optimiser.ema)
         options = self.config.optimiser
         optimiser = torch.optim.SGD(
@@ -134,7 +163,7 @@ class Trainer:
             first = state["epoch"] + 1
         for epoch in range(first, phase.epochs):
             log = self._run_epoch(number, phase, epoch, network, average, optimiser)
-            save_state(checkpoint, epoch, network, average, optimiser)
+            save_state(checkpoint, epoch, network, average, optimiser, config=network.config)
             append_log(self.out, {"phase": number, "epoch": epoch, **log})
         return average.network
 

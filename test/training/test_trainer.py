@@ -110,6 +110,29 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
         assert torch.equal(value, resumed[name]), name
 
 
+def test_a_wide_run_starts_where_a_narrow_one_ended(tmp_path: Path, samples: Samples) -> None:
+    narrow = run(write(tmp_path), samples, tmp_path / "narrow")
+    still = [{"stages": n, "epochs": 1, "learning_rate": 1e-9} for n in (1, 2)]
+    config = load_config(write(tmp_path, network={"size": 32, "width": 0.25}, phases=still))
+    wide = Trainer(
+        config, samples, tmp_path / "wide", lambda _: {}, workers=0, start=tmp_path / "narrow"
+    ).run()
+    crops = torch.rand(4, 1, 32, 32) * 255
+    with torch.no_grad():
+        before, after = narrow(crops), wide(crops)
+    assert wide.config["width"] == 0.25
+    # Running means move during the epoch, however small the rate.
+    assert (after.landmarks - before.landmarks).abs().max() < 1.0
+
+
+def test_a_start_that_is_not_there_is_named(tmp_path: Path, samples: Samples) -> None:
+    config = load_config(write(tmp_path))
+    with pytest.raises(ConfigError, match="train first"):
+        Trainer(
+            config, samples, tmp_path / "run", lambda _: {}, workers=0, start=tmp_path / "none"
+        ).run()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
