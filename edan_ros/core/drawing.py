@@ -16,16 +16,17 @@ from edan_ros.core.images import Image
 Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
 
-#: Blue, green, red of each label; the same everywhere the package draws.
+#: Blue, green, red of each label; the same everywhere the package draws, in reports too. Any two
+#: stay apart for people with protanopia, deuteranopia or tritanopia as well: a test measures it.
 EMOTION_COLOURS: dict[str, Colour] = {
-    "neutral": (200, 200, 190),
-    "happy": (60, 200, 255),
-    "sad": (235, 150, 70),
-    "surprise": (225, 110, 215),
-    "fear": (200, 90, 130),
-    "disgust": (90, 190, 100),
-    "anger": (70, 70, 240),
-    "unknown": (150, 150, 150),
+    "neutral": (212, 212, 216),
+    "happy": (52, 209, 234),
+    "sad": (247, 130, 51),
+    "surprise": (160, 126, 188),
+    "fear": (142, 65, 124),
+    "disgust": (116, 176, 142),
+    "anger": (0, 59, 205),
+    "unknown": (102, 101, 105),
 }
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX

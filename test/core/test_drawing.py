@@ -138,3 +138,26 @@ def test_any_faces_on_any_picture_are_drawn(size, present, title, attention) -> 
     faces = [face_of(disc, UNKNOWN if i else 2, i) for i, disc in enumerate(present)]
     drawn = annotate(blank(*size), faces, title=title, attention=attention)
     assert drawn.shape == (size[1], size[0], 3)
+
+
+#: Linear RGB as seen with severe colour blindness: Machado, Oliveira and Fernandes, "A
+#: Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, table 1.
+SEEN_BY = {
+    "everybody else": np.eye(3),
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+@pytest.mark.parametrize("sight", SEEN_BY)
+def test_any_two_colours_stay_apart_for_the_colour_blind(sight: str) -> None:
+    color = pytest.importorskip("skimage.color")
+    rgb = np.array(list(EMOTION_COLOURS.values()))[:, ::-1] / 255.0
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(SEEN_BY[sight]).T, 0.0, 1.0)
+    shown = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = color.rgb2lab(shown[None])[0]
+    first, second = np.triu_indices(len(lab), 1)
+    # About 1 is the least difference that can be seen, side by side.
+    assert color.deltaE_ciede2000(lab[first], lab[second]).min() > 15.0
