@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.images import Image
 from edan_ros.engines import Engine, ModelError, create_engine
-from edan_ros.engines.manifest import Manifest, sha256_of
+from edan_ros.engines.manifest import WEIGHTS, Manifest, load_manifest, sha256_of
+from edan_ros.engines.onnxruntime import OnnxRuntimeEngine, default_threads
 
 onnx = pytest.importorskip("onnx")
 
@@ -90,3 +95,55 @@ def test_a_network_with_other_outputs_is_refused(tmp_path: Path) -> None:
     Manifest(path=path, name="o", version="1", sha256=sha256_of(path), input_size=64).save()
     with pytest.raises(ModelError, match=r"expected the input image .* found x and y"):
         create_engine("onnxruntime", path)
+
+
+@pytest.mark.parametrize(
+    ("cores", "cameras", "threads"),
+    [(1, 0, 1), (1, 1, 1), (2, 0, 2), (2, 1, 1), (6, 1, 4), (6, 5, 4), (4, 5, 2), (64, 1, 4)],
+)
+def test_cameras_keep_cores_for_themselves(
+    monkeypatch: pytest.MonkeyPatch, cores: int, cameras: int, threads: int
+) -> None:
+    """One core for each four cameras that have begun, but one is left for the model."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert default_threads(cameras) == threads
+
+
+def test_weights_stored_in_half_precision_are_widened_at_load_and_not_in_every_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The file holds a Cast for each such weight; no run executes one."""
+    stored = onnx.load(WEIGHTS / "edan-lite.onnx").graph
+    half = {t.name for t in stored.initializer if t.data_type == onnx.TensorProto.FLOAT16}
+    assert sum(node.op_type == "Cast" and node.input[0] in half for node in stored.node) > 10
+
+    class Profiled(ort.SessionOptions):
+        def __init__(self) -> None:
+            super().__init__()
+            self.enable_profiling = True
+            self.profile_file_prefix = str(tmp_path / "profile")
+
+    monkeypatch.setattr(ort, "SessionOptions", Profiled)
+    engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=1)
+    engine.infer(np.zeros((1, 1, engine.input_size, engine.input_size), np.float32))
+    events = json.loads(Path(engine._session.end_profiling()).read_text())
+    run = {event["args"].get("op_name") for event in events if event["cat"] == "Node"}
+    assert "Conv" in run
+    assert "Cast" not in run
+
+
+def test_no_thread_spins_between_two_runs() -> None:
+    engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=2)
+    engine.infer(np.zeros((1, 1, engine.input_size, engine.input_size), np.float32))
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.05
+
+
+def test_a_result_is_not_overwritten_by_the_next_run(engine: Engine) -> None:
+    size = engine.input_size
+    first = engine.infer(np.zeros((1, 1, size, size), np.float32))
+    kept = first.landmarks.copy(), first.attention.copy()
+    engine.infer(np.random.default_rng(0).uniform(0, 255, (1, 1, size, size)).astype(np.float32))
+    np.testing.assert_array_equal(first.landmarks, kept[0])
+    np.testing.assert_array_equal(first.attention, kept[1])
