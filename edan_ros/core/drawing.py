@@ -225,17 +225,20 @@ def _draw_attention(canvas: Pixels, face: Face) -> None:
         return
     values = face.attention[int(np.argmax(face.probabilities))]
     peak = float(values.max())
-    if peak <= 0.0:
+    corners = face.crop.corners()
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    part = _part(canvas, Box(*low.tolist(), *(high - low).tolist()))
+    if peak <= 0.0 or not part.size:
         return
     size = 256
     smooth = cv2.resize(values / peak, (size, size), interpolation=cv2.INTER_CUBIC)
     heat = np.clip(255 * smooth, 0, 255).astype(np.uint8)
     back = cv2.invertAffineTransform(face.crop.matrix(size))
-    target = canvas.shape[1], canvas.shape[0]
-    strength = cv2.warpAffine(heat, back, target, flags=cv2.INTER_LINEAR)
+    back[:, 2] -= np.maximum(np.round(low), 0.0)
+    strength = cv2.warpAffine(heat, back, part.shape[1::-1], flags=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(strength, cv2.COLORMAP_INFERNO)
     opacity = (strength.astype(np.float32) * (0.6 / 255))[..., None]
-    canvas[:] = (canvas * (1 - opacity) + colours * opacity).astype(np.uint8)
+    part[:] = (part * (1 - opacity) + colours * opacity).astype(np.uint8)
 
 
 def _write(canvas: Pixels, text: str, x: int, y: int, style: _Style, colour: Colour) -> None:

@@ -122,6 +122,19 @@ def test_attention_colours_the_face_alone() -> None:
     assert not difference[:, :100].any()
 
 
+def test_the_map_of_a_face_at_the_border_lies_where_that_of_a_whole_face_lies() -> None:
+    whole = annotate(
+        blank(320, 240), [face_of(Disc(100, 90, 60))], panels=False, landmarks=False, attention=True
+    )
+    cut = annotate(
+        blank(320, 240), [face_of(Disc(40, 30, 60))], panels=False, landmarks=False, attention=True
+    )
+    # Inside the face, away from box and label.
+    difference = whole[80:125, 70:130].astype(int) - cut[20:65, 10:70]
+    assert np.abs(difference).max() <= 2
+    assert np.ptp(cut[20:65, 10:70]) > 30
+
+
 discs = st.lists(
     st.builds(Disc, st.floats(-200, 2200), st.floats(-200, 1300), st.floats(2, 1500)), max_size=4
 )
