@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="folder of a finished run of a narrower network, whose function this one starts from",
+        help="folder of a finished run that a new one starts from: of a narrower network, whose "
+        "function it takes, or of the same detector",
     )
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
@@ -61,4 +62,7 @@ def _detector(args: argparse.Namespace) -> None:
     config = load_detector_config(args.config)
     pictures = load_pictures(config.data, args.data)
     print(", ".join(f"{name}: {len(found)} pictures" for name, found in pictures.items()))
-    DetectorTrainer(config, pictures, args.out, device=args.device, workers=args.workers).run()
+    trainer = DetectorTrainer(
+        config, pictures, args.out, device=args.device, workers=args.workers, start=args.start
+    )
+    trainer.run()

@@ -28,14 +28,20 @@ class Composition:
 
     scene: share of canvases that begin with a photograph of a face of the sizes
     ``scene_face``; the others begin with background. pasted: at most so many small pictures of
-    faces of the sizes ``pasted_face`` on top. turned: share of rolls drawn evenly up to
-    ``widest_roll_deg``; the others are normal with ``roll_deg``. shares: how often a pasted
-    picture comes from which set. empty: share of pasted pictures without a face.
+    faces of the sizes ``pasted_face`` on top, at most ``beside`` where there is such a photograph.
+    turned: share of rolls drawn evenly up to ``widest_roll_deg``; the others are normal with
+    ``roll_deg``. shares: how often a pasted picture comes from which set. empty: share of pasted
+    pictures without a face. plain: share of canvases with an even background. nobody: share of
+    backgrounds and of pasted empty pictures that come from pictures without people, where there
+    are any. shapes: share of canvases with lines, discs and letters. covered: share of faces that
+    something is laid over. dark: share of canvases with a sixth to a half of the light and the
+    noise of a camera that amplifies it.
     """
 
     scene: float = 0.55
     scene_face: tuple[float, float] = (28.0, 380.0)
     pasted: int = 9
+    beside: int = 2
     pasted_face: tuple[float, float] = (9.5, 90.0)
     roll_deg: float = 10.0
     turned: float = 0.25
@@ -45,16 +51,24 @@ class Composition:
         default_factory=lambda: {"landmarks68": 0.45, "muxspace": 0.4, "fer2013": 0.15}
     )
     empty: float = 0.3
+    plain: float = 0.0
+    nobody: float = 0.2
     shapes: float = 0.2
     covered: float = 0.15
+    dark: float = 0.0
 
 
 class Composer:
-    """Composes canvases from pictures by set; the set ``landmarks68`` also gives backgrounds."""
+    """Composes canvases from pictures by set.
+
+    The set ``landmarks68`` also gives backgrounds, and so does the set ``nobody`` where there is
+    one: pictures without people.
+    """
 
     def __init__(self, pictures: dict[str, list[Picture]], size: int, how: Composition) -> None:
         self.pictures, self.size, self.how = pictures, size, how
         self.photographs = pictures["landmarks68"]
+        self.nobody = pictures.get("nobody", [])
         self.names = [name for name in how.shares if pictures.get(name)]
         shares = np.array([how.shares[name] for name in self.names])
         self.shares = shares / shares.sum()
@@ -62,12 +76,15 @@ class Composer:
     def __call__(self, rng: np.random.Generator) -> Canvas:
         """One canvas, before the camera's part."""
         canvas = Canvas(self.size)
-        self._background(canvas, rng)
+        if rng.random() < self.how.plain:
+            canvas.pixels[:] = rng.integers(0, 256)
+        else:
+            self._background(canvas, rng)
         if rng.random() < self.how.shapes:
             _draw_shapes(canvas.pixels, rng)
         if rng.random() < self.how.scene:
             self._scene(canvas, rng)
-            count = rng.integers(0, 3)
+            count = rng.integers(0, self.how.beside + 1)
         else:
             count = rng.integers(0, self.how.pasted + 1)
         for _ in range(count):
@@ -75,7 +92,15 @@ class Composer:
         for box in canvas.boxes[canvas.wanted]:
             if rng.random() < self.how.covered:
                 self._cover(canvas, box, rng)
+        if rng.random() < self.how.dark:
+            canvas.pixels = _darkened(canvas.pixels, rng)
         return canvas
+
+    def _empty_source(self, rng: np.random.Generator) -> Picture:
+        """A photograph or a picture without people to take something without a face from."""
+        if self.nobody and rng.random() < self.how.nobody:
+            return self.nobody[rng.integers(len(self.nobody))]
+        return self.photographs[rng.integers(len(self.photographs))]
 
     def _whole(self) -> tuple[int, int, int, int]:
         return (0, 0, self.size, self.size)
@@ -102,7 +127,7 @@ class Composer:
         """A part of a photograph without a face, or an even grey where none is found."""
         x0, y0, x1, y1 = region
         for _ in range(8):
-            picture = self.photographs[rng.integers(len(self.photographs))]
+            picture = self._empty_source(rng)
             height, width = picture.levels[0].shape
             cover = max((y1 - y0) / height, (x1 - x0) / width)
             scale = max(cover * np.exp(rng.uniform(0.1, 1.4)), 0.35)
@@ -137,21 +162,12 @@ class Composer:
 
     def _paste(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """A small picture of a face, or of none, where it covers no other face."""
-        name = self.names[rng.choice(len(self.names), p=self.shares)]
-        picture = self.pictures[name][rng.integers(len(self.pictures[name]))]
         size = _log_uniform(self.how.pasted_face, rng)
-        face = picture.outlines[rng.integers(len(picture.outlines))]
-        low, high = face.min(axis=0), face.max(axis=0)
-        scale = size / float((high - low).mean())
+        empty = rng.random() < self.how.empty
+        picture, origin, scale = self._cutting(size, empty, rng)
         reach = rng.uniform(0.8, 2.0, 2) if picture.framed else np.array([0.7, 0.75])
+        half = np.maximum(reach * (1.5 if empty else 1.0) * size, 4.0)
         target = rng.uniform(0, self.size, 2)
-        origin = 0.5 * (low + high)
-        empty = picture.framed and rng.random() < self.how.empty
-        if empty:
-            origin = rng.uniform(0, picture.levels[0].shape[::-1])
-            scale *= np.exp(rng.uniform(0.0, 1.2))
-            reach = reach * 1.5
-        half = np.maximum(reach * size, 4.0)
         x0, y0 = np.clip(np.floor(target - half), 0, self.size - 8).astype(int)
         x1, y1 = np.clip(np.ceil(target + half), 8, self.size).astype(int)
         region = (int(x0), int(y0), int(x1), int(y1))
@@ -165,10 +181,25 @@ class Composer:
         soft = not picture.framed or rng.random() < 0.4
         canvas.lay(picture, matrix, region, _soft_mask(shape, rng) if soft else None)
 
+    def _cutting(
+        self, size: float, empty: bool, rng: np.random.Generator
+    ) -> tuple[Picture, NDArray[np.floating], float]:
+        """A picture, the place in it to cut out, and the scale that gives faces of ``size``."""
+        if empty:
+            picture = self._empty_source(rng)
+            side = max(picture.levels[0].shape)
+            scale = size * np.exp(rng.uniform(0.7, 2.5)) / side
+            return picture, rng.uniform(0, picture.levels[0].shape[::-1]), float(scale)
+        name = self.names[rng.choice(len(self.names), p=self.shares)]
+        picture = self.pictures[name][rng.integers(len(self.pictures[name]))]
+        face = picture.outlines[rng.integers(len(picture.outlines))]
+        low, high = face.min(axis=0), face.max(axis=0)
+        return picture, 0.5 * (low + high), size / float((high - low).mean())
+
     def _cover(self, canvas: Canvas, box: NDArray[np.float32], rng: np.random.Generator) -> None:
         """Lay something over up to half of a face: from a side, from below, over the eyes."""
         x, y, width, height = box
-        part = rng.uniform(0.2, 0.5)
+        part = rng.uniform(0.2, 0.55)
         side = rng.integers(5)
         if side < 2:  # mouth and chin: a mask, a scarf, a hand
             x0, y0, x1, y1 = x, y + height * (1 - part), x + width, y + 1.1 * height
@@ -251,9 +282,26 @@ def _draw_shapes(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
             corner = (a[0] + int(rng.integers(4, 90)), a[1] + int(rng.integers(4, 90)))
             cv2.rectangle(pixels, a, corner, grey, thickness)
         else:
-            letters = "".join(chr(c) for c in rng.integers(48, 91, rng.integers(1, 8)))
-            height = float(rng.uniform(0.3, 2.5))
-            cv2.putText(pixels, letters, a, cv2.FONT_HERSHEY_SIMPLEX, height, grey, 2)
+            _write(pixels, a, grey, rng)
+
+
+def _write(
+    pixels: NDArray[np.uint8], at: tuple[int, int], grey: int, rng: np.random.Generator
+) -> None:
+    """Letters of any weight; every other word has an outline of another grey."""
+    letters = "".join(chr(c) for c in rng.integers(48, 123, rng.integers(1, 8)))
+    font, height = int(rng.integers(0, 8)), float(rng.uniform(0.3, 2.5))
+    weight = int(rng.integers(1, 3 + int(4 * height)))
+    if rng.random() < 0.5:
+        edge = weight + int(rng.integers(2, 7))
+        cv2.putText(pixels, letters, at, font, height, int(rng.integers(0, 256)), edge)
+    cv2.putText(pixels, letters, at, font, height, grey, weight)
+
+
+def _darkened(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    noise = rng.standard_normal(pixels.shape, np.float32) * rng.uniform(0.5, 4.0)
+    dark = pixels * np.float32(_log_uniform((0.15, 0.6), rng)) + noise
+    return np.clip(dark, 0, 255).astype(np.uint8)
 
 
 class DetectorData(Dataset):

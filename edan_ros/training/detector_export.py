@@ -25,8 +25,11 @@ from edan_ros.evaluation.detection import evaluate
 from edan_ros.evaluation.detection_scenes import photograph_scenes
 from edan_ros.networks.face_detector import FaceDetector
 from edan_ros.training import readers
-from edan_ros.training.detector_trainer import DetectorConfig, load_detector_config
-from edan_ros.training.errors import ConfigError
+from edan_ros.training.detector_trainer import (
+    DetectorConfig,
+    load_averaged,
+    load_detector_config,
+)
 from edan_ros.training.export import flops, trace
 
 #: The score that every detector of the package is asked for unless a user says otherwise.
@@ -66,28 +69,15 @@ def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
-def load_trained_detector(config: DetectorConfig, run: Path) -> FaceDetector:
-    """The averaged network of a run's checkpoint. Raises ConfigError when there is none."""
-    checkpoint = run / "detector.pt"
-    if not checkpoint.is_file():
-        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
-    network = FaceDetector(**config.network)
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    network.load_state_dict(state["average"])
-    return network.eval()
-
-
 def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manifest:
     """Export a run's network, measure it on the held-out photographs, write its manifest."""
     config = load_detector_config(config_path)
-    network = load_trained_detector(config, run)
+    network = load_averaged(config, run).eval()
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export_detector(network, path, config.threshold)
     training: dict[str, Any] = {
-        "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
-        f"edan export config/train/{config_path.name} RUN --data DATA "
-        "--to edan_ros/weights",
+        "command": _command(config_path, config),
         "data": list(config.data),
         "seed": config.seed,
     }
@@ -109,6 +99,16 @@ def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manif
     manifest = replace(manifest, metrics=metrics)
     manifest.save()
     return manifest
+
+
+def _command(config_path: Path, config: DetectorConfig) -> str:
+    """What to type to train and export the network again."""
+    train = "edan train config/train/{} --data DATA --out {}"
+    steps = [train.format(config.start, "START")] if config.start else []
+    start = " --start START" if config.start else ""
+    steps.append(train.format(config_path.name, "RUN") + start)
+    export = f"edan export config/train/{config_path.name} RUN --data DATA --to edan_ros/weights"
+    return " && ".join([*steps, export])
 
 
 def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:

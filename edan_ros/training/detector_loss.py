@@ -13,13 +13,19 @@ from edan_ros.networks.face_detector import Found
 
 @dataclass(frozen=True)
 class DetectorWeights:
-    """Factors of the terms, and the focal loss's balance and focus."""
+    """Factors of the terms, the focal loss's balance and focus, and what small faces count.
+
+    A face below ``small_px`` (mean of the sides, pixels) counts ``small`` times: it has fewer cells
+    that answer for it than a large one.
+    """
 
     score: float = 1.0
     box: float = 2.0
     points: float = 3.0
     balance: float = 0.3
     focus: float = 2.0
+    small: float = 1.0
+    small_px: float = 32.0
 
 
 @dataclass
@@ -65,9 +71,12 @@ def detector_loss(
     """
     answers = batch["score"] > 0.5
     count = answers.sum().clamp_min(1)
-    score = focal_loss(found.logits, batch["score"], weights.balance, weights.focus).sum() / count
+    sizes = batch["box"][..., 2:].mean(dim=-1)
+    share = torch.where(answers & (sizes < weights.small_px), weights.small, 1.0)
+    errors = focal_loss(found.logits, batch["score"], weights.balance, weights.focus)
+    score = (errors * share).sum() / count
     truth = batch["box"][answers]
-    box = (1 - generalised_iou(found.boxes[answers], truth)).sum() / count
+    box = ((1 - generalised_iou(found.boxes[answers], truth)) * share[answers]).sum() / count
     size = truth[:, 2:].mean(dim=1).clamp_min(1.0)[:, None, None]
     off = (found.points[answers] - batch["points"][answers]) / size
     points = off.abs().mean(dim=(1, 2)).sum() / count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from edan_ros.training.errors import ConfigError, DataError
 TEACHER_SIDE = 640
 #: Boxes that the teacher is less sure of are neither faces nor background.
 LOWEST_SCORE = 0.25
+#: Pictures without people are kept at this longest side at most.
+NOBODY_SIDE = 640
 #: Overlap from which the teacher means the annotated face.
 SAME_FACE = 0.25
 
@@ -119,7 +122,9 @@ def load_pictures(data: dict[str, dict[str, Any]], root: Path) -> dict[str, list
     """Every set that a configuration names, from its folder under ``root``.
 
     ``teacher`` names the model and the score from which its boxes are faces; of ``muxspace`` and
-    ``fer2013`` ``pictures`` are taken, evenly spread.
+    ``fer2013`` ``pictures`` are taken, evenly spread. ``nobody`` names pictures without people:
+    ``files`` under ``root``, each with the part of its width to take, and ``packages``, pictures
+    that Python packages carry.
     """
     options = dict(data)
     teacher_options = options.pop("teacher", None)
@@ -127,14 +132,50 @@ def load_pictures(data: dict[str, dict[str, Any]], root: Path) -> dict[str, list
         raise ConfigError("data: teacher is missing: it finds the faces that have no labels")
     teacher = Teacher(root / teacher_options["model"])
     certain = float(teacher_options["certain"])
+    nobody = options.pop("nobody", None)
     readers_by_name = {"landmarks68": _photographs, "muxspace": _muxspace, "fer2013": _fer2013}
     unknown = sorted(set(options) - set(readers_by_name))
     if unknown:
         raise ConfigError(f"data: no reader for {', '.join(unknown)}")
-    return {
+    pictures = {
         name: list(readers_by_name[name](root / name, teacher, certain, **values))
         for name, values in options.items()
     }
+    if nobody is not None:
+        pictures["nobody"] = list(_nobody(root, **nobody))
+    return pictures
+
+
+def _nobody(
+    root: Path, files: dict[str, tuple[float, float]], packages: dict[str, list[str]]
+) -> Iterator[Picture]:
+    """Pictures in which a detector should find nothing; no teacher is asked."""
+    for name, (left, right) in files.items():
+        gray = _read_gray(root / name)
+        width = gray.shape[1]
+        yield _without_faces(gray[:, round(left * width) : round(right * width)])
+    for package, names in packages.items():
+        for name in names:
+            try:
+                path = Path(str(resources.files(package) / name))
+            except ModuleNotFoundError as error:
+                raise DataError(f"nobody: the package {package} is not installed") from error
+            yield _without_faces(_read_gray(path))
+
+
+def _read_gray(path: Path) -> NDArray[np.uint8]:
+    gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if gray is None:
+        raise DataError(f"nobody: {path} is missing or no picture")
+    scale = NOBODY_SIDE / max(gray.shape)
+    if scale < 1.0:
+        gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(gray, np.uint8)
+
+
+def _without_faces(gray: NDArray[np.uint8]) -> Picture:
+    nothing = np.empty((0, 68, 2), np.float32), np.empty((0, 5, 2), np.float32)
+    return Picture(halvings(gray), *nothing, np.empty((0, 4), np.float32))
 
 
 def _photographs(folder: Path, teacher: Teacher, certain: float) -> Iterator[Picture]:

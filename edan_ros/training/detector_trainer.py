@@ -23,6 +23,8 @@ from edan_ros.training.trainer import Average, append_log, learning_rate, save_s
 
 #: The entry of a configuration that says that it trains a detector.
 TASK = "detector"
+#: The file of a run's folder from which it resumes and is exported.
+CHECKPOINT = "detector.pt"
 TERMS = ("score", "box", "points")
 
 
@@ -32,7 +34,8 @@ class DetectorConfig:
 
     size: side of the training canvases, pixels. pictures: canvases an epoch. threshold: score of
     the trained network from which the exported one says that there is a face. terms: of use, which
-    the data put on the weights.
+    the data put on the weights. start: the configuration of the run whose weights this one begins
+    with, by its file's name; empty for a run that begins with nothing.
     """
 
     name: str
@@ -50,6 +53,7 @@ class DetectorConfig:
     ema: float = 0.998
     threshold: float = 0.5
     terms: str = ""
+    start: str = ""
     network: dict[str, Any] = field(default_factory=dict)
     composition: Composition = field(default_factory=Composition)
     camera: Augmentation = field(default_factory=Augmentation)
@@ -72,7 +76,12 @@ def load_detector_config(path: Path) -> DetectorConfig:
 
 
 class DetectorTrainer:
-    """Runs a configuration; resumes from the last finished epoch in ``out``."""
+    """Runs a configuration; resumes from the last finished epoch in ``out``.
+
+    start: folder of another run, whose averaged weights a new run begins with. Raises ConfigError
+    when it holds none or those of another network, and when it is missing though the configuration
+    says that there is one.
+    """
 
     def __init__(
         self,
@@ -82,22 +91,32 @@ class DetectorTrainer:
         *,
         device: str = "cpu",
         workers: int = 1,
+        start: Path | None = None,
     ) -> None:
         self.config, self.out = config, out
         self.device, self.workers = torch.device(device), workers
         self.composer = Composer(pictures, config.size, config.composition)
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        network = FaceDetector(**config.network)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = self._first_network(start).to(self.device, memory_format=torch.channels_last)
         self.average = Average(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
         )
 
+    def _first_network(self, start: Path | None) -> FaceDetector:
+        if start is not None:
+            return load_averaged(self.config, start)
+        if self.config.start and not self.checkpoint.is_file():
+            raise ConfigError(
+                f"this run goes on from one of {self.config.start}: give that run's folder "
+                "with --start"
+            )
+        return FaceDetector(**self.config.network)
+
     @property
     def checkpoint(self) -> Path:
-        return self.out / "detector.pt"
+        return self.out / CHECKPOINT
 
     def run(self) -> FaceDetector:
         """Train all epochs and return the averaged network."""
@@ -154,6 +173,20 @@ class DetectorTrainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimiser.step()
         return {name: float(getattr(losses, name).detach()) for name in TERMS}
+
+
+def load_averaged(config: DetectorConfig, run: Path) -> FaceDetector:
+    """The averaged network of a run's checkpoint. Raises ConfigError when there is none."""
+    checkpoint = run / CHECKPOINT
+    if not checkpoint.is_file():
+        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+    network = FaceDetector(**config.network)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    try:
+        network.load_state_dict(state["average"])
+    except RuntimeError as error:  # what torch raises when names or shapes differ
+        raise ConfigError(f"{checkpoint} holds another network than {config.name}") from error
+    return network
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

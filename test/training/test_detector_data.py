@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +24,9 @@ from edan_ros.training.detector_data import (
     DetectorData,
 )
 from edan_ros.training.detector_sources import (
+    NOBODY_SIDE,
     Picture,
+    _nobody,
     halvings,
     labelled,
     load_pictures,
@@ -154,3 +159,44 @@ def test_unknown_sets_and_a_missing_teacher_are_named(tmp_path) -> None:
         load_pictures(data, tmp_path)
     with pytest.raises(ConfigError, match="teacher"):
         load_pictures({}, tmp_path)
+
+
+@pytest.fixture
+def package_with_a_picture(tmp_path, monkeypatch) -> None:
+    package = tmp_path / "packages" / "edan_cat"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    cv2.imwrite(str(package / "cat.png"), np.full((400, 1000), 90, np.uint8))
+    monkeypatch.syspath_prepend(str(package.parent))
+
+
+@pytest.mark.usefixtures("package_with_a_picture")
+def test_pictures_without_people_give_parts_and_no_faces(tmp_path) -> None:
+    stripes = np.zeros((60, 200), np.uint8)
+    stripes[:, 100:] = 200
+    cv2.imwrite(str(tmp_path / "stripes.png"), stripes)
+    left, cat = _nobody(
+        tmp_path, files={"stripes.png": (0.0, 0.5)}, packages={"edan_cat": ["cat.png"]}
+    )
+    assert left.levels[0].shape == (60, 100)
+    assert not left.levels[0].any()
+    assert max(cat.levels[0].shape) == NOBODY_SIDE
+    for made in (left, cat):
+        assert len(made.outlines) == len(made.points) == len(made.unsure) == 0
+    with pytest.raises(DataError, match=r"other\.png is missing"):
+        list(_nobody(tmp_path, files={"other.png": (0.0, 1.0)}, packages={}))
+    with pytest.raises(DataError, match="package edan_dog is not installed"):
+        list(_nobody(tmp_path, files={}, packages={"edan_dog": ["dog.png"]}))
+
+
+def test_backgrounds_come_from_pictures_without_people_where_asked() -> None:
+    nothing = (np.empty((0, 68, 2)), np.empty((0, 5, 2)), np.empty((0, 4)))
+    white = Picture(halvings(np.full((300, 300), 255, np.uint8)), *nothing)
+    sets = {"landmarks68": [picture(1)], "nobody": [white]}
+    how = Composition(scene=0.0, pasted=0, nobody=1.0, shapes=0.0)
+    canvas = Composer(sets, 160, how)(np.random.default_rng(0))
+    assert canvas.pixels.min() == 255
+    dark = Composer(sets, 160, replace(how, dark=1.0))(np.random.default_rng(0))
+    assert dark.pixels.mean() < 0.65 * 255
+    plain = Composer(sets, 160, replace(how, nobody=0.0, plain=1.0))(np.random.default_rng(0))
+    assert np.ptp(plain.pixels) == 0

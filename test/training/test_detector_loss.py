@@ -62,3 +62,15 @@ def test_cells_without_a_face_have_no_box_to_learn() -> None:
     losses = detector_loss(found, batch, DetectorWeights())
     assert losses.box.item() == losses.points.item() == 0.0
     assert losses.score.item() > 0.0
+
+
+def test_small_faces_count_as_often_as_asked() -> None:
+    """The cell's face has 20 pixels: below the limit all its terms but the points double."""
+    found, batch = cell(0.0, 1.0)
+    batch["box"] += torch.tensor([2.0, 0.0, 0.0, 0.0])
+    one = detector_loss(found, batch, DetectorWeights())
+    two = detector_loss(found, batch, DetectorWeights(small=2.0, small_px=21.0))
+    same = detector_loss(found, batch, DetectorWeights(small=2.0, small_px=20.0))
+    assert two.score.item() == pytest.approx(2 * one.score.item())
+    assert two.box.item() == pytest.approx(2 * one.box.item())
+    assert same.total.item() == pytest.approx(one.total.item())

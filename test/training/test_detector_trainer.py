@@ -21,11 +21,11 @@ from edan_ros.training.detector_export import (  # noqa: E402
     USUAL_THRESHOLD,
     export_detector,
     finish_detector,
-    load_trained_detector,
 )
 from edan_ros.training.detector_trainer import (  # noqa: E402
     DetectorConfig,
     DetectorTrainer,
+    load_averaged,
     load_detector_config,
 )
 
@@ -36,6 +36,7 @@ SMALL = {"widths": [4, 4, 8, 8, 8], "blocks": [0, 1, 0, 1], "neck": 8}
 def config(**changes) -> DetectorConfig:
     base = replace(
         load_detector_config(RECIPE),
+        start="",
         size=64,
         batch=4,
         epochs=2,
@@ -78,6 +79,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     ):
         torch.testing.assert_close(a, b)
     assert len((tmp_path / "cut" / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_run_goes_on_from_the_weights_of_another(tmp_path: Path) -> None:
+    first = train(tmp_path / "first")
+    pictures = {"landmarks68": [picture(1)]}
+    how = config(start="first.yaml")
+    with pytest.raises(ConfigError, match=r"first\.yaml: give that run's folder with --start"):
+        DetectorTrainer(how, pictures, tmp_path / "second")
+    second = DetectorTrainer(how, pictures, tmp_path / "second", start=tmp_path / "first")
+    for network in (second.network, second.average.network):
+        for a, b in zip(
+            network.state_dict().values(), first.average.network.state_dict().values(), strict=True
+        ):
+            torch.testing.assert_close(a, b)
+    wider = config(network={**SMALL, "neck": 16})
+    with pytest.raises(ConfigError, match="another network"):
+        DetectorTrainer(wider, pictures, tmp_path / "third", start=tmp_path / "first")
 
 
 def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
@@ -137,7 +155,7 @@ def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
     from edan_ros.training import detector_export
 
     with pytest.raises(ConfigError, match="holds no checkpoint"):
-        load_trained_detector(config(), tmp_path)
+        load_averaged(config(), tmp_path)
     train(tmp_path / "run")
     monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config())
     monkeypatch.setattr(detector_export, "measure", lambda *_: {"recall": 0.5})
@@ -145,6 +163,11 @@ def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
     assert load_manifest(manifest.path, "detector") == manifest
     assert manifest.terms == config().terms != ""
     assert manifest.metrics == {"recall": 0.5}
+    assert "--start" not in manifest.training["command"]
+    monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config(start="a"))
+    manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
+    assert manifest.training["command"].startswith("edan train config/train/a --data DATA")
+    assert "--start START" in manifest.training["command"]
     assert manifest.parameters == sum(
-        p.numel() for p in load_trained_detector(config(), tmp_path / "run").parameters()
+        p.numel() for p in load_averaged(config(), tmp_path / "run").parameters()
     )
