@@ -130,9 +130,9 @@ def test_the_map_of_a_face_at_the_border_lies_where_that_of_a_whole_face_lies() 
         blank(320, 240), [face_of(Disc(40, 30, 60))], panels=False, landmarks=False, attention=True
     )
     # Inside the face, away from box and label.
-    difference = whole[80:125, 70:130].astype(int) - cut[20:65, 10:70]
+    difference = whole[65:115, 75:130].astype(int) - cut[5:55, 15:70]
     assert np.abs(difference).max() <= 2
-    assert np.ptp(cut[20:65, 10:70]) > 30
+    assert np.ptp(cut[5:55, 15:70]) > 30
 
 
 discs = st.lists(
