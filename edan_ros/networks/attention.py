@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edan_ros.networks.emotional_dan import Output, Similarity
+from edan_ros.networks.base import Output
+from edan_ros.networks.emotional_dan import Similarity
 
 
 def attention_maps(output: Output, emotion: Tensor, hidden_weight: Tensor) -> Tensor:

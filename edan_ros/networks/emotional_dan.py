@@ -27,28 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
+from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, SUBSETS
+from edan_ros.networks.base import EmotionNetwork, Output, normalise
 
 TRUNK_CHANNELS = (64, 128, 256, 512)
 HIDDEN = 256
-
-
-class Output(NamedTuple):
-    """What the network says of a batch.
-
-    landmarks (B, L, 2) pixels of the crop; logits (B, C); presence (B,) logit; features
-    (B, channels, S/8, S/8) the last convolution's activations; hidden (B, 256) the last hidden
-    layer; stages: the landmarks of each stage, the last equal to ``landmarks``; frame: leads from
-    pixels of the crop to those of the picture that the last stage saw, None where it is the crop.
-    """
-
-    landmarks: Tensor
-    logits: Tensor
-    presence: Tensor
-    features: Tensor
-    hidden: Tensor
-    stages: tuple[Tensor, ...]
-    frame: Similarity | None
 
 
 class ConvBlock(nn.Sequential):
@@ -176,7 +159,7 @@ class Connection(nn.Module):
         return 1.0 / (1.0 + nearest.sqrt())
 
 
-class EmotionalDAN(nn.Module):
+class EmotionalDAN(EmotionNetwork):
     """EmotionalDAN of one or two stages; emotion and presence heads stand on the last.
 
     Args:
@@ -185,10 +168,16 @@ class EmotionalDAN(nn.Module):
         classes: number of emotions, 7 or 3.
         stages: 2 as in the paper; 1 leaves out the connection and the second stage, which is
             how the first stage is trained and what the second is measured against.
+        landmarks: how many of the 68 points are learned, 68, 51 (no outline), 42 (brows, eyes,
+            mouth) or 32 (eyes, mouth), as in the extended paper. The connection uses these alone;
+            the others are those of the mean shape, moved to the face.
 
     Raises:
-        ValueError: if the size is no multiple of 16 or the number of stages is not 1 or 2.
+        ValueError: if the size is no multiple of 16, the number of stages is not 1 or 2, or there
+            is no such subset of landmarks.
     """
+
+    outputs = ("landmarks", "logits", "presence", "attention")
 
     def __init__(
         self,
@@ -197,18 +186,31 @@ class EmotionalDAN(nn.Module):
         width: float = 1.0,
         classes: int = len(EMOTIONS),
         stages: int = 2,
+        landmarks: int = 68,
     ) -> None:
         super().__init__()
         if size <= 0 or size % 16:
             raise ValueError(f"size must be a positive multiple of 16, not {size}")
         if stages not in (1, 2):
             raise ValueError(f"stages must be 1 or 2, not {stages}")
-        self.config = {"size": size, "width": width, "classes": classes, "stages": stages}
+        if landmarks not in SUBSETS:
+            raise ValueError(f"landmarks must be one of {tuple(SUBSETS)}, not {landmarks}")
+        self.config = {
+            "size": size,
+            "width": width,
+            "classes": classes,
+            "stages": stages,
+            "landmarks": landmarks,
+        }
         self.face_px = size / CROP_SCALE
         mean_shape = torch.tensor(MEAN_SHAPE, dtype=torch.float32)
-        canonical = mean_shape * self.face_px + (size - 1) / 2.0
-        count = len(mean_shape)
+        shape = mean_shape * self.face_px + (size - 1) / 2.0
+        learned = torch.tensor(SUBSETS[landmarks])
+        rest = torch.tensor([i for i in range(len(shape)) if i not in SUBSETS[landmarks]]).long()
+        canonical, count = shape[learned], len(learned)
         self.register_buffer("canonical", canonical, persistent=False)
+        self.register_buffer("rest", shape[rest][None], persistent=False)
+        self.register_buffer("order", torch.cat((learned, rest)).argsort(), persistent=False)
         self.stage1 = Stage(in_channels=1, size=size, width=width, landmarks=count)
         if stages == 2:
             self.connection = Connection(size=size, canonical=canonical)
@@ -225,15 +227,15 @@ class EmotionalDAN(nn.Module):
         image = normalise(crops)
         step, hidden, features = self.stage1(image)
         landmarks = self.canonical + self._points(step)
-        stages: tuple[Tensor, ...] = (landmarks,)
+        stages: tuple[Tensor, ...] = (self._complete(landmarks),)
         frame = None
         if self.config["stages"] == 2:
             x, aligned, frame = self.connection(image, landmarks, hidden)
             step, hidden, features = self.stage2(x.contiguous(memory_format=torch.channels_last))
             landmarks = frame.inverse().apply(aligned + self._points(step))
-            stages = (*stages, landmarks)
+            stages = (*stages, self._complete(landmarks))
         return Output(
-            landmarks=landmarks,
+            landmarks=stages[-1],
             logits=self.emotion(hidden).float(),
             presence=self.presence(hidden).float().squeeze(1),
             features=features,
@@ -246,13 +248,20 @@ class EmotionalDAN(nn.Module):
         # Geometry stays in float32 when the convolutions run in half precision.
         return step.float().view(step.shape[0], -1, 2) * self.face_px
 
+    def _complete(self, points: Tensor) -> Tensor:
+        """(B, 68, 2): the points that are learned and, where they are, the mean shape's others."""
+        if not self.rest.shape[1]:
+            return points
+        rest = fit_similarity(points, self.canonical).inverse().apply(self.rest)
+        return torch.cat((points, rest), dim=1)[:, self.order]
+
     def warm_start(self, first: EmotionalDAN) -> None:
         """Take stage 1, the heads and stage 2's trunk from a trained one-stage network.
 
         The two new input channels of stage 2 start at zero weight, and so does its landmark
         step: before the first update, stage 2 repeats what stage 1 says.
 
-        Raises ValueError if ``first`` has another size, width or number of classes.
+        Raises ValueError if ``first`` has another size, width, number of classes or landmarks.
         """
         if {**first.config, "stages": 2} != self.config:
             raise ValueError(f"{first.config} cannot start {self.config}")
@@ -265,14 +274,3 @@ class EmotionalDAN(nn.Module):
         self.stage2.load_state_dict(state)
         self.emotion.load_state_dict(first.emotion.state_dict())
         self.presence.load_state_dict(first.presence.state_dict())
-
-
-def normalise(crops: Tensor) -> Tensor:
-    """Zero mean and unit deviation of each crop; (B, 1, S, S) grey levels 0 to 255.
-
-    The deviation is kept above 4 grey levels: a flat crop must not become amplified noise.
-    """
-    x = crops.float() * (1.0 / 64.0)  # squares stay small enough for half precision
-    x = x - x.mean(dim=(2, 3), keepdim=True)
-    variance = x.square().mean(dim=(2, 3), keepdim=True)
-    return x / torch.sqrt(variance + (4.0 / 64.0) ** 2)

@@ -13,13 +13,13 @@ torch = pytest.importorskip("torch", reason="networks need the train extra (torc
 
 from random_network import network_with_random_state  # noqa: E402
 
-from edan_ros.core.geometry import MEAN_SHAPE, similarity  # noqa: E402
+from edan_ros.core.geometry import MEAN_SHAPE, SUBSETS, similarity  # noqa: E402
+from edan_ros.networks.base import normalise  # noqa: E402
 from edan_ros.networks.emotional_dan import (  # noqa: E402
     Connection,
     EmotionalDAN,
     Similarity,
     fit_similarity,
-    normalise,
 )
 
 
@@ -29,7 +29,7 @@ def test_the_papers_network_has_the_parameters_of_the_paper() -> None:
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(23.1e6, rel=0.01)
 
 
-@pytest.mark.parametrize("options", [{"size": 100}, {"size": 0}, {"stages": 3}])
+@pytest.mark.parametrize("options", [{"size": 100}, {"size": 0}, {"stages": 3}, {"landmarks": 5}])
 def test_impossible_networks_are_refused(options: dict) -> None:
     with pytest.raises(ValueError, match="must be"):
         EmotionalDAN(**options)
@@ -121,3 +121,15 @@ def test_stage_two_starts_as_stage_one() -> None:
 def test_warm_start_refuses_another_width() -> None:
     with pytest.raises(ValueError, match="cannot start"):
         EmotionalDAN(size=64, width=0.5).warm_start(EmotionalDAN(size=64, width=0.25, stages=1))
+
+
+@pytest.mark.parametrize("count", [51, 42, 32])
+def test_points_that_are_not_learned_follow_the_face(count: int) -> None:
+    """Learned points moved by a similarity take the others of the mean shape with them."""
+    network = EmotionalDAN(size=64, width=0.125, stages=1, landmarks=count).eval()
+    shape = torch.tensor(MEAN_SHAPE, dtype=torch.float32) * network.face_px + 31.5
+    turn = torch.tensor([[0.8, 0.6], [-0.6, 0.8]])
+    moved = shape @ turn * 0.7 + 5.0
+    completed = network._complete(moved[list(SUBSETS[count])][None])
+    assert torch.allclose(completed[0], moved, atol=1e-3)
+    assert network(torch.rand(2, 1, 64, 64) * 255).landmarks.shape == (2, 68, 2)
