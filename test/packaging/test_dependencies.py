@@ -20,6 +20,7 @@ ROSDEP_KEYS = {
     "cv2": "python3-opencv",
     "yaml": "python3-yaml",
     "rich": "python3-rich",
+    "scipy": "python3-scipy",
 }
 # Imported name -> distribution, for what pip installs; the first three come with apt's ROS too.
 DISTRIBUTIONS = {
