@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from edan_ros.behaviors.catalogue import languages
 from edan_ros.cli._arguments import existing_file, not_negative, positive
 from edan_ros.cli._companions import BEHAVIORS, make_companion
+from edan_ros.core.messages import decode
 from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
@@ -114,7 +115,7 @@ def _follow(
     seconds: float | None,
 ) -> None:
     """Writes down every result until the source has ended or it is time to stop."""
-    from edan_ros.nodes.conversions import decode, frame_result
+    from edan_ros.nodes.conversions import frame_result
 
     with display:
         for recorded in session.results(stop.is_set):

@@ -18,10 +18,11 @@ from edan_ros.core.detectors import IDENTITY_BOX, WIDER_FACE_BOX, ExternalBoxes
 from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
+from edan_ros.core.messages import camera_model, decode
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_statistics import CameraStatistics, Throttle
-from edan_ros.nodes.conversions import camera_model, decode, detections, stamp_seconds
+from edan_ros.nodes.conversions import detections, stamp_seconds
 
 #: What the camera of an empty name is called where a name is needed.
 UNNAMED = "camera"

@@ -6,17 +6,16 @@ Arrays move whole (numpy or array.array); no Python loop runs over landmarks or 
 from __future__ import annotations
 
 import array
-import math
 
 import numpy as np
+from geometry_msgs.msg import Point, Pose, Quaternion
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, CompressedImage, RegionOfInterest
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.faces import Box, CameraModel, Detection, Face, FrameResult, HeadPose
-from edan_ros.core.head_pose import fit_camera
-from edan_ros.core.images import Image, decode_compressed, decode_raw
+from edan_ros.core.messages import face_fields
 from edan_ros.engines.base import Engine
 from edan_ros.msg import FaceEmotion, FaceEmotionArray, ModelInfo
 
@@ -24,20 +23,6 @@ from edan_ros.msg import FaceEmotion, FaceEmotionArray, ModelInfo
 def stamp_seconds(header: Header) -> float:
     """The stamp in seconds; 0.0 means that nobody set it."""
     return float(header.stamp.sec) + 1e-9 * float(header.stamp.nanosec)
-
-
-def decode(message: ImageMessage | CompressedImage) -> Image:
-    """The picture of either kind of image message. Raises ImageError."""
-    if isinstance(message, CompressedImage):
-        return decode_compressed(message.data, message.format)
-    return decode_raw(
-        message.data,
-        message.width,
-        message.height,
-        message.step,
-        message.encoding,
-        bool(message.is_bigendian),
-    )
 
 
 def image_message(pixels: NDArray[np.uint8], header: Header, encoding: str = "") -> ImageMessage:
@@ -56,25 +41,6 @@ def _bytes(values: NDArray[np.uint8]) -> array.array[int]:
     data = array.array("B")
     data.frombytes(values.data.cast("B"))
     return data
-
-
-def camera_model(info: CameraInfo, *, rectified: bool = False) -> CameraModel | None:
-    """The intrinsics for the images that ``info`` comes with, or None if it is not calibrated.
-
-    The calibration is of the full sensor: the region of interest and the binning that ``info``
-    states are applied (see sensor_msgs/CameraInfo). ``rectified``: the images are, so P is taken
-    and no distortion. Raises CameraModelError.
-    """
-    matrix = info.p.reshape(3, 4)[:, :3] if rectified else info.k.reshape(3, 3)
-    if not matrix.any():
-        return None
-    matrix = matrix.astype(np.float64)
-    matrix[:2, 2] -= (info.roi.x_offset, info.roi.y_offset)
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    distortion = np.zeros(0) if rectified else np.array(info.d, np.float64)
-    model = "plumb_bob" if rectified else info.distortion_model or "plumb_bob"
-    camera = CameraModel(width, height, matrix, distortion, model)
-    return fit_camera(camera, width // max(info.binning_x, 1), height // max(info.binning_y, 1))
 
 
 def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
@@ -100,42 +66,16 @@ def array_message(result: FrameResult, header: Header) -> FaceEmotionArray:
 
 def face_message(face: Face, width: int, height: int) -> FaceEmotion:
     """One face of an image of ``width`` x ``height`` pixels."""
-    message = FaceEmotion()
-    message.track_id = face.track_id
-    message.roi = _roi(face.box, width, height)
-    message.presence = float(face.presence)
-    message.emotion = face.emotion
-    message.label = face.label
-    message.confidence = float(face.confidence)
-    message.probabilities = np.asarray(face.probabilities, np.float32)
-    message.raw_probabilities = np.asarray(face.raw_probabilities, np.float32)
-    message.polarity = face.polarity
-    message.polarity_probabilities = np.asarray(face.polarity_probabilities, np.float32)
-    message.valence = float(face.valence)
-    message.arousal = float(face.arousal)
-    message.landmarks_x, message.landmarks_y = np.array(face.landmarks.T, np.float32, order="C")
-    if face.head_pose is not None:
-        _fill_pose(message, face.head_pose)
-    message.action_units = list(face.action_units)
-    message.action_unit_intensities = array.array("f", face.action_units.values())
-    message.emfacs_consistency = float(face.emfacs_consistency)
-    return message
-
-
-def _roi(box: Box, width: int, height: int) -> RegionOfInterest:
-    """The whole pixels inside the image that the box touches."""
-    inside = box.clipped(width, height)
-    x0, y0 = math.floor(inside.x), math.floor(inside.y)
-    x1, y1 = math.ceil(inside.x + inside.width), math.ceil(inside.y + inside.height)
-    return RegionOfInterest(x_offset=x0, y_offset=y0, width=x1 - x0, height=y1 - y0)
-
-
-def _fill_pose(message: FaceEmotion, pose: HeadPose) -> None:
-    message.head_pose_valid = True
-    target = message.head_pose
-    position, orientation = target.position, target.orientation
-    position.x, position.y, position.z = (float(value) for value in pose.translation)
-    orientation.x, orientation.y, orientation.z, orientation.w = pose.quaternion
+    fields = face_fields(face, width, height)
+    fields["roi"] = RegionOfInterest(**fields["roi"])
+    units = fields["action_unit_intensities"]
+    fields["action_unit_intensities"] = array.array("f", units.tobytes())
+    if "head_pose" in fields:
+        position, orientation = fields["head_pose"]["position"], fields["head_pose"]["orientation"]
+        fields["head_pose"] = Pose(
+            position=Point(**position), orientation=Quaternion(**orientation)
+        )
+    return FaceEmotion(**fields)
 
 
 def frame_result(message: FaceEmotionArray) -> FrameResult:

@@ -26,11 +26,12 @@ from edan_ros.behaviors.scene import Scene
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.crops import Crop
 from edan_ros.core.images import ImageError
+from edan_ros.core.messages import decode
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from edan_ros.nodes import qos, ros4hri_messages
 from edan_ros.nodes.behavior_node import BehaviorNode
 from edan_ros.nodes.behavior_parameters import parameters_of, settings_from
-from edan_ros.nodes.conversions import decode, image_message
+from edan_ros.nodes.conversions import image_message
 from edan_ros.nodes.optional import MissingMessagesError, find_messages
 from edan_ros.nodes.parameters import Change, Parameter
 from edan_ros.nodes.running import run_node

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edan_ros.core.faces import CameraModel
-from edan_ros.core.images import Image, ImageError, decode_compressed, decode_raw
+from edan_ros.core.head_pose import CameraModelError
+from edan_ros.core.images import Image, ImageError
+from edan_ros.core.messages import camera_model, decode
 from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class BagSource:
             for connection, recorded_ns, data in reader.messages(wanted):
                 message: Any = reader.deserialize(data, connection.msgtype)
                 if connection.msgtype == CAMERA_INFO:
-                    camera = _camera_model(message)
+                    camera = self._camera(message)
                     continue
-                image = self._decode(message, connection.msgtype)
+                image = self._decode(message)
                 if image is None:
                     continue
                 header = message.header
@@ -84,19 +84,17 @@ class BagSource:
         if begin is None:
             raise SourceError(f"{self.name}: not one image on {self.topic} can be decoded")
 
-    def _decode(self, message: Any, kind: str) -> Image | None:
+    def _decode(self, message: Any) -> Image | None:
         try:
-            if kind == COMPRESSED:
-                return decode_compressed(message.data, message.format)
-            return decode_raw(
-                message.data,
-                message.width,
-                message.height,
-                message.step,
-                message.encoding,
-                bool(message.is_bigendian),
-            )
+            return decode(message)
         except ImageError as error:
+            self._on_skip(str(error))
+            return None
+
+    def _camera(self, info: Any) -> CameraModel | None:
+        try:
+            return camera_model(info)
+        except CameraModelError as error:
             self._on_skip(str(error))
             return None
 
@@ -128,13 +126,3 @@ def _opened(path: Path) -> Iterator[AnyReader]:
             yield reader
     except (AnyReaderError, rosbag1.ReaderError, rosbag2.ReaderError, sqlite3.Error) as error:
         raise SourceError(f"{path} cannot be read as a bag: {error}") from error
-
-
-def _camera_model(info: Any) -> CameraModel | None:
-    """A recorded sensor_msgs/CameraInfo; None where the camera was not calibrated."""
-    # ROS 1 writes the matrices' names in capitals.
-    matrix, distortion = (info.k, info.d) if hasattr(info, "k") else (info.K, info.D)
-    if not matrix[0] > 0.0:
-        return None
-    size, K = (int(info.width), int(info.height)), np.array(matrix, np.float64).reshape(3, 3)
-    return CameraModel(*size, K, np.array(distortion, np.float64), info.distortion_model)

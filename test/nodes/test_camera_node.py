@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from probe import wait_for  # noqa: E402
 from rclpy.exceptions import ParameterException  # noqa: E402
 
-from edan_ros.nodes.conversions import camera_model  # noqa: E402
+from edan_ros.core.messages import camera_model  # noqa: E402
 from edan_ros.nodes.processes import NodeProcess, ros_arguments  # noqa: E402
 
 CALIBRATION = """\

@@ -20,11 +20,10 @@ from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
 from edan_ros.core.faces import Box, CameraModel, Face, FrameResult, HeadPose
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
+from edan_ros.core.messages import camera_model, decode
 from edan_ros.nodes.conversions import (
     array_message,
     camera_info_message,
-    camera_model,
-    decode,
     face_message,
     frame_result,
     image_message,

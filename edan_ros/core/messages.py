@@ -1,0 +1,94 @@
+"""What the fields of messages mean, whatever library reads or writes them: rclpy or rosbags."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from edan_ros.core.faces import Box, CameraModel, Face, HeadPose
+from edan_ros.core.head_pose import fit_camera
+from edan_ros.core.images import Image, decode_compressed, decode_raw
+
+
+def decode(message: Any) -> Image:
+    """The picture of a sensor_msgs/Image or CompressedImage. Raises ImageError."""
+    if not hasattr(message, "encoding"):
+        return decode_compressed(message.data, message.format)
+    return decode_raw(
+        message.data,
+        message.width,
+        message.height,
+        message.step,
+        message.encoding,
+        bool(message.is_bigendian),
+    )
+
+
+def camera_model(info: Any, *, rectified: bool = False) -> CameraModel | None:
+    """The intrinsics for the images that a CameraInfo comes with, or None if not calibrated.
+
+    The calibration is of the full sensor: the region of interest and the binning that ``info``
+    states are applied (see sensor_msgs/CameraInfo). ``rectified``: the images are, so P is taken
+    and no distortion. Raises CameraModelError.
+    """
+    # ROS 1 writes the matrices' names in capitals.
+    k, d, p = (info.k, info.d, info.p) if hasattr(info, "k") else (info.K, info.D, info.P)
+    matrix = np.reshape(p, (3, 4))[:, :3] if rectified else np.reshape(k, (3, 3))
+    if not matrix.any():
+        return None
+    matrix = matrix.astype(np.float64)
+    matrix[:2, 2] -= (info.roi.x_offset, info.roi.y_offset)
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    distortion = np.zeros(0) if rectified else np.array(d, np.float64)
+    model = "plumb_bob" if rectified else info.distortion_model or "plumb_bob"
+    camera = CameraModel(width, height, matrix, distortion, model)
+    return fit_camera(camera, width // max(info.binning_x, 1), height // max(info.binning_y, 1))
+
+
+def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
+    """The fields of FaceEmotion.msg by name, for an image of ``width`` x ``height`` pixels.
+
+    Messages within it are dictionaries in their turn; numbers of which there are several are
+    float32 arrays. ``head_pose`` is missing where the pose is not known.
+    """
+    fields = {
+        "track_id": face.track_id,
+        "roi": _roi(face.box, width, height),
+        "presence": float(face.presence),
+        "emotion": face.emotion,
+        "label": face.label,
+        "confidence": float(face.confidence),
+        "probabilities": np.asarray(face.probabilities, np.float32),
+        "raw_probabilities": np.asarray(face.raw_probabilities, np.float32),
+        "polarity": face.polarity,
+        "polarity_probabilities": np.asarray(face.polarity_probabilities, np.float32),
+        "valence": float(face.valence),
+        "arousal": float(face.arousal),
+        "landmarks_x": np.array(face.landmarks[:, 0], np.float32),
+        "landmarks_y": np.array(face.landmarks[:, 1], np.float32),
+        "head_pose_valid": face.head_pose is not None,
+        "action_units": list(face.action_units),
+        "action_unit_intensities": np.array([*face.action_units.values()], np.float32),
+        "emfacs_consistency": float(face.emfacs_consistency),
+    }
+    if face.head_pose is not None:
+        fields["head_pose"] = _pose(face.head_pose)
+    return fields
+
+
+def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
+    """The whole pixels inside the image that the box touches."""
+    inside = box.clipped(width, height)
+    x0, y0 = math.floor(inside.x), math.floor(inside.y)
+    x1, y1 = math.ceil(inside.x + inside.width), math.ceil(inside.y + inside.height)
+    sides = {"x_offset": x0, "y_offset": y0, "width": x1 - x0, "height": y1 - y0}
+    return {**sides, "do_rectify": False}
+
+
+def _pose(pose: HeadPose) -> dict[str, dict[str, float]]:
+    return {
+        "position": dict(zip("xyz", map(float, pose.translation), strict=True)),
+        "orientation": dict(zip("xyzw", pose.quaternion, strict=True)),
+    }
