@@ -129,6 +129,7 @@ class EmotionNode(LifecycleNode):
                 values["boxes_of"] if values["detector"] == TOPIC else None,
             ),
         )
+        self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence(values["silence_timeout"])
         self._recognition.announce()
         model = diagnostics.describe(self._recognition.engine)
@@ -199,6 +200,7 @@ class EmotionNode(LifecycleNode):
         if self._recognition is None:
             return
         self._recognition.replace_config(pipeline_config(values))
+        self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence(values["silence_timeout"])
         if changed & DETECTOR_PARAMETERS:
             self._recognition.replace_detector(self._detector(values))

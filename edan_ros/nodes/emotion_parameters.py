@@ -192,6 +192,14 @@ _EMOTION = (
     ),
 )
 
+_PICTURE = (
+    Parameter(
+        "attention_overlay",
+        False,
+        "draw over each face of the annotated picture which parts of it led to its emotion",
+    ),
+)
+
 _REPORTS = (
     Parameter(
         "silence_timeout",
@@ -204,7 +212,7 @@ _REPORTS = (
 #: Those that make another detector necessary when they change.
 DETECTOR_PARAMETERS = {"detector_threshold", "min_face", "detector_max_side"}
 
-PARAMETERS = _STRUCTURE + _DETECTION + _TRACKS + _EMOTION + _REPORTS
+PARAMETERS = _STRUCTURE + _DETECTION + _TRACKS + _EMOTION + _PICTURE + _REPORTS
 
 _CAMERA_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import threading
 import traceback
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 
-from edan_ros.core.crops import extract
 from edan_ros.core.detectors import Detector
 from edan_ros.core.drawing import annotate
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
@@ -23,8 +21,7 @@ from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
-from edan_ros.explain.occlusion import occlusion_map
-from edan_ros.explain.ranking import normalised
+from edan_ros.explain.explanation import Explanation, explain_face
 from edan_ros.msg import ModelInfo
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_input import Arrival, CameraInput, CameraOptions, Frame
@@ -41,22 +38,6 @@ SINGLE_PICTURES = ""
 
 class ExplanationError(LookupError):
     """There is nothing to explain. The message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """A map over the crop of one face.
-
-    frame: what the face was found in. emotion: index into EMOTIONS. crop: (S, S) grey 0 to 255.
-    landmarks: (68, 2) pixels of the crop. values: (h, w), 0 to 1.
-    """
-
-    frame: Frame
-    face: Face
-    emotion: int
-    crop: NDArray[np.float32]
-    landmarks: NDArray[np.floating]
-    values: NDArray[np.float32]
 
 
 class Recognition:
@@ -76,6 +57,8 @@ class Recognition:
         options: CameraOptions,
     ) -> None:
         self.engine = engine
+        #: Whether the annotated picture shows what led to the emotion of each face.
+        self.draw_attention = False
         self._node = node
         self._lock = threading.Lock()
         self._worker: NewestWorker[Arrival] | None = None
@@ -171,17 +154,21 @@ class Recognition:
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
         camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
         if camera.annotated.get_subscription_count():
-            camera.annotated.publish(image_message(annotate(frame.image, result), frame.header))
+            drawn = annotate(frame.image, result, attention=self.draw_attention)
+            camera.annotated.publish(image_message(drawn, frame.header))
 
     def analyze(self, image: Image, camera: CameraModel | None) -> FrameResult:
         """The faces of a single picture. Raises EngineError."""
         with self._lock:
             return self._pipeline.analyze(image, camera)
 
-    def explain(self, camera: CameraInput, track_id: int, emotion: int, method: str) -> Explanation:
-        """A map of the newest image's face. track_id 0: the largest; UNKNOWN: its emotion.
+    def explain(
+        self, camera: CameraInput, track_id: int, emotion: int, method: str
+    ) -> tuple[Frame, Explanation]:
+        """The newest image, and a map of one of its faces.
 
-        Raises ExplanationError where there is no such face, EngineError.
+        track_id 0: the largest; emotion UNKNOWN: the face's own. Raises ExplanationError where
+        there is no such face, EngineError.
         """
         if camera.last is None:
             raise ExplanationError(f"no image of {camera.key} was processed yet")
@@ -192,18 +179,15 @@ class Recognition:
         if emotion >= len(EMOTIONS):
             raise ExplanationError(f"no emotion has the number {emotion}: see FaceEmotion")
         size = self.engine.input_size
-        crop = extract(frame.image, [face.crop], size)[0, 0]
-        landmarks = face.crop.to_crop(face.landmarks, size)
-        if method == "occlusion":
-            values = occlusion_map(lambda crops: self._probability(crops, emotion), crop)
-        else:
-            values = face.attention[emotion]
-        return Explanation(frame, face, emotion, crop, landmarks, normalised(values))
+        found = explain_face(
+            frame.image, face, emotion, method, size=size, probabilities=self._probabilities
+        )
+        return frame, found
 
-    def _probability(self, crops: NDArray[np.float32], emotion: int) -> NDArray[np.floating]:
+    def _probabilities(self, crops: NDArray[np.float32]) -> NDArray[np.floating]:
         with self._lock:
             logits = self.engine.infer(crops).logits
-        return softmax(logits, self.engine.manifest.temperature)[:, emotion]
+        return softmax(logits, self.engine.manifest.temperature)
 
 
 def _choose_face(faces: list[Face], track_id: int) -> Face:

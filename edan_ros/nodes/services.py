@@ -6,20 +6,24 @@ import array
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
-from edan_ros.core.messages import camera_model, decode
 from edan_ros.engines.manifest import EngineError
+from edan_ros.explain.explanation import METHODS, Explanation
 from edan_ros.explain.overlay import overlay
 from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
 from edan_ros.nodes.camera_input import CameraInput
-from edan_ros.nodes.conversions import array_message, image_message
-from edan_ros.nodes.recognition import Explanation, ExplanationError, Recognition
+from edan_ros.nodes.conversions import (
+    array_message,
+    camera_model,
+    decode,
+    image_message,
+)
+from edan_ros.nodes.recognition import ExplanationError, Recognition
 from edan_ros.srv import AnalyzeImage, ExplainFace
-
-METHODS = (ExplainFace.Request.METHOD_GRADCAM, ExplainFace.Request.METHOD_OCCLUSION)
 
 
 def analyze(
@@ -58,11 +62,11 @@ def explain(
     try:
         camera = _choose_camera(recognition.cameras, request.camera)
         method = _choose_method(request.method)
-        found = recognition.explain(camera, request.track_id, request.emotion, method)
+        frame, found = recognition.explain(camera, request.track_id, request.emotion, method)
     except (ExplanationError, EngineError) as error:
         response.message = str(error)
         return
-    _fill(response, found)
+    _fill(response, found, frame.header)
     response.success = True
 
 
@@ -81,13 +85,13 @@ def _choose_method(name: str) -> str:
     return method
 
 
-def _fill(response: ExplainFace.Response, found: Explanation) -> None:
+def _fill(response: ExplainFace.Response, found: Explanation, header: Header) -> None:
     size = found.crop.shape[0]
-    response.header = found.frame.header
+    response.header = header
     response.track_id = found.face.track_id
     response.emotion = found.emotion
-    response.probability = float(found.face.raw_probabilities[found.emotion])
-    response.overlay = image_message(overlay(found.crop, found.values), found.frame.header)
+    response.probability = found.probability
+    response.overlay = image_message(overlay(found.crop, found.values), header)
     response.map_height, response.map_width = found.values.shape
     response.map = array.array("f", found.values.tobytes())
     shares = landmark_shares(found.values, found.landmarks, size)

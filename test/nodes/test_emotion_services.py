@@ -13,6 +13,8 @@ from fakes import HAPPY, bright, dark
 from probe import Probe
 from sensor_msgs.msg import CameraInfo
 
+from edan_ros.explain.explanation import METHODS
+
 ANALYZE, EXPLAIN = "emotion_node/analyze", "emotion_node/explain"
 
 
@@ -112,6 +114,11 @@ def test_explain_by_the_attention_map(probe: Probe, method: str) -> None:
     assert answer.landmark_chance == pytest.approx(1 / 68)
     assert (answer.overlay.encoding, answer.overlay.width) == ("bgr8", 256)
     assert answer.overlay.header == message.header
+
+
+def test_the_methods_are_those_of_the_package() -> None:
+    request = ExplainFace.Request
+    assert (request.METHOD_GRADCAM, request.METHOD_OCCLUSION) == METHODS
 
 
 def test_explain_another_emotion(probe: Probe) -> None:

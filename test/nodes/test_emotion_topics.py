@@ -122,6 +122,31 @@ def test_annotated_images_only_when_somebody_looks(probe: Probe) -> None:
     assert (pixels != 200).any()
 
 
+def test_the_attention_map_is_drawn_while_it_is_asked_for(probe: Probe) -> None:
+    seen: list[ImageMessage] = []
+    probe.listen(ImageMessage, "faces/annotated", seen, qos.images("reliable"))
+    wait_for(
+        lambda: probe.node.count_subscribers("faces/annotated") == 1, "the subscription to be known"
+    )
+
+    def drawn() -> np.ndarray:
+        before = len(seen)
+        wait_for(lambda: probe.answer(probe.image(bright())) and len(seen) > before, "a picture")
+        return np.frombuffer(seen[-1].data, np.uint8).reshape(240, 320, 3).astype(int)
+
+    plain = drawn()
+    assert probe.set(attention_overlay=True)[0]
+    hot = drawn()
+    assert probe.set(attention_overlay=False)[0]
+    assert np.array_equal(drawn(), plain)
+    # The fake engine's map is one cell, to the lower right of the middle of the face.
+    changed = np.argwhere((plain != hot).any(axis=2))
+    assert len(changed) > 50
+    y, x = changed.mean(axis=0)
+    assert 121 < y < 150
+    assert 161 < x < 180
+
+
 def test_model_info_reaches_a_late_subscriber(probe: Probe) -> None:
     infos: list[ModelInfo] = []
     probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
