@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+import pytest
 import torch
 
 from edan_ros.networks.emotional_dan import EmotionalDAN
@@ -21,3 +24,10 @@ def network_with_random_state(**options) -> EmotionalDAN:
         if "landmark_step" in name:
             torch.nn.init.normal_(parameter, 0.0, 0.002)
     return network.eval()
+
+
+def need_torchvision() -> None:
+    """Skip a test of a network whose backbone is torchvision's, where that is not installed."""
+    # Not importorskip: beside another build of torch, a plain import of torchvision fails.
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("the backbones are torchvision's, of the train extra")

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from edan_ros.engines.base import Engine, Prediction
-from edan_ros.engines.manifest import EngineError, Manifest, ModelError, load_manifest
+from edan_ros.engines.manifest import (
+    EngineError,
+    Manifest,
+    ModelError,
+    load_manifest,
+    require_complete,
+)
 
 #: Names that create_engine takes. ``auto`` takes the fastest that works on this machine.
 ENGINES = ("auto", "onnxruntime")
@@ -39,6 +45,7 @@ def create_engine(kind: str, model: str | Path, *, threads: int = 0) -> Engine:
     if kind not in ENGINES:
         raise EngineError(f"there is no engine {kind!r}: choose one of {', '.join(ENGINES)}")
     manifest = load_manifest(model)
+    require_complete(manifest)
     # Imported here: each engine needs a library that need not be installed for the others.
     from edan_ros.engines.onnxruntime import OnnxRuntimeEngine
 

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.emotions import EMOTIONS, POLARITIES
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 #: What a model does -> the labels that it must have.
 TASKS: dict[str, tuple[str, ...]] = {"emotions": EMOTIONS, "detector": ()}
+#: Number of classes of an emotion model -> their names.
+LABELS: dict[int, tuple[str, ...]] = {len(EMOTIONS): EMOTIONS, len(POLARITIES): POLARITIES}
 
 
 class EngineError(RuntimeError):
@@ -29,7 +31,9 @@ class Manifest:
 
     path: the ONNX file. task: what the model does, one of TASKS. input_size: side of the square
     crop in pixels, of a detector that of the pictures it was trained on. labels: names of the
-    logits in order. temperature: logits are divided by it before the softmax (Guo et al. 2017).
+    logits in order. outputs: what the graph gives, where that is not all that robots need; such a
+    model can only be measured. temperature: logits are divided by it before the softmax (Guo et
+    al. 2017).
     presence_threshold: presence above which 1 % of background crops pass for a face.
     precision: how weights are stored. gflop: floating-point operations a face, in 1e9.
     terms: the licence terms that the training data put on the weights. training: command, data
@@ -43,6 +47,7 @@ class Manifest:
     input_size: int
     task: str = "emotions"
     labels: tuple[str, ...] = EMOTIONS
+    outputs: tuple[str, ...] = ()
     temperature: float = 1.0
     presence_threshold: float = 0.5
     precision: str = "fp32"
@@ -104,11 +109,23 @@ def load_manifest(model: str | Path, task: str = "emotions") -> Manifest:
     return manifest
 
 
+def require_complete(manifest: Manifest) -> None:
+    """Raises ModelError for a model of emotions that a robot cannot use."""
+    if manifest.outputs or manifest.labels != EMOTIONS:
+        given = ", ".join(manifest.outputs or ("all outputs",))
+        raise ModelError(
+            f"model {manifest.name} gives {given} for {len(manifest.labels)} classes and can only "
+            f"be measured: faces are tracked by landmarks and need the {len(EMOTIONS)} emotions; "
+            f"take {' or '.join(shipped_models())}, or train an emotional_dan"
+        )
+
+
 def _parse(record: Path) -> Manifest:
     try:
         values = json.loads(record.read_text(encoding="utf-8"))
         path = record.parent / Path(values.pop("file")).name
         values["labels"] = tuple(values["labels"])
+        values["outputs"] = tuple(values.get("outputs", ()))
         manifest = Manifest(path=path, **values)
     except OSError as error:
         raise ModelError(f"cannot read the manifest {record}: {error.strerror}") from error
@@ -126,8 +143,12 @@ def _check(manifest: Manifest, record: Path) -> None:
     expected = TASKS.get(str(manifest.task))
     if expected is None:
         raise ModelError(f"{record}: task is {manifest.task!r}; expected {' or '.join(TASKS)}")
-    if manifest.labels != expected:
+    if manifest.labels != expected and (
+        manifest.task != "emotions" or manifest.labels not in LABELS.values()
+    ):
         raise ModelError(
             f"{record}: labels are {', '.join(map(str, manifest.labels))}; "
             f"expected {', '.join(expected)}"
         )
+    if manifest.outputs and "logits" not in manifest.outputs:
+        raise ModelError(f"{record}: outputs are {manifest.outputs}; logits must be among them")

@@ -2,8 +2,9 @@
 
 The graph: input ``image`` (batch, 1, S, S) float32 grey 0 to 255; outputs ``landmarks``
 (batch, 68, 2) pixels of the crop, ``logits`` (batch, 7), ``presence`` (batch,) probability and
-``attention`` (batch, 7, S/8, S/8). Opset 17: from opset 20 on, TensorRT's parser reads
-GridSample wrongly without a word (NVIDIA/TensorRT issue 4646).
+``attention`` (batch, 7, S/8, S/8). Of networks without landmarks ``logits`` alone, or with
+``units`` (batch, 18) probabilities of action units; their manifest says so. Opset 17: from opset
+20 on, TensorRT's parser reads GridSample wrongly without a word (NVIDIA/TensorRT issue 4646).
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from edan_ros.engines.base import INPUT, OUTPUTS
-from edan_ros.engines.manifest import Manifest, sha256_of
+from edan_ros.engines.manifest import LABELS, Manifest, sha256_of
 from edan_ros.networks.attention import attention_maps
+from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
 
 OPSET = 17
@@ -46,6 +48,19 @@ class Deployed(nn.Module):
         return out.landmarks, out.logits, out.presence.sigmoid(), maps
 
 
+class DeployedPlain(nn.Module):
+    """Another network with the outputs that it has; the exporter folds its normalisations."""
+
+    def __init__(self, network: EmotionNetwork) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        out = self.network(crops)
+        probabilities = {"units": out.units.sigmoid()} if out.units is not None else {}
+        return tuple(probabilities.get(name, getattr(out, name)) for name in self.network.outputs)
+
+
 def fold(network: EmotionalDAN) -> EmotionalDAN:
     """A copy for inference, its batch normalisations folded into the layers before them."""
     network = copy.deepcopy(network).eval()
@@ -60,15 +75,17 @@ def fold(network: EmotionalDAN) -> EmotionalDAN:
     return network
 
 
-def export(network: EmotionalDAN, path: Path, *, half: bool = False) -> None:
+def export(network: EmotionNetwork, path: Path, *, half: bool = False) -> None:
     """Write the ONNX file. ``half`` stores large weights as FP16; they are computed in FP32.
 
     The result equals the network within 1e-4 (``half`` False); the directory must exist.
     """
     size = network.config["size"]
-    axes = {name: {0: "batch"} for name in (INPUT, *OUTPUTS)}
+    axes = {name: {0: "batch"} for name in (INPUT, *network.outputs)}
     example = torch.rand(2, 1, size, size) * 255
-    trace(Deployed(network.cpu().float()).eval(), example, path, OUTPUTS, axes)
+    network = network.cpu().float()
+    deployed = Deployed(network) if isinstance(network, EmotionalDAN) else DeployedPlain(network)
+    trace(deployed.eval(), example, path, network.outputs, axes)
     model = onnx.load(path)
     if half:
         store_half(model)
@@ -136,12 +153,14 @@ def flops(network: nn.Module, size: int) -> float:
     return total
 
 
-def make_manifest(network: EmotionalDAN, path: Path, **known: Any) -> Manifest:
+def make_manifest(network: EmotionNetwork, path: Path, **known: Any) -> Manifest:
     """The manifest of an exported file; ``known`` are the fields that the file does not tell."""
     return Manifest(
         path=path,
         sha256=sha256_of(path),
         input_size=network.config["size"],
+        labels=LABELS[network.config["classes"]],
+        outputs=() if network.outputs == OUTPUTS else network.outputs,
         parameters=sum(p.numel() for p in network.parameters()),
         gflop=round(flops(network, network.config["size"]) / 1e9, 3),
         **known,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="networks need the train extra (torch)")
+
+from random_network import need_torchvision  # noqa: E402
 
 from edan_ros.networks.action_units import UNITS, ActionUnitNetwork  # noqa: E402
 from edan_ros.networks.base import EmotionNetwork  # noqa: E402
@@ -23,12 +23,6 @@ SMALL = {
     "action_units": {"layers": 11},
 }
 NEEDS_TORCHVISION = {"inception_v3", "emotionnet2", "action_units"}
-
-
-def need_torchvision() -> None:
-    # Not importorskip: beside another build of torch, a plain import of torchvision fails.
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("the backbones are torchvision's, of the train extra")
 
 
 def small(kind: str, **options: object) -> EmotionNetwork:

@@ -10,11 +10,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="export needs the train extra (torch)")
 onnx = pytest.importorskip("onnx", reason="export needs the train extra (onnx)")
 
-from random_network import network_with_random_state  # noqa: E402
+from random_network import need_torchvision, network_with_random_state  # noqa: E402
 
-from edan_ros.engines import create_engine  # noqa: E402
+from edan_ros.engines import ModelError, create_engine  # noqa: E402
 from edan_ros.engines.base import INPUT, OUTPUTS  # noqa: E402
+from edan_ros.engines.raw import RawModel  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
+from edan_ros.networks.registry import create_network  # noqa: E402
 from edan_ros.training.export import Deployed, export, flops, make_manifest  # noqa: E402
 
 FORBIDDEN = {"AffineGrid", "ScatterND", "ScatterElements", "Loop", "If", "Inverse", "Det"}
@@ -49,6 +51,46 @@ def test_onnx_equals_torch(tmp_path: Path, stages: int) -> None:
             np.testing.assert_allclose(
                 getattr(found, name), values[batch].numpy(), atol=1e-4, err_msg=name
             )
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("cnn2", {}),
+        ("cnn5", {}),
+        ("deep_emotion", {}),
+        ("inception_v3", {}),
+        ("emotionnet2", {"layers": 18}),
+        ("action_units", {"layers": 11}),
+        ("emotional_dan", {"width": 0.125, "classes": 3, "landmarks": 32}),
+    ],
+)
+def test_every_network_is_exported_with_what_it_gives(
+    tmp_path: Path, kind: str, options: dict
+) -> None:
+    """The file says what torch says; the manifest names outputs and classes; robots refuse it."""
+    if kind in ("inception_v3", "emotionnet2", "action_units"):
+        need_torchvision()
+    network = create_network(kind=kind, size=48, **options).eval()
+    path = tmp_path / "model.onnx"
+    export(network, path)
+    manifest = make_manifest(network, path, name="model", version="0")
+    manifest.save()
+    model = RawModel(path)
+    assert len(model.manifest.labels) == network.config["classes"]
+    assert model.outputs == network.outputs
+    crops = crops_to_try(48)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(crops))
+    found = model.run(crops, batch=2)
+    np.testing.assert_allclose(found["logits"], expected.logits.numpy(), atol=1e-3)
+    if expected.units is not None:
+        np.testing.assert_allclose(found["units"], expected.units.sigmoid().numpy(), atol=1e-3)
+    if expected.landmarks is not None:
+        np.testing.assert_allclose(found["landmarks"], expected.landmarks.numpy(), atol=1e-3)
+    assert not FORBIDDEN & {node.op_type for node in onnx.load(path).graph.node}
+    with pytest.raises(ModelError, match="can only be measured"):
+        create_engine("onnxruntime", path)
 
 
 def test_half_storage_halves_the_file_and_keeps_the_answer(tmp_path: Path) -> None:

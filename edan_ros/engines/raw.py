@@ -1,0 +1,50 @@
+"""Run any emotion model of this package for what it gives: to measure it, not on a robot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.engines.base import INPUT, OUTPUTS
+from edan_ros.engines.manifest import EngineError, load_manifest
+from edan_ros.engines.onnxruntime import open_session
+
+
+class RawModel:
+    """A model on ONNX Runtime with the outputs that its manifest names, landmarks or not.
+
+    Args:
+        model: a shipped model's name, or the path of an .onnx file with its manifest beside it.
+        threads: threads of one run.
+
+    Raises:
+        ModelError: if the model is missing, damaged, or has not the outputs of its manifest.
+    """
+
+    def __init__(self, model: str | Path, *, threads: int = 1) -> None:
+        self.manifest = load_manifest(model)
+        self.outputs = self.manifest.outputs or OUTPUTS
+        self._session = open_session(self.manifest.path, self.outputs, threads=threads)
+
+    def run(self, crops: NDArray[np.float32], batch: int = 64) -> dict[str, NDArray[np.float32]]:
+        """Each output by name for (n, 1, S, S) crops, grey levels 0 to 255; n at least 1.
+
+        Raises ValueError when the crops have another shape, EngineError when the run fails.
+        """
+        size = self.manifest.input_size
+        if crops.ndim != 4 or crops.shape[1:] != (1, size, size) or not len(crops):
+            raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")
+        parts = []
+        for start in range(0, len(crops), batch):
+            feed = {INPUT: np.ascontiguousarray(crops[start : start + batch], np.float32)}
+            try:
+                parts.append(self._session.run(self.outputs, feed))
+            except RuntimeError as error:  # what ONNX Runtime's exceptions derive from
+                name = self.manifest.name
+                raise EngineError(f"ONNX Runtime cannot run {name}: {error}") from error
+        return {
+            name: np.concatenate(values)
+            for name, values in zip(self.outputs, zip(*parts, strict=True), strict=True)
+        }
