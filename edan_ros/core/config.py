@@ -12,8 +12,9 @@ from edan_ros.core.tracking import TrackingConfig
 class PipelineConfig:
     """All settings of the pipeline; may be replaced while it runs.
 
-    detection_interval: images from one search by the detector to the next while every face is
-    followed, at least 1; nobody, or somebody lost, is searched for in every image.
+    detection_interval: most images from one search by the detector to the next while every face
+    is followed, at least 1; faces that move fast bring the next search forward; nobody, or
+    somebody lost, is searched for in every image. Under overload searches are three times rarer.
     presence_threshold: 0 to 1, presence at which a crop counts as a face; 0 takes the model's.
     max_faces: faces an image, at least 1; those followed longest first, then the best detections.
     max_yaw, max_pitch: degrees, 0 to 90, by which a head may be turned away from the camera,

@@ -7,6 +7,7 @@ detection fits the same mean shape to what the detector gives: five points, or t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,13 @@ class Crop:
         linear = _rotation(-self.roll) * (self.side / size)
         return (points - 0.5 * (size - 1)) @ linear + self.center
 
+    def reduced(self, reduction: int) -> Crop:
+        """The same square in pixels that each stand for ``reduction`` rows and columns."""
+        if reduction == 1:
+            return self
+        center = (self.center - 0.5 * (reduction - 1)) / reduction
+        return Crop(center, self.side / reduction, self.roll)
+
     def corners(self) -> NDArray[np.float64]:
         """(4, 2) corners in image pixels, clockwise on the screen from the top left."""
         square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
@@ -122,7 +130,9 @@ def extract(image: Image, crops: Sequence[Crop], size: int) -> NDArray[np.float3
 
 
 def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
-    x0, y0, x1, y1 = _region(crop, image.width, image.height)
+    crop = crop.reduced(image.reduction)
+    height, width = image.pixels.shape[:2]
+    x0, y0, x1, y1 = _region(crop, width, height)
     gray = image.gray((x0, y0, x1, y1))
     matrix = crop.matrix(size)
     matrix[:, 2] += matrix[:, :2] @ (x0, y0)
@@ -145,11 +155,11 @@ def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
 def _region(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:
     """The pixels (x0, y0, x1, y1; ends excluded) that the crop reads, at least one pixel."""
     margin = 2.0
-    corners = crop.corners()
-    low = np.floor(corners.min(axis=0) - margin)
-    high = np.ceil(corners.max(axis=0) + margin)
-    x0 = int(np.clip(low[0], 0, width - 1))
-    y0 = int(np.clip(low[1], 0, height - 1))
-    x1 = int(np.clip(high[0] + 1, x0 + 1, width))
-    y1 = int(np.clip(high[1] + 1, y0 + 1, height))
+    x, y = crop.center
+    # Half the side of the upright square around the turned one.
+    reach = 0.5 * crop.side * (abs(math.cos(crop.roll)) + abs(math.sin(crop.roll))) + margin
+    x0 = min(max(math.floor(x - reach), 0), width - 1)
+    y0 = min(max(math.floor(y - reach), 0), height - 1)
+    x1 = min(max(math.ceil(x + reach) + 1, x0 + 1), width)
+    y1 = min(max(math.ceil(y + reach) + 1, y0 + 1), height)
     return x0, y0, x1, y1

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.compressed import is_known, picture_size
+from edan_ros.core.compressed import JPEG_MAGIC, is_known, picture_size
 
 #: Anything with the buffer protocol: the data of a message as rclpy or a test hands it over.
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
@@ -26,6 +26,16 @@ TINY_SIDE = 16
 HUGE_PIXELS = 16_000_000
 #: Pixels above which a compressed image is refused before memory is spent on it.
 MAX_COMPRESSED_PIXELS = 100_000_000
+
+#: What a JPEG can be reduced by while it is decoded.
+REDUCTIONS = (1, 2, 4, 8)
+#: Reduction -> OpenCV's flag for all colours, and for grey alone.
+_REDUCED = {
+    1: (cv2.IMREAD_ANYCOLOR, cv2.IMREAD_GRAYSCALE),
+    2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
+    4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
+    8: (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
+}
 
 _TO_GRAY = {"bgr": cv2.COLOR_BGR2GRAY, "rgb": cv2.COLOR_RGB2GRAY}
 
@@ -50,26 +60,31 @@ class Image:
     be longer than its pixels (a view into a message), and the memory may be read-only.
     remark: what is unusual about an image that can still be used (never raised): an ImageError
     of reason padded_rows, sixteen_bit, big_endian, tiny_image or huge_image, or None.
+    reduction: 1, or 2, 4, 8 for a JPEG of which one pixel for so many rows and columns was decoded;
+    pixel u of ``pixels`` then has its centre at reduction * u + (reduction - 1) / 2 of the image.
+    full_size: width and height of the image where it is reduced.
     """
 
     pixels: NDArray[np.uint8]
     order: str = "bgr"
     remark: ImageError | None = field(default=None, compare=False)
+    reduction: int = 1
+    full_size: tuple[int, int] | None = None
 
     @property
     def width(self) -> int:
-        """Pixels in a row."""
-        return int(self.pixels.shape[1])
+        """Pixels in a row of the whole image."""
+        return self.full_size[0] if self.full_size else int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Rows."""
-        return int(self.pixels.shape[0])
+        """Rows of the whole image."""
+        return self.full_size[1] if self.full_size else int(self.pixels.shape[0])
 
     def gray(self, region: Region | None = None) -> NDArray[np.uint8]:
         """Grey values (ITU-R BT.601) of a region (x0, y0, x1, y1; ends excluded), else of all.
 
-        A view where the image is grey already.
+        The region is one of ``pixels``. A view where the image is grey already.
         """
         part = self.pixels
         if region is not None:
@@ -191,13 +206,16 @@ def decode_raw(
     return image
 
 
-def decode_compressed(data: Buffer, format: str = "") -> Image:
+def decode_compressed(
+    data: Buffer, format: str = "", *, reduction: int = 1, gray: bool = False
+) -> Image:
     """The image of a sensor_msgs/CompressedImage: JPEG, PNG or WebP, 8 or 16 bits, grey or colour.
 
     What the bytes are is read from them, not from ``format`` (transports disagree on it); it only
-    serves the messages. An orientation in the file is ignored, as camera_info is too. Raises
-    ImageError when the data is not an image, is cut short, or is larger than
-    MAX_COMPRESSED_PIXELS.
+    serves the messages. An orientation in the file is ignored, as camera_info is too.
+    reduction: a JPEG may be decoded at this part of its size, one of REDUCTIONS. gray: its colours
+    may be left out. Both save most of the time; other formats come whole. Raises ImageError when
+    the data is not an image, is cut short, or is larger than MAX_COMPRESSED_PIXELS.
     """
     raw = bytes(data)
     if not is_known(raw):
@@ -217,18 +235,22 @@ def decode_compressed(data: Buffer, format: str = "") -> Image:
         raise ImageError(
             "too_large", f"compressed image of {size[0]}x{size[1]} is too large to be decoded"
         )
-    pixels = _decode_pixels(raw)
+    if not raw.startswith(JPEG_MAGIC):
+        reduction, gray = 1, False
+    pixels = _decode_pixels(raw, reduction, gray)
     if pixels is None:
         raise ImageError(
             "not_an_image", f"compressed image (format '{format}') is damaged and does not decode"
         )
     image = Image(pixels, "mono" if pixels.ndim == 2 else "bgr")
+    if reduction > 1:
+        image.reduction, image.full_size = reduction, size
     image.remark = _size_remark(image)
     return image
 
 
-def _decode_pixels(raw: bytes) -> NDArray[np.uint8] | None:
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+def _decode_pixels(raw: bytes, reduction: int, gray: bool) -> NDArray[np.uint8] | None:
+    flags = _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     except cv2.error:

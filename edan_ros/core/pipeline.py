@@ -17,7 +17,7 @@ from edan_ros.core.detectors import Detector
 from edan_ros.core.emotions import softmax
 from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
-from edan_ros.core.images import Image, ImageError
+from edan_ros.core.images import REDUCTIONS, Image, ImageError
 from edan_ros.core.stream import Reading, Stream
 from edan_ros.core.tracking import Request
 
@@ -107,15 +107,30 @@ class Pipeline:
         """The faces of the next image of a camera. stamp: seconds."""
         return self.process_batch([(key, image, stamp, camera)])[0]
 
-    def process_batch(self, frames: Sequence[FrameInput]) -> list[FrameResult]:
+    def process_batch(self, frames: Sequence[FrameInput], late: bool = False) -> list[FrameResult]:
         """The faces of one image of each of several cameras: one run of the engine for all.
 
+        late: images come faster than they are worked on; the detector then runs less often.
         Raises ValueError when a camera occurs twice; errors of the engine pass through.
         """
         if len({frame[0] for frame in frames}) < len(frames):
             raise ValueError("a batch holds at most one image of each camera")
-        works = [self._prepare(*frame) for frame in frames]
+        works = [self._prepare(*frame, late) for frame in frames]
         return self._recognise(works, self.config)
+
+    def reduction(self, key: str, stamp: float, late: bool = False) -> int:
+        """By how much a camera's next image may be reduced while it is decoded: REDUCTIONS.
+
+        The smallest known face then still has a pixel for each pixel of its crop. An image that
+        the detector will search stays whole. Arguments as of ``process_batch``.
+        """
+        stream = self._streams.get(key)
+        if stream is None or not stream.continues(stamp, self.config.max_gap):
+            return 1
+        if self._detector_of(key).every_image:
+            return 1
+        most = stream.detail(stamp, self.config, late) / self._engine.input_size
+        return max((r for r in REDUCTIONS if r <= most), default=1)
 
     def analyze(self, image: Image, camera: CameraModel | None = None) -> FrameResult:
         """The faces of a single picture, without memory; their track_id is 0.
@@ -138,7 +153,9 @@ class Pipeline:
             self._streams.pop(each, None)
             self._suspended.pop(each, None)
 
-    def _prepare(self, key: str, image: Image, stamp: float, camera: CameraModel | None) -> _Work:
+    def _prepare(
+        self, key: str, image: Image, stamp: float, camera: CameraModel | None, late: bool
+    ) -> _Work:
         work = self._open(image, camera, Stream(self._ids))
         stream = self._continue(key, stamp)
         if stream is None:
@@ -148,7 +165,7 @@ class Pipeline:
                     ImageError("stamp", f"the stamp of {key} went back: its faces start anew")
                 )
         self._streams[key] = work.stream = stream
-        self._detect(work, self._detector_of(key), stamp, self.config)
+        self._detect(work, self._detector_of(key), stamp, self.config, late)
         return work
 
     def _continue(self, key: str, stamp: float) -> Stream | None:
@@ -185,9 +202,14 @@ class Pipeline:
         return self._detector[key]
 
     def _detect(
-        self, work: _Work, detector: Detector, stamp: float, config: PipelineConfig
+        self,
+        work: _Work,
+        detector: Detector,
+        stamp: float,
+        config: PipelineConfig,
+        late: bool = False,
     ) -> None:
-        due = work.stream.begin(stamp, config)
+        due = work.stream.begin(stamp, config, late)
         detections = []
         start = time.perf_counter()
         if due or detector.every_image:

@@ -21,12 +21,18 @@ from edan_ros.core.emotions import (
     valence_arousal,
 )
 from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose
+from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
 from edan_ros.core.smoothing import EmotionSmoother, Smoothed
 from edan_ros.core.tracking import Request, Track, Tracker
 
 #: Time between images that carry the same stamp, as those of a driver that sets none do.
 _NOMINAL_STEP = 1.0 / 30.0
+#: The detector runs again once a face has gone this far, in its own sizes: the picture is no longer
+#: the one that was searched.
+_FAR = 0.5
+#: How many times rarer it runs while images come faster than they are worked on.
+_SHED = 3
 #: How much less than the limit a head must be turned to be read again.
 _TURN_HYSTERESIS = math.radians(5.0)
 
@@ -61,7 +67,8 @@ class Stream:
         self._memories: dict[int, _FaceMemory] = {}
         self._stamp: float | None = None
         self._elapsed = 0.0
-        self._since_detection = 0
+        self._since_detection = math.inf
+        self._way = 0.0
 
     def continues(self, stamp: float, max_gap: float) -> bool:
         """Whether an image of this stamp (seconds) follows on the last one."""
@@ -71,15 +78,53 @@ class Stream:
         """Whether the last image has a later stamp than this."""
         return self._stamp is not None and self._stamp > stamp
 
-    def begin(self, stamp: float, config: PipelineConfig) -> bool:
-        """Move on to the image of this stamp; whether the detector is due on it."""
-        elapsed = 0.0 if self._stamp is None else stamp - self._stamp
-        self._elapsed = elapsed if elapsed > 0.0 or self._stamp is None else _NOMINAL_STEP
+    def begin(self, stamp: float, config: PipelineConfig, late: bool = False) -> bool:
+        """Move on to the image of this stamp; whether the detector is due on it.
+
+        late: images come faster than they are worked on.
+        """
+        self._elapsed = self._time_to(stamp)
+        due = self._is_due(self._elapsed, config, late)
         self._stamp = stamp
-        self._tracker.predict(self._elapsed, config.tracking)
+        self._way += self._speed() * self._elapsed
         self._since_detection += 1
-        due = self._since_detection >= config.detection_interval
-        return due or self._tracker.needs_detection
+        self._tracker.predict(self._elapsed, config.tracking)
+        return due
+
+    def detail(self, stamp: float, config: PipelineConfig, late: bool = False) -> float:
+        """Side in pixels of the smallest crop that the image of this stamp will be asked for.
+
+        0.0 where the detector will run on it, which looks for faces of every size.
+        """
+        if self._is_due(self._time_to(stamp), config, late):
+            return 0.0
+        return min((t.crop.side for t in self._tracker.tracks if t.live), default=0.0)
+
+    def _time_to(self, stamp: float) -> float:
+        if self._stamp is None:
+            return 0.0
+        elapsed = stamp - self._stamp
+        return elapsed if elapsed > 0.0 else _NOMINAL_STEP
+
+    def _is_due(self, elapsed: float, config: PipelineConfig, late: bool) -> bool:
+        """Whether the next image, ``elapsed`` seconds after the last, is one to be searched."""
+        patience = _SHED if late else 1
+        images = self._since_detection + 1
+        if self._tracker.needs_detection:
+            return images >= patience
+        way = self._way + self._speed() * elapsed
+        return images >= config.detection_interval * patience or way >= _FAR * patience
+
+    def _speed(self) -> float:
+        """Of the fastest face, in its own sizes a second."""
+        return max(
+            (
+                float(np.hypot(*track.velocity)) * CROP_SCALE / track.crop.side
+                for track in self._tracker.tracks
+                if track.live
+            ),
+            default=0.0,
+        )
 
     def requests(self, detections: list[Detection], config: PipelineConfig) -> list[Request]:
         """The crops to look at, given what the detector found (nothing where it did not run)."""
@@ -88,6 +133,7 @@ class Stream:
     def detected(self) -> None:
         """The detector ran on this image."""
         self._since_detection = 0
+        self._way = 0.0
 
     def answer(
         self, request: Request, reading: Reading, threshold: float, config: PipelineConfig

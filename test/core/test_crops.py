@@ -114,6 +114,26 @@ def test_extract_samples_the_right_places(side: float, roll: float) -> None:
     assert np.abs(difference).max() < 1.5
 
 
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+def test_a_reduced_image_gives_the_same_places(reduction: int) -> None:
+    """The ramp, averaged over squares of pixels as a reduced JPEG is, at the same crop."""
+    height, width = 496, 600
+    squares = ramp(width, height).reshape(height // reduction, reduction, -1, reduction)
+    small = np.round(squares.mean(axis=(1, 3))).astype(np.uint8)
+    image = Image(small, "mono", None, reduction, (width, height))
+    assert (image.width, image.height) == (width, height)
+    for crop in (
+        Crop(np.array([303.3, 251.7]), 200.0, 0.4),
+        Crop(np.array([290.0, 260.0]), 90.0, 0.0),
+    ):
+        out = extract(image, [crop], 64)
+        y, x = np.mgrid[:64, :64]
+        places = crop.to_image(np.column_stack([x.ravel(), y.ravel()]), 64)
+        difference = out[0, 0].ravel() - (ramp_at(places) - 0.44)
+        assert abs(difference.mean()) < 0.3
+        assert np.abs(difference).max() < 1.5
+
+
 def test_extract_averages_instead_of_skipping_pixels() -> None:
     """A checkerboard of single pixels reduced five-fold is grey, not a moire of black and white."""
     board = (np.indices((400, 400)).sum(axis=0) % 2 * 255).astype(np.uint8)

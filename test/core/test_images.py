@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edan_ros.core.images import ENCODINGS, Image, ImageError, decode_compressed, decode_raw
+from edan_ros.core.crops import Crop, extract
+from edan_ros.core.images import (
+    ENCODINGS,
+    REDUCTIONS,
+    Image,
+    ImageError,
+    decode_compressed,
+    decode_raw,
+)
 
 WIDTH, HEIGHT = 48, 36
 
@@ -297,6 +306,56 @@ def test_what_is_no_image_or_too_large_is_refused() -> None:
     with pytest.raises(ImageError) as caught:
         decode_compressed(bytes(bomb), "png")
     assert caught.value.reason == "too_large"
+
+
+def blobs(width: int, height: int) -> np.ndarray:
+    """(height, width, 3) smooth colours, with the place of everything in the greys."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    channels = [np.sin(x / 23) + np.cos(y / 17), np.sin((x + y) / 31), np.cos(x / 29 - y / 37)]
+    return (127.5 + 60 * np.stack(channels, axis=-1)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("size", [(320, 240), (301, 227)])
+def test_a_jpeg_is_decoded_at_part_of_its_size(
+    reduction: int, gray: bool, size: tuple[int, int]
+) -> None:
+    """Every pixel is the mean of the square it stands for, within 3 grey levels (and 8 at most)."""
+    width, height = size
+    data = cv2.imencode(".jpg", blobs(width, height), [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes()
+    whole = decode_compressed(data, "jpeg")
+    image = decode_compressed(data, "jpeg", reduction=reduction, gray=gray)
+    assert (image.width, image.height, image.reduction) == (width, height, reduction)
+    assert image.order == ("mono" if gray else "bgr")
+    rows, columns = height // reduction, width // reduction
+    means = whole.gray()[: rows * reduction, : columns * reduction].astype(float)
+    means = means.reshape(rows, reduction, columns, reduction).mean(axis=(1, 3))
+    difference = np.abs(image.gray()[:rows, :columns] - means)
+    assert difference.mean() < 1
+    assert difference.max() < 8
+
+
+def test_other_compressed_formats_come_whole_and_in_colour() -> None:
+    for kind in ("png", "webp"):
+        image = decode_compressed(COMPRESSED[kind], kind, reduction=4, gray=True)
+        assert (image.reduction, image.width, image.order) == (1, WIDTH, "bgr")
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "bgr8", "rgb8"])
+def test_common_encodings_are_never_copied_on_the_way_to_a_crop(encoding: str) -> None:
+    """Pixels are the message's own memory; only the grey of a crop's region is made."""
+    channels = 1 if encoding == "mono8" else 3
+    data = array.array("B", bytes(640 * 480 * channels))
+    image = decode_raw(data, 640, 480, 640 * channels, encoding)
+    assert np.shares_memory(image.pixels, np.frombuffer(data, np.uint8))
+    crops = [Crop(np.array([200.0, 200.0]), 90.0, 0.1)]
+    extract(image, crops, 64)
+    tracemalloc.start()
+    extract(image, crops, 64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 640 * 480 // 4
 
 
 @given(st.sampled_from(list(COMPRESSED)), st.data())

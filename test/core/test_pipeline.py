@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,6 +72,60 @@ def test_the_detector_runs_every_nth_image_while_all_are_followed() -> None:
     ]
     assert [i for i, d in enumerate(detected) if d] == [0, 5, 10, 15]
     assert detector.calls == 4
+
+
+def test_faces_that_move_fast_bring_the_next_search_forward() -> None:
+    """At 12 pixels an image a face of 80 goes half its size in little more than 3 images."""
+    pipeline, _, _ = made(detection_interval=30)
+    detected = [
+        pipeline.process(scene([Disc(60 + 12 * i, 150)]), i * STEP).detected for i in range(40)
+    ]
+    searches = [i for i, d in enumerate(detected) if d]
+    assert searches[0] == 0
+    assert all(3 <= b - a <= 5 for a, b in pairwise(searches[1:]))
+    assert len(searches) >= 8
+
+
+def test_under_overload_searches_are_rarer_and_recognition_goes_on() -> None:
+    pipeline, detector, _ = made(detection_interval=4)
+    frames = [[("camera", scene([Disc(200 + i, 150)]), i * STEP, None)] for i in range(48)]
+    for frame in frames[:24]:
+        pipeline.process_batch(frame)
+    assert detector.calls == 6
+    for frame in frames[24:]:
+        assert ids(pipeline.process_batch(frame, late=True)[0]) == [1]
+    assert detector.calls == 8
+
+
+def test_under_overload_somebody_lost_is_searched_for_in_every_third_image() -> None:
+    pipeline, detector, _ = made()
+    pipeline.process(scene([Disc(200, 150)]), 0.0)
+    for i in range(1, 13):
+        pipeline.process_batch([("camera", scene([]), i * STEP, None)], late=True)
+    assert detector.calls == 5
+    assert pipeline.process_batch([("new", scene([]), 0.0, None)], late=True)[0].detected
+
+
+def test_large_faces_allow_a_reduced_image_until_the_next_search() -> None:
+    """A face of 240 has a crop of 312: 4 pixels for each of the network's 64, not 8."""
+    pipeline, _, _ = made(detection_interval=4)
+    allowed = []
+    for i in range(9):
+        allowed.append(pipeline.reduction("camera", i * STEP))
+        result = pipeline.process(scene([Disc(320, 240, 240)]), i * STEP)
+        assert not (result.detected and allowed[-1] > 1)
+    assert allowed == [1, 4, 4, 4, 1, 4, 4, 4, 1]
+    assert pipeline.reduction("camera", 1e6) == 1
+    assert pipeline.reduction("another", 0.0) == 1
+    pipeline.process(scene([]), 9 * STEP)
+    assert pipeline.reduction("camera", 10 * STEP) == 1
+
+
+def test_the_smallest_face_decides_how_far_an_image_is_reduced() -> None:
+    pipeline, _, _ = made()
+    for i in range(2):
+        pipeline.process(scene([Disc(450, 240, 240), Disc(120, 100, 60)]), i * STEP)
+    assert pipeline.reduction("camera", 2 * STEP) == 1
 
 
 def test_the_detector_runs_on_every_image_while_nobody_is_there() -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from edan_ros.core.detectors import Detector, DetectorError, create_detector
 from edan_ros.core.faces import FrameResult
-from edan_ros.core.images import Image
+from edan_ros.core.images import Image, decode_compressed
 from edan_ros.core.pipeline import Pipeline
 from edan_ros.engines import create_engine
+from edan_ros.engines.detector_engine import create_detector as create_own_detector
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared" / "data" / "media"
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason="../shared/data/media is not here")
@@ -81,3 +82,26 @@ def test_a_face_that_leaves_is_gone_within_half_a_second(engine, detector: Detec
     present = [len(r.faces) for r in results]
     assert min(present[:72]) == 1
     assert max(present[72 + int(0.5 * rate) :]) == 0
+
+
+@needs_media
+def test_a_clip_of_reduced_jpegs_gives_the_landmarks_of_whole_ones(engine) -> None:
+    """The face stands 300 pixels high after enlarging; the median differs by 1 % of its size."""
+    clip = cv2.VideoCapture(str(MEDIA / "upper_body_30fps.mkv"))
+    detector = create_own_detector()
+    whole, reduced = Pipeline(detector, engine), Pipeline(detector, engine)
+    differences, reductions = [], []
+    for i in range(45):
+        _, pixels = clip.read()
+        data = cv2.imencode(".jpg", cv2.resize(pixels, None, fx=3, fy=3))[1].tobytes()
+        stamp = i / 30
+        reductions.append(reduced.reduction("camera", stamp))
+        image = decode_compressed(data, reduction=reductions[-1], gray=True)
+        (face,) = reduced.process(image, stamp).faces
+        (other,) = whole.process(decode_compressed(data), stamp).faces
+        distances = np.linalg.norm(face.landmarks - other.landmarks, axis=1)
+        differences.append(distances.mean() / other.box.size)
+    assert set(reductions) == {1, 2, 4}
+    assert reductions.count(1) <= 6
+    assert np.median(differences) < 0.01
+    assert max(differences) < 0.03
