@@ -81,8 +81,8 @@ def _detectors(args: argparse.Namespace) -> dict[str, Detector]:
 
 def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
     """(what, scenes) one after the other, so that only one set is in memory."""
+    from edan_ros.datasets.shared import photographs
     from edan_ros.evaluation import detection_scenes as scenes
-    from edan_ros.training.readers import photographs
 
     pictures = photographs(data / "landmarks68", held_out=True)
     plain = scenes.photograph_scenes(pictures, teacher)
@@ -98,8 +98,8 @@ def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
 
 def _timed(data: Path) -> Iterator[tuple[str, list[Scene]]]:
     """(size, scenes): the photographs brought to each size of TIMED."""
+    from edan_ros.datasets.shared import photographs
     from edan_ros.evaluation.detection_scenes import sized_scenes
-    from edan_ros.training.readers import photographs
 
     pictures = photographs(data / "landmarks68", held_out=True)
     for width, height in TIMED:

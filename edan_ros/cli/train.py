@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _emotions(args: argparse.Namespace) -> None:
     from edan_ros.training.config import load_config
-    from edan_ros.training.data import load_samples
+    from edan_ros.training.sets import load_samples
     from edan_ros.training.trainer import Trainer
     from edan_ros.training.validation import Validation
 

@@ -1,9 +1,8 @@
-"""Assemble the training set of a configuration and serve augmented batches of it."""
+"""Augmented batches of a training set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,29 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from edan_ros.training import readers
 from edan_ros.training.augment import Augmentation, render
-from edan_ros.training.errors import ConfigError
-from edan_ros.training.negatives import background
-from edan_ros.training.samples import Samples, concatenate
-
-
-def load_samples(data: dict[str, dict[str, Any]], root: Path) -> Samples:
-    """Every set that the configuration names, from its folder under ``root``."""
-    parts = []
-    for name, options in data.items():
-        if name == "fer2013":
-            parts.append(readers.fer2013(root / name, **options))
-        elif name == "muxspace":
-            parts.append(readers.muxspace(root / name, **options))
-        elif name == "landmarks68":
-            parts.append(readers.landmarks68(root / name, **options))
-        elif name == "background":
-            options = {**options, "detector": root / options["detector"]}
-            parts.append(background(root / "landmarks68", held_out=False, **options))
-        else:
-            raise ConfigError(f"data: no reader for {name}")
-    return concatenate(parts)
+from edan_ros.training.samples import Samples
 
 
 class EpochData(Dataset):

@@ -18,13 +18,13 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from edan_ros.datasets import shared
 from edan_ros.engines.base import INPUT
 from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK, create_detector
 from edan_ros.engines.manifest import Manifest, sha256_of
 from edan_ros.evaluation.detection import evaluate
 from edan_ros.evaluation.detection_scenes import photograph_scenes
 from edan_ros.networks.face_detector import FaceDetector
-from edan_ros.training import readers
 from edan_ros.training.detector_trainer import (
     DetectorConfig,
     load_averaged,
@@ -114,7 +114,7 @@ def _command(config_path: Path, config: DetectorConfig) -> str:
 def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
     """Recall and false boxes of an exported detector on the photographs not trained on."""
     reference = create_detector("yunet", model_path=str(teacher), score_threshold=DOUBTFUL)
-    pairs = readers.photographs(photographs, held_out=True)
+    pairs = shared.photographs(photographs, held_out=True)
     figures = evaluate(
         create_detector("edan", model_path=str(model)), photograph_scenes(pairs, reference)
     )

@@ -17,8 +17,9 @@ from edan_ros.core.detectors import YuNet
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
-from edan_ros.training import readers
-from edan_ros.training.errors import ConfigError, DataError
+from edan_ros.datasets import DataError, read
+from edan_ros.datasets.shared import photographs
+from edan_ros.training.errors import ConfigError
 
 #: The teacher is shown pictures of this longest side, so that it also sees small faces.
 TEACHER_SIDE = 640
@@ -179,33 +180,28 @@ def _without_faces(gray: NDArray[np.uint8]) -> Picture:
 
 
 def _photographs(folder: Path, teacher: Teacher, certain: float) -> Iterator[Picture]:
-    for image, landmarks in readers.photographs(folder, held_out=False):
+    for image, landmarks in photographs(folder, held_out=False):
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         yield labelled(gray, landmarks, teacher(image), certain)
 
 
 def _muxspace(folder: Path, teacher: Teacher, certain: float, pictures: int) -> Iterator[Picture]:
-    samples = readers.muxspace(folder)
-    for index in _spread(len(samples), pictures):
-        image = samples.images[index]
-        yield labelled(image, samples.landmarks[index], teacher(image, side=256), certain)
+    for record in read("muxspace", folder).spread(pictures).records:
+        image = record.image().gray()
+        yield labelled(image, record.landmarks, teacher(image, side=256), certain)
 
 
 def _fer2013(folder: Path, teacher: Teacher, certain: float, pictures: int) -> Iterator[Picture]:
     """Pictures cut to the face: the teacher has nothing to add, and there is no background."""
     del teacher, certain
-    samples = readers.fer2013(folder)
-    known = np.flatnonzero(np.isfinite(samples.landmarks).all(axis=(1, 2)))
-    for index in known[_spread(len(known), pictures)]:
-        landmarks = samples.landmarks[index]
+    faces = read("fer2013", folder, training=True)
+    faces.records = [record for record in faces.records if record.landmarks is not None]
+    for record in faces.spread(pictures).records:
+        landmarks = record.landmarks
         yield Picture(
-            halvings(samples.images[index]),
+            halvings(record.image().gray()),
             landmarks[None],
             five_points(landmarks)[None].astype(np.float32),
             np.empty((0, 4), np.float32),
             framed=False,
         )
-
-
-def _spread(count: int, wanted: int) -> NDArray[np.intp]:
-    return np.linspace(0, count - 1, min(wanted, count)).astype(np.intp)

@@ -5,7 +5,3 @@ from __future__ import annotations
 
 class ConfigError(ValueError):
     """A training configuration has a missing, unknown or impossible entry."""
-
-
-class DataError(ValueError):
-    """A data folder is not laid out as its reader expects."""

@@ -16,10 +16,10 @@ from edan_ros.evaluation import metrics
 from edan_ros.networks.emotional_dan import EmotionalDAN
 from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.config import TrainConfig, load_config
-from edan_ros.training.data import load_samples
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import export, make_manifest
 from edan_ros.training.samples import Samples
+from edan_ros.training.sets import load_samples
 from edan_ros.training.trainer import load_average
 from edan_ros.training.validation import Validation
 

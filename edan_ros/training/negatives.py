@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
-from edan_ros.training.errors import DataError
-from edan_ros.training.readers import photographs
-from edan_ros.training.samples import Samples, make_samples
+from edan_ros.datasets import DataError
+from edan_ros.datasets.shared import photographs
+from edan_ros.training.samples import Samples, make_samples, surroundings
 
 #: A negative may share at most this part of its own or of a face's area with a face.
 MAX_OVERLAP = 0.2
@@ -36,7 +36,7 @@ def background(folder: Path, detector: Path, *, held_out: bool, seed: int, each:
         for _ in range(each):
             crop = _random_crop(rng, faces, gray.shape)
             if not _touches(crop, faces):
-                patch, local = _patch(gray, crop)
+                patch, local = surroundings(gray, crop)
                 images.append(patch)
                 crops.append(local)
     return make_samples(images, crops=crops, face=False)
@@ -83,16 +83,3 @@ def _touches(crop: Crop, faces: NDArray[np.float64]) -> bool:
     shared = np.prod(np.maximum(overlap, 0), axis=1)
     area = np.prod(faces[:, 2:] - faces[:, :2], axis=1)
     return bool(np.any(shared > MAX_OVERLAP * np.minimum(area, crop.side**2)))
-
-
-def _patch(gray: NDArray[np.uint8], crop: Crop) -> tuple[NDArray[np.uint8], Crop]:
-    """The surroundings of a crop with room for jitter, so that whole photographs are not kept."""
-    reach = 1.1 * crop.side
-    x0, y0 = np.maximum(np.floor(crop.center - reach), 0).astype(int)
-    x1, y1 = np.ceil(crop.center + reach).astype(int) + 1
-    patch = gray[y0:y1, x0:x1]
-    scale = min(1.0, 224.0 / max(patch.shape))
-    if scale < 1.0:
-        patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    center = (crop.center - (x0, y0) + 0.5) * scale - 0.5
-    return np.ascontiguousarray(patch), Crop(center, crop.side * scale, crop.roll)

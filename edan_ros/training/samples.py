@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,6 +84,24 @@ def make_samples(
         weights=np.broadcast_to(np.asarray(weights, np.float64), (n,)).copy(),
         trust=np.full(n, trust, np.float32),
     )
+
+
+def surroundings(
+    gray: NDArray[np.uint8], crop: Crop, largest: int = 224
+) -> tuple[NDArray[np.uint8], Crop]:
+    """The surroundings of a crop with room for jitter, so that whole photographs are not kept.
+
+    Returns a picture of at most ``largest`` pixels a side and the crop in its pixels.
+    """
+    reach = 1.1 * crop.side
+    x0, y0 = np.maximum(np.floor(crop.center - reach), 0).astype(int)
+    x1, y1 = np.maximum(np.ceil(crop.center + reach).astype(int) + 1, 1)
+    patch = gray[y0:y1, x0:x1]
+    scale = min(1.0, largest / max(patch.shape))
+    if scale < 1.0:
+        patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    center = (crop.center - (x0, y0) + 0.5) * scale - 0.5
+    return np.ascontiguousarray(patch), Crop(center, crop.side * scale, crop.roll)
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:

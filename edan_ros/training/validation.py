@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import extract
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
+from edan_ros.datasets import read
 from edan_ros.evaluation import metrics
 from edan_ros.networks.emotional_dan import EmotionalDAN
-from edan_ros.training import readers
 from edan_ros.training.augment import Augmentation, jitter
 from edan_ros.training.negatives import background
 from edan_ros.training.samples import Samples
+from edan_ros.training.sets import samples_of
 
 #: Boxes as a good detector gives them: what remains after training's wider jitter is taken out.
 DETECTOR_JITTER = Augmentation(shift=0.06, scale=1.1, roll_deg=5.0, wide_roll_share=0.0)
@@ -30,10 +31,10 @@ class Validation:
     """
 
     def __init__(self, root: Path, size: int) -> None:
-        self.emotion, majority, _ = readers.fer2013_test(root / "fer2013", "public_test")
-        self.emotion = self.emotion.subset(majority >= 0)
-        self.majority = majority[majority >= 0]
-        self.points = readers.landmarks68(root / "landmarks68", held_out=True)
+        faces = read("fer2013", root / "fer2013", part="public_test", labels="ferplus")
+        self.emotion = samples_of(faces)
+        self.majority = np.array([record.emotion for record in faces.records])
+        self.points = samples_of(read("landmarks68", root / "landmarks68", part="held_out"))
         self.negative = background(
             root / "landmarks68",
             root / "detectors/yunet_n_640.onnx",

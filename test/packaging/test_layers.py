@@ -1,7 +1,7 @@
 """The layers: which part may import which, and where torch, ROS and TensorRT may be imported.
 
 Arrows run one way: cli and nodes -> explain, behaviors, training, evaluation -> engines, networks,
-sources, recording -> core. docs/architecture.md says why.
+sources, recording, datasets -> core. docs/architecture.md says why.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from source_imports import ROOT, Import, imports_of
 
 PACKAGE = ROOT / "edan_ros"
 MIDDLE = {"explain", "behaviors", "training", "evaluation"}
-LOWER = {"engines", "networks", "sources", "recording"}
+LOWER = {"engines", "networks", "sources", "recording", "datasets"}
 ALLOWED = {
     "core": set(),
+    "datasets": {"core"},
     "engines": {"core"},
     "networks": {"core"},
     "sources": {"core"},

@@ -1,10 +1,6 @@
-"""Training data: labels, crops, augmentation and negatives, on pictures the tests make."""
+"""Training data: augmentation and draws, on pictures the tests make."""
 
 from __future__ import annotations
-
-import io
-import zipfile
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,9 +12,7 @@ pytest.importorskip("torch", reason="the training layer needs the train extra (t
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE, MIRROR_PERMUTATION
-from edan_ros.training import readers
 from edan_ros.training.augment import Augmentation, degrade, jitter, render
-from edan_ros.training.errors import DataError
 from edan_ros.training.samples import Samples, concatenate, make_samples
 
 PLAIN = Augmentation(
@@ -111,92 +105,6 @@ def test_jitter_keeps_to_its_bounds(seed: int) -> None:
     crop = jitter(Crop(np.zeros(2), 100.0, 0.0), np.random.default_rng(seed), how)
     assert np.abs(crop.center).max() <= 100 * how.shift + 1e-9
     assert 100 / how.scale - 1e-9 <= crop.side <= 100 * how.scale + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("votes", "expected"),
-    [
-        ([8, 1, 0, 0, 0, 0, 0, 0, 1, 0], 0),  # neutral
-        ([0, 0, 7, 0, 0, 0, 3, 0, 0, 0], 3),  # surprise
-        ([0, 0, 0, 6, 4, 0, 0, 0, 0, 0], 2),  # sad
-        ([0, 0, 0, 0, 6, 4, 0, 0, 0, 0], 6),  # anger
-        ([0, 0, 0, 0, 4, 6, 0, 0, 0, 0], 5),  # disgust
-        ([0, 0, 4, 0, 0, 0, 6, 0, 0, 0], 4),  # fear
-        ([0, 10, 0, 0, 0, 0, 0, 0, 0, 0], 1),  # happy
-        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], -1),  # a tie
-        ([2, 0, 0, 0, 0, 0, 0, 8, 0, 0], -1),  # contempt
-        ([4, 0, 0, 0, 0, 0, 0, 0, 0, 6], -1),  # not a face
-    ],
-)
-def test_ferplus_majority(votes: list[int], expected: int) -> None:
-    assert readers.ferplus_majority(np.array([votes]))[0] == expected
-
-
-def png(image: np.ndarray) -> bytes:
-    return cv2.imencode(".png", image)[1].tobytes()
-
-
-@pytest.fixture
-def small_fer2013(tmp_path: Path) -> Path:
-    """Four pictures: a training one, one that leaks, one of the public test, one unclear."""
-    folder = tmp_path / "fer2013"
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
-        for row in range(4):
-            archive.writestr(f"fer{row:07d}.png", png(np.full((48, 48), row, np.uint8)))
-    votes = np.zeros((4, 10), np.uint8)
-    votes[:3, 1] = 10
-    votes[3, 8] = 10
-    landmarks = np.repeat((MEAN_SHAPE * 38 + 24)[None], 4, axis=0).astype(np.float16)
-    landmarks[0] = np.nan
-    np.savez(
-        folder / "labels.npz",
-        row=np.arange(4, dtype=np.int32),
-        usage=[0, 0, 1, 0],
-        fer_label=[3, 3, 3, 3],
-        ferplus_votes=votes,
-        landmarks=landmarks,
-        train_leak=[False, True, False, False],
-    )
-    return folder
-
-
-def test_fer2013_reader_keeps_clear_training_pictures(small_fer2013: Path) -> None:
-    samples = readers.fer2013(small_fer2013, second_opinion=0.1)
-    assert len(samples) == 1
-    assert samples.images[0][0, 0] == 0
-    np.testing.assert_allclose(samples.emotions[0], np.eye(7)[1])
-    assert np.isnan(samples.landmarks).all()
-    assert samples.crops[0] is readers.FER_DEFAULT_CROP
-
-
-def test_fer2013_test_part_is_whole(small_fer2013: Path) -> None:
-    samples, majority, original = readers.fer2013_test(small_fer2013, "public_test")
-    assert len(samples) == 1
-    assert majority.tolist() == [1]
-    assert original.tolist() == [1]
-
-
-def test_a_folder_without_labels_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"should hold images\.zip and labels\.npz"):
-        readers.muxspace(tmp_path)
-
-
-def test_a_file_that_is_no_picture_is_named(small_fer2013: Path) -> None:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("fer0000000.png", b"no picture")
-    (small_fer2013 / "images.zip").write_bytes(content.getvalue())
-    with pytest.raises(DataError, match=r"fer0000000\.png is not a picture"):
-        readers.fer2013(small_fer2013)
-
-
-def test_one_photograph_is_on_one_side_of_the_split() -> None:
-    names = [f"afw_{i}" for i in range(500)]
-    for name in names:
-        assert readers.is_held_out(f"{name}_1.jpg") == readers.is_held_out(f"{name}_2.jpg")
-    share = np.mean([readers.is_held_out(f"{name}_1.jpg") for name in names])
-    assert 0.06 < share < 0.14
 
 
 def test_draws_are_expected_counts() -> None:

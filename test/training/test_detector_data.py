@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason="training needs the train extra (torch)")
 from edan_ros.core.crops import five_points
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE
+from edan_ros.datasets import DataError
 from edan_ros.training.augment import Augmentation
 from edan_ros.training.canvas import Canvas, placing, warp
 from edan_ros.training.config import ConfigError
@@ -31,7 +32,6 @@ from edan_ros.training.detector_sources import (
     labelled,
     load_pictures,
 )
-from edan_ros.training.readers import DataError
 
 FACE = MEAN_SHAPE * 60 + 100
 BOX = Box.from_landmarks(FACE)

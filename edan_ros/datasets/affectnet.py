@@ -1,0 +1,120 @@
+"""AffectNet (Mollahosseini et al. 2017), as first published (csv) and as later (npy)."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.geometry import NUM_LANDMARKS
+from edan_ros.datasets import labels as maps
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.records import (
+    FaceSet,
+    Record,
+    choose,
+    from_file,
+    pictures_in,
+    some,
+    the_file,
+    the_folder,
+)
+
+PARTS = ("train", "test")
+_CSV = {"train": "training.csv", "test": "validation.csv"}
+_FOLDER = {"train": "train_set", "test": "val_set"}
+#: The columns in their order: some copies of validation.csv come without the header.
+_COLUMNS = (
+    *("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height"),
+    *("facial_landmarks", "expression", "valence", "arousal"),
+)
+
+
+def read_affectnet(path: Path, *, part: str) -> FaceSet:
+    """AffectNet's training or validation part (``test``), of 7 or 8 classes.
+
+    Either ``training.csv`` and ``validation.csv``, here or in Manually_Annotated_file_lists, with
+    Manually_Annotated_Images; or the folders ``train_set`` and ``val_set`` with ``images`` and
+    ``annotations``. Contempt is left out, and so is what has no expression. The landmarks were
+    found automatically by the set's authors.
+    """
+    choose(part, "part", PARTS)
+    left_out: Counter[str] = Counter()
+    if (path / _FOLDER[part]).is_dir():
+        records = list(_from_arrays(path / _FOLDER[part], left_out))
+        expected = f"{_FOLDER[part]}/images/*.jpg"
+    else:
+        records = list(_from_csv(path, part, left_out))
+        expected = f"rows with an expression in {_CSV[part]}"
+    notes = [f"{count} pictures of {name} left out" for name, count in left_out.items()]
+    about = "training" if part == "train" else "validation"
+    found = some(records, path, expected)
+    return FaceSet(about, found, cropped=True, pseudo_landmarks=True, notes=notes)
+
+
+def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]:
+    lists = f"Manually_Annotated_file_lists/{_CSV[part]}"
+    try:
+        file = the_file(path, lists, _CSV[part])
+    except DataError as error:
+        raise DataError(f"{error}; or the folder {_FOLDER[part]} of the npy layout") from None
+    images = the_folder(
+        path,
+        "Manually_Annotated_Images",
+        "Manually_Annotated/Manually_Annotated_Images",
+        "Manually_Annotated_compressed",
+    )
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        for number, values in enumerate(csv.reader(stream), start=1):
+            if number == 1 and values[:1] == [_COLUMNS[0]]:
+                continue
+            row = dict(zip(_COLUMNS, values, strict=False))
+            try:
+                emotion = _emotion(int(row["expression"]), left_out)
+                if emotion is None:
+                    continue
+                points = np.array(row["facial_landmarks"].split(";"), np.float32)
+                landmarks = points.reshape(NUM_LANDMARKS, 2)
+            except (KeyError, ValueError, IndexError) as error:
+                raise DataError(
+                    f"{file}, line {number}: expected {', '.join(_COLUMNS)}, with 68 landmarks "
+                    f"x;y;... : {error}"
+                ) from error
+            name = row[_COLUMNS[0]]
+            yield Record(name, from_file(images / name), emotion, landmarks=landmarks)
+
+
+def _emotion(label: int, left_out: Counter[str]) -> int | None:
+    emotion = maps.AFFECTNET[label]
+    if emotion is None:
+        left_out["contempt" if label == len(EMOTIONS) else "no expression"] += 1
+    return emotion
+
+
+def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[Record]:
+    images, annotations = the_folder(folder, "images"), the_folder(folder, "annotations")
+    for file in pictures_in(images):
+        label = int(_array(annotations / f"{file.stem}_exp.npy", 1)[0])
+        if not 0 <= label < len(maps.AFFECTNET):
+            raise DataError(f"{annotations}/{file.stem}_exp.npy: {label} is no expression")
+        emotion = _emotion(label, left_out)
+        if emotion is not None:
+            points = _array(annotations / f"{file.stem}_lnd.npy", 2 * NUM_LANDMARKS)
+            landmarks = points.reshape(NUM_LANDMARKS, 2)
+            yield Record(file.name, from_file(file), emotion, landmarks=landmarks)
+
+
+def _array(file: Path, count: int) -> NDArray[np.float32]:
+    """So many numbers; the published files hold some of them as text."""
+    try:
+        values = np.load(file, allow_pickle=False).astype(np.float32).ravel()
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{file} should hold {count} numbers as a NumPy array: {error}") from error
+    if len(values) != count:
+        raise DataError(f"{file} should hold {count} numbers; it holds {len(values)}")
+    return values

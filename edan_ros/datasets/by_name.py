@@ -1,0 +1,74 @@
+"""Posed sets whose files carry the label in their names: JAFFE, KDEF and FERG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edan_ros.datasets import labels as maps
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.records import FaceSet, Record, choose, from_file, pictures_in, some
+
+_JAFFE = re.compile(rf"^[A-Z]{{2}}\.({'|'.join(maps.JAFFE)})\d*\.\d+$")
+_KDEF = re.compile(rf"^[AB][FM]\d{{2}}({'|'.join(maps.KDEF)})(FL|FR|HL|HR|S)$")
+_FERG = re.compile(r"^[a-z]+_([a-z]+)_\d+$")
+#: KDEF's five cameras: straight, half to either side, full profiles.
+KDEF_VIEWS = ("S", "HL", "HR", "FL", "FR")
+
+
+def read_jaffe(path: Path) -> FaceSet:
+    """JAFFE (Lyons et al. 1998): files such as ``KA.AN1.39.tiff``."""
+
+    def emotion(stem: str) -> int | None:
+        match = _JAFFE.match(stem.upper())
+        return maps.JAFFE[match[1]] if match else None
+
+    return _by_name(path, emotion, "all", "pictures named like KA.AN1.39.tiff")
+
+
+def read_kdef(path: Path, *, views: str | Sequence[str] = "S") -> FaceSet:
+    """KDEF (Lundqvist et al. 1998): files such as ``AF01/AF01ANS.JPG``.
+
+    views: some of KDEF_VIEWS, as a list or joined by /; the frontal one alone by default.
+    """
+    wanted = [
+        choose(view, "views", KDEF_VIEWS)
+        for view in (views.split("/") if isinstance(views, str) else views)
+    ]
+
+    def emotion(stem: str) -> int | None:
+        match = _KDEF.match(stem.upper())
+        return maps.KDEF[match[1]] if match and match[2] in wanted else None
+
+    about = f"views {', '.join(wanted)}"
+    return _by_name(path, emotion, about, f"pictures named like AF01AN{wanted[0]}.JPG")
+
+
+def read_ferg(path: Path) -> FaceSet:
+    """FERG (Aneja et al. 2016): ``aia/aia_anger/aia_anger_1.png``, faces of drawn characters."""
+
+    def emotion(stem: str) -> int | None:
+        match = _FERG.match(stem.lower())
+        return maps.SYNONYMS.get(match[1]) if match else None
+
+    found = _by_name(path, emotion, "all", "pictures named like aia/aia_anger/aia_anger_1.png")
+    found.cropped = True
+    return found
+
+
+def _by_name(
+    path: Path, emotion: Callable[[str], int | None], about: str, expected: str
+) -> FaceSet:
+    if not path.is_dir():
+        raise DataError(f"{path} should be a folder with {expected}; there is no such folder")
+    pictures = pictures_in(path)
+    labelled = [(file, emotion(file.stem)) for file in pictures]
+    records = [
+        Record(str(file.relative_to(path)), from_file(file), label)
+        for file, label in labelled
+        if label is not None
+    ]
+    other = len(pictures) - len(records)
+    notes = [f"{other} pictures with other names left out"] if other else []
+    return FaceSet(about, some(records, path, expected), notes=notes)

@@ -1,0 +1,201 @@
+"""FER2013 with the votes of FER+, as this project keeps it or as Kaggle gives it.
+
+Kept: ``images.zip`` and ``labels.npz``, with landmarks of a face mesh. Kaggle's: ``fer2013.csv``
+(columns emotion, pixels, Usage), and beside it, where FER+ is wanted, ``fer2013new.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.datasets import labels as maps
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.records import FaceSet, Record, choose, from_zip, some, the_file
+
+PARTS = ("train", "public_test", "private_test")
+LABELS = ("ferplus", "original")
+_TITLES = {"ferplus": "FER+ majority", "original": "original labels"}
+_USAGES = ("Training", "PublicTest", "PrivateTest")
+_VOTES = (
+    *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+    *("unknown", "NF"),
+)
+#: (10,) column of the votes of each emotion, in the order of EMOTIONS.
+_COLUMNS = [maps.FERPLUS.index(emotion) for emotion in range(len(EMOTIONS))]
+#: Votes for the seven, of ten, from which a training picture is clear enough.
+CLEAR = 6
+
+
+@dataclass
+class _Rows:
+    """FER2013 as read: n pictures. usage: (n,) index into PARTS. original: (n,) index into
+    EMOTIONS. votes: (n, 10), or None without FER+. landmarks: (n, 68, 2), or None. leak: (n,)
+    whether a training picture nearly equals a test picture."""
+
+    read: Callable[[int], Callable[[], NDArray[np.uint8]]]
+    names: list[str]
+    usage: NDArray[np.integer]
+    original: NDArray[np.intp]
+    votes: NDArray[np.integer] | None
+    landmarks: NDArray[np.float32] | None
+    leak: NDArray[np.bool_]
+
+
+def majority(votes: NDArray[np.integer]) -> NDArray[np.intp]:
+    """(n, 10) FER+ votes -> (n,) index into EMOTIONS, or -1 without a clear majority.
+
+    Clear: more votes than any other of the ten columns, and one of the seven emotions.
+    """
+    votes = np.asarray(votes, np.int64)
+    top = votes.max(axis=1)
+    unique = (votes == top[:, None]).sum(axis=1) == 1
+    seven = votes[:, _COLUMNS]
+    return np.where(unique & (seven.max(axis=1) == top), seven.argmax(axis=1), -1)
+
+
+def read_fer2013(
+    path: Path, *, part: str, labels: str | None = None, second_opinion: float = 0.1
+) -> FaceSet:
+    """A part of FER2013.
+
+    labels: ``ferplus``, the majority of ten votes, where there are votes, or ``original``.
+    Training with FER+ aims at the votes of the seven, normalised, and mixes in the original
+    label by ``second_opinion`` (0 to 1); pictures with fewer than CLEAR votes for the seven are
+    left out, and those that nearly equal a test picture. A test part with FER+ holds the pictures
+    that have a majority.
+    """
+    rows = _read_csv(path) if _is_csv(path) else _read_npz(path)
+    known = LABELS if rows.votes is not None else LABELS[1:]
+    labels = choose(labels or known[0], "labels", LABELS)
+    choose(part, "part", PARTS)
+    index = np.flatnonzero((rows.usage == PARTS.index(part)) & ~rows.leak)
+    emotions: NDArray[np.intp] = rows.original
+    targets = None
+    if labels == "ferplus":
+        if rows.votes is None:
+            raise DataError(f"{path}: labels ferplus need the votes, fer2013new.csv beside the csv")
+        emotions = majority(rows.votes)
+        seven = rows.votes[:, _COLUMNS].astype(np.float32)
+        if part == "train":
+            index = index[seven[index].sum(axis=1) >= CLEAR]
+            targets = _targets(seven[index], rows.original[index], float(second_opinion))
+        else:
+            index = index[emotions[index] >= 0]
+    about = f"{part.replace('_', ' ')}, {_TITLES[labels]}"
+    records = [
+        Record(
+            rows.names[i],
+            rows.read(i),
+            int(emotions[i]) if emotions[i] >= 0 else None,
+            None if targets is None else targets[k],
+            _finite(None if rows.landmarks is None else rows.landmarks[i]),
+        )
+        for k, i in enumerate(index)
+    ]
+    found = some(records, path, f"pictures of the part {part}")
+    return FaceSet(about, found, cropped=True, pseudo_landmarks=rows.landmarks is not None)
+
+
+def _targets(
+    seven: NDArray[np.float32], original: NDArray[np.intp], second_opinion: float
+) -> NDArray[np.float32]:
+    target = seven / seven.sum(axis=1, keepdims=True)
+    other = np.eye(len(EMOTIONS), dtype=np.float32)[original]
+    return (1 - second_opinion) * target + second_opinion * other
+
+
+def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    return landmarks if landmarks is not None and np.isfinite(landmarks).all() else None
+
+
+def _read_npz(folder: Path) -> _Rows:
+    archive, values = open_pair(folder)
+    numbers = values["row"]
+
+    def read(i: int) -> Callable[[], NDArray[np.uint8]]:
+        return from_zip(archive, f"fer{numbers[i]:07d}.png")
+
+    return _Rows(
+        read,
+        [f"fer{number:07d}.png" for number in numbers],
+        values["usage"],
+        np.array(maps.FER2013, np.intp)[values["fer_label"]],
+        values["ferplus_votes"],
+        values["landmarks"].astype(np.float32),
+        np.asarray(values["train_leak"], bool),
+    )
+
+
+def open_pair(folder: Path) -> tuple[zipfile.ZipFile, dict[str, NDArray]]:
+    """The archive of pictures and the arrays beside it, of a set as this project keeps it."""
+    images = the_file(folder, "images.zip")
+    with np.load(the_file(folder, "labels.npz")) as values:
+        arrays = {name: values[name] for name in values.files}
+    try:
+        return zipfile.ZipFile(images), arrays
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{images} is not a zip archive: {error}") from error
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix == ".csv" or any(path.glob("fer2013.csv")) or any(path.glob("icml*.csv"))
+
+
+def _read_csv(path: Path) -> _Rows:
+    file = path if path.suffix == ".csv" else the_file(path, "fer2013.csv", "icml_face_data.csv")
+    pixels, usage, original = [], [], []
+    for number, row in enumerate(read_table(file, ("emotion", "pixels", "Usage")), start=2):
+        try:
+            picture = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
+            usage.append(_USAGES.index(row["Usage"]))
+            original.append(maps.FER2013[int(row["emotion"])])
+        except (ValueError, IndexError, OverflowError) as error:
+            raise DataError(
+                f"{file}, line {number}: expected an emotion 0 to 6, 48x48 grey levels and one of "
+                f"{', '.join(_USAGES)}: {error}"
+            ) from error
+        pixels.append(picture)
+    return _Rows(
+        lambda i: lambda: pixels[i],
+        [f"row {i}" for i in range(len(pixels))],
+        np.array(usage, np.intp),
+        np.array(original, np.intp),
+        _read_votes(file.parent / "fer2013new.csv", len(pixels)),
+        None,
+        np.zeros(len(pixels), bool),
+    )
+
+
+def _read_votes(file: Path, count: int) -> NDArray[np.int64] | None:
+    """The FER+ votes, a row for each picture in the order of the csv; None without the file."""
+    if not file.is_file():
+        return None
+    rows = [[int(row[name]) for name in _VOTES] for row in read_table(file, _VOTES)]
+    if len(rows) != count:
+        raise DataError(f"{file} has {len(rows)} rows, the pictures beside it {count}")
+    return np.array(rows, np.int64)
+
+
+def read_table(file: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a csv by its header. Raises DataError unless it has at least these columns."""
+    # The pixels of a picture make fields longer than the csv module expects.
+    csv.field_size_limit(1 << 20)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.DictReader(stream, skipinitialspace=True)
+            found = [name.strip() for name in rows.fieldnames or ()]
+            rows.fieldnames = found
+            missing = [name for name in columns if name not in found]
+            if missing:
+                raise DataError(f"{file} lacks the column {', '.join(missing)}; it has {found}")
+            return list(rows)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {file}: {error}") from error

@@ -1,0 +1,38 @@
+"""Pictures sorted into one folder a class: ``<root>/happy/*``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edan_ros.datasets import labels as maps
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.records import FaceSet, Record, from_file, pictures_in, some
+
+
+def read_folder(path: Path) -> FaceSet:
+    """Folders named after the seven emotions or a synonym, in any case; contempt is left out.
+
+    Raises DataError for a folder whose name means none of them, so that nothing is lost unseen.
+    """
+    expected = "a folder of pictures for each emotion: neutral, happy, sad, surprise, ..."
+    if not path.is_dir():
+        raise DataError(f"{path} should hold {expected} There is no such folder")
+    records: list[Record] = []
+    notes = []
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] not in "._")
+    for folder in folders:
+        try:
+            emotion = maps.emotion_of(folder.name)
+        except KeyError:
+            raise DataError(
+                f"{path} should hold {expected} The folder {folder.name!r} is none of "
+                f"{', '.join(sorted(maps.SYNONYMS))}"
+            ) from None
+        pictures = pictures_in(folder)
+        if emotion is None:
+            notes.append(f"{len(pictures)} pictures of {folder.name} left out")
+            continue
+        records += [
+            Record(str(file.relative_to(path)), from_file(file), emotion) for file in pictures
+        ]
+    return FaceSet("all", some(records, path, expected), notes=notes)

@@ -1,0 +1,121 @@
+"""The layouts by name, and how the command line and configurations ask for them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edan_ros.datasets.affectnet import read_affectnet
+from edan_ros.datasets.by_name import read_ferg, read_jaffe, read_kdef
+from edan_ros.datasets.ckplus import read_ckplus
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.fer2013 import read_fer2013
+from edan_ros.datasets.folder import read_folder
+from edan_ros.datasets.ised import read_ised
+from edan_ros.datasets.points import read_points
+from edan_ros.datasets.rafdb import read_rafdb
+from edan_ros.datasets.records import FaceSet
+from edan_ros.datasets.shared import read_landmarks68, read_muxspace
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a data set lies on disk. train, test: its part that each is done with unless another
+    is asked for; empty where there is one part."""
+
+    read: Callable[..., FaceSet]
+    train: str = ""
+    test: str = ""
+
+    @property
+    def options(self) -> list[str]:
+        """Names of the reader's options."""
+        return [name for name in inspect.signature(self.read).parameters if name != "path"]
+
+
+LAYOUTS: dict[str, Layout] = {
+    "affectnet": Layout(read_affectnet, "train", "test"),
+    "ckplus": Layout(read_ckplus),
+    "fer2013": Layout(read_fer2013, "train", "public_test"),
+    "ferg": Layout(read_ferg),
+    "folder": Layout(read_folder),
+    "300w": Layout(read_points),
+    "ised": Layout(read_ised),
+    "jaffe": Layout(read_jaffe),
+    "kdef": Layout(read_kdef),
+    "landmarks68": Layout(read_landmarks68, "train", "held_out"),
+    "muxspace": Layout(read_muxspace),
+    "rafdb": Layout(read_rafdb, "train", "test"),
+}
+#: Names that select a part of FER2013 when a set is called so: a set called private that held
+#: anything else would be misread.
+_PART_NAMES = {
+    "train": "train",
+    "public": "public_test",
+    "public_test": "public_test",
+    "private": "private_test",
+    "private_test": "private_test",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that the command line asks for."""
+
+    layout: str
+    name: str
+    path: Path
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def layout_of(name: str) -> str:
+    """The name in LAYOUTS of a layout written in any common way, such as CK+ or RAF-DB.
+
+    Raises DataError for an unknown one.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
+    if plain not in LAYOUTS:
+        raise DataError(f"there is no layout {name!r}: use one of {', '.join(LAYOUTS)}")
+    return plain
+
+
+def parse_source(text: str) -> Source:
+    """``LAYOUT[:NAME]=PATH[,OPTION=VALUE...]``. Raises DataError when it is written otherwise."""
+    head, equals, tail = text.partition("=")
+    if not equals or not tail:
+        raise DataError(f"{text!r} should be LAYOUT=PATH or LAYOUT:NAME=PATH")
+    written, _, name = head.partition(":")
+    layout = layout_of(written)
+    options: dict[str, Any] = {}
+    while match := re.fullmatch(r"(.+),([a-z_]+)=([^,=]+)", tail):
+        tail = match[1]
+        options[match[2]] = match[3]
+    if layout == "fer2013" and name in _PART_NAMES:
+        options.setdefault("part", _PART_NAMES[name])
+    return Source(layout, name or layout, Path(tail), options)
+
+
+def read(layout: str, path: Path, *, training: bool = False, **options: Any) -> FaceSet:
+    """A data set from its folder. ``options`` are those of its reader.
+
+    Without the option ``part`` the part to train on or to test on is read. Raises DataError when
+    the folder is not laid out so, or an option is not known.
+    """
+    how = LAYOUTS[layout_of(layout)]
+    unknown = sorted(set(options) - set(how.options))
+    if unknown:
+        known = f"its options are {', '.join(how.options)}" if how.options else "it has no options"
+        raise DataError(f"{layout} has no option {', '.join(unknown)}: {known}")
+    part = how.train if training else how.test
+    if part:
+        options.setdefault("part", part)
+    try:
+        return how.read(path, **options)
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{layout}: an option has a wrong value: {error}") from error

@@ -1,0 +1,88 @@
+"""RAF-DB (Li et al. 2017), its basic emotions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.datasets import labels as maps
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.records import (
+    FaceSet,
+    Record,
+    choose,
+    from_file,
+    pictures_in,
+    some,
+    the_file,
+    the_folder,
+)
+
+PARTS = ("train", "test")
+IMAGES = ("aligned", "original")
+_LIST = "list_patition_label.txt"  # the spelling is the set's
+
+
+def read_rafdb(path: Path, *, part: str, images: str = "aligned") -> FaceSet:
+    """RAF-DB's training or test part.
+
+    ``EmoLabel/list_patition_label.txt`` with ``Image/aligned`` or ``Image/original``, the latter
+    with the five points of ``Annotation/manual``; the folder ``basic`` around them may be there.
+    Or ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
+    """
+    choose(part, "part", PARTS)
+    choose(images, "images", IMAGES)
+    root = path / "basic" if (path / "basic").is_dir() else path
+    aligned = images == "aligned"
+    if aligned and any((root / name / part).is_dir() for name in ("DATASET", ".")):
+        records = list(_from_folders(the_folder(root, f"DATASET/{part}", part)))
+        expected = f"{part}/1/*.jpg to {part}/7/*.jpg"
+    else:
+        records = list(_from_list(root, part, images))
+        expected = f"{_LIST} with names that begin with {part}"
+    return FaceSet(f"{part}, {images}", some(records, path, expected), cropped=True)
+
+
+def _emotion(label: str, where: str) -> int:
+    emotion = maps.RAFDB[int(label)] if label in {"1", "2", "3", "4", "5", "6", "7"} else None
+    if emotion is None:
+        raise DataError(f"{where}: expected a label 1 to 7, not {label}")
+    return emotion
+
+
+def _from_folders(folder: Path) -> Iterator[Record]:
+    for file in pictures_in(folder):
+        label = file.relative_to(folder).parts[0]
+        yield Record(f"{label}/{file.name}", from_file(file), _emotion(label, str(file)))
+
+
+def _from_list(root: Path, part: str, images: str) -> Iterator[Record]:
+    file = the_file(root, f"EmoLabel/{_LIST}", _LIST)
+    folder = the_folder(root, f"Image/{images}", images)
+    for line in file.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 2:
+            raise DataError(f"{file}: expected a name and a label in each line, not {line!r}")
+        name, emotion = words[0], _emotion(words[1], str(file))
+        if not name.startswith(part):
+            continue
+        stem = Path(name).stem
+        if images == "aligned":
+            yield Record(name, from_file(folder / f"{stem}_aligned.jpg"), emotion)
+        else:
+            points = _points(root / "Annotation" / "manual" / f"{stem}_manu_attri.txt")
+            yield Record(name, from_file(folder / name), emotion, points=points)
+
+
+def _points(file: Path) -> NDArray[np.float64]:
+    """(5, 2): eyes, nose, mouth corners, which are the first five lines."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()[:5]
+        return np.array([line.split() for line in lines], np.float64).reshape(5, 2)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} should hold five lines of x and y: {error}") from error

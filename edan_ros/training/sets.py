@@ -1,0 +1,148 @@
+"""The data sets of a configuration as one training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.crops import Crop
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.datasets import LAYOUTS, DataError, FaceSet, Record, face_crop, read
+from edan_ros.datasets.layouts import layout_of
+from edan_ros.training.errors import ConfigError
+from edan_ros.training.negatives import background
+from edan_ros.training.pseudo_labels import with_landmarks
+from edan_ros.training.samples import Samples, concatenate, make_samples, surroundings
+
+#: How far landmarks that a model made count in the loss: those that a set comes with, and those
+#: that a model trained here makes.
+SET_TRUST, OWN_TRUST = 0.5, 0.3
+#: Pictures with a longer side are cut down to the face's surroundings.
+LARGEST = 416
+#: What an entry of a layout is taken to say unless it says otherwise.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "fer2013": {"balance": 0.3},
+    "muxspace": {"smoothing": 0.15, "draws": {"neutral": 0.4, "happy": 0.4}},
+    "landmarks68": {"draws": 6},
+}
+#: Entries for every layout; all others are options of the layout's reader.
+_COMMON = ("smoothing", "balance", "draws", "trust")
+
+
+def load_samples(data: dict[str, dict[str, Any]], root: Path) -> Samples:
+    """Every set that the configuration names, one behind the other.
+
+    An entry's name is its layout and its folder under ``root``, unless it has a ``layout`` or a
+    ``path`` (under ``root`` unless absolute) of its own. Raises ConfigError for an entry that
+    cannot be, DataError for a folder that is not laid out so.
+    """
+    parts = []
+    for name, values in data.items():
+        options = dict(values or {})
+        if name == "background":
+            options["detector"] = root / options["detector"]
+            parts.append(background(root / "landmarks68", held_out=False, **options))
+        else:
+            parts.append(_load(name, options, root))
+    if not parts:
+        raise ConfigError("data: names no set")
+    return concatenate(parts)
+
+
+def _load(name: str, options: dict[str, Any], root: Path) -> Samples:
+    layout = str(options.pop("layout", name))
+    try:
+        layout = layout_of(layout)
+    except DataError as error:
+        raise ConfigError(f"data: {name}: {error}; or background") from error
+    path = root / str(options.pop("path", name))
+    options = {**DEFAULTS.get(layout, {}), **options}
+    common = {key: options.pop(key) for key in _COMMON if key in options}
+    model, pictures = options.pop("landmarks", None), options.pop("pictures", None)
+    unknown = sorted(set(options) - set(LAYOUTS[layout].options))
+    if unknown:
+        known = sorted((*_COMMON, "landmarks", "layout", "path", "pictures"))
+        raise ConfigError(
+            f"data: {name}: unknown entry {', '.join(unknown)}; known: "
+            f"{', '.join((*LAYOUTS[layout].options, *known))}"
+        )
+    faces = read(layout, path, training=True, **options)
+    if pictures is not None:
+        faces = faces.spread(int(pictures))
+    if model is None:
+        return samples_of(faces, **common)
+    faces, made = with_landmarks(faces, str(model))
+    samples = samples_of(faces, **common)
+    samples.trust[made] = float(common.get("trust", OWN_TRUST))
+    return samples
+
+
+def samples_of(
+    faces: FaceSet,
+    *,
+    smoothing: float = 0.0,
+    balance: float = 0.0,
+    draws: float | Mapping[str, float] = 1.0,
+    trust: float | None = None,
+) -> Samples:
+    """A data set in memory, what it does not know as NaN.
+
+    smoothing: share of a label that all emotions get, 0 to 1. balance: rarer emotions are drawn
+    more often, by (median count / count) ** balance. draws: of each picture an epoch, or of each
+    emotion by name (1 for those not named). trust: factor on the landmark loss; without, 1 for
+    human landmarks and SET_TRUST for others.
+
+    Raises ConfigError for a name that is no emotion.
+    """
+    prepared = [_prepare(record) for record in faces.records]
+    emotions = np.stack([record.distribution(smoothing) for record in faces.records])
+    if trust is None:
+        trust = SET_TRUST if faces.pseudo_landmarks else 1.0
+    return make_samples(
+        [gray for gray, _, _ in prepared],
+        crops=[crop for _, crop, _ in prepared],
+        landmarks=np.stack([points for _, _, points in prepared]),
+        emotions=emotions,
+        weights=_balance(emotions, balance) * _draws(emotions, draws),
+        trust=trust,
+    )
+
+
+def _prepare(record: Record) -> tuple[NDArray[np.uint8], Crop, NDArray[np.float32]]:
+    """A record's grey picture, crop and landmarks (NaN: unknown), large pictures cut down."""
+    image = record.image()
+    gray, crop = image.gray(), face_crop(record, image)
+    points = np.full((68, 2), np.nan, np.float32) if record.landmarks is None else record.landmarks
+    if max(gray.shape) <= LARGEST:
+        return gray, crop, points
+    patch, local = surroundings(gray, crop)
+    return patch, local, local.to_image(crop.to_crop(points, 1), 1).astype(np.float32)
+
+
+def _balance(emotions: NDArray[np.float32], power: float) -> NDArray[np.float64]:
+    """Draws an epoch by emotion; those of all pictures with a label are as many as there are."""
+    known = np.isfinite(emotions).all(axis=1)
+    weights = np.ones(len(emotions))
+    if power and known.any():
+        labels = emotions[known].argmax(axis=1)
+        counts = np.maximum(np.bincount(labels, minlength=len(EMOTIONS)), 1)
+        by_class = ((np.median(counts) / counts) ** power)[labels]
+        weights[known] = by_class * (known.sum() / by_class.sum())
+    return weights
+
+
+def _draws(
+    emotions: NDArray[np.float32], draws: float | Mapping[str, float]
+) -> NDArray[np.float64]:
+    if not isinstance(draws, Mapping):
+        return np.full(len(emotions), float(draws))
+    unknown = sorted(set(draws) - set(EMOTIONS))
+    if unknown:
+        raise ConfigError(f"data: draws: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}")
+    by_emotion = np.array([float(draws.get(name, 1.0)) for name in EMOTIONS])
+    known = np.isfinite(emotions).all(axis=1)
+    return np.where(known, by_emotion[emotions.argmax(axis=1)], 1.0)
