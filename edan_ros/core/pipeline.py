@@ -261,11 +261,7 @@ class Pipeline:
     def _finish(self, work: _Work, readings: list[Reading], config: PipelineConfig) -> FrameResult:
         threshold = config.presence_threshold or self._engine.manifest.presence_threshold
         start = time.perf_counter()
-        answers = [
-            answer
-            for request, reading in zip(work.requests, readings, strict=True)
-            if (answer := work.stream.answer(request, reading, threshold, config)) is not None
-        ]
+        answers = work.stream.answers(work.requests, readings, threshold, config)
         work.timings["track"] = _milliseconds_since(start)
         start = time.perf_counter()
         size = work.image.width, work.image.height

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,7 @@ from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
 from edan_ros.core.smoothing import EmotionSmoother, Smoothed
-from edan_ros.core.tracking import Request, Track, Tracker
+from edan_ros.core.tracking import Request, Sight, Track, Tracker
 
 #: Time between images that carry the same stamp, as those of a driver that sets none do.
 _NOMINAL_STEP = 1.0 / 30.0
@@ -135,14 +135,17 @@ class Stream:
         self._since_detection = 0
         self._way = 0.0
 
-    def answer(
-        self, request: Request, reading: Reading, threshold: float, config: PipelineConfig
-    ) -> tuple[Track, Reading] | None:
-        """Take in the reading of a requested crop; None when it shows nobody."""
-        track = self._tracker.update(
-            request, reading.landmarks, reading.presence, threshold, config.tracking
-        )
-        return None if track is None else (track, reading)
+    def answers(
+        self,
+        requests: Sequence[Request],
+        readings: Sequence[Reading],
+        threshold: float,
+        config: PipelineConfig,
+    ) -> list[tuple[Track, Reading]]:
+        """Take in the readings of all requested crops: the faces among them, with their tracks."""
+        sights = [Sight(reading.landmarks, reading.presence) for reading in readings]
+        found = self._tracker.update(requests, sights, threshold, config.tracking)
+        return [(track, readings[number]) for number, track in found]
 
     def faces(
         self,
@@ -152,13 +155,14 @@ class Stream:
         config: PipelineConfig,
     ) -> list[Face]:
         """The faces to report in this image of (width, height) pixels, oldest track first."""
-        reported = {track.id for track in self._tracker.settle()}
         self._memories = {
             t.id: self._memories.get(t.id) or _FaceMemory() for t in self._tracker.tracks
         }
-        known = [(track, reading) for track, reading in answers if track.id in self._memories]
-        faces = [self._face(track, reading, size, camera, config) for track, reading in known]
-        return sorted((f for f in faces if f.track_id in reported), key=lambda f: f.track_id)
+        faces = [
+            (track.confirmed, self._face(track, reading, size, camera, config))
+            for track, reading in sorted(answers, key=lambda answer: answer[0].id)
+        ]
+        return [face for confirmed, face in faces if confirmed]
 
     def _face(
         self,

@@ -13,7 +13,7 @@ from scenes import Disc, detection_of, landmarks_of
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import CROP_SCALE
-from edan_ros.core.tracking import Tracker, TrackingConfig
+from edan_ros.core.tracking import Sight, Tracker, TrackingConfig
 
 CONFIG = TrackingConfig(memory=1.0, birth_hits=1)
 STEP = 1 / 30
@@ -38,15 +38,18 @@ class Follower:
         """One image: who is reported (track id -> face)."""
         self.tracker.predict(elapsed, self.config)
         detections = [detection_of(d) for d in detected or []]
-        seen = {}
-        for request in self.tracker.requests(detections, limit):
-            face = self._nearest(request.crop, faces)
-            landmarks = landmarks_of(face or Disc(*request.crop.center, 50.0))
-            value = presence if face else 0.0
-            track = self.tracker.update(request, landmarks, value, THRESHOLD, self.config)
-            if track is not None:
-                seen[track.id] = face
-        return {track.id: seen[track.id] for track in self.tracker.settle()}
+        requests = self.tracker.requests(detections, limit)
+        found = [self._nearest(request.crop, faces) for request in requests]
+        sights = [
+            Sight(landmarks_of(face or Disc(*request.crop.center, 50.0)), presence if face else 0.0)
+            for request, face in zip(requests, found, strict=True)
+        ]
+        answers = self.tracker.update(requests, sights, THRESHOLD, self.config)
+        return {
+            track.id: found[number]
+            for number, track in sorted(answers, key=lambda answer: answer[1].id)
+            if track.confirmed
+        }
 
     @staticmethod
     def _nearest(crop: Crop, faces: list[Disc]) -> Disc | None:
@@ -155,13 +158,13 @@ def test_what_was_never_confirmed_is_forgotten_at_once() -> None:
 def test_landmarks_that_slip_off_the_crop_lose_the_track() -> None:
     tracker = Tracker(itertools.count(1))
     (request,) = tracker.requests([detection_of(Disc(100, 100))], 16)
-    for slipped in (Disc(170, 100), Disc(100, 100, 30), Disc(100, 100, 200)):
-        assert tracker.update(request, landmarks_of(slipped), 0.9, THRESHOLD, CONFIG) is None
     not_finite = landmarks_of(Disc(100, 100))
     not_finite[5] = np.nan
-    assert tracker.update(request, not_finite, 0.9, THRESHOLD, CONFIG) is None
-    close = landmarks_of(Disc(110, 100, 90))
-    assert tracker.update(request, close, 0.9, THRESHOLD, CONFIG) is not None
+    slipped = [landmarks_of(d) for d in (Disc(170, 100), Disc(100, 100, 30), Disc(100, 100, 200))]
+    for landmarks in (*slipped, not_finite):
+        assert tracker.update([request], [Sight(landmarks, 0.9)], THRESHOLD, CONFIG) == []
+    close = Sight(landmarks_of(Disc(110, 100, 90)), 0.9)
+    assert len(tracker.update([request], [close], THRESHOLD, CONFIG)) == 1
 
 
 def test_a_prediction_far_off_is_replaced_by_the_detection() -> None:
