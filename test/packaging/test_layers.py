@@ -70,8 +70,8 @@ def test_arrows_run_one_way(folder: str) -> None:
     assert not wrong
 
 
-def test_core_imports_numpy_and_opencv_only() -> None:
-    allowed = sys.stdlib_module_names | {"numpy", "cv2", "edan_ros"}
+def test_core_imports_numpy_opencv_and_scipy_only() -> None:
+    allowed = sys.stdlib_module_names | {"numpy", "cv2", "scipy", "edan_ros"}
     assert [str(found) for found in imports("core") if found.top not in allowed] == []
 
 
