@@ -12,10 +12,13 @@ from edan_ros.core.head_pose import fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
 
 
-def decode(message: Any) -> Image:
-    """The picture of a sensor_msgs/Image or CompressedImage. Raises ImageError."""
+def decode(message: Any, *, reduction: int = 1, gray: bool = False) -> Image:
+    """The picture of a sensor_msgs/Image or CompressedImage. Raises ImageError.
+
+    reduction, gray: what of a JPEG may be left out, as in ``decode_compressed``.
+    """
     if not hasattr(message, "encoding"):
-        return decode_compressed(message.data, message.format)
+        return decode_compressed(message.data, message.format, reduction=reduction, gray=gray)
     return decode_raw(
         message.data,
         message.width,
@@ -24,6 +27,11 @@ def decode(message: Any) -> Image:
         message.encoding,
         bool(message.is_bigendian),
     )
+
+
+def stamp_ns(message: Any) -> int:
+    """Nanoseconds of the stamp in a message's header; 0 where nobody set it."""
+    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
 
 
 def camera_model(info: Any, *, rectified: bool = False) -> CameraModel | None:

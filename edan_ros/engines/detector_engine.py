@@ -58,12 +58,13 @@ def create_detector(
     score_threshold: float = 0.6,
     min_face: float = 20.0,
     max_side: int = 640,
+    threads: int = 0,
 ) -> Detector:
     """A detector by name, as ``core.detectors.create_detector``, and "edan", which ships.
 
     "auto" takes yunet where its file is given, else edan where its weights are in the package,
     else haar. For "edan" model_path is the .onnx file of another detector trained with this
-    package, or empty.
+    package, or empty, and threads those of one run, as of DetectorNetwork.
 
     Raises DetectorError when that detector cannot be made, ValueError for an unknown name.
     """
@@ -80,7 +81,7 @@ def create_detector(
             max_side=max_side,
         )
     try:
-        network = DetectorNetwork(model_path or SHIPPED)
+        network = DetectorNetwork(model_path or SHIPPED, threads=threads)
     except ModelError as error:
         raise DetectorError(str(error)) from error
     return OwnDetector(network, score_threshold, min_face, max_side)

@@ -54,6 +54,7 @@ class Frame:
     arrival: Arrival
     image: Image
     camera: CameraModel | None
+    decode_ms: float = 0.0
 
     @property
     def header(self) -> Header:
@@ -97,6 +98,7 @@ class CameraInput:
         self._node = node
         self._put: Put | None = None
         self._throttle = Throttle()
+        self._late = False
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
         self._prefix = prefix = f"{name}/" if name else ""
@@ -152,14 +154,26 @@ class CameraInput:
         """How many publish images on the topic now."""
         return self._node.count_publishers(self.topic)
 
-    def read(self, arrival: Arrival) -> Frame | None:
-        """The frame of an image message, or None, with a warning and a count, if it is bad."""
+    def was_late(self) -> bool:
+        """Whether an image was replaced before it was processed, since the last call."""
+        late, self._late = self._late, False
+        return late
+
+    def read(self, arrival: Arrival, reduction: int = 1) -> Frame | None:
+        """The frame of an image message, or None, with a warning and a count, if it is bad.
+
+        reduction: by which a JPEG may be reduced. It comes whole and in colour as long as somebody
+        looks at the annotated picture, else in grey.
+        """
+        shown = self.annotated.get_subscription_count() > 0
+        start = time.perf_counter()
         try:
-            image = decode(arrival.message)
+            image = decode(arrival.message, reduction=1 if shown else reduction, gray=not shown)
         except ImageError as error:
             self.report(error.reason, f"{error}; the image is skipped")
             return None
-        return Frame(arrival, image, self._camera_for(image))
+        spent = 1e3 * (time.perf_counter() - start)
+        return Frame(arrival, image, self._camera_for(image), spent)
 
     def report(self, reason: str, message: str) -> None:
         """Count a fault, and warn of it unless the same was said a moment ago."""
@@ -202,6 +216,7 @@ class CameraInput:
             self._node.get_logger().info(f"{self.key}: images again after {gap:.1f} s without")
         self.frame_id = message.header.frame_id
         if self._put is not None and self._put(self.key, Arrival(message, time.monotonic())):
+            self._late = True
             self.statistics.dropped()
 
     def _on_info(self, message: CameraInfo) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 RATE_WINDOW = 5.0
 #: Seconds since its stamp above which an image does not come from a camera that runs now.
 MAX_AGE = 60.0
-#: Images over which latency percentiles are taken.
+#: Images over which latency percentiles and the stages' times are taken.
 LATENCY_WINDOW = 300
 #: Seconds for which a camera's return is reported.
 RETURN_REPORT = 10.0
@@ -26,8 +26,9 @@ class Snapshot:
 
     latency_ms: percentile -> milliseconds from the arrival of an image to the published array.
     age_ms: median milliseconds from the stamp of an image to the published array, on the node's
-    clock. silent: whether no image came yet, or none for longer than an outage needs.
-    returned_after: length of the last gap, while its end is recent.
+    clock. stages_ms: stage -> mean milliseconds an image, over the same images. silent: whether no
+    image came yet, or none for longer than an outage needs. returned_after: length of the last
+    gap, while its end is recent.
     """
 
     received: int
@@ -64,7 +65,7 @@ class CameraStatistics:
         self._bad: Counter[str] = Counter()
         self._processed = self._received = self._dropped = self._outages = self._faces = 0
         self._incompatible_qos = ""
-        self._stages: dict[str, float] = {}
+        self._stages: deque[dict[str, float]] = deque(maxlen=LATENCY_WINDOW)
         self._in: deque[float] = deque()
         self._out: deque[float] = deque()
         self._drops: deque[float] = deque()
@@ -117,7 +118,7 @@ class CameraStatistics:
             self._processed += 1
             self._out.append(now)
             self._latency.append(now - arrival)
-            self._stages = dict(stages_ms)
+            self._stages.append(dict(stages_ms))
             self._faces = faces
             if abs(age) < MAX_AGE:
                 self._age.append(age)
@@ -150,7 +151,7 @@ class CameraStatistics:
                 rate_dropped=_rate(self._drops, now),
                 latency_ms=_percentiles_ms(self._latency),
                 age_ms=_percentiles_ms(self._age).get(50),
-                stages_ms=self._stages,
+                stages_ms=_means(self._stages),
                 faces=self._faces,
                 silent=since_image is None or since_image > self.silence,
                 since_image=since_image,
@@ -167,6 +168,11 @@ def _rate(times: deque[float], now: float) -> float:
         return len(times) / RATE_WINDOW
     # n events span n - 1 intervals; the time since the last one counts too, or a stop would hide.
     return (len(times) - 1) / max(now - times[0], 1e-3)
+
+
+def _means(stages: deque[dict[str, float]]) -> dict[str, float]:
+    names = stages[-1] if stages else ()
+    return {name: sum(each.get(name, 0.0) for each in stages) / len(stages) for name in names}
 
 
 def _percentiles_ms(seconds: deque[float]) -> dict[int, float]:

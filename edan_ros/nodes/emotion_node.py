@@ -20,6 +20,7 @@ from std_srvs.srv import SetBool
 from edan_ros.core.detectors import Detector, DetectorError
 from edan_ros.engines import EngineError, create_engine
 from edan_ros.engines.detector_engine import create_detector
+from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.nodes import diagnostics, qos, services
 from edan_ros.nodes.camera_input import CameraOptions
 from edan_ros.nodes.emotion_parameters import (
@@ -118,7 +119,7 @@ class EmotionNode(LifecycleNode):
         values = self._settings.values
         self._recognition = Recognition(
             self,
-            self._make_engine(values["engine"], values["model"], threads=values["threads"]),
+            self._make_engine(values["engine"], values["model"], threads=_threads(values)),
             self._detector(values),
             pipeline_config(values),
             values["cameras"],
@@ -193,6 +194,7 @@ class EmotionNode(LifecycleNode):
             score_threshold=values["detector_threshold"],
             min_face=values["min_face"],
             max_side=values["detector_max_side"],
+            threads=_threads(values),
         )
 
     def _apply(self, values: Mapping[str, Any], changed: set[str]) -> None:
@@ -256,6 +258,11 @@ class EmotionNode(LifecycleNode):
         if self._state != "active":
             return f"not listening: the node is {self._state}"
         return "" if self._enabled else "not listening: disabled by the service ~/enable"
+
+
+def _threads(values: Mapping[str, Any]) -> int:
+    """Of one run of a model on the processor."""
+    return int(values["threads"]) or default_threads(len(values["cameras"]))
 
 
 def main(args: list[str] | None = None) -> None:

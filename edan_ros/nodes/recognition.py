@@ -7,6 +7,7 @@ the engine and the detector to one of them at a time.
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 
 import numpy as np
@@ -29,6 +30,7 @@ from edan_ros.nodes.conversions import (
     array_message,
     image_message,
     model_info_message,
+    stamp_seconds,
 )
 from edan_ros.nodes.worker import NewestWorker
 
@@ -135,25 +137,36 @@ class Recognition:
             self.cameras[key].report(reason, message)
 
     def _process(self, batch: dict[str, Arrival]) -> None:
-        read = {key: self.cameras[key].read(arrival) for key, arrival in batch.items()}
+        overtaken = [self.cameras[key].was_late() for key in batch]
+        late = any(overtaken)
+        read = {key: self._read(key, arrival, late) for key, arrival in batch.items()}
         frames = {key: frame for key, frame in read.items() if frame is not None}
         if not frames:
             return
         with self._lock:
             results = self._pipeline.process_batch(
-                [(key, frame.image, frame.stamp, frame.camera) for key, frame in frames.items()]
+                [(key, frame.image, frame.stamp, frame.camera) for key, frame in frames.items()],
+                late,
             )
         for (key, frame), result in zip(frames.items(), results, strict=True):
             self._publish(self.cameras[key], frame, result)
 
+    def _read(self, key: str, arrival: Arrival, late: bool) -> Frame | None:
+        """The frame of a message, of a JPEG no more than the known faces need."""
+        stamp = stamp_seconds(arrival.message.header)
+        return self.cameras[key].read(arrival, self._pipeline.reduction(key, stamp, late))
+
     def _publish(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
+        start = time.perf_counter()
         camera.faces.publish(array_message(result, frame.header))
+        result.timings_ms["decode"] = frame.decode_ms
+        result.timings_ms["publish"] = 1e3 * (time.perf_counter() - start)
         for remark in result.remarks:
             camera.report(remark.reason, str(remark))
         camera.last = (frame, result)
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
         camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
-        if camera.annotated.get_subscription_count():
+        if camera.annotated.get_subscription_count() and frame.image.reduction == 1:
             drawn = annotate(frame.image, result, attention=self.draw_attention)
             camera.annotated.publish(image_message(drawn, frame.header))
 

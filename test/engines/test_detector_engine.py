@@ -110,7 +110,7 @@ def test_auto_takes_what_ships_unless_yunet_is_given(
 ) -> None:
     monkeypatch.setattr(detector_engine, "shipped_models", lambda _task: ["edan-detector"])
     network = DetectorNetwork(model)
-    monkeypatch.setattr(detector_engine, "DetectorNetwork", lambda _name: network)
+    monkeypatch.setattr(detector_engine, "DetectorNetwork", lambda _name, **_: network)
     assert create_detector("auto").name == "edan"
     with pytest.raises(DetectorError, match=r"nowhere\.onnx.*missing"):
         create_detector("auto", model_path="nowhere.onnx")

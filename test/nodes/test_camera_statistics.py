@@ -115,3 +115,12 @@ def test_throttle_passes_one_of_each_key_in_a_period(clock: FakeClock) -> None:
     clock.now += 5.0
     assert throttle.passes("a") == 1
     assert throttle.passes("b") == 0
+
+
+def test_stage_times_are_means_over_the_images() -> None:
+    """A search in one image of four costs a quarter of its time an image."""
+    statistics = CameraStatistics()
+    for i in range(8):
+        stages = {"detect": 4.0 if i % 4 == 0 else 0.0, "infer": 5.0}
+        statistics.processed(0.0, 1, stages, 0.0)
+    assert statistics.snapshot().stages_ms == {"detect": 1.0, "infer": 5.0}
