@@ -1,106 +1,184 @@
-"""Measure the detectors side by side on pictures that none of them was trained on."""
+"""Measure a model on data sets, or the detectors side by side."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from edan_ros.core.detectors import Detector
-    from edan_ros.evaluation.detection import Scene
+from edan_ros.datasets import LAYOUTS, DataError, Source, parse_source
 
-YUNET = "detectors/yunet_n_640.onnx"
-#: Files of the folder `media` in which nobody is to be seen.
-EMPTY = ("no_face.mp4", "photos/no_faces.jpg", "photos/dogs.jpg")
-FACE_SIZES = (16, 24, 32, 48, 64)
-ROLLS = (15, 30, 45)
-#: Widths and heights at which the time of an image is taken.
-TIMED = ((320, 240), (640, 480))
+if TYPE_CHECKING:
+    from edan_ros.datasets import FaceSet
+    from edan_ros.engines import Engine
+    from edan_ros.evaluation.emotions import Result
+
+DETECTORS = "detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["detector"], help="what is measured")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument(
+        "what",
+        metavar="MODEL|detector",
+        help="a shipped model's name or the path of an .onnx file; or the word detector, which "
+        "compares face detectors",
+    )
+    parser.add_argument(
+        "--data",
+        action="extend",
+        nargs="+",
+        required=True,
+        type=_source_or_folder,
+        metavar="LAYOUT[:NAME]=PATH",
+        help=f"data sets, each with its options behind it as in fer2013=PATH,part=train; layouts: "
+        f"{', '.join(LAYOUTS)}. For detector: the folder that holds the data sets",
+    )
+    parser.set_defaults(wrong=parser.error)
+    model = parser.add_argument_group("of a model")
+    model.add_argument(
+        "--classes", type=int, choices=(7, 3), default=7, help="emotions, or their polarity"
+    )
+    model.add_argument(
+        "--surprise",
+        choices=("positive", "ignore"),
+        default="positive",
+        help="of three classes: where surprise belongs",
+    )
+    model.add_argument(
+        "--crop",
+        choices=("given", "detect"),
+        help="take the face where the set says it is, or find it as the live pipeline does; "
+        "without: given for sets of pictures that are cut to the face, else detect",
+    )
+    model.add_argument("--pictures", type=int, help="at most so many of each set, evenly spread")
+    model.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    model.add_argument(
+        "--out", type=Path, metavar="DIR", help="write pictures and the failures there, report.html"
+    )
+    model.add_argument(
+        "--robustness",
+        action="store_true",
+        help="how accuracy and landmarks suffer under rotation, small faces, poor light and so on",
+    )
+    detectors = parser.add_argument_group("of detectors")
+    detectors.add_argument(
         "--names",
         nargs="+",
         default=["edan", "yunet", "haar"],
         help="detectors to compare; a path of an .onnx file is a detector of this package",
     )
-    parser.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
+    detectors.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
 
 
 def run(args: argparse.Namespace) -> int:
-    from edan_ros.engines.detector_engine import create_detector
-    from edan_ros.evaluation.detection import evaluate
+    if args.what == DETECTORS:
+        return _compare_detectors(args)
+    for source in args.data:
+        if not isinstance(source, Source):
+            args.wrong(f"argument --data: {source} should be LAYOUT=PATH or LAYOUT:NAME=PATH")
+    names = [source.name for source in args.data]
+    if len(set(names)) < len(names):
+        args.wrong("argument --data: two sets have one name; name them, as in LAYOUT:NAME=PATH")
+    if args.pictures is not None and args.pictures < 1:
+        args.wrong("argument --pictures: must be 1 or more")
+    from edan_ros.engines import create_engine
 
-    yunet = str(args.data / YUNET)
-    teacher = create_detector("yunet", model_path=yunet, score_threshold=0.3, min_face=0.0)
-    detectors = _detectors(args)
-    print("| images | detector | n | recall | false boxes | clean | overlap | ms |")
-    print("|---|---|---|---|---|---|---|---|")
-    for title, scenes in _sets(args.data, teacher):
-        for name, detector in detectors.items():
-            figures = evaluate(detector, scenes)
-            print(
-                f"| {title} | {name} | {figures.images} | {figures.recall:.3f} | "
-                f"{figures.false_boxes:.3f} | {figures.clean:.3f} | {figures.overlap:.3f} | "
-                f"{figures.milliseconds:.1f} |",
-                flush=True,
-            )
-    print("\n| size | detector | ms |\n|---|---|---|")
-    for title, scenes in _timed(args.data):
-        for name, detector in detectors.items():
-            evaluate(detector, scenes[:5])  # the first runs of a size allocate memory
-            print(f"| {title} | {name} | {evaluate(detector, scenes).milliseconds:.1f} |")
+    engine = create_engine("auto", args.what)
+    if args.robustness:
+        return _robustness(engine, args)
+    return _measure(engine, args)
+
+
+def _source_or_folder(text: str) -> Source | Path:
+    if "=" not in text:
+        return Path(text)
+    try:
+        return parse_source(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _compare_detectors(args: argparse.Namespace) -> int:
+    from edan_ros.cli._evaluate_detectors import compare
+
+    if len(args.data) != 1 or isinstance(args.data[0], Source):
+        args.wrong("argument --data: for detector, the one folder that holds the data sets")
+    return compare(args.data[0], args.names, args.threshold)
+
+
+def _read(source: Source, pictures: int | None) -> FaceSet:
+    from edan_ros.datasets import read
+
+    faces = read(source.layout, source.path, **source.options)
+    if pictures is None or pictures >= len(faces):
+        return faces
+    part = faces.spread(pictures)
+    part.notes = [*faces.notes, f"{pictures} of {len(faces)} pictures, evenly spread"]
+    return part
+
+
+def _measure(engine: Engine, args: argparse.Namespace) -> int:
+    from edan_ros.evaluation import tables
+    from edan_ros.evaluation.scales import SEVEN, three
+
+    scale = SEVEN if args.classes == len(SEVEN.names) else three(args.surprise)
+    # All sets are read before the first is measured: a wrong path is not found after an hour.
+    sets = [(source, _read(source, args.pictures)) for source in args.data]
+    results = [_judged(engine, source, faces, args.crop, scale) for source, faces in sets]
+    manifest = engine.manifest
+    print(f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})")
+    for line in tables.text(results, manifest.name):
+        print(line)
+    if args.json:
+        _write_json(args.json, tables.as_json(results))
+    if args.out:
+        _write_report(args.out, results, manifest.name)
     return 0
 
 
-def _detectors(args: argparse.Namespace) -> dict[str, Detector]:
-    """What ``--names`` asks for and this machine can make, by name."""
-    from edan_ros.core.detectors import DetectorError
+def _judged(engine: Engine, source: Source, faces: FaceSet, crop: str | None, scale) -> Result:
+    from edan_ros.cli._progress import progress
     from edan_ros.engines.detector_engine import create_detector
+    from edan_ros.evaluation.emotions import answers, judge
 
-    made: dict[str, Detector] = {}
-    for name in args.names:
-        own = name.endswith(".onnx")
-        path = str(args.data / YUNET) if name == "yunet" else (name if own else "")
-        try:
-            made[Path(name).stem] = create_detector(
-                "edan" if own else name,
-                model_path=path,
-                score_threshold=args.threshold,
-                min_face=8.0,
-            )
-        except DetectorError as error:
-            print(f"{name} is left out: {error}")
-    return made
+    crop = crop or ("given" if faces.cropped else "detect")
+    detector = create_detector() if crop == "detect" else None
+    said = progress(answers(engine, faces, detector), len(faces), source.name)
+    return judge(source.name, source.layout, crop, faces, list(said), scale)
 
 
-def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
-    """(what, scenes) one after the other, so that only one set is in memory."""
-    from edan_ros.datasets.shared import photographs
-    from edan_ros.evaluation import detection_scenes as scenes
-
-    pictures = photographs(data / "landmarks68", held_out=True)
-    plain = scenes.photograph_scenes(pictures, teacher)
-    yield "photographs, longest side 640", plain
-    yield "without people", list(scenes.empty_scenes([data / "media" / name for name in EMPTY]))
-    for size in FACE_SIZES:
-        yield f"faces of {size} px in 640x480", scenes.small_face_scenes(pictures, teacher, size)
-    for degrees in ROLLS:
-        yield f"turned by {degrees} degrees", scenes.turned_scenes(pictures, teacher, degrees)
-    yield "a tenth of the light, noise 4", scenes.darkened(plain, 0.1, 4.0)
-    yield "lower half covered", scenes.half_covered(plain)
+def _write_json(file: Path, values: object) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"the file {file} cannot be written: {error.strerror}") from error
+    print(f"\nfigures: {file}")
 
 
-def _timed(data: Path) -> Iterator[tuple[str, list[Scene]]]:
-    """(size, scenes): the photographs brought to each size of TIMED."""
-    from edan_ros.datasets.shared import photographs
-    from edan_ros.evaluation.detection_scenes import sized_scenes
+def _write_report(folder: Path, results: Sequence[Result], model: str) -> None:
+    from edan_ros.evaluation.report import write_report
 
-    pictures = photographs(data / "landmarks68", held_out=True)
-    for width, height in TIMED:
-        yield f"{width}x{height}", sized_scenes(pictures, width, height)
+    try:
+        page = write_report(folder, results, model)
+    except OSError as error:
+        raise DataError(f"the folder {folder} cannot be written: {error.strerror}") from error
+    print(f"\nreport: {page}")
+
+
+def _robustness(engine: Engine, args: argparse.Namespace) -> int:
+    from edan_ros.cli._progress import progress
+    from edan_ros.evaluation.robustness import CONDITIONS, measure, table
+
+    sets = {source.name: _read(source, args.pictures) for source in args.data}
+    for name, faces in sets.items():
+        print("; ".join([f"{name}: {faces.about}", f"{len(faces)} pictures", *faces.notes]))
+    print()
+    rows = list(progress(measure(engine, sets), len(CONDITIONS), "conditions"))
+    for line in table(rows):
+        print(line)
+    if args.json:
+        _write_json(args.json, {row.title: row.figures for row in rows})
+    return 0

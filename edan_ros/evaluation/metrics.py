@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,24 +18,64 @@ def confusion_matrix(
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-def accuracy(confusion: NDArray[np.integer]) -> float:
-    """Share of pictures on the diagonal, 0 to 1; NaN without pictures."""
-    total = confusion.sum()
+def accuracy(confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None) -> float:
+    """Share of pictures on the diagonal, 0 to 1; NaN without pictures.
+
+    missed: (classes,) further pictures of each class in which no face was found: all wrong.
+    """
+    total = _totals(confusion, missed).sum()
     return float(np.trace(confusion) / total) if total else float("nan")
 
 
-def recalls(confusion: NDArray[np.integer]) -> NDArray[np.float64]:
+def recalls(
+    confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None
+) -> NDArray[np.float64]:
     """(classes,) recall of each class; NaN for a class without pictures."""
-    total = confusion.sum(axis=1).astype(np.float64)
-    return np.divide(np.diag(confusion), total, out=np.full(len(total), np.nan), where=total > 0)
+    return _share(np.diag(confusion), _totals(confusion, missed))
 
 
-def macro_f1(confusion: NDArray[np.integer]) -> float:
-    """Mean F1 over the classes that have pictures, 0 to 1."""
-    hits = np.diag(confusion).astype(np.float64)
-    truth, said = confusion.sum(axis=1), confusion.sum(axis=0)
-    f1 = np.divide(2 * hits, truth + said, out=np.zeros_like(hits), where=(truth + said) > 0)
-    return float(f1[truth > 0].mean())
+def precisions(confusion: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(classes,) precision of each class; NaN for a class that was never said."""
+    return _share(np.diag(confusion), confusion.sum(axis=0))
+
+
+def f1_scores(
+    confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None
+) -> NDArray[np.float64]:
+    """(classes,) F1 of each class, 0 to 1; NaN for a class without pictures."""
+    truth, said = _totals(confusion, missed), confusion.sum(axis=0)
+    f1 = _share(2 * np.diag(confusion), truth + said)
+    return np.where(truth > 0, f1, np.nan)
+
+
+def macro_f1(confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None) -> float:
+    """Mean F1 over the classes that have pictures, 0 to 1; NaN without pictures."""
+    scores = f1_scores(confusion, missed)
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _totals(
+    confusion: NDArray[np.integer], missed: NDArray[np.integer] | None
+) -> NDArray[np.integer]:
+    return confusion.sum(axis=1) + (0 if missed is None else missed)
+
+
+def _share(part: NDArray[np.integer], whole: NDArray[np.integer]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share of ``right`` in ``n`` independent pictures (Wilson 1927).
+
+    NaN without pictures.
+    """
+    if not n:
+        return float("nan"), float("nan")
+    z = 1.959964  # the normal distribution holds 95 % within so many deviations
+    middle = (right + z * z / 2) / (n + z * z)
+    reach = z / (n + z * z) * np.sqrt(right * (n - right) / n + z * z / 4)
+    return float(middle - reach), float(middle + reach)
 
 
 def landmark_error(
@@ -53,10 +95,41 @@ def acceptance(
     return float(np.mean(faces > threshold)), threshold
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """Answers sorted by confidence into equal-width bins from 0 to 1, those without any left out.
+
+    count, confidence, accuracy: (bins,) answers, their mean confidence, and the share of them
+    that is right. error: the expected calibration error.
+    """
+
+    count: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """ECE (Guo et al. 2017, equation 3), 0 to 1; NaN without answers."""
+        gaps = np.abs(self.confidence - self.accuracy)
+        return float(self.count @ gaps / self.count.sum()) if len(gaps) else float("nan")
+
+
+def reliability(
+    confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15
+) -> Reliability:
+    """How often answers of each confidence are right. Both arguments (n,), by top confidence."""
+    index = np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
+    count = np.bincount(index, minlength=bins)
+    used = count > 0
+    return Reliability(
+        count[used],
+        np.bincount(index, confidence, minlength=bins)[used] / count[used],
+        np.bincount(index, correct, minlength=bins)[used] / count[used],
+    )
+
+
 def expected_calibration_error(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15
 ) -> float:
     """ECE (Guo et al. 2017, equation 3) over equal-width bins of the top confidence (n,)."""
-    index = np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
-    gap = np.bincount(index, np.asarray(confidence) - correct, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    return reliability(confidence, correct, bins).error
