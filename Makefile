@@ -9,6 +9,8 @@ SOURCE ?=
 TESTS ?=
 # What pip installs as PyTorch for the tests; they are skipped where it cannot be had.
 TORCH ?= -r scripts/requirements/torch-cpu.txt
+# TensorRT-RTX builds plans without a GPU; the tests that do so are skipped where it cannot be had.
+RTX ?= -r scripts/requirements/tensorrt-rtx.txt
 
 VENV := .venv-$(ROS)
 BIN := $(VENV)/bin
@@ -60,10 +62,13 @@ $(VENV)/.demo: $(VENV)/.ros $(PACKAGED)
 	@$(PIP) install --no-build-isolation -e '.[demo]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt
+$(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt \
+  scripts/requirements/tensorrt-rtx.txt
 	@echo "Installing what the tests need into $(VENV)."
 	@if $(PIP) install $(TORCH); then extras=test,train; else extras=test; \
 	  echo "PyTorch was not installed: the tests of networks and training will be skipped."; \
 	  echo "To take it from the package index all the same (gigabytes): make test TORCH=torch"; fi; \
 	$(PIP) install --no-build-isolation -e ".[demo,$$extras]"
+	@$(PIP) install $(RTX) || \
+	  echo "TensorRT-RTX was not installed: the tests that build plans will be skipped."
 	@touch $@

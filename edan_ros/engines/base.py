@@ -41,11 +41,16 @@ class Prediction:
 
 
 class Engine(Protocol):
-    """Runs one model. Inputs and outputs are bound by name, never by order."""
+    """Runs one model. Inputs and outputs are bound by name, never by order.
+
+    name, device, precision: what runs where and in which arithmetic. why: the reason for this
+    engine, for people.
+    """
 
     name: str
     device: str
     precision: str
+    why: str
     manifest: Manifest
 
     @property

@@ -47,6 +47,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
         self.manifest = manifest
+        self.why = ""
         self.precision = "fp32"  # weights stored as FP16 are widened once, at load
         self.threads = threads or default_threads()
         self._session = open_session(manifest.path, OUTPUTS, threads=self.threads)

@@ -20,32 +20,16 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from edan_ros.engines.base import INPUT, OUTPUTS
 from edan_ros.engines.manifest import LABELS, Manifest, sha256_of
-from edan_ros.networks.attention import attention_maps
 from edan_ros.networks.base import EmotionNetwork
-from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
+from edan_ros.networks.deployed import Deployed
+from edan_ros.networks.emotional_dan import EmotionalDAN
 
 OPSET = 17
 #: Tensors with fewer numbers are left in FP32: they save nothing and hold the geometry.
 SMALLEST_HALF = 4096
-
-
-class Deployed(nn.Module):
-    """The folded network with the outputs of the ONNX interface, in the order of OUTPUTS."""
-
-    def __init__(self, network: EmotionalDAN) -> None:
-        super().__init__()
-        self.network = fold(network)
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        out = self.network(crops)
-        # Folded: the hidden layer's weight holds its normalisation. It is stored once for both.
-        weights = self.network.emotion.weight, self.network.last_stage.hidden.weight
-        maps = attention_maps(out, *weights)
-        return out.landmarks, out.logits, out.presence.sigmoid(), maps
 
 
 class DeployedPlain(nn.Module):
@@ -59,20 +43,6 @@ class DeployedPlain(nn.Module):
         out = self.network(crops)
         probabilities = {"units": out.units.sigmoid()} if out.units is not None else {}
         return tuple(probabilities.get(name, getattr(out, name)) for name in self.network.outputs)
-
-
-def fold(network: EmotionalDAN) -> EmotionalDAN:
-    """A copy for inference, its batch normalisations folded into the layers before them."""
-    network = copy.deepcopy(network).eval()
-    for stage in network.modules():
-        if isinstance(stage, Stage):
-            for block in stage.blocks:
-                for conv, norm in ((0, 1), (3, 4)):
-                    block[conv] = fuse_conv_bn_eval(block[conv], block[norm])
-                    block[norm] = nn.Identity()
-            stage.hidden = fuse_linear_bn_eval(stage.hidden, stage.hidden_norm)
-            stage.hidden_norm = nn.Identity()
-    return network
 
 
 def export(network: EmotionNetwork, path: Path, *, half: bool = False) -> None:

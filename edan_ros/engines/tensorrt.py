@@ -1,0 +1,128 @@
+"""Run a model on TensorRT, or on TensorRT-RTX: NVIDIA GPUs, a Jetson's among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.engines.base import OUTPUTS, Prediction
+from edan_ros.engines.cuda_driver import Gpu, find_gpu
+from edan_ros.engines.manifest import Manifest, ModelError
+from edan_ros.engines.plan_cache import PlanCache, PlanKey
+from edan_ros.engines.tensorrt_build import (
+    BATCHES,
+    Profile,
+    batch_profile,
+    build_plan,
+    library,
+    plan_key,
+    precision_of,
+    typed_graph,
+)
+from edan_ros.engines.tensorrt_progress import Progress
+from edan_ros.engines.tensorrt_run import PlanError, PlanRunner, pycuda
+
+#: Faces in one run; more are run in parts.
+LARGEST = BATCHES[-1]
+
+
+class TensorRTEngine:
+    """A model on TensorRT. Its plan is built where none fits, which takes minutes on a Jetson.
+
+    Args:
+        manifest: the model's manifest; its file has been checked.
+        name: 'tensorrt', or 'tensorrt_rtx' for the one that comes by pip.
+        tell: told one line before a plan is built, and one after.
+        progress: told how far the build is, see :data:`Progress`.
+        cache: where plans are kept.
+
+    Raises:
+        EngineError: if a library or a GPU is missing, or the plan cannot be built.
+        ModelError: if the model is none of this package, or TensorRT cannot read it.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        name: str,
+        *,
+        tell: Callable[[str], None],
+        progress: Progress | None = None,
+        cache: PlanCache | None = None,
+    ) -> None:
+        self.manifest, self.name = manifest, name
+        self.why = ""
+        self.precision = precision_of(manifest)
+        library(name)
+        gpu = find_gpu()
+        pycuda()  # better told now than after minutes of building
+        self.device = f"cuda:0 ({gpu.name})"
+        self._runner = open_plan(manifest, name, gpu, cache or PlanCache(), tell, progress)
+        missing = set(OUTPUTS) - set(self._runner.outputs)
+        if missing:
+            raise ModelError(f"{manifest.path} lacks the outputs {', '.join(sorted(missing))}")
+
+    @property
+    def input_size(self) -> int:
+        return self.manifest.input_size
+
+    def infer(self, crops: NDArray[np.float32]) -> Prediction:
+        size = self.input_size
+        if crops.ndim != 4 or crops.shape[1:] != (1, size, size):
+            raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")
+        if not len(crops):
+            return Prediction.empty(len(self.manifest.labels))
+        parts = [self._runner.run(crops[i : i + LARGEST]) for i in range(0, len(crops), LARGEST)]
+        return Prediction(**{name: np.concatenate([p[name] for p in parts]) for name in OUTPUTS})
+
+    def __del__(self) -> None:
+        if hasattr(self, "_runner"):
+            self._runner.close()
+
+
+def open_plan(
+    manifest: Manifest,
+    kind: str,
+    gpu: Gpu,
+    cache: PlanCache,
+    tell: Callable[[str], None],
+    progress: Progress | None,
+) -> PlanRunner:
+    """The model's plan from the cache, or built anew where none fits or loads."""
+    profile = batch_profile(manifest.input_size)
+    key = plan_key(manifest, kind, gpu, profile)
+    with cache.locked(key):
+        found = cache.load(key)
+        if isinstance(found, bytes):
+            try:
+                return PlanRunner(kind, found)
+            except PlanError as error:
+                found = str(error)
+        plan = make_plan(manifest, key, profile, cache, tell, progress, reason=found)
+    return PlanRunner(kind, plan)
+
+
+def make_plan(
+    manifest: Manifest,
+    key: PlanKey,
+    profile: Profile,
+    cache: PlanCache,
+    tell: Callable[[str], None],
+    progress: Progress | None,
+    *,
+    reason: str,
+) -> bytes:
+    """Build a plan and keep it. reason: why, for the line that is told before."""
+    target = key.gpu or f"GPUs of compute capability {key.capability}"
+    tell(
+        f"building {manifest.name} for {target} with {key.library} {key.version}, "
+        f"which takes minutes: {reason}"
+    )
+    began = time.monotonic()
+    plan = build_plan(typed_graph(manifest), key, profile, cache, progress)
+    path = cache.store(key, plan)
+    tell(f"built {manifest.name} in {time.monotonic() - began:.0f} s, kept as {path}")
+    return plan

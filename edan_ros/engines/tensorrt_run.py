@@ -1,0 +1,181 @@
+"""Run a plan: a context, page-locked buffers and a CUDA graph for each batch size.
+
+PyCUDA is imported here and nowhere else, when a plan is run: it has to be compiled where it runs,
+and nobody but TensorRT's users needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.engines.base import INPUT
+from edan_ros.engines.cuda_driver import CudaGraph
+from edan_ros.engines.manifest import EngineError
+from edan_ros.engines.tensorrt_build import library
+
+
+class PlanError(EngineError):
+    """A plan cannot be loaded: it has to be built again."""
+
+
+def pycuda() -> Any:
+    """PyCUDA's driver module, started. Raises EngineError, which says what to do."""
+    try:
+        import pycuda.driver as cuda
+    except ImportError as error:
+        raise EngineError(
+            f"PyCUDA is not there ({error}): pip install pycuda, with CUDA's nvcc in the PATH"
+        ) from error
+    try:
+        cuda.init()
+    except cuda.Error as error:
+        raise EngineError(f"PyCUDA cannot start: {error}") from error
+    return cuda
+
+
+class PlanRunner:
+    """A loaded plan on the first GPU.
+
+    kind: 'tensorrt' or 'tensorrt_rtx'. plan: as the builder made it.
+
+    Raises PlanError when the plan cannot be loaded, EngineError when the GPU fails.
+    """
+
+    def __init__(self, kind: str, plan: bytes) -> None:
+        self.kind = kind
+        self.trt = library(kind)
+        self.cuda = pycuda()
+        device = self.cuda.Device(0)
+        #: On a Jetson processor and GPU share their memory: what is page-locked is not copied.
+        self.shared = bool(device.get_attribute(self.cuda.device_attribute.INTEGRATED))
+        self._context = device.retain_primary_context()
+        self._batches: dict[int, _Batch] = {}
+        with self._errors(), self._current():
+            self._log = self.trt.Logger(self.trt.Logger.ERROR)
+            self._runtime = self.trt.Runtime(self._log)
+            self.engine = self._runtime.deserialize_cuda_engine(plan)
+            if self.engine is None:
+                raise PlanError(f"{kind} does not accept the plan")
+            self.stream = self.cuda.Stream()
+            # The contexts never run at once: they share what they work in.
+            size = max(1, self.engine.device_memory_size_v2)
+            self.scratch = self.cuda.mem_alloc(size), size
+        names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
+        output = self.trt.TensorIOMode.OUTPUT
+        self.outputs = [n for n in names if self.engine.get_tensor_mode(n) == output]
+
+    def run(self, crops: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The outputs by name for (n, 1, S, S) crops, n within the plan's profile.
+
+        Raises EngineError when the run fails.
+        """
+        with self._errors(), self._current():
+            batch = self._batches.get(len(crops))
+            if batch is None:
+                batch = self._batches[len(crops)] = _Batch(self, crops.shape)
+            return batch.run(crops)
+
+    def close(self) -> None:
+        """Give back what the plan holds on the GPU."""
+        with self._current():
+            for batch in self._batches.values():
+                batch.close()
+            self._batches.clear()
+            del self.engine, self._runtime, self.stream, self.scratch
+        self._context.detach()
+
+    @contextlib.contextmanager
+    def _current(self) -> Iterator[None]:
+        """CUDA keeps a current context for each thread; the callers have several."""
+        self._context.push()
+        try:
+            yield
+        finally:
+            self.cuda.Context.pop()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self.cuda.Error as error:
+            raise EngineError(f"CUDA failed: {error}") from error
+
+
+class _Batch:
+    """Everything for one batch size: nothing is allocated once it has run."""
+
+    def __init__(self, runner: PlanRunner, shape: tuple[int, ...]) -> None:
+        self._runner = runner
+        self._graph: CudaGraph | None = None
+        self._context = _context(runner)
+        if not self._context.set_input_shape(INPUT, shape):
+            raise EngineError(f"the plan takes no input of the shape {shape}")
+        self._host: dict[str, NDArray[Any]] = {}
+        self._device: dict[str, Any] = {}
+        for name in (INPUT, *runner.outputs):
+            self._bind(name)
+        self._enqueue()  # TensorRT prepares itself in the first run, which a graph must not hold
+        runner.stream.synchronize()
+        if runner.kind == "tensorrt":  # RTX makes graphs of its own, see _context
+            self._graph = CudaGraph(runner.stream.handle, self._enqueue)
+
+    def run(self, crops: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        np.copyto(self._host[INPUT], crops)
+        if self._graph is None:
+            self._enqueue()
+        else:
+            self._graph.launch()
+        self._runner.stream.synchronize()
+        return {name: self._host[name].copy() for name in self._runner.outputs}
+
+    def close(self) -> None:
+        if self._graph is not None:
+            self._graph.close()
+
+    def _bind(self, name: str) -> None:
+        """Page-locked memory for a tensor, and on a GPU with memory of its own a twin there."""
+        cuda, trt = self._runner.cuda, self._runner.trt
+        shape = tuple(self._context.get_tensor_shape(name))
+        kind = trt.nptype(self._runner.engine.get_tensor_dtype(name))
+        flags = cuda.host_alloc_flags.DEVICEMAP if self._runner.shared else 0
+        host = cuda.pagelocked_empty(shape, kind, mem_flags=flags)
+        if self._runner.shared:
+            address = int(host.base.get_device_pointer())
+        else:
+            self._device[name] = cuda.mem_alloc(max(1, host.nbytes))
+            address = int(self._device[name])
+        self._host[name] = host
+        self._context.set_tensor_address(name, address)
+
+    def _enqueue(self) -> None:
+        runner, cuda = self._runner, self._runner.cuda
+        if not runner.shared:
+            cuda.memcpy_htod_async(self._device[INPUT], self._host[INPUT], runner.stream)
+        if not self._context.execute_async_v3(runner.stream.handle):
+            raise EngineError(f"{runner.kind} cannot run the plan")
+        if not runner.shared:
+            for name in runner.outputs:
+                cuda.memcpy_dtoh_async(self._host[name], self._device[name], runner.stream)
+
+
+def _context(runner: PlanRunner) -> Any:
+    """An execution context that works in the runner's memory."""
+    trt, engine = runner.trt, runner.engine
+    strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
+    if runner.kind == "tensorrt_rtx":
+        config = engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(strategy)
+        config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        context = engine.create_execution_context(config)
+    else:
+        context = engine.create_execution_context(strategy)
+    if context is None:
+        raise EngineError(f"{runner.kind} cannot make an execution context: is memory short?")
+    memory, size = runner.scratch
+    context.set_device_memory(int(memory), size)
+    return context

@@ -1,0 +1,121 @@
+"""Run a model with torch: the weights of its ONNX file in the network of this package.
+
+Not for robots, which need no torch. It checks the other engines, for it shares no code with
+them, and it is quick on a large GPU, where a CUDA graph launches the whole network at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from edan_ros.engines.base import OUTPUTS, Prediction
+from edan_ros.engines.manifest import EngineError, Manifest, ModelError
+from edan_ros.engines.onnxruntime import default_threads
+from edan_ros.networks.deployed import Deployed
+from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN
+
+#: What the exporter puts before the names of the network's tensors, and behind those that
+#: training/export.py stores as FP16.
+PREFIX, STORED_HALF = "network.", "_fp16"
+#: Runs before a CUDA graph is captured: the libraries choose their kernels in the first ones.
+WARM_UP = 3
+
+
+class TorchEngine:
+    """A model in torch, on the first GPU where there is one.
+
+    On a GPU convolutions run in TF32 where torch does so by itself: 10 bits of mantissa.
+
+    Args:
+        manifest: the model's manifest; its file has been checked.
+        threads: processor threads, of the whole process; 0 for a default that suits the machine.
+
+    Raises:
+        ModelError: if the file is not an exported EmotionalDAN.
+    """
+
+    name = "torch"
+    precision = "fp32"
+
+    def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
+        self.manifest = manifest
+        self.why = ""
+        torch.set_num_threads(threads or default_threads())
+        self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
+        self._network = load_network(manifest).to(self.device)
+        self._graphs: dict[int, _Graph] = {}
+
+    @property
+    def input_size(self) -> int:
+        return self.manifest.input_size
+
+    @torch.inference_mode()
+    def infer(self, crops: NDArray[np.float32]) -> Prediction:
+        size = self.input_size
+        if crops.ndim != 4 or crops.shape[1:] != (1, size, size):
+            raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")
+        if not len(crops):
+            return Prediction.empty(len(self.manifest.labels))
+        given = torch.from_numpy(np.ascontiguousarray(crops, np.float32))
+        try:
+            outputs = self._network(given) if self.device == "cpu" else self._on_gpu(given)
+        except RuntimeError as error:
+            raise EngineError(f"torch cannot run {self.manifest.name}: {error}") from error
+        return Prediction(
+            **{name: value.cpu().numpy() for name, value in zip(OUTPUTS, outputs, strict=True)}
+        )
+
+    def _on_gpu(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if len(crops) not in self._graphs:
+            self._graphs[len(crops)] = _Graph(self._network, crops.to(self.device))
+        return self._graphs[len(crops)].run(crops)
+
+
+class _Graph:
+    """The network captured for one batch size."""
+
+    def __init__(self, network: torch.nn.Module, crops: torch.Tensor) -> None:
+        self._crops = crops
+        for _ in range(WARM_UP):
+            network(crops)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._outputs: tuple[torch.Tensor, ...] = network(crops)
+
+    def run(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        self._crops.copy_(crops)
+        self._graph.replay()
+        return self._outputs
+
+
+def load_network(manifest: Manifest) -> Deployed:
+    """The network of an exported EmotionalDAN, built from the tensors of its ONNX file.
+
+    Raises ModelError when they are not those of an EmotionalDAN.
+    """
+    state = {}
+    for tensor in onnx.load(manifest.path).graph.initializer:
+        name = tensor.name.removesuffix(STORED_HALF)
+        if name.startswith(PREFIX):
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            state[name.removeprefix(PREFIX)] = torch.from_numpy(values)
+    try:
+        # The last block has the most channels: rounded, they still tell the width exactly.
+        channels = state["stage1.blocks.3.3.weight"].shape[0]
+        network = EmotionalDAN(
+            size=manifest.input_size,
+            width=channels / TRUNK_CHANNELS[-1],
+            classes=len(manifest.labels),
+            stages=2 if any(name.startswith("stage2.") for name in state) else 1,
+        )
+        deployed = Deployed(network)
+        deployed.network.load_state_dict(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ModelError(
+            f"{manifest.path} is not an EmotionalDAN that torch can run: {error}"
+        ) from error
+    return deployed.eval()
