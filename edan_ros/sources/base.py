@@ -24,6 +24,7 @@ class Frame:
     image: the pixels, upright. time: seconds since the first frame of the source. stamp_ns: when
     it was taken, nanoseconds since 1970, where the recording says so. frame_id: name of the
     camera's frame, "" where the recording does not say. camera: intrinsics that were recorded.
+    name: of the picture's file, "" where the frames have none of their own.
     """
 
     image: Image
@@ -31,6 +32,7 @@ class Frame:
     stamp_ns: int | None = None
     frame_id: str = ""
     camera: CameraModel | None = None
+    name: str = ""
 
 
 class Source(Protocol):

@@ -81,7 +81,7 @@ class PictureSource:
             if pixels is None:
                 self._on_skip(f"{path} cannot be read as a picture")
                 continue
-            yield Frame(Image(np.asarray(pixels, np.uint8)), read / self.rate)
+            yield Frame(Image(np.asarray(pixels, np.uint8)), read / self.rate, name=path.name)
             read += 1
         if not read:
             raise SourceError(f"{self.name} cannot be read as a picture: save it as JPEG or PNG")

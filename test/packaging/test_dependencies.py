@@ -25,7 +25,9 @@ ROSDEP_KEYS = {
 # Imported name -> distribution, for what pip installs; the first three come with apt's ROS too.
 DISTRIBUTIONS = {
     "av": "av",
+    "backports": "backports.zstd",
     "cv2": "opencv-python-headless",
+    "lz4": "lz4",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "onnx": "onnx",
@@ -43,7 +45,8 @@ DISTRIBUTIONS = {
 # documented), and what only the demo's built-in source and training need.
 PIP_ONLY = set(DISTRIBUTIONS) - set(ROSDEP_KEYS)
 # Looked for at run time and done without where missing.
-OPTIONAL = {"tensorrt", "pycuda", "cv_bridge", "diagnostic_updater"}
+# "compression" is zstd of Python 3.14, which older ones take from backports.
+OPTIONAL = {"compression", "tensorrt", "pycuda", "cv_bridge", "diagnostic_updater"}
 
 
 def imported_names() -> set[str]:

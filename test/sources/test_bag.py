@@ -117,11 +117,9 @@ def test_a_bag_is_known_as_folder_and_as_file(tmp_path: Path, storage: str) -> N
 
 
 @STORAGES
-@pytest.mark.parametrize("keep", [0.0, 0.5])
-def test_a_damaged_bag_is_said_so(tmp_path: Path, storage: str, keep: float) -> None:
+def test_an_empty_file_is_said_so(tmp_path: Path, storage: str) -> None:
     path = write_bag(tmp_path / "bag", [("/i", START + i, raw(START)) for i in range(9)], storage)
     (file,) = (p for p in path.iterdir() if p.suffix != ".yaml")
-    data = file.read_bytes()
-    file.write_bytes(data[: int(keep * len(data))])
+    file.write_bytes(b"")
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         list(create_source(str(path)).frames())

@@ -1,0 +1,170 @@
+"""What a damaged SQLite file of a bag gives up: the rows found page by page.
+
+SQLite itself refuses a file that is cut, and finds nothing behind a damaged page of an index. The
+pages that hold rows can be read without the others: https://www.sqlite.org/fileformat2.html.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from edan_ros.sources.salvage import Salvage, connection
+
+_MAGIC = b"SQLite format 3\0"
+_LEAF_OF_TABLE = 0x0D
+#: Bytes of a message that are read to learn its topic and time.
+_FRONT = 64
+_INTEGER_SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
+
+
+class SqliteSalvage(Salvage):
+    """The messages whose rows, with all pages they reach into, lie in the file.
+
+    Tables are told apart by what their rows hold: a message has two numbers and a blob, a topic
+    and a definition have texts.
+    """
+
+    def _look_through(self) -> None:
+        head = self._read(0, 100)
+        if not head.startswith(_MAGIC) or len(head) < 100:
+            return
+        page = struct.unpack_from(">H", head, 16)[0]
+        self._page = 65536 if page == 1 else page
+        self._usable = self._page - head[20]
+        if self._page < 512 or self._usable < 480:
+            return
+        definitions: dict[str, tuple[str, str]] = {}
+        topics: dict[int, list[str]] = {}
+        rows: dict[int, tuple[int, int, tuple[int, int]]] = {}
+        for number, place, kinds, values in self._rows():
+            if [k for k, _ in kinds] == ["null", "int", "int", "blob"]:
+                rows[number] = (values[2], values[1], place)
+            elif len(kinds) >= 4 and all(k == "text" for k, _ in kinds[1:]):
+                texts = [str(value) for value in values[1:]]
+                if texts[0].startswith("/"):
+                    topics[number] = texts
+                elif texts[1] in ("ros2msg", "ros2idl"):
+                    definitions[texts[0]] = (texts[1], texts[2])
+        for number, (name, kind, encoding, *more) in topics.items():
+            qos = more[0] if more else ""
+            self.connections.append(
+                connection(number, name, kind, encoding, qos, definitions.get(kind))
+            )
+        self._index = [row for row in rows.values() if row[1] in topics]
+
+    def _rows(self) -> Iterator[tuple[int, tuple[int, int], list[tuple[str, int]], list[Any]]]:
+        """Number, place, kinds of the columns and their values, of rows that are whole."""
+        for page in range(self._size // self._page):
+            data = self._read(page * self._page, self._page)
+            begin = 100 if page == 0 else 0
+            if data[begin] != _LEAF_OF_TABLE:
+                continue
+            (cells,) = struct.unpack_from(">H", data, begin + 3)
+            if begin + 8 + 2 * cells > len(data):
+                continue
+            for at in struct.unpack_from(f">{cells}H", data, begin + 8):
+                try:
+                    size, after = _varint(data, at)
+                    number, after = _varint(data, after)
+                    place = (page * self._page + after, size)
+                    row = self._row(place)
+                except (IndexError, struct.error, UnicodeDecodeError):
+                    continue  # damaged
+                if row is not None:
+                    yield number, place, *row
+
+    def _row(self, place: tuple[int, int]) -> tuple[list[tuple[str, int]], list[Any]] | None:
+        """Kinds and values of a row; blobs are left out. None where a part is missing."""
+        if self._pieces(place) is None:
+            return None
+        front = self._payload(place, _FRONT)
+        header, at = _varint(front, 0)
+        serials = []
+        while at < header:
+            serial, at = _varint(front, at)
+            serials.append(serial)
+        kinds = [_kind(serial) for serial in serials]
+        if all(kind != "blob" for kind, _ in kinds):
+            front = self._payload(place, place[1])
+        values: list[Any] = []
+        for serial, (kind, length) in zip(serials, kinds, strict=True):
+            raw = front[at : at + length]
+            at += length
+            values.append(_value(serial, kind, raw))
+        return kinds, values
+
+    def _data(self, place: tuple[int, int]) -> bytes | None:
+        payload = self._payload(place, place[1])
+        header, at = _varint(payload, 0)
+        length = 0
+        while at < header:
+            serial, at = _varint(payload, at)
+            length = _kind(serial)[1]  # of the last column, the blob
+        return payload[len(payload) - length :]
+
+    def _payload(self, place: tuple[int, int], wanted: int) -> bytes:
+        """The first bytes of a row, put together from its page and those it runs over to."""
+        parts, read = [], 0
+        for at, size in self._pieces(place) or []:
+            if read >= wanted:
+                break
+            parts.append(self._read(at, size))
+            read += size
+        return b"".join(parts)
+
+    def _pieces(self, place: tuple[int, int]) -> list[tuple[int, int]] | None:
+        """Where in the file the parts of a row lie, and their sizes; None where one is missing."""
+        begin, size = place
+        if size > self._size:
+            return None
+        local = _local_size(size, self._usable)
+        pieces, left, at = [(begin, local)], size - local, begin + local
+        while left > 0:
+            (page,) = struct.unpack(">I", self._read(at, 4))
+            at = (page - 1) * self._page
+            part = min(left, self._usable - 4)
+            if page < 2 or at + 4 + part > self._size:
+                return None
+            pieces.append((at + 4, part))
+            left -= part
+        return pieces if begin + local <= self._size else None
+
+
+def _local_size(size: int, usable: int) -> int:
+    """Bytes of a row of ``size`` that are kept in its own page (section 1.6 of the format)."""
+    most = usable - 35
+    if size <= most:
+        return size
+    least = (usable - 12) * 32 // 255 - 23
+    fitting = least + (size - least) % (usable - 4)
+    return fitting if fitting <= most else least
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number of 1 to 9 bytes, seven bits each, and where it ends. Raises IndexError."""
+    value = 0
+    for i in range(8):
+        byte = data[at + i]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, at + i + 1
+    return value << 8 | data[at + 8], at + 9
+
+
+def _kind(serial: int) -> tuple[str, int]:
+    """What a serial type stands for, and its length in bytes (section 2.1 of the format)."""
+    if serial == 0:
+        return "null", 0
+    if serial >= 12:
+        return ("text" if serial % 2 else "blob"), (serial - 12) // 2
+    return ("int", _INTEGER_SIZES[serial]) if serial in _INTEGER_SIZES else ("real", 8)
+
+
+def _value(serial: int, kind: str, raw: bytes) -> Any:
+    if kind == "text":
+        return raw.decode()
+    if kind == "int":
+        return serial - 8 if serial in (8, 9) else int.from_bytes(raw, "big", signed=True)
+    return None
