@@ -44,6 +44,18 @@ class Crop:
         return _fitted(MEAN_SHAPE, landmarks)
 
     @staticmethod
+    def from_many(landmarks: NDArray[np.floating]) -> list[Crop | None]:
+        """The crops of (n, 68, 2) landmarks at once; None where there can be none."""
+        matrix, centers = similarity(MEAN_SHAPE, landmarks)
+        sides = CROP_SCALE * np.hypot(matrix[:, 0, 0], matrix[:, 0, 1])
+        rolls = np.arctan2(matrix[:, 0, 1], matrix[:, 0, 0])
+        good = np.isfinite(landmarks).all(axis=(1, 2)) & (sides > 0.0)
+        return [
+            Crop(centers[i], float(sides[i]), float(rolls[i])) if good[i] else None
+            for i in range(len(landmarks))
+        ]
+
+    @staticmethod
     def from_detection(detection: Detection) -> Crop:
         """The crop that a mean-shaped face on the detection's five points would have.
 

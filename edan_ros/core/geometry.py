@@ -66,22 +66,23 @@ def similarity(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Least-squares similarity that maps ``source`` onto ``target`` (Procrustes without mirror).
 
-    Both are (n, 2), n >= 2. Returns ``(A, t)`` with A (2, 2) and t (2,), for row vectors:
-    ``source @ A + t`` approximates ``target``. The scale is ``hypot(A[0, 0], A[0, 1])``, the
-    rotation (radians, from x towards y) ``arctan2(A[0, 1], A[0, 0])``.
+    ``source`` is (n, 2), n >= 2, ``target`` (..., n, 2). Returns ``(A, t)`` with A (..., 2, 2) and
+    t (..., 2), for row vectors: ``source @ A + t`` approximates ``target``. The scale is
+    ``hypot(A[0, 0], A[0, 1])``, the rotation (radians, from x towards y)
+    ``arctan2(A[0, 1], A[0, 0])``.
 
     Raises ValueError when all source points coincide, since no scale is then defined.
     """
     src = np.asarray(source, dtype=np.float64)
     dst = np.asarray(target, dtype=np.float64)
-    src_mean, dst_mean = src.mean(axis=0), dst.mean(axis=0)
-    p, q = src - src_mean, dst - dst_mean
+    src_mean, dst_mean = src.mean(axis=0), dst.mean(axis=-2)
+    p, q = src - src_mean, dst - dst_mean[..., None, :]
     norm = float((p * p).sum())
     if norm <= 1e-12:
         raise ValueError("a similarity needs at least two distinct source points")
-    a = float((p * q).sum()) / norm
-    b = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / norm
-    matrix = np.array([[a, b], [-b, a]])
+    a = (p * q).sum(axis=(-2, -1)) / norm
+    b = (p[:, 0] * q[..., 1] - p[:, 1] * q[..., 0]).sum(axis=-1) / norm
+    matrix = np.stack([np.stack([a, b], axis=-1), np.stack([-b, a], axis=-1)], axis=-2)
     return matrix, dst_mean - src_mean @ matrix
 
 

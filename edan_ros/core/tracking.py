@@ -11,16 +11,8 @@ covered seems to move. A prediction believes in the velocity for a while only: i
 v * T * (1 - exp(-dt / T)).
 
 Who is who is decided for all tracks and all faces seen together, by the assignment of least total
-cost (Crouse, "On implementing 2D rectangular assignment algorithms", 2016, in scipy). The cost of a
-track and a face is the sum of
-
-* overlap: 1 less the generalised IoU (Rezatofighi et al. 2019) of the upright squares of their
-  face sizes, 0 to 2, and |ln(ratio of the sizes)|;
-* landmark shape: root mean square distance of the 68 points once place, size and roll are taken
-  out of both, 10 for a crop's side, 0.5 at most;
-* time: 0.2 for each second that the track has been lost.
-
-Overlap alone says whether a pair is possible at all. No picture of anybody is kept or compared.
+cost; ``core/association.py`` says what a pair costs. Overlap alone says whether it is possible at
+all. No picture of anybody is kept or compared.
 """
 
 from __future__ import annotations
@@ -32,11 +24,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from edan_ros.core.association import (
+    TIME_COST,
+    assigned,
+    overlap_costs,
+    overlaps_between,
+    places_of,
+    shape_costs,
+    shapes_of,
+)
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection
-from edan_ros.core.geometry import CROP_SCALE
 
 #: Largest overlap cost at which a face is that of a live track, and by how much it grows for each
 #: second that a track has been lost, in which the person may have moved.
@@ -47,10 +46,6 @@ _REANCHOR_COST = 0.4
 #: Largest move or growth of the landmarks' crop against the crop they were found in, in the same
 #: cost: beyond it the alignment has slipped off the face.
 _SLIP_COST = 0.8
-#: What a difference of landmark shape costs, for each side of a crop, and at most; and a second of
-#: absence.
-_SHAPE_COST, _SHAPE_LIMIT = 10.0, 0.5
-_TIME_COST = 0.2
 #: Distance of the centres, in sizes of the larger face, below which two faces are one: two
 #: people's faces cannot both be seen there.
 _SAME_FACE_DISTANCE = 0.35
@@ -60,8 +55,6 @@ _TOUCHING_COST = 1.0
 _VELOCITY_TIME, _TOUCHING_VELOCITY_TIME = 0.1, 0.5
 #: Seconds for which a motion is believed to go on, of a live track and of a lost one.
 _MOTION_TIME, _LOST_MOTION_TIME = 0.25, 0.5
-#: Costs more than any possible pair.
-_IMPOSSIBLE = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +110,17 @@ class Sight(NamedTuple):
 
 @dataclass(slots=True)
 class _Seen:
-    """A face in this image: the number of its request, its own crop and its landmarks in it."""
+    """A face in this image: the number of its request, its own crop and its landmarks in it.
+
+    moved: overlap cost of its own crop and the one that was asked for.
+    """
 
     number: int
     request: Request
     sight: Sight
     crop: Crop
     shape: NDArray[np.float64]
+    moved: float
 
 
 class Tracker:
@@ -171,16 +168,21 @@ class Tracker:
                 new.append(Request(Crop.from_detection(detection)))
             except ValueError:
                 continue  # a box without size is no face
-        costs = _overlap_costs([r.crop for r in live], [r.crop for r in new])
-        for i, j in _assigned(costs, costs <= _MATCH_COST):
+        if not new:
+            return self._limited(live, limit)
+        costs = overlaps_between([r.crop for r in live], [r.crop for r in new])
+        for i, j in assigned(costs, costs <= _MATCH_COST):
             if costs[i, j] > _REANCHOR_COST:
                 live[i].crop = new[j].crop
             new[j].track = live[i].track
         fresh = [r for r in new if r.track is None]
-        costs = _overlap_costs([t.crop for t in lost], [r.crop for r in fresh])
-        for i, j in _assigned(costs + _absences(lost), costs <= _gates(lost)):
+        costs = overlaps_between([t.crop for t in lost], [r.crop for r in fresh])
+        for i, j in assigned(costs + _absences(lost), costs <= _gates(lost)):
             fresh[j].track = lost[i]
-        wanted = live + fresh
+        return self._limited(live + fresh, limit)
+
+    @staticmethod
+    def _limited(wanted: list[Request], limit: int) -> list[Request]:
         for request in wanted[limit:]:
             if request.track is not None:
                 request.track.live = False
@@ -221,21 +223,24 @@ class Tracker:
     def _match(self, seen: list[_Seen]) -> list[tuple[_Seen, Track]]:
         """The faces seen that are those of tracks."""
         tracks = self._tracks
-        overlap = _overlap_costs([t.crop for t in tracks], [s.crop for s in seen])
+        if not (tracks and seen):
+            return []
+        overlap = overlaps_between([t.crop for t in tracks], [s.crop for s in seen])
         possible = overlap <= _gates(tracks)
-        for i, track in enumerate(tracks):
-            for j, face in enumerate(seen):
-                # The network started from this track's place: it may move further than a gate.
-                possible[i, j] |= track.live and face.request.track is track
-        costs = overlap + _shape_costs(tracks, seen) + _absences(tracks)
-        return [(seen[j], tracks[i]) for i, j in _assigned(costs, possible)]
+        rows = {id(track): i for i, track in enumerate(tracks) if track.live}
+        for j, face in enumerate(seen):
+            # The network started from this track's place: it may move further than a gate.
+            if (row := rows.get(id(face.request.track))) is not None:
+                possible[row, j] = True
+        costs = overlap + _absences(tracks)
+        costs += shape_costs([t.shape for t in tracks], [s.shape for s in seen])
+        return [(seen[j], tracks[i]) for i, j in assigned(costs, possible)]
 
     def _touching(self) -> set[int]:
         """Identities (of objects) of the tracks whose face another one's touches."""
-        crops = [t.crop for t in self._tracks]
-        near = _overlap_costs(crops, crops) < _TOUCHING_COST
-        np.fill_diagonal(near, False)
-        return {id(t) for t, some in zip(self._tracks, near.any(axis=1), strict=True) if some}
+        places = places_of([t.crop for t in self._tracks])
+        near = (overlap_costs(places[:, None], places) < _TOUCHING_COST).sum(axis=1)
+        return {id(t) for t, n in zip(self._tracks, near.tolist(), strict=True) if n > 1}
 
     def _born(self, face: _Seen) -> Track:
         landmarks = np.asarray(face.sight.landmarks, np.float32)
@@ -245,18 +250,18 @@ class Tracker:
 
     def _move(self, track: Track, face: _Seen, *, touching: bool) -> None:
         """The track's next place, and its velocity from the error of the prediction."""
-        if track.live and self._elapsed > 0.0:
-            # The prediction already holds the damped motion of the old velocity.
-            error = (face.crop.center - track.crop.center) / self._elapsed
+        elapsed = self._elapsed
+        if not track.live:
+            track.velocity = np.zeros(2)
+        elif elapsed > 0.0:
             time = _TOUCHING_VELOCITY_TIME if touching else _VELOCITY_TIME
             # The first step of a track, new or found again, is all that is known of its velocity.
             known = track.velocity.any()
-            weight = 1.0 - math.exp(-self._elapsed / time) if known else 1.0
-            decay = math.exp(-self._elapsed / _MOTION_TIME)
-            predicted = track.velocity * (_MOTION_TIME * (1.0 - decay) / self._elapsed)
-            track.velocity = track.velocity + weight * (predicted + error - track.velocity)
-        elif not track.live:
-            track.velocity = np.zeros(2)
+            weight = 1.0 - math.exp(-elapsed / time) if known else 1.0
+            # The prediction already holds the damped motion of the old velocity.
+            damped = _MOTION_TIME * (1.0 - math.exp(-elapsed / _MOTION_TIME)) / elapsed
+            error = (face.crop.center - track.crop.center) * (weight / elapsed)
+            track.velocity = track.velocity * (1.0 + weight * (damped - 1.0)) + error
         track.crop, track.shape = face.crop, face.shape
         track.landmarks = np.asarray(face.sight.landmarks, np.float32)
         track.presence = face.sight.presence
@@ -266,84 +271,43 @@ class Tracker:
 
 def _faces(requests: Sequence[Request], sights: Sequence[Sight], threshold: float) -> list[_Seen]:
     """The faces among the sights: present, and where the crop was cut."""
-    seen = []
-    for number, (request, sight) in enumerate(zip(requests, sights, strict=True)):
-        if sight.presence < threshold:
-            continue
-        try:
-            crop = Crop.from_landmarks(sight.landmarks)
-        except ValueError:
-            continue  # points that are not finite or coincide are no face
-        if _overlap_costs([request.crop], [crop])[0, 0] <= _SLIP_COST:
-            shape = crop.to_crop(sight.landmarks, 1)
-            seen.append(_Seen(number, request, sight, crop, shape))
-    return seen
+    present = [i for i, sight in enumerate(sights) if sight.presence >= threshold]
+    if not present:
+        return []
+    landmarks = np.stack([sights[i].landmarks for i in present])
+    crops = Crop.from_many(landmarks)
+    kept = [(k, i, crop) for k, (i, crop) in enumerate(zip(present, crops, strict=True)) if crop]
+    asked = places_of([requests[i].crop for _, i, _ in kept])
+    moves = overlap_costs(asked, places_of([crop for _, _, crop in kept]))
+    shapes = shapes_of(landmarks, crops)
+    return [
+        _Seen(i, requests[i], sights[i], crop, shapes[k], moved)
+        for (k, i, crop), moved in zip(kept, moves.tolist(), strict=True)
+        if moved <= _SLIP_COST
+    ]
 
 
 def _apart(seen: list[_Seen]) -> list[_Seen]:
     """Of several sights of one face the one that moved least from where it was looked for."""
-    if len(seen) < 2:
+    places = places_of([s.crop for s in seen])
+    off = places[:, None, :2] - places[:, :2]
+    larger = np.maximum(places[:, None, 2], places[:, 2])
+    same = (off * off).sum(axis=2) < (_SAME_FACE_DISTANCE * larger) ** 2
+    if np.count_nonzero(same) == len(seen):  # each is one with itself alone
         return seen
-    moved = [_distance(s.crop, s.request.crop) / s.crop.side for s in seen]
-    kept: list[_Seen] = []
-    for _, _, face in sorted(zip(moved, range(len(seen)), seen, strict=True)):
-        if not any(_same_face(face.crop, other.crop) for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda s: s.number)
-
-
-def _distance(a: Crop, b: Crop) -> float:
-    return math.hypot(a.center[0] - b.center[0], a.center[1] - b.center[1])
-
-
-def _same_face(a: Crop, b: Crop) -> bool:
-    return _distance(a, b) < _SAME_FACE_DISTANCE * max(a.side, b.side) / CROP_SCALE
-
-
-def _squares(crops: Sequence[Crop]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(n, 2) centres and (n, 1) sizes of the faces in crops."""
-    centers = np.array([crop.center for crop in crops]).reshape(-1, 2)
-    return centers, np.array([[crop.side / CROP_SCALE] for crop in crops]).reshape(-1, 1)
-
-
-def _overlap_costs(rows: Sequence[Crop], columns: Sequence[Crop]) -> NDArray[np.float64]:
-    """(rows, columns): 1 less the generalised IoU of the faces' squares, and |ln(ratio)|."""
-    (a, size_a), (b, size_b) = _squares(rows), _squares(columns)
-    half_a, half_b = 0.5 * size_a[:, None], 0.5 * size_b[None]  # (r, 1, 1), (1, c, 1)
-    low, high = a[:, None] - half_a, a[:, None] + half_a
-    other_low, other_high = b[None] - half_b, b[None] + half_b
-    shared = np.minimum(high, other_high) - np.maximum(low, other_low)
-    shared = np.maximum(shared, 0.0).prod(axis=2)
-    around = (np.maximum(high, other_high) - np.minimum(low, other_low)).prod(axis=2)
-    union = size_a**2 + (size_b**2).T - shared
-    cost = 1.0 - shared / union + (around - union) / around + np.abs(np.log(size_a / size_b.T))
-    return np.asarray(cost, np.float64)
-
-
-def _shape_costs(tracks: Sequence[Track], seen: Sequence[_Seen]) -> NDArray[np.float64]:
-    if not (tracks and seen):
-        return np.zeros((len(tracks), len(seen)))
-    known, now = np.stack([t.shape for t in tracks]), np.stack([s.shape for s in seen])
-    off = known[:, None] - now[None]
-    distance = np.sqrt(np.mean(np.sum(off * off, axis=3), axis=2))
-    return np.minimum(_SHAPE_COST * distance, _SHAPE_LIMIT)
+    kept: list[int] = []
+    for i in sorted(range(len(seen)), key=lambda i: seen[i].moved):
+        if not same[i, kept].any():
+            kept.append(i)
+    return [seen[i] for i in sorted(kept)]
 
 
 def _absences(tracks: Sequence[Track]) -> NDArray[np.float64]:
     """(n, 1): what the time costs since each track was seen."""
-    return np.array([[_TIME_COST * t.lost_for] for t in tracks]).reshape(-1, 1)
+    return np.array([[TIME_COST * t.lost_for] for t in tracks]).reshape(-1, 1)
 
 
 def _gates(tracks: Sequence[Track]) -> NDArray[np.float64]:
     """(n, 1): the largest overlap cost at which a face may be that of each track."""
     gates = [[_MATCH_COST + _LOST_COST_PER_SECOND * t.lost_for] for t in tracks]
     return np.array(gates).reshape(-1, 1)
-
-
-def _assigned(costs: NDArray[np.float64], possible: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(row, column) of the pairs of least total cost among the possible ones, each used once."""
-    if not possible.any():
-        return []
-    rows, columns = linear_sum_assignment(np.where(possible, costs, _IMPOSSIBLE))
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return [(i, j) for i, j in pairs if possible[i, j]]
