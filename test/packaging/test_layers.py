@@ -14,7 +14,7 @@ import pytest
 from source_imports import ROOT, Import, imports_of
 
 PACKAGE = ROOT / "edan_ros"
-MIDDLE = {"explain", "behaviors", "training", "evaluation"}
+MIDDLE = {"explain", "behaviors", "training", "evaluation", "report"}
 LOWER = {"engines", "networks", "sources", "recording", "datasets"}
 ALLOWED = {
     "core": set(),
@@ -27,6 +27,7 @@ ALLOWED = {
     "evaluation": LOWER | {"core"},
     "training": LOWER | {"core", "evaluation"},
     "explain": LOWER | {"core"},
+    "report": {"core", "recording", "sources"},
     "nodes": MIDDLE | LOWER | {"core", "msg", "srv"},
     "cli": MIDDLE | LOWER | {"core", "nodes"},
 }

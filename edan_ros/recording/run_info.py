@@ -1,0 +1,44 @@
+"""What a run was made with: command, model, settings. One small file beside its results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Names and values, for people to read."""
+
+    model: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def write_run_info(folder: Path, info: RunInfo) -> Path:
+    """Writes the file. Raises OSError where it cannot."""
+    path = folder / RUN_FILE
+    text = json.dumps({"model": info.model, "settings": info.settings}, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def read_run_info(folder: Path) -> RunInfo:
+    """What is noted in a folder; nothing where there is no such file, or another of its name."""
+    try:
+        record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return RunInfo()
+    if not isinstance(record, dict):
+        return RunInfo()
+    return RunInfo(_texts(record.get("model")), _texts(record.get("settings")))
+
+
+def _texts(values: Any) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        return {}
+    return {str(name): str(value) for name, value in values.items()}

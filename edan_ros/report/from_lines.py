@@ -1,0 +1,118 @@
+"""Reads faces.jsonl: one image's result a line, as recording/lines.py writes them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS, valence_arousal
+from edan_ros.recording.run_info import read_run_info
+from edan_ros.report.records import LABELS, Recording, Sample, StreamBuilder
+from edan_ros.sources import SourceError
+
+_LATENCY = "image published to faces received"
+
+
+def read_lines(path: Path) -> Recording:
+    """The recording in a file of lines of JSON, with what is noted about the run beside it.
+
+    A line that cannot be read, the last one of a run that was killed for example, is left out and
+    noted. Raises SourceError where there is no line that can be read.
+    """
+    stream = StreamBuilder("")
+    trouble: list[str] = []
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    stream.add(*_result(json.loads(line)))
+                except (ValueError, RecursionError) as error:
+                    trouble.append(f"line {number}: {_first_words(error)}")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not len(stream):
+        why = f" ({trouble[0]})" if trouble else ": it is empty"
+        raise SourceError(
+            f"{path} holds no results{why}; give the faces.jsonl that `edan demo` or "
+            "`edan annotate` writes, or a bag with a topic of faces"
+        )
+    notes = []
+    if trouble:
+        notes.append(f"{len(trouble)} line(s) could not be read, the first: {trouble[0]}.")
+    if stream.repeated:
+        notes.append(f"{stream.repeated} result(s) with a stamp that was there before: left out.")
+    begin, info = stream.begin_ns, read_run_info(path.parent)
+    built = stream.build(begin)
+    built.latency_of = _LATENCY
+    return Recording(str(path), begin, [built], info.model, info.settings, notes=notes)
+
+
+def _result(record: Any) -> tuple[int, list[Sample], float | None]:
+    """Stamp, faces and latency of a line. Raises ValueError for what is no such line."""
+    if not isinstance(record, dict) or not {"stamp", "faces"} <= record.keys():
+        raise ValueError("not a result: it has no stamp and faces")
+    faces, latency = record["faces"], record.get("latency_ms")
+    if not isinstance(faces, list):
+        raise ValueError("faces is not a list")
+    if latency is not None:
+        latency = _number(latency, "latency_ms")
+    return round(_number(record["stamp"], "stamp") * 1e9), [_sample(f) for f in faces], latency
+
+
+def _sample(face: Any) -> Sample:
+    if not isinstance(face, dict):
+        raise ValueError("a face is not an object")
+    label, track = face.get("label"), face.get("track_id")
+    if label not in LABELS:
+        raise ValueError(f"unknown label {str(label)[:20]!r}")
+    if not isinstance(track, int) or not 0 <= track < 2**32:
+        raise ValueError("track_id is not a number from 0 up")
+    probabilities = _numbers(face.get("probabilities"), len(EMOTIONS), "probabilities")
+    if not all(0.0 <= p <= 1.0 for p in probabilities):
+        raise ValueError("probabilities are not between 0 and 1")
+    x, y, width, height = _numbers(face.get("roi"), 4, "roi")
+    valence, arousal = valence_arousal(probabilities)
+    return Sample(
+        track,
+        LABELS.index(label),
+        probabilities,
+        valence,
+        arousal,
+        (x, y, width, height),
+        _landmarks(face.get("landmarks")),
+    )
+
+
+def _landmarks(points: Any) -> NDArray[np.float32]:
+    try:
+        landmarks = np.array(points, np.float32)
+    except (TypeError, ValueError):
+        landmarks = np.zeros(0, np.float32)
+    if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
+        raise ValueError("landmarks are not 68 points")
+    return landmarks
+
+
+def _numbers(values: Any, count: int, name: str) -> list[float]:
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"{name} is not a list of {count} numbers")
+    return [_number(value, name) for value in values]
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} is not a number")
+    return float(value)
+
+
+def _first_words(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return "not JSON"
+    return str(error) or type(error).__name__

@@ -1,0 +1,129 @@
+"""Small pictures of a face at the moments when its label changed."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.faces import Box, Detection
+from edan_ros.core.privacy import apply_privacy
+from edan_ros.report.records import LABELS, Recording, Stream, Track
+from edan_ros.sources.base import Frame
+
+#: A label that held shorter than this, in seconds, gets no picture.
+_SHORTEST = 0.4
+#: At most so many pictures a person, and in all; those of the labels that held longest are taken.
+MOST_A_PERSON, MOST = 24, 150
+_SIZE = 112
+_QUALITY = 82
+#: The picture's side, in parts of the face's: the landmarks' box ends at the brows.
+_MARGIN = 1.7
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """time: seconds of the recording. source: a data URI. label: of the face."""
+
+    time: float
+    label: str
+    source: str
+
+
+@dataclass(frozen=True)
+class _Moment:
+    stream: int
+    track: Track
+    row: int
+
+    @property
+    def time(self) -> float:
+        """Seconds of the recording."""
+        return float(self.track.times[self.row])
+
+
+def make_thumbnails(
+    recording: Recording, frames: Mapping[int, Iterable[Frame]], privacy: str = "none"
+) -> dict[tuple[int, int], list[Thumbnail]]:
+    """Pictures by stream and track, in the order of time.
+
+    frames: of each stream that has any, their `time` in seconds of the recording. privacy: one of
+    PRIVACY_MODES.
+    """
+    made: dict[tuple[int, int], list[Thumbnail]] = defaultdict(list)
+    moments = _moments(recording)
+    for number, images in frames.items():
+        stream = recording.streams[number]
+        wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
+        for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
+            picture = _picture(stream, moment, frame, privacy)
+            label = LABELS[moment.track.labels[moment.row]]
+            made[number, moment.track.number].append(Thumbnail(moment.time, label, picture))
+    return dict(made)
+
+
+def _moments(recording: Recording) -> list[_Moment]:
+    """The surest image of each stretch of one label, of the longest stretches."""
+    every: list[tuple[float, _Moment]] = []
+    for number, stream in enumerate(recording.streams):
+        for track in stream.tracks:
+            mine = []
+            for run in track.runs(stream.interval):
+                held = float(track.times[run.stop - 1] - track.times[run.start])
+                row = run.start + int(np.argmax(track.probabilities[run].max(axis=1)))
+                if held >= _SHORTEST:
+                    mine.append((held, _Moment(number, track, row)))
+            every += sorted(mine, key=lambda item: -item[0])[:MOST_A_PERSON]
+    return [moment for _, moment in sorted(every, key=lambda item: -item[0])[:MOST]]
+
+
+def _together(
+    wanted: Sequence[_Moment], frames: Iterable[Frame], tolerance: float
+) -> Iterable[tuple[_Moment, Frame]]:
+    """Each moment with the frame of its time; both come in the order of time."""
+    left = list(wanted)
+    for frame in frames:
+        while left and left[0].time < frame.time - tolerance:
+            left.pop(0)
+        if not left:
+            return
+        while left and abs(left[0].time - frame.time) <= tolerance:
+            yield left.pop(0), frame
+
+
+def _picture(stream: Stream, moment: _Moment, frame: Frame, privacy: str) -> str:
+    """The square around the face as a data URI."""
+    track, row = moment.track, moment.row
+    x, y, width, height = track.boxes[row].tolist()
+    side = _MARGIN * max(width, height)
+    # Landmarks end at the brows: the middle of a head lies higher than theirs.
+    corner = np.array([x + 0.5 * (width - side), y + 0.45 * height - 0.5 * side])
+    size = max(round(side), 1)
+    pixels = apply_privacy(frame.image.bgr(), _boxes_at(stream, moment.time), privacy)
+    moved = np.array([[1.0, 0.0, -corner[0]], [0.0, 1.0, -corner[1]]])
+    square = cv2.warpAffine(pixels, moved, (size, size), flags=cv2.INTER_LINEAR)
+    way = cv2.INTER_AREA if size > _SIZE else cv2.INTER_CUBIC
+    small = cv2.resize(square, (_SIZE, _SIZE), interpolation=way)
+    if privacy == "landmarks-only":
+        _draw_points(small, (track.landmarks[row] - corner) * (_SIZE / size))
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def _boxes_at(stream: Stream, time: float) -> list[Detection]:
+    """Everybody in the image of that time: a neighbour is blurred too."""
+    boxes = []
+    for track in stream.tracks:
+        for row in np.flatnonzero(np.abs(track.times - time) < 1e-6):
+            boxes.append(Detection(Box(*track.boxes[row].tolist())))
+    return boxes
+
+
+def _draw_points(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> None:
+    for x, y in np.round(16 * points).astype(int).tolist():
+        cv2.circle(picture, (x, y), 20, (235, 235, 235), -1, cv2.LINE_AA, 4)
