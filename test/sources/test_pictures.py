@@ -82,6 +82,7 @@ def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path) -> None:
     told: list[str] = []
     frames = list(PictureSource("pictures", pictures_in(tmp_path), told.append).frames())
     assert [f.time for f in frames] == [0.0, 1.0 / PICTURE_RATE]
+    assert [f.name for f in frames] == ["1.png", "3.png"]
     assert len(told) == 1
     assert "2.png" in told[0]
 
