@@ -1,7 +1,7 @@
 """The layers: which part may import which, and where torch, ROS and TensorRT may be imported.
 
-Arrows run one way: cli and nodes -> explain, behaviors, training, evaluation -> engines, networks,
-sources, recording, datasets -> core. docs/architecture.md says why.
+Arrows run one way: cli and nodes -> explain, behaviors, training, evaluation, report -> engines,
+networks, sources, recording, datasets -> core. docs/architecture.md says why.
 """
 
 from __future__ import annotations
