@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edan_ros.cli._arguments import positive
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="training configuration (YAML)")
@@ -21,8 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of a finished run that a new one starts from: of a narrower network, whose "
         "function it takes, or of the same detector",
     )
-    parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda or cuda:N; auto takes a GPU where there is one"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=positive,
+        default=5.0,
+        help="time between checkpoints inside an epoch",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,34 +45,42 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _emotions(args: argparse.Namespace) -> None:
-    from edan_ros.training.config import load_config
+    from edan_ros.training.config import crop_size, load_config
     from edan_ros.training.sets import load_samples
+    from edan_ros.training.spread import world
     from edan_ros.training.trainer import Trainer
     from edan_ros.training.validation import Validation
 
     config = load_config(args.config)
-    samples = load_samples(config.data, args.data)
-    print(f"{len(samples)} pictures, {samples.weights.sum():.0f} draws an epoch", flush=True)
-    validation = Validation(args.data, config.network["size"])
-    Trainer(
-        config,
-        samples,
-        args.out,
-        validation,
-        device=args.device,
-        workers=args.workers,
-        start=args.start,
-    ).run()
+    with world(args.device) as here:
+        samples = load_samples(config.data, args.data)
+        validation = None
+        if here.leads:
+            draws = config.epoch_draws or round(samples.weights.sum())
+            print(f"{len(samples)} pictures, {draws} draws an epoch, on {here.device}", flush=True)
+            validation = Validation(args.data, crop_size(config), config.validate)
+        Trainer(
+            config,
+            samples,
+            args.out,
+            validation,
+            world=here,
+            workers=args.workers,
+            start=args.start,
+            minutes=args.checkpoint_minutes,
+        ).run()
 
 
 def _detector(args: argparse.Namespace) -> None:
     from edan_ros.training.detector_sources import load_pictures
     from edan_ros.training.detector_trainer import DetectorTrainer, load_detector_config
+    from edan_ros.training.spread import choose_device
 
     config = load_detector_config(args.config)
     pictures = load_pictures(config.data, args.data)
     print(", ".join(f"{name}: {len(found)} pictures" for name, found in pictures.items()))
+    device = choose_device(args.device)
     trainer = DetectorTrainer(
-        config, pictures, args.out, device=args.device, workers=args.workers, start=args.start
+        config, pictures, args.out, device=device, workers=args.workers, start=args.start
     )
     trainer.run()

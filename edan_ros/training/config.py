@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
+from edan_ros.networks.registry import create_network
 from edan_ros.training.augment import Augmentation
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.losses import LossWeights
@@ -15,17 +17,26 @@ from edan_ros.training.losses import LossWeights
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of stage-wise training: a network of so many stages for so many epochs."""
+    """One phase of a run: so many epochs from where the last phase ended.
 
-    stages: int
+    stages: of an EmotionalDAN, 1 or 2. The second stage is trained with the first one frozen, as
+    DAN is, unless ``joint`` trains both end to end or no phase came before.
+    """
+
     epochs: int
     learning_rate: float
+    stages: int | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True)
 class Optimiser:
-    """SGD with Nesterov momentum, linear warm-up, cosine decay, and an average of the weights."""
+    """Linear warm-up, cosine decay and an average of the weights.
 
+    kind: "sgd" (with Nesterov momentum) or "adam" (whose first decay is the momentum).
+    """
+
+    kind: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup_epochs: float = 1.0
@@ -33,9 +44,26 @@ class Optimiser:
 
 
 @dataclass(frozen=True)
+class TeacherOptions:
+    """A trained model to imitate beside the labels.
+
+    model: an ONNX file of ours, a shipped model's name, or the folder of a run. weight: of its
+    term in the loss. temperature: by which both logits are divided.
+    """
+
+    model: str
+    weight: float = 1.0
+    temperature: float = 2.0
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides what a run computes; the data folder is given beside it.
 
+    network: ``kind`` (a name of networks/registry.py; emotional_dan without) and the arguments of
+    its class. precision: of the convolutions, "bf16" or "fp32". epoch_draws: so many of an
+    epoch's draws are used, 0 for all. backbone: a file of torchvision's weights to start from.
+    validate: the set that epochs are measured on, see :class:`Validation`.
     logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
     export, 0 to 1; see :func:`edan_ros.training.finish.adjust_logits`. terms: of use, which the
     data put on the weights.
@@ -51,6 +79,11 @@ class TrainConfig:
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Optimiser = field(default_factory=Optimiser)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: str = "bf16"
+    epoch_draws: int = 0
+    teacher: TeacherOptions | None = None
+    backbone: str = ""
+    validate: dict[str, Any] | None = None
     logit_adjustment: float = 0.0
     terms: str = ""
 
@@ -82,7 +115,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def load_config(path: Path) -> TrainConfig:
     """Read a configuration. Raises ConfigError with the entry that is wrong."""
-    raw = read_yaml(path)
+    raw = with_base(path)
     raw["phases"] = tuple(build(Phase, entry, f"{path}: phases") for entry in raw.get("phases", ()))
     for name, kind in (
         ("loss", LossWeights),
@@ -90,6 +123,54 @@ def load_config(path: Path) -> TrainConfig:
         ("augmentation", Augmentation),
     ):
         raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
+    if raw.get("teacher"):
+        raw["teacher"] = build(TeacherOptions, raw["teacher"], f"{path}: teacher")
     if not raw["phases"]:
         raise ConfigError(f"{path}: phases is empty: nothing would be trained")
-    return build(TrainConfig, raw, str(path))
+    config = build(TrainConfig, raw, str(path))
+    _check(config, path)
+    return config
+
+
+def with_base(path: Path) -> dict[str, Any]:
+    """The entries of a configuration on top of those of the file that its ``base`` names.
+
+    ``base`` is relative to the file. Mappings are merged entry by entry, one level deep; anything
+    else replaces what the base says. Raises ConfigError.
+    """
+    raw = read_yaml(path)
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    merged = with_base(path.parent / str(base))
+    for name, value in raw.items():
+        below = merged.get(name)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[name] = {**below, **value} if both else value
+    return merged
+
+
+def network_options(config: TrainConfig, phase: Phase) -> dict[str, Any]:
+    """The arguments of ``create_network`` in a phase."""
+    return config.network if phase.stages is None else {**config.network, "stages": phase.stages}
+
+
+def crop_size(config: TrainConfig) -> int:
+    """Side of the crops that the configuration's network sees, in pixels."""
+    with torch.device("meta"):
+        return int(create_network(**network_options(config, config.phases[0])).config["size"])
+
+
+def _check(config: TrainConfig, path: Path) -> None:
+    for name, value, known in (
+        ("precision", config.precision, ("bf16", "fp32")),
+        ("optimiser: kind", config.optimiser.kind, ("sgd", "adam")),
+    ):
+        if value not in known:
+            raise ConfigError(f"{path}: {name} is {value!r}; known: {', '.join(known)}")
+    for phase in config.phases:
+        try:
+            with torch.device("meta"):  # checks the arguments without making any weights
+                create_network(**network_options(config, phase))
+        except ValueError as error:
+            raise ConfigError(f"{path}: network: {error}") from error

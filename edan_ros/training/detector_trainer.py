@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from edan_ros.networks.face_detector import FaceDetector
 from edan_ros.training.augment import Augmentation
+from edan_ros.training.checkpoints import Average, append_log, save_state
 from edan_ros.training.config import build, read_yaml
 from edan_ros.training.data import batches
 from edan_ros.training.detector_data import Composer, Composition, DetectorData
 from edan_ros.training.detector_loss import DetectorWeights, detector_loss
 from edan_ros.training.detector_sources import Picture
 from edan_ros.training.errors import ConfigError
-from edan_ros.training.trainer import Average, append_log, learning_rate, save_state
+from edan_ros.training.phase_run import learning_rate
 
 #: The entry of a configuration that says that it trains a detector.
 TASK = "detector"

@@ -8,32 +8,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edan_ros.core.emotions import EMOTIONS, softmax
-from edan_ros.engines import create_engine
-from edan_ros.engines.base import Prediction
+from edan_ros.core.emotions import softmax
 from edan_ros.engines.manifest import Manifest
+from edan_ros.engines.raw import RawModel
 from edan_ros.evaluation import metrics
-from edan_ros.networks.emotional_dan import EmotionalDAN
+from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.calibration import fit_temperature
-from edan_ros.training.config import TrainConfig, load_config
-from edan_ros.training.errors import ConfigError
+from edan_ros.training.checkpoints import load_average, newest_checkpoint
+from edan_ros.training.config import load_config
 from edan_ros.training.export import export, make_manifest
+from edan_ros.training.losses import TO_POLARITY
 from edan_ros.training.samples import Samples
 from edan_ros.training.sets import load_samples
-from edan_ros.training.trainer import load_average
-from edan_ros.training.validation import Validation
-
-
-def load_trained(config: TrainConfig, run: Path) -> EmotionalDAN:
-    """The averaged network of the last phase that the run has a checkpoint of.
-
-    Raises ConfigError when the folder holds no checkpoint.
-    """
-    for number in reversed(range(len(config.phases))):
-        checkpoint = run / f"phase{number}.pt"
-        if checkpoint.is_file():
-            return load_average(checkpoint)
-    raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+from edan_ros.training.validation import Validation, acceptance
 
 
 def emotion_prior(samples: Samples) -> NDArray[np.float64]:
@@ -43,7 +30,7 @@ def emotion_prior(samples: Samples) -> NDArray[np.float64]:
     return total / total.sum()
 
 
-def adjust_logits(network: EmotionalDAN, prior: NDArray[np.float64], strength: float) -> None:
+def adjust_logits(network: EmotionNetwork, prior: NDArray[np.float64], strength: float) -> None:
     """Take ``strength`` times the log of the training prior off the logits, in the bias.
 
     (Menon et al. 2021, equation 9.) Rare emotions are then said more often; 0 changes nothing.
@@ -55,8 +42,12 @@ def adjust_logits(network: EmotionalDAN, prior: NDArray[np.float64], strength: f
 def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) -> Manifest:
     """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest."""
     config = load_config(config_path)
-    network = load_trained(config, run)
-    adjust_logits(network, emotion_prior(load_samples(config.data, data)), config.logit_adjustment)
+    network = load_average(newest_checkpoint(run))
+    if config.logit_adjustment:
+        prior = emotion_prior(load_samples(config.data, data))
+        if network.config["classes"] == TO_POLARITY.shape[1]:
+            prior = prior @ TO_POLARITY.numpy()
+        adjust_logits(network, prior, config.logit_adjustment)
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)
@@ -74,9 +65,9 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
         },
     }
     make_manifest(network, path, **known).save()
-    figures = measure(path, Validation(data, config.network["size"]))
+    figures = measure(path, Validation(data, network.config["size"], config.validate))
     temperature = round(figures.pop("temperature"), 3)
-    threshold = round(figures.pop("presence_threshold"), 4)
+    threshold = round(figures.pop("presence_threshold", 0.5), 4)
     manifest = make_manifest(
         network,
         path,
@@ -91,36 +82,27 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
 
 def measure(model: Path, validation: Validation) -> dict[str, float]:
     """Figures of an exported model, run as robots run it."""
-    engine = create_engine("onnxruntime", model)
-
-    def predict(crops: np.ndarray) -> Prediction:
-        parts = [engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
-        return Prediction(
-            *(
-                np.concatenate([getattr(p, name) for p in parts])
-                for name in ("landmarks", "logits", "presence", "attention")
-            )
-        )
-
-    said = predict(validation.emotion_crops)
-    found = predict(validation.point_crops)
-    nothing = predict(validation.negative_crops)
-    labels = validation.majority
-    temperature = fit_temperature(said.logits, labels)
-    probabilities = softmax(said.logits, temperature)
+    raw = RawModel(model)
+    answers = validation.ask(raw.run, raw.outputs)
+    logits, names = answers.emotions["logits"], raw.manifest.labels
+    labels = validation.labels(len(names))
+    temperature = fit_temperature(logits, labels)
+    probabilities = softmax(logits, temperature)
     right = probabilities.argmax(axis=1) == labels
-    confusion = metrics.confusion_matrix(labels, probabilities.argmax(axis=1), len(EMOTIONS))
-    faces = np.concatenate([found.presence, said.presence])
-    accepted, threshold = metrics.acceptance(faces, nothing.presence)
-    error = metrics.landmark_error(found.landmarks, validation.truth)
+    confusion = metrics.confusion_matrix(labels, probabilities.argmax(axis=1), len(names))
     recall = metrics.recalls(confusion)
-    return {
+    where = validation.name
+    figures = {
         "temperature": temperature,
-        "presence_threshold": threshold,
-        "ferplus_public_accuracy": metrics.accuracy(confusion),
-        "ferplus_public_macro_f1": metrics.macro_f1(confusion),
-        "ferplus_public_ece": metrics.expected_calibration_error(probabilities.max(axis=1), right),
-        **{f"ferplus_public_recall_{n}": float(r) for n, r in zip(EMOTIONS, recall, strict=True)},
-        "landmarks68_tenth_error_outer_eye": float(error.mean()),
-        "faces_accepted_at_1pct_false_alarms": accepted,
+        f"{where}_accuracy": metrics.accuracy(confusion),
+        f"{where}_macro_f1": metrics.macro_f1(confusion),
+        f"{where}_ece": metrics.expected_calibration_error(probabilities.max(axis=1), right),
+        **{f"{where}_recall_{n}": float(r) for n, r in zip(names, recall, strict=True)},
     }
+    if answers.points is not None:
+        error = metrics.landmark_error(answers.points["landmarks"], validation.truth)
+        figures["landmarks68_tenth_error_outer_eye"] = float(error.mean())
+    if answers.nothing is not None:
+        accepted, figures["presence_threshold"] = acceptance(answers)
+        figures["faces_accepted_at_1pct_false_alarms"] = accepted
+    return figures

@@ -1,37 +1,46 @@
-"""The joint loss of EmotionalDAN, with unknown labels masked."""
+"""The terms of the loss of a network of emotions, with unknown labels masked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edan_ros.core.emotions import EMOTIONS, polarity_probabilities
 from edan_ros.core.geometry import SUBSETS
-from edan_ros.networks.emotional_dan import Output
+from edan_ros.networks.base import Output
 
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+#: (7, 3): takes the distribution over emotions to that over neutral, positive, negative.
+TO_POLARITY = torch.tensor(
+    np.stack([polarity_probabilities(row) for row in np.eye(len(EMOTIONS))]), dtype=torch.float32
+)
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors of the terms. The paper's are landmarks 0.4 (alpha) and emotion 0.6 (beta)."""
+    """Factors of the terms; a term that the network has no output for is left out.
+
+    The paper's are landmarks 0.4 (alpha) and emotion 0.6 (beta). intermediate: of the landmark
+    error of the stages before the last. units: of the action units. uncertainty: learn the
+    factors instead (Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh
+    Losses", 2018, equation 10); the numbers then only say, by 0, which terms take no part.
+    """
 
     landmarks: float = 0.4
     emotion: float = 0.6
     presence: float = 0.2
-    subset: int = 68
+    intermediate: float = 0.0
+    units: float = 0.5
+    uncertainty: bool = False
 
-
-@dataclass
-class Losses:
-    """Each term as a mean over what is labelled, and their weighted sum."""
-
-    total: Tensor
-    landmarks: Tensor
-    emotion: Tensor
-    presence: Tensor
+    def factors(self) -> dict[str, float]:
+        """Name of each term -> its factor."""
+        names = [f.name for f in fields(self) if f.name != "uncertainty"]
+        return {name: float(getattr(self, name)) for name in names}
 
 
 def landmark_error(predicted: Tensor, truth: Tensor, subset: int = 68) -> Tensor:
@@ -49,20 +58,57 @@ def _mean_where(values: Tensor, known: Tensor) -> Tensor:
     return torch.where(known, values, 0.0).sum() / known.sum().clamp_min(1)
 
 
-def joint_loss(output: Output, batch: dict[str, Tensor], weights: LossWeights) -> Losses:
-    """``alpha * landmark error + beta * cross-entropy + presence`` (seed paper, section 2).
+def loss_terms(output: Output, batch: dict[str, Tensor], subset: int = 68) -> dict[str, Tensor]:
+    """The terms that the network has outputs for, each a mean over what is labelled.
 
-    ``batch``: landmarks (B, 68, 2), emotion (B, C) target distribution, face (B,), trust (B,);
-    NaN marks what is unknown and takes no part.
+    ``batch``: landmarks (B, 68, 2), emotion (B, 7) target distribution, face (B,), trust (B,) and,
+    for a network with units, units (B, U) in 0 to 1; NaN marks what is unknown and takes no part.
+    ``subset``: how many of the landmarks count.
     """
-    has_points = batch["landmarks"].isfinite().all(dim=(1, 2))
-    truth = torch.where(has_points[:, None, None], batch["landmarks"], 0.0)
-    error = landmark_error(output.landmarks, truth, weights.subset) * batch["trust"]
-    has_emotion = batch["emotion"].isfinite().all(dim=1)
-    target = torch.where(has_emotion[:, None], batch["emotion"], 0.0)
-    cross_entropy = -(target * functional.log_softmax(output.logits, dim=1)).sum(dim=1)
-    landmarks = _mean_where(error, has_points)
-    emotion = _mean_where(cross_entropy, has_emotion)
-    presence = functional.binary_cross_entropy_with_logits(output.presence, batch["face"])
-    total = weights.landmarks * landmarks + weights.emotion * emotion + weights.presence * presence
-    return Losses(total, landmarks, emotion, presence)
+    terms = {"emotion": emotion_loss(output.logits, batch["emotion"])}
+    if output.landmarks is not None:
+        known = batch["landmarks"].isfinite().all(dim=(1, 2))
+        truth = torch.where(known[:, None, None], batch["landmarks"], 0.0)
+        errors = [landmark_error(p, truth, subset) * batch["trust"] for p in output.stages]
+        terms["landmarks"] = _mean_where(errors[-1], known)
+        if len(errors) > 1:
+            terms["intermediate"] = _mean_where(torch.stack(errors[:-1]).mean(dim=0), known)
+    if output.presence is not None:
+        terms["presence"] = functional.binary_cross_entropy_with_logits(
+            output.presence, batch["face"]
+        )
+    if output.units is not None:
+        terms["units"] = unit_loss(output.units, batch["units"])
+    return terms
+
+
+def emotion_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy against (B, 7) distributions, summed to three classes for such a network."""
+    known = target.isfinite().all(dim=1)
+    target = torch.where(known[:, None], target, 0.0)
+    if logits.shape[1] == TO_POLARITY.shape[1]:
+        target = target @ TO_POLARITY.to(target.device)
+    cross_entropy = -(target * functional.log_softmax(logits, dim=1)).sum(dim=1)
+    return _mean_where(cross_entropy, known)
+
+
+def unit_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of the units that have a label, the first of them, (B, U) in 0 to 1."""
+    known = target.isfinite()
+    labelled = logits[:, : target.shape[1]]
+    entropy = functional.binary_cross_entropy_with_logits(
+        labelled, torch.where(known, target, 0.0), reduction="none"
+    )
+    return _mean_where(entropy, known)
+
+
+def distillation_loss(logits: Tensor, teacher: Tensor, faces: Tensor, temperature: float) -> Tensor:
+    """Divergence from the teacher's softened probabilities, over the crops that show a face.
+
+    (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2:
+    both logits (B, C) divided by the temperature, the result multiplied by its square.)
+    """
+    said = functional.log_softmax(logits / temperature, dim=1)
+    wanted = functional.log_softmax(teacher / temperature, dim=1)
+    divergence = (wanted.exp() * (wanted - said)).sum(dim=1) * temperature**2
+    return _mean_where(divergence, faces > 0.5)

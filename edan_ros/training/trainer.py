@@ -1,106 +1,49 @@
-"""Stage-wise training with checkpoints after each epoch."""
+"""Training in phases, resumable at any step, in one process or several."""
 
 from __future__ import annotations
 
-import copy
-import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.emotional_dan import EmotionalDAN
+from edan_ros.networks.registry import create_network
 from edan_ros.networks.widen import widen
-from edan_ros.training.config import Phase, TrainConfig
+from edan_ros.training.checkpoints import Average, append_log, forget_log_from, load_average
+from edan_ros.training.config import Phase, TrainConfig, network_options
+from edan_ros.training.curves import draw_curves
 from edan_ros.training.data import EpochData, batches
 from edan_ros.training.errors import ConfigError
-from edan_ros.training.losses import joint_loss
+from edan_ros.training.learner import Learner, Teacher
+from edan_ros.training.phase_run import PhaseRun, clip, learning_rate, make_optimiser, set_rate
 from edan_ros.training.samples import Samples
+from edan_ros.training.spread import World
+from edan_ros.training.stopping import Interrupted, StopRequest
 
-Validate = Callable[[EmotionalDAN], dict[str, float]]
-
-
-class Average:
-    """Exponential moving average of a network's weights; its buffers are copied as they are."""
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval()
-        self.decay = decay
-        self.steps = 0
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 10))
-        for mine, theirs in zip(
-            self.network.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
-            else:
-                mine.copy_(theirs)
-
-
-def learning_rate(epoch: float, epochs: int, peak: float, warmup: float) -> float:
-    """The rate at a fraction of a run: linear warm-up, then a cosine down to 1e-5."""
-    if epoch < warmup:
-        return peak * (0.02 + 0.98 * epoch / warmup)
-    progress = (epoch - warmup) / max(epochs - warmup, 1e-9)
-    return peak * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-5
-
-
-def save_state(
-    path: Path,
-    epoch: int,
-    network: nn.Module,
-    average: Average,
-    optimiser: torch.optim.Optimizer,
-    **more: Any,
-) -> None:
-    """Write a checkpoint; one that was there before is replaced whole or not at all."""
-    state: dict[str, Any] = {
-        **more,
-        "epoch": epoch,
-        "network": network.state_dict(),
-        "average": average.network.state_dict(),
-        "steps": average.steps,
-        "optimiser": optimiser.state_dict(),
-    }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
-
-
-def load_average(checkpoint: Path) -> EmotionalDAN:
-    """The averaged network of a checkpoint, for inference.
-
-    Raises ConfigError when there is no such checkpoint.
-    """
-    if not checkpoint.is_file():
-        raise ConfigError(f"{checkpoint} is not there: train first, with --out {checkpoint.parent}")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    network = EmotionalDAN(**state["config"])
-    network.load_state_dict(state["average"])
-    return network.eval()
-
-
-def append_log(out: Path, log: dict[str, float]) -> None:
-    """Add one line of JSON to the run's log, and say it."""
-    with (out / "log.jsonl").open("a", encoding="utf-8") as f:
-        f.write(json.dumps(log) + "\n")
-    tqdm.write("  ".join(f"{k} {v:.4g}" for k, v in log.items()))
+Validate = Callable[[EmotionNetwork], dict[str, float]]
 
 
 class Trainer:
-    """Runs the phases of a configuration; resumes from the last finished epoch in ``out``.
+    """Runs the phases of a configuration; resumes from the checkpoints in ``out``.
 
-    ``start``: the folder of a finished run of a narrower network with the same phases. Each phase
-    then starts with what its network computes, instead of at random.
+    Args:
+        validate: called after each epoch with the averaged network; gives what is logged of it.
+            Only the process that leads needs it.
+        world: this process among those of the run.
+        workers: processes that prepare batches, for each process of the run.
+        start: the folder of a finished run of a narrower network with the same phases. Each phase
+            then starts with what its network computes, instead of at random.
+        minutes: between checkpoints inside an epoch.
+
+    Raises:
+        ConfigError: if the configuration does not fit the network, the data or the checkpoints.
+        Interrupted: from :meth:`run`, when a signal ended it; a checkpoint is left.
     """
 
     def __init__(
@@ -108,127 +51,184 @@ class Trainer:
         config: TrainConfig,
         samples: Samples,
         out: Path,
-        validate: Validate,
+        validate: Validate | None = None,
         *,
-        device: str = "cpu",
+        world: World | None = None,
         workers: int = 1,
         start: Path | None = None,
+        minutes: float = 5.0,
     ) -> None:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
-        self.start = start
-        self.device, self.workers = torch.device(device), workers
+        self.world = world or World(torch.device("cpu"))
+        self.workers, self.start, self.minutes = workers, start, minutes
+        if config.batch % self.world.size:
+            raise ConfigError(
+                f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
+            )
         out.mkdir(parents=True, exist_ok=True)
 
-    def run(self) -> EmotionalDAN:
+    def run(self) -> EmotionNetwork:
         """Train all phases and return the averaged network of the last one."""
-        previous: EmotionalDAN | None = None
-        for number, phase in enumerate(self.config.phases):
-            previous = self._run_phase(number, phase, previous)
+        previous: EmotionNetwork | None = None
+        with StopRequest() as stop:
+            for number, phase in enumerate(self.config.phases):
+                previous = self._run_phase(number, phase, previous, stop)
         assert previous is not None
         return previous
 
-    def _start(self, number: int, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
+    def _begin(self, number: int, phase: Phase, previous: EmotionNetwork | None) -> EmotionNetwork:
+        """The network with which a phase starts."""
         torch.manual_seed(self.config.seed)
-        network = EmotionalDAN(**self.config.network, stages=phase.stages)
-        if self.start is not None:
-            narrow = load_average(self.start / f"phase{number}.pt")
-            network = widen(narrow, network.config["width"], seed=self.config.seed)
-        if previous is not None and phase.stages == 2:
-            if self.start is None:
+        network = create_network(**network_options(self.config, phase))
+        try:
+            if previous is not None and previous.config == network.config:
+                network.load_state_dict(previous.state_dict())
+            elif self.start is not None:
+                network = self._widened(number, network, previous)
+            elif previous is not None:
                 network.warm_start(previous)
-            else:
-                network.stage1.load_state_dict(previous.stage1.state_dict())
-            network.stage1.requires_grad_(False)
-        return network.to(self.device, memory_format=torch.channels_last)
+            elif self.config.backbone:
+                network.load_backbone(_read_weights(Path(self.config.backbone)))
+        except (AttributeError, ValueError) as error:
+            raise ConfigError(f"phase {number + 1} cannot start: {error}") from error
+        return network.to(self.world.device, memory_format=torch.channels_last)
 
-    def _run_phase(self, number: int, phase: Phase, previous: EmotionalDAN | None) -> EmotionalDAN:
-        network = self._start(number, phase, previous)
-        average = Average(network, self.config.optimiser.ema)
-        options = self.config.optimiser
-        optimiser = torch.optim.SGD(
-            [p for p in network.parameters() if p.requires_grad],
-            lr=phase.learning_rate,
-            momentum=options.momentum,
-            nesterov=True,
-            weight_decay=options.weight_decay,
-        )
+    def _widened(
+        self, number: int, network: EmotionNetwork, previous: EmotionNetwork | None
+    ) -> EmotionNetwork:
+        narrow = load_average(self.start / f"phase{number}.pt")
+        if not isinstance(narrow, EmotionalDAN) or not isinstance(network, EmotionalDAN):
+            raise ConfigError("only an emotional_dan can start from a narrower one")
+        network = widen(narrow, network.config["width"], seed=self.config.seed)
+        if previous is not None:
+            network.stage1.load_state_dict(previous.stage1.state_dict())
+        return network
+
+    def _run_phase(
+        self, number: int, phase: Phase, previous: EmotionNetwork | None, stop: StopRequest
+    ) -> EmotionNetwork:
+        config, device = self.config, self.world.device
+        network = self._begin(number, phase, previous)
+        average = Average(network, config.optimiser.ema)
+        teacher = None
+        if config.teacher is not None:
+            teacher = Teacher(config.teacher, network.config["classes"], device)
+        frozen = network.config.get("stages") == 2 and not phase.joint and number > 0
+        learner = Learner(
+            network,
+            config.loss,
+            frozen=frozen,
+            half=config.precision == "bf16",
+            teacher=teacher,
+        ).to(device)
+        optimiser = make_optimiser(learner, config.optimiser, phase.learning_rate)
+        run = PhaseRun(number, phase, network, average, learner, optimiser)
         checkpoint = self.out / f"phase{number}.pt"
-        first = 0
         if checkpoint.is_file():
-            state = torch.load(checkpoint, map_location=self.device, weights_only=True)
-            network.load_state_dict(state["network"])
-            average.network.load_state_dict(state["average"])
-            average.steps = state["steps"]
-            optimiser.load_state_dict(state["optimiser"])
-            first = state["epoch"] + 1
-        for epoch in range(first, phase.epochs):
-            log = self._run_epoch(number, phase, epoch, network, average, optimiser)
-            save_state(checkpoint, epoch, network, average, optimiser, config=network.config)
-            append_log(self.out, {"phase": number, "epoch": epoch, **log})
+            run.restore(checkpoint, config, device)
+        if self.world.leads:
+            forget_log_from(self.out, number, run.epoch)
+        module = self.world.spread(learner)
+        while run.epoch < phase.epochs:
+            log = self._run_epoch(run, module, stop)
+            if self.world.leads:
+                if self.validate is not None:
+                    log.update(self.validate(average.network))
+                append_log(self.out, {"phase": number, "epoch": run.epoch, **log})
+                draw_curves(self.out)
+            run.finish_epoch()
+            self._save(run)
+            self.world.wait()
         return average.network
 
-    def _run_epoch(
-        self,
-        number: int,
-        phase: Phase,
-        epoch: int,
-        network: EmotionalDAN,
-        average: Average,
-        optimiser: torch.optim.Optimizer,
-    ) -> dict[str, float]:
-        # Seeded by epoch, so that a resumed run drops out what an uninterrupted one would have.
-        torch.manual_seed(1_000_003 * self.config.seed + 1000 * number + epoch)
-        network.train()
-        if phase.stages == 2:
-            network.stage1.eval()
+    def _run_epoch(self, run: PhaseRun, module: nn.Module, stop: StopRequest) -> dict[str, float]:
+        """Train what is left of an epoch; the mean of each term of the loss, and the seconds."""
+        config, world = self.config, self.world
         data = EpochData(
             self.samples,
-            network.config["size"],
-            self.config.augmentation,
-            self.config.seed,
-            1000 * number + epoch,
+            run.network.config["size"],
+            config.augmentation,
+            config.seed,
+            1000 * run.number + run.epoch,
+            draws=config.epoch_draws,
+            units="units" in run.network.outputs,
         )
-        steps = len(data) // self.config.batch
-        sums = dict.fromkeys(("landmarks", "emotion", "presence"), 0.0)
-        started = time.monotonic()
+        steps = len(data) // config.batch
+        if not steps:
+            raise ConfigError(f"an epoch draws {len(data)} pictures, and a batch is {config.batch}")
+        shares = batches(
+            data,
+            config.batch,
+            workers=self.workers,
+            first=run.step,
+            rank=world.rank,
+            world=world.size,
+        )
         bar = tqdm(
-            batches(data, self.config.batch, workers=self.workers),
+            shares,
+            initial=run.step,
             total=steps,
-            desc=f"phase {number} epoch {epoch + 1}/{phase.epochs}",
+            desc=f"phase {run.number} epoch {run.epoch + 1}/{run.phase.epochs}",
             mininterval=5,
+            disable=not world.leads,
         )
-        for step, batch in enumerate(bar):
-            rate = learning_rate(
-                epoch + step / steps,
-                phase.epochs,
-                phase.learning_rate,
-                self.config.optimiser.warmup_epochs,
-            )
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            losses = self._step(network, batch, optimiser)
-            average.update(network)
-            for name in sums:
-                sums[name] += losses[name]
-            if step % 20 == 0:
-                bar.set_postfix({k: f"{v / (step + 1):.3f}" for k, v in sums.items()})
-        log = {f"train_{k}": v / steps for k, v in sums.items()}
-        log["seconds"] = time.monotonic() - started
-        return {**log, **self.validate(average.network)}
-
-    def _step(
-        self, network: EmotionalDAN, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer
-    ) -> dict[str, float]:
-        batch = {k: v.to(self.device) for k, v in batch.items()}
-        crops = batch["crop"][:, None].float()
-        with torch.autocast(self.device.type, torch.bfloat16):
-            output = network(crops)
-        losses = joint_loss(output, batch, self.config.loss)
-        optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
+        module.train()
+        saved = before = time.monotonic()
+        for batch in bar:
+            self._step(run, module, batch, steps)
+            now = time.monotonic()
+            run.seconds, before = run.seconds + now - before, now
+            if run.step % 20 == 0:
+                bar.set_postfix({k: f"{v / run.step:.3f}" for k, v in run.sums.items()})
+            if world.any(stop.asked):
+                bar.close()
+                self._stop(run)
+            if now - saved > 60.0 * self.minutes:
+                self._save(run)
+                saved = now
         return {
-            name: float(getattr(losses, name).detach())
-            for name in ("landmarks", "emotion", "presence")
+            **{f"train_{name}": value / steps for name, value in run.sums.items()},
+            "seconds": run.seconds,
         }
+
+    def _step(self, run: PhaseRun, module: nn.Module, batch: dict[str, Tensor], steps: int) -> None:
+        config = self.config
+        # Seeded by step, so that a resumed run drops out what an uninterrupted one would have.
+        place = (config.seed, run.number, run.epoch, run.step, self.world.rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+        rate = learning_rate(
+            run.epoch + run.step / steps,
+            run.phase.epochs,
+            run.phase.learning_rate,
+            config.optimiser.warmup_epochs,
+        )
+        set_rate(run.optimiser, rate)
+        losses = module({name: value.to(self.world.device) for name, value in batch.items()})
+        run.optimiser.zero_grad(set_to_none=True)
+        losses["total"].backward()
+        clip(module)
+        run.optimiser.step()
+        run.average.update(run.network)
+        run.step += 1
+        for name, value in losses.items():
+            run.sums[name] += float(value.detach())
+
+    def _save(self, run: PhaseRun) -> None:
+        if self.world.leads:
+            run.save(self.out / f"phase{run.number}.pt", self.config)
+
+    def _stop(self, run: PhaseRun) -> None:
+        self._save(run)
+        self.world.wait()
+        if self.world.leads:
+            tqdm.write(
+                f"stopped after step {run.step} of epoch {run.epoch + 1}, phase {run.number}; "
+                "the same command goes on from there"
+            )
+        raise Interrupted
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ConfigError(f"backbone: there is no file {path}")
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -9,19 +9,38 @@ import pytest
 torch = pytest.importorskip("torch", reason="losses need the train extra (torch)")
 
 from edan_ros.core.geometry import MEAN_SHAPE, pupil_distance  # noqa: E402
-from edan_ros.networks.emotional_dan import Output  # noqa: E402
-from edan_ros.training.losses import LossWeights, joint_loss, landmark_error  # noqa: E402
+from edan_ros.networks.base import EmotionNetwork, Output  # noqa: E402
+from edan_ros.training.learner import Learner  # noqa: E402
+from edan_ros.training.losses import (  # noqa: E402
+    LossWeights,
+    distillation_loss,
+    landmark_error,
+    loss_terms,
+    unit_loss,
+)
 
 FACE = torch.tensor(MEAN_SHAPE, dtype=torch.float32)[None] * 50
 
 
 def output(landmarks: torch.Tensor, logits: torch.Tensor, presence: torch.Tensor) -> Output:
-    empty = torch.zeros(0)
-    return Output(landmarks, logits, presence, empty, empty, (landmarks,), None)
+    return Output(logits, landmarks=landmarks, presence=presence, stages=(landmarks,))
+
+
+class Fixed(EmotionNetwork):
+    """Says what it is told to."""
+
+    def __init__(self, said: Output, **config: object) -> None:
+        super().__init__()
+        self.said, self.config = said, config
+        self.stage1 = torch.nn.BatchNorm2d(1)
+
+    def forward(self, _crops: torch.Tensor) -> Output:
+        return self.said
 
 
 def batch(n: int) -> dict[str, torch.Tensor]:
     return {
+        "crop": torch.zeros(n, 16, 16, dtype=torch.uint8),
         "landmarks": FACE.repeat(n, 1, 1),
         "emotion": torch.eye(7)[:1].repeat(n, 1),
         "face": torch.ones(n),
@@ -37,15 +56,51 @@ def test_landmark_error_of_a_shift(subset: int) -> None:
     assert landmark_error(moved, FACE, subset).item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_joint_loss_by_hand() -> None:
+def test_total_by_hand() -> None:
     """alpha 0.4 times the error, beta 0.6 times ln 7 for equal logits, presence ln 2."""
     out = output(FACE + torch.tensor([3.0, 4.0]), torch.zeros(1, 7), torch.zeros(1))
-    losses = joint_loss(out, batch(1), LossWeights(presence=0.2))
+    losses = Learner(Fixed(out), LossWeights(presence=0.2))(batch(1))
     error = 5.0 / float(pupil_distance(FACE.numpy())[0])
-    assert losses.emotion.item() == pytest.approx(math.log(7), rel=1e-5)
-    assert losses.total.item() == pytest.approx(
+    assert losses["emotion"].item() == pytest.approx(math.log(7), rel=1e-5)
+    assert losses["total"].item() == pytest.approx(
         0.4 * error + 0.6 * math.log(7) + 0.2 * math.log(2), rel=1e-4
     )
+
+
+def test_a_network_is_judged_by_its_subset_of_landmarks() -> None:
+    """Outline, brows and nose 5 pixels off do not count where eyes and mouth alone are learned."""
+    moved = FACE.clone()
+    moved[:, :36] += torch.tensor([3.0, 4.0])
+    out = output(moved, torch.zeros(1, 7), torch.zeros(1))
+    assert Learner(Fixed(out, landmarks=32), LossWeights())(batch(1))["landmarks"].item() < 0.001
+    assert Learner(Fixed(out), LossWeights())(batch(1))["landmarks"].item() > 0.01
+
+
+def test_intermediate_stages_count_by_their_own_factor() -> None:
+    far, near = FACE + torch.tensor([3.0, 4.0]), FACE.clone()
+    said = output(near, torch.zeros(1, 7), torch.zeros(1))._replace(stages=(far, near))
+    without, with_it = (
+        Learner(Fixed(said), LossWeights(intermediate=factor))(batch(1)) for factor in (0.0, 2.0)
+    )
+    added = with_it["total"] - without["total"]
+    assert added.item() == pytest.approx(2.0 * with_it["intermediate"].item(), rel=1e-3)
+    assert with_it["intermediate"].item() > 10 * with_it["landmarks"].item()
+
+
+def test_learned_factors_settle_where_kendall_says() -> None:
+    """With exp(-s) L + s / 2 for an entropy L, the best s is ln 2 L; for a distance ln L."""
+    out = output(FACE + torch.tensor([3.0, 4.0]), torch.zeros(1, 7), torch.zeros(1))
+    learner = Learner(Fixed(out), LossWeights(uncertainty=True))
+    assert set(learner.log_variance) == {"landmarks", "emotion", "presence", "units"}
+    optimiser = torch.optim.Adam(learner.log_variance.parameters(), lr=0.05)
+    for _ in range(400):
+        losses = learner(batch(1))
+        optimiser.zero_grad()
+        losses["total"].backward()
+        optimiser.step()
+    s = {name: value.item() for name, value in learner.log_variance.items()}
+    assert s["emotion"] == pytest.approx(math.log(2 * math.log(7)), abs=0.02)
+    assert s["landmarks"] == pytest.approx(math.log(losses["landmarks"].item()), abs=0.02)
 
 
 def test_unknown_labels_give_no_loss_and_no_gradient() -> None:
@@ -55,9 +110,11 @@ def test_unknown_labels_give_no_loss_and_no_gradient() -> None:
     labels = batch(2)
     labels["landmarks"][1] = float("nan")
     labels["emotion"][1] = float("nan")
-    losses = joint_loss(output(landmarks, logits, torch.zeros(2)), labels, LossWeights())
-    losses.total.backward()
-    assert torch.isfinite(losses.total)
+    total = Learner(Fixed(output(landmarks, logits, torch.zeros(2))), LossWeights())(labels)[
+        "total"
+    ]
+    total.backward()
+    assert torch.isfinite(total)
     assert landmarks.grad is not None
     assert logits.grad is not None
     assert landmarks.grad[1].abs().max() == 0
@@ -70,6 +127,44 @@ def test_a_batch_without_any_label_is_no_error() -> None:
     labels["landmarks"][:] = float("nan")
     labels["emotion"][:] = float("nan")
     out = output(FACE.repeat(2, 1, 1), torch.zeros(2, 7), torch.zeros(2))
-    losses = joint_loss(out, labels, LossWeights())
-    assert losses.landmarks.item() == 0
-    assert losses.emotion.item() == 0
+    terms = loss_terms(out, labels)
+    assert terms["landmarks"].item() == 0
+    assert terms["emotion"].item() == 0
+
+
+def test_a_network_of_logits_alone_has_one_term() -> None:
+    assert set(loss_terms(Output(torch.zeros(1, 7)), batch(1))) == {"emotion"}
+
+
+def test_three_classes_are_taught_the_sums_of_seven() -> None:
+    """Half sad, half disgust is negative: a network sure of negative loses nothing."""
+    labels = batch(1)
+    labels["emotion"] = torch.tensor([[0.0, 0.0, 0.5, 0.0, 0.0, 0.5, 0.0]])
+    sure = Output(torch.tensor([[0.0, 0.0, 50.0]]))
+    assert loss_terms(sure, labels)["emotion"].item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_units_without_a_label_are_not_taught() -> None:
+    """The last of three units has no label, the second none in this picture."""
+    logits = torch.zeros(1, 3, requires_grad=True)
+    loss = unit_loss(logits, torch.tensor([[1.0, float("nan")]]))
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(2), rel=1e-5)
+    assert logits.grad.tolist() == [[-0.5, 0.0, 0.0]]
+
+
+def test_a_student_like_its_teacher_loses_nothing() -> None:
+    """Equal up to a constant: no divergence; crops without a face take no part."""
+    teacher = torch.randn(2, 7, generator=torch.Generator().manual_seed(1))
+    faces = torch.tensor([1.0, 0.0])
+    student = teacher + 3.0
+    student[1] = 0.0
+    assert distillation_loss(student, teacher, faces, 2.0).item() == pytest.approx(0.0, abs=1e-6)
+    assert distillation_loss(student.flip(1), teacher, faces, 2.0).item() > 0.1
+
+
+def test_a_frozen_first_stage_keeps_its_statistics() -> None:
+    learner = Learner(Fixed(Output(torch.zeros(1, 7))), LossWeights(), frozen=True)
+    learner.train()
+    assert not learner.network.stage1.training
+    assert not any(p.requires_grad for p in learner.network.stage1.parameters())
