@@ -56,7 +56,7 @@ class SceneSource:
     live = False
 
     def __init__(self) -> None:
-        self._photographs = _load_photographs()
+        self._photographs = load_photographs()
 
     def frames(self) -> Generator[Frame, None, None]:
         """The frames, with the noise of a sensor."""
@@ -75,7 +75,7 @@ class SceneSource:
             yield Frame(Image(pixels), time)
 
 
-def _load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Collins and Hopper as BGR pixels."""
     try:
         from matplotlib import cbook
