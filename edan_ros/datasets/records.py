@@ -91,7 +91,10 @@ def face_crop(record: Record, image: Image) -> Crop:
     Where it says nothing the picture is taken to be cut to one face, as those of FER2013 are.
     """
     if record.landmarks is not None:
-        return Crop.from_landmarks(record.landmarks)
+        try:
+            return Crop.from_landmarks(record.landmarks)
+        except ValueError as error:
+            raise DataError(f"{record.name}: its landmarks make no crop: {error}") from error
     if record.points is not None:
         return Crop.from_detection(Detection(record.box or Box(0, 0, 0, 0), points=record.points))
     if record.box is not None:

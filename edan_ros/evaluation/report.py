@@ -25,7 +25,7 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
   color: #1c2833; background: #fff }
 h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
-.charts img { max-width: 100%; height: auto; vertical-align: top }
+.charts img { max-width: 49%; height: auto; vertical-align: top }
 .faces { display: flex; flex-wrap: wrap; gap: .7rem }
 figure { margin: 0; width: 8.6rem } figure img { width: 6rem; height: 6rem; display: block }
 figcaption { font-size: .78rem; overflow-wrap: anywhere } b { color: #a93226 }

@@ -1,0 +1,155 @@
+"""How a data set is asked for, and what its records give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import trees
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edan_ros.core.crops import Crop
+from edan_ros.core.detectors import FullFrame
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.images import Image
+from edan_ros.datasets import LAYOUTS, DataError, Record, face_crop, labels, parse_source, read
+from edan_ros.datasets.layouts import layout_of
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "name", "path", "options"),
+    [
+        ("jaffe=x/y", "jaffe", "jaffe", "x/y", {}),
+        ("CK+=x", "ckplus", "ckplus", "x", {}),
+        ("RAF-DB:raf=x", "rafdb", "raf", "x", {}),
+        ("300-W=x", "300w", "300w", "x", {}),
+        ("folder:a=b:c=d", "folder", "a", "b:c=d", {}),
+        ("kdef=x,y,views=S/HL", "kdef", "kdef", "x,y", {"views": "S/HL"}),
+        (
+            "fer2013:o=x,part=train,labels=original",
+            *("fer2013", "o", "x", {"part": "train", "labels": "original"}),
+        ),
+        ("fer2013=x", "fer2013", "fer2013", "x", {}),
+        ("fer2013:private=x", "fer2013", "private", "x", {"part": "private_test"}),
+        ("fer2013:public=x", "fer2013", "public", "x", {"part": "public_test"}),
+        ("fer2013:private=x,part=train", "fer2013", "private", "x", {"part": "train"}),
+    ],
+)
+def test_sources(text: str, layout: str, name: str, path: str, options: dict[str, str]) -> None:
+    source = parse_source(text)
+    assert (source.layout, source.name, source.path) == (layout, name, Path(path))
+    assert source.options == options
+
+
+@pytest.mark.parametrize("text", ["jaffe", "jaffe=", "mine=x", "=x"])
+def test_wrong_sources(text: str) -> None:
+    with pytest.raises(DataError):
+        parse_source(text)
+
+
+@given(st.text())
+def test_any_text_is_a_source_or_refused(text: str) -> None:
+    try:
+        source = parse_source(text)
+    except DataError:
+        return
+    assert source.layout in LAYOUTS
+
+
+def test_an_unknown_layout_lists_those_there_are() -> None:
+    with pytest.raises(DataError, match="use one of affectnet, ckplus, fer2013"):
+        layout_of("imagenet")
+
+
+def test_an_unknown_option_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="ckplus has no option part: its options are peaks, neu"):
+        read("ckplus", tmp_path, part="train")
+    with pytest.raises(DataError, match="jaffe has no option x: it has no options"):
+        read("jaffe", tmp_path, x="1")
+    trees.ckplus(tmp_path / "ck")
+    with pytest.raises(DataError, match="ckplus: an option has a wrong value"):
+        read("ckplus", tmp_path / "ck", peaks="many")
+
+
+def test_class_maps_mean_the_seven() -> None:
+    """Each map reaches every emotion that its set has, once."""
+    every = set(range(len(EMOTIONS)))
+    for numbers in (labels.FER2013, labels.FERPLUS, labels.MUXSPACE, labels.AFFECTNET):
+        assert sorted(n for n in numbers if n is not None) == sorted(every)
+    assert {n for n in labels.CKPLUS if n is not None} == every
+    assert {n for n in labels.RAFDB if n is not None} == every
+    assert [EMOTIONS[n] for n in labels.ISED[1:]] == ["happy", "surprise", "sad", "disgust"]
+    assert labels.AFFECTNET[7:] == (None,) * 4
+    assert labels.CKPLUS[2] is None
+    assert labels.FERPLUS[7:] == (None,) * 3
+    assert set(labels.JAFFE.values()) == set(labels.KDEF.values()) == every
+    assert set(labels.SYNONYMS.values()) == every
+
+
+def grey(size: int = 96) -> Image:
+    return Image(np.zeros((size, size), np.uint8), "mono")
+
+
+def record(**known: object) -> Record:
+    return Record("a", lambda: np.zeros((96, 96), np.uint8), **known)
+
+
+def test_the_crop_is_that_of_the_best_that_is_known() -> None:
+    points = trees.landmarks(40, 50)
+    wanted = Crop.from_landmarks(points)
+    found = face_crop(record(landmarks=points), grey())
+    np.testing.assert_allclose((*found.center, found.side), (*wanted.center, wanted.side))
+    from edan_ros.core.crops import five_points
+
+    found = face_crop(record(points=five_points(points)), grey())
+    np.testing.assert_allclose(found.center, wanted.center, atol=0.5)
+    assert found.side == pytest.approx(wanted.side, rel=0.02)
+
+
+def test_a_picture_of_which_nothing_is_known_is_one_face() -> None:
+    found = face_crop(record(), grey())
+    wanted = Crop.from_detection(FullFrame().detect(grey())[0])
+    np.testing.assert_array_equal(found.center, wanted.center)
+    assert found.side == wanted.side
+
+
+def test_landmarks_that_make_no_crop_are_named() -> None:
+    with pytest.raises(DataError, match="a: its landmarks make no crop"):
+        face_crop(record(landmarks=np.zeros((68, 2), np.float32)), grey())
+
+
+def test_distributions() -> None:
+    np.testing.assert_allclose(record(emotion=2).distribution(), np.eye(7)[2])
+    np.testing.assert_allclose(record(emotion=2).distribution(0.7)[:3], [0.1, 0.1, 0.4])
+    assert np.isnan(record().distribution()).all()
+    target = np.full(7, 1 / 7, np.float32)
+    np.testing.assert_array_equal(record(emotion=2, target=target).distribution(0.5), target)
+
+
+def test_pictures_keep_their_channels(tmp_path: Path) -> None:
+    trees.save(tmp_path / "happy" / "grey.png")
+    colour = np.zeros((8, 8, 3), np.uint8)
+    colour[..., 2] = 200
+    cv2.imwrite(str(tmp_path / "happy" / "red.png"), colour)
+    grey_picture, red = read("folder", tmp_path).records
+    assert (grey_picture.image().order, red.image().order) == ("mono", "bgr")
+    np.testing.assert_array_equal(red.read(), colour)
+
+
+def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+    trees.write(tmp_path / "happy" / "broken.png", "no picture")
+    trees.write(tmp_path / "happy" / "empty.png", "")
+    for one in read("folder", tmp_path).records:
+        with pytest.raises(DataError, match=r"(broken|empty)\.png is not a picture"):
+            one.read()
+
+
+def test_a_spread_takes_evenly(tmp_path: Path) -> None:
+    for number in range(10):
+        trees.save(tmp_path / "sad" / f"{number}.png")
+    faces = read("folder", tmp_path)
+    assert [r.name[-5] for r in faces.spread(4).records] == ["0", "3", "6", "9"]
+    assert len(faces.spread(99)) == 10

@@ -1,0 +1,309 @@
+"""Every layout: which pictures with which labels, and what is said of a folder that is not so."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import trees
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.datasets import DataError, FaceSet, read
+from edan_ros.datasets.fer2013 import majority
+from edan_ros.datasets.shared import is_held_out
+
+
+def labels(faces: FaceSet) -> list[str | None]:
+    return [None if r.emotion is None else EMOTIONS[r.emotion] for r in faces.records]
+
+
+def levels(faces: FaceSet) -> list[int]:
+    """The grey level of each picture, by which the trees number them; JPEG may be one off."""
+    return [int(np.median(record.read())) for record in faces.records]
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ([8, 1, 0, 0, 0, 0, 0, 0, 1, 0], "neutral"),
+        ([0, 0, 7, 0, 0, 0, 3, 0, 0, 0], "surprise"),
+        ([0, 0, 0, 6, 4, 0, 0, 0, 0, 0], "sad"),
+        ([0, 0, 0, 0, 6, 4, 0, 0, 0, 0], "anger"),
+        ([0, 0, 0, 0, 4, 6, 0, 0, 0, 0], "disgust"),
+        ([0, 0, 4, 0, 0, 0, 6, 0, 0, 0], "fear"),
+        ([0, 10, 0, 0, 0, 0, 0, 0, 0, 0], "happy"),
+        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], None),  # a tie
+        ([2, 0, 0, 0, 0, 0, 0, 8, 0, 0], None),  # contempt
+        ([4, 0, 0, 0, 0, 0, 0, 0, 0, 6], None),  # not a face
+    ],
+)
+def test_the_majority_of_ferplus_votes(votes: list[int], expected: str | None) -> None:
+    found = int(majority(np.array([votes]))[0])
+    assert found == (-1 if expected is None else EMOTIONS.index(expected))
+
+
+class TestFer2013:
+    @pytest.fixture
+    def kept(self, tmp_path: Path) -> Path:
+        return trees.fer2013_npz(tmp_path / "fer")
+
+    def test_training_keeps_clear_pictures_that_are_not_in_the_tests(self, kept: Path) -> None:
+        faces = read("fer2013", kept, training=True, second_opinion=0.25)
+        assert levels(faces) == [0]
+        assert faces.records[0].landmarks is None
+        np.testing.assert_allclose(faces.records[0].distribution(), np.eye(7)[1])
+        assert faces.cropped
+        assert faces.pseudo_landmarks
+
+    def test_the_second_opinion_is_the_original_label(self, kept: Path) -> None:
+        with np.load(kept / "labels.npz") as file:
+            values = {**file, "fer_label": np.full(6, 4)}
+        np.savez(kept / "labels.npz", **values)
+        target = read("fer2013", kept, training=True, second_opinion=0.25).records[0].distribution()
+        np.testing.assert_allclose(target, [0, 0.75, 0.25, 0, 0, 0, 0])
+
+    def test_the_test_part_is_the_public_one_unless_another_is_asked_for(self, kept: Path) -> None:
+        public = read("fer2013", kept)
+        assert (levels(public), labels(public)) == ([30], ["happy"])
+        assert public.about == "public test, FER+ majority"
+        private = read("fer2013", kept, part="private_test")
+        assert (levels(private), labels(private)) == ([50], ["anger"])
+        assert private.about == "private test, FER+ majority"
+
+    def test_original_labels_hold_every_picture(self, kept: Path) -> None:
+        faces = read("fer2013", kept, labels="original")
+        assert labels(faces) == ["sad", "happy"]
+        assert levels(faces) == [30, 40]
+
+    def test_the_csv_with_votes(self, tmp_path: Path) -> None:
+        folder = trees.fer2013_csv(tmp_path / "kaggle")
+        assert labels(read("fer2013", folder)) == ["fear"]
+        assert labels(read("fer2013", folder / "fer2013.csv")) == ["fear"]
+        assert labels(read("fer2013", folder, labels="original")) == ["sad"]
+        assert labels(read("fer2013", folder, part="private_test")) == ["anger"]
+        # The second training picture has eight votes for contempt.
+        assert levels(read("fer2013", folder, training=True)) == [10]
+
+    def test_the_csv_without_votes(self, tmp_path: Path) -> None:
+        folder = trees.fer2013_csv(tmp_path / "kaggle", votes=False)
+        faces = read("fer2013", folder)
+        assert (labels(faces), faces.about) == (["sad"], "public test, original labels")
+        assert faces.records[0].landmarks is None
+        with pytest.raises(DataError, match=r"fer2013new\.csv beside the csv"):
+            read("fer2013", folder, labels="ferplus")
+
+    def test_a_damaged_row_is_named(self, tmp_path: Path) -> None:
+        file = trees.write(tmp_path / "fer2013.csv", "emotion,pixels,Usage\n3,1 2 3,Training\n")
+        with pytest.raises(DataError, match=r"fer2013\.csv, line 2: expected an emotion 0 to 6"):
+            read("fer2013", file)
+        trees.write(file, "emotion,Usage\n3,Training\n")
+        with pytest.raises(DataError, match="lacks the column pixels"):
+            read("fer2013", file)
+
+    def test_other_parts_and_labels_are_refused(self, kept: Path) -> None:
+        with pytest.raises(DataError, match="part is 'test'; it can be train, public_test, priv"):
+            read("fer2013", kept, part="test")
+        with pytest.raises(DataError, match="labels is 'mine'"):
+            read("fer2013", kept, labels="mine")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_affectnet_csv(tmp_path: Path, header: bool) -> None:
+    faces = read("affectnet", trees.affectnet_csv(tmp_path / "a", header=header))
+    assert labels(faces) == ["neutral", "anger"]
+    assert levels(faces) == [40, 41]
+    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(), atol=0.006)
+    assert faces.notes == [
+        "1 pictures of contempt left out",
+        "1 pictures of no expression left out",
+    ]
+
+
+def test_affectnet_npy(tmp_path: Path) -> None:
+    folder = trees.affectnet_npy(tmp_path / "a")
+    faces = read("affectnet", folder, training=True)
+    assert labels(faces) == ["happy"]
+    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(150, 112))
+    (folder / "train_set" / "annotations" / "0_lnd.npy").unlink()
+    with pytest.raises(DataError, match=r"0_lnd\.npy should hold 136 numbers"):
+        read("affectnet", folder, training=True)
+
+
+def test_affectnet_says_both_layouts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"validation\.csv.*; or the folder val_set"):
+        read("affectnet", tmp_path)
+
+
+def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
+    folder = trees.ckplus(tmp_path / "ck")
+    faces = read("CK+", folder)
+    assert labels(faces) == ["neutral", "surprise"]
+    assert levels(faces) == [51, 54]
+    assert faces.records[1].name == "S005_001_00000004.png"
+    np.testing.assert_allclose(faces.records[1].landmarks, trees.landmarks(200, 240), atol=1e-3)
+    assert faces.notes == ["1 sequences of contempt left out"]
+    assert levels(read("ckplus", folder, peaks="2", neutral="no")) == [53, 54]
+
+
+def test_ckplus_without_landmarks(tmp_path: Path) -> None:
+    folder = trees.ckplus(tmp_path / "ck")
+    shutil.rmtree(folder / "Landmarks")
+    assert [record.landmarks for record in read("ckplus", folder).records] == [None, None]
+
+
+def test_ckplus_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="should hold the folder cohn-kanade-images or "):
+        read("ckplus", tmp_path)
+    folder = trees.ckplus(tmp_path / "ck")
+    shutil.rmtree(folder / "cohn-kanade-images" / "S005" / "001")
+    with pytest.raises(DataError, match=r"S005/001 should hold the frames of a labelled sequence"):
+        read("ckplus", folder)
+    shutil.rmtree(folder / "Emotion")
+    with pytest.raises(
+        DataError, match=r"should hold the folder Emotion.*it holds Landmarks, cohn"
+    ):
+        read("ckplus", folder)
+
+
+def test_jaffe(tmp_path: Path) -> None:
+    codes = ("AN", "DI", "FE", "HA", "NE", "SA", "SU")
+    for number, code in enumerate(codes):
+        trees.save(tmp_path / f"KA.{code}1.{39 + number}.tiff", 10 * number, (256, 256))
+    trees.save(tmp_path / "average.png")
+    faces = read("jaffe", tmp_path)
+    assert labels(faces) == ["anger", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+    assert levels(faces) == [0, 10, 20, 30, 40, 50, 60]
+    assert faces.notes == ["1 pictures with other names left out"]
+    assert not faces.cropped
+
+
+def test_kdef(tmp_path: Path) -> None:
+    codes = {"AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happy"}
+    codes |= {"NE": "neutral", "SA": "sad", "SU": "surprise"}
+    for code in codes:
+        for view in ("S", "HL", "FR"):
+            trees.save(tmp_path / "AF01" / f"AF01{code}{view}.JPG")
+    assert labels(read("kdef", tmp_path)) == [codes[code] for code in sorted(codes)]
+    assert Counter(labels(read("kdef", tmp_path, views="S/FR"))) == dict.fromkeys(codes.values(), 2)
+    with pytest.raises(DataError, match="views is 'left'"):
+        read("kdef", tmp_path, views=["left"])
+
+
+def test_ferg(tmp_path: Path) -> None:
+    for word in ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"):
+        trees.save(tmp_path / "aia" / f"aia_{word}" / f"aia_{word}_1.png")
+    assert labels(read("ferg", tmp_path)) == [
+        *("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    ]
+
+
+@pytest.mark.parametrize("layout", ["jaffe", "kdef", "ferg", "300w"])
+def test_sets_known_by_names_say_what_they_look_for(tmp_path: Path, layout: str) -> None:
+    trees.save(tmp_path / "holiday.jpg")
+    with pytest.raises(DataError, match=r"should hold pictures .*; it holds holiday\.jpg"):
+        read(layout, tmp_path)
+
+
+def test_rafdb(tmp_path: Path) -> None:
+    folder = trees.rafdb(tmp_path / "raf")
+    assert labels(read("RAF-DB", folder)) == ["neutral"]
+    train = read("rafdb", folder, training=True)
+    assert (labels(train), levels(train)) == (["sad", "surprise"], [70, 71])
+    original = read("rafdb", folder, images="original")
+    assert levels(original) == [172]
+    np.testing.assert_array_equal(original.records[0].points[0], [20, 20])
+
+
+def test_rafdb_as_folders(tmp_path: Path) -> None:
+    expected = ["surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"]
+    for label in range(1, 8):
+        trees.save(tmp_path / "DATASET" / "test" / str(label) / f"test_{label}.jpg")
+    assert labels(read("rafdb", tmp_path)) == expected
+    trees.save(tmp_path / "DATASET" / "test" / "8" / "x.jpg")
+    with pytest.raises(DataError, match="expected a label 1 to 7, not 8"):
+        read("rafdb", tmp_path)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="ISED's details need SciPy")
+@pytest.mark.parametrize("header", [True, False])
+def test_ised(tmp_path: Path, header: bool) -> None:
+    from scipy.io import savemat
+
+    values = [1, 2, 3, 4, "Disgust"]
+    rows = [["number", *("x",) * 5, "emotion"]] if header else []
+    for i, value in enumerate(values):
+        trees.save(tmp_path / "peakImages" / f"{i}_7_39.jpg", 80 + i)
+        rows.append([i, "P1", 7, 39, "videos", f"peakImages\\{i}_7_39.jpg", value])
+    savemat(str(tmp_path / "ISED_details.mat"), {"details": np.array(rows, object)})
+    faces = read("ised", tmp_path)
+    assert labels(faces) == ["happy", "surprise", "sad", "disgust", "disgust"]
+    assert levels(faces) == [80, 81, 82, 83, 84]
+
+
+def test_ised_as_folders(tmp_path: Path) -> None:
+    trees.save(tmp_path / "Sadness" / "1_2_3.jpg")
+    assert labels(read("ised", tmp_path)) == ["sad"]
+    with pytest.raises(DataError, match=r"should hold ISED_details\.mat and the folder peakImages"):
+        read("ised", tmp_path / "Sadness")
+
+
+def test_300w_counts_pixels_from_one(tmp_path: Path) -> None:
+    trees.save(tmp_path / "a" / "indoor_001.png")
+    trees.pts(tmp_path / "a" / "indoor_001.pts", trees.landmarks() + 1)
+    faces = read("300-W", tmp_path)
+    assert labels(faces) == [None]
+    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(), atol=1e-4)
+    trees.pts(tmp_path / "b.pts", trees.landmarks())
+    with pytest.raises(DataError, match=r"b\.pts has no picture of its name"):
+        read("300w", tmp_path)
+    trees.pts(tmp_path / "b.pts", trees.landmarks()[:5])
+    trees.save(tmp_path / "b.jpg")
+    with pytest.raises(DataError, match=r"b\.pts should hold 68 points"):
+        read("300w", tmp_path)
+
+
+def test_a_folder_a_class_in_any_words(tmp_path: Path) -> None:
+    words = ("Happiness", "JOY", "angry", "Anger", "scared", "afraid", "fear", "Surprised")
+    words += ("sadness", "disgusted", "Neutral", "6_happy")
+    meant = ("happy", "happy", "anger", "anger", "fear", "fear", "fear", "surprise")
+    meant += ("sad", "disgust", "neutral", "happy")
+    for word in (*words, "Contempt"):
+        trees.save(tmp_path / word / "1.png")
+    faces = read("folder", tmp_path)
+    assert dict(zip((r.name for r in faces.records), labels(faces), strict=True)) == {
+        f"{word}/1.png": emotion for word, emotion in zip(words, meant, strict=True)
+    }
+    assert faces.notes == ["1 pictures of Contempt left out"]
+
+
+def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
+    trees.save(tmp_path / "happy" / "1.png")
+    trees.save(tmp_path / "grumpy" / "1.png")
+    with pytest.raises(DataError, match="The folder 'grumpy' is none of afraid, anger, angry"):
+        read("folder", tmp_path)
+    with pytest.raises(DataError, match="There is no such folder"):
+        read("folder", tmp_path / "nowhere")
+
+
+def test_muxspace_leaves_contempt_without_a_label(tmp_path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in ("a.png", "b.png"):
+            archive.writestr(name, cv2.imencode(".png", trees.picture())[1].tobytes())
+    points = np.repeat(trees.landmarks()[None], 2, axis=0)
+    np.savez(tmp_path / "labels.npz", name=["a.png", "b.png"], emotion=[5, 7], landmarks=points)
+    assert labels(read("muxspace", tmp_path)) == ["disgust", None]
+
+
+def test_one_photograph_is_on_one_side_of_the_split() -> None:
+    names = [f"afw_{i}" for i in range(500)]
+    for name in names:
+        assert is_held_out(f"{name}_1.jpg") == is_held_out(f"{name}_2.jpg")
+    share = np.mean([is_held_out(f"{name}_1.jpg") for name in names])
+    assert 0.06 < share < 0.14
