@@ -59,9 +59,9 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
     """The fields of FaceEmotion.msg by name, for an image of ``width`` x ``height`` pixels.
 
     Messages within it are dictionaries in their turn; numbers of which there are several are
-    float32 arrays. ``head_pose`` is missing where the pose is not known.
+    float32 arrays. A pose that is not known is the identity at zero.
     """
-    fields = {
+    return {
         "track_id": face.track_id,
         "roi": _roi(face.box, width, height),
         "presence": float(face.presence),
@@ -77,13 +77,11 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
         "landmarks_x": np.array(face.landmarks[:, 0], np.float32),
         "landmarks_y": np.array(face.landmarks[:, 1], np.float32),
         "head_pose_valid": face.head_pose is not None,
+        "head_pose": _pose(face.head_pose),
         "action_units": list(face.action_units),
         "action_unit_intensities": np.array([*face.action_units.values()], np.float32),
         "emfacs_consistency": float(face.emfacs_consistency),
     }
-    if face.head_pose is not None:
-        fields["head_pose"] = _pose(face.head_pose)
-    return fields
 
 
 def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
@@ -95,8 +93,10 @@ def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
     return {**sides, "do_rectify": False}
 
 
-def _pose(pose: HeadPose) -> dict[str, dict[str, float]]:
+def _pose(pose: HeadPose | None) -> dict[str, dict[str, float]]:
+    position = (0.0, 0.0, 0.0) if pose is None else tuple(map(float, pose.translation))
+    orientation = (0.0, 0.0, 0.0, 1.0) if pose is None else pose.quaternion
     return {
-        "position": dict(zip("xyz", map(float, pose.translation), strict=True)),
-        "orientation": dict(zip("xyzw", pose.quaternion, strict=True)),
+        "position": dict(zip("xyz", position, strict=True)),
+        "orientation": dict(zip("xyzw", orientation, strict=True)),
     }

@@ -70,11 +70,10 @@ def face_message(face: Face, width: int, height: int) -> FaceEmotion:
     fields["roi"] = RegionOfInterest(**fields["roi"])
     units = fields["action_unit_intensities"]
     fields["action_unit_intensities"] = array.array("f", units.tobytes())
-    if "head_pose" in fields:
-        position, orientation = fields["head_pose"]["position"], fields["head_pose"]["orientation"]
-        fields["head_pose"] = Pose(
-            position=Point(**position), orientation=Quaternion(**orientation)
-        )
+    pose = fields["head_pose"]
+    fields["head_pose"] = Pose(
+        position=Point(**pose["position"]), orientation=Quaternion(**pose["orientation"])
+    )
     return FaceEmotion(**fields)
 
 
