@@ -135,6 +135,7 @@ def model_info_message(engine: Engine) -> ModelInfo:
         version=manifest.version,
         sha256=manifest.sha256,
         engine=engine.name,
+        why=engine.why,
         device=engine.device,
         precision=engine.precision,
         labels=list(manifest.labels),

@@ -111,12 +111,16 @@ def camera_status(node: str, camera: CameraInput, idle: str) -> DiagnosticStatus
 
 
 def model_status(
-    node: str, state: str, failure: str, recognition: Recognition | None
+    node: str, state: str, remark: str, recognition: Recognition | None
 ) -> DiagnosticStatus:
-    """The entry of the model: what runs, or why nothing does."""
+    """The entry of the model: what runs, or why nothing does.
+
+    remark: how far configuring is, or why it failed; "" if neither.
+    """
     values = {"state": state}
     if recognition is None:
-        level, message = (ERROR, f"{state}: {failure}") if failure else (WARN, state)
+        level = ERROR if remark and state != "configuring" else WARN
+        message = f"{state}: {remark}" if remark else state
         return _status(f"{node}: model", level, message, values)
     engine, manifest = recognition.engine, recognition.engine.manifest
     values |= {
@@ -124,6 +128,7 @@ def model_status(
         "version": manifest.version,
         "sha256": manifest.sha256,
         "engine": engine.name,
+        "why": engine.why,
         "device": engine.device,
         "precision": engine.precision,
         "detector": recognition.detector,

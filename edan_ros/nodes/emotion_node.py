@@ -7,6 +7,7 @@ both. The executor's thread only receives; one worker does the rest (see recogni
 from __future__ import annotations
 
 import functools
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
 from edan_ros.core.detectors import Detector, DetectorError
-from edan_ros.engines import EngineError, create_engine
+from edan_ros.engines import Engine, EngineError, create_engine
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.nodes import diagnostics, qos, services
@@ -86,6 +87,7 @@ class EmotionNode(LifecycleNode):
         self._make_detector = make_detector
         self._state = "unconfigured"
         self._failure = ""
+        self._told = 0.0  # when the progress of a build was told last, by the monotonic clock
         self._enabled = True
         self._recognition: Recognition | None = None
         self._settings = ParameterSet(
@@ -119,7 +121,7 @@ class EmotionNode(LifecycleNode):
         values = self._settings.values
         self._recognition = Recognition(
             self,
-            self._make_engine(values["engine"], values["model"], threads=_threads(values)),
+            self._engine(values),
             self._detector(values),
             pipeline_config(values),
             values["cameras"],
@@ -133,8 +135,11 @@ class EmotionNode(LifecycleNode):
         self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence(values["silence_timeout"])
         self._recognition.announce()
-        model = diagnostics.describe(self._recognition.engine)
-        self.get_logger().info(f"configured: {model}, detector {self._recognition.detector}")
+        engine = self._recognition.engine
+        self.get_logger().info(
+            f"configured: {diagnostics.describe(engine)}: {engine.why}; "
+            f"detector {self._recognition.detector}"
+        )
         super().on_configure(state)
 
     @_transition("active")
@@ -185,6 +190,25 @@ class EmotionNode(LifecycleNode):
         self.get_logger().error(f"{self._state} failed: {why}")
         self._state, self._failure = "unconfigured", why
         return outcome
+
+    def _engine(self, values: Mapping[str, Any]) -> Engine:
+        return self._make_engine(
+            values["engine"],
+            values["model"],
+            threads=_threads(values),
+            tell=self.get_logger().warning,
+            progress=self._on_build,
+        )
+
+    def _on_build(self, share: float) -> None:
+        """Tell how far the build of an engine is, once a second.
+
+        The engine's threads call this while the executor waits for it in on_configure.
+        """
+        now = time.monotonic()
+        if now - self._told >= 1.0:
+            self._told = now
+            self._publish_diagnostics(f"building the engine, {100 * share:.0f} % done")
 
     def _detector(self, values: Mapping[str, Any]) -> Detector:
         name = "auto" if values["detector"] == TOPIC else values["detector"]
@@ -242,9 +266,10 @@ class EmotionNode(LifecycleNode):
     def _not_configured(self) -> str:
         return f"the node is {self._state}: {self._failure or 'configure it first'}"
 
-    def _publish_diagnostics(self) -> None:
+    def _publish_diagnostics(self, doing: str = "") -> None:
         name = self.get_name()
-        statuses = [diagnostics.model_status(name, self._state, self._failure, self._recognition)]
+        remark = doing or self._failure
+        statuses = [diagnostics.model_status(name, self._state, remark, self._recognition)]
         if self._recognition is not None:
             statuses += [
                 diagnostics.camera_status(name, camera, self._idle())

@@ -65,7 +65,7 @@ _STRUCTURE = (
     Parameter(
         "engine",
         "auto",
-        "what runs the model; auto takes the fastest that works on this machine",
+        "what runs the model; auto takes TensorRT where it works, else ONNX Runtime, and says why",
         Change.CONFIGURE,
         choices=ENGINES,
     ),
