@@ -135,8 +135,9 @@ def load_config(path: Path) -> TrainConfig:
 def with_base(path: Path) -> dict[str, Any]:
     """The entries of a configuration on top of those of the file that its ``base`` names.
 
-    ``base`` is relative to the file. Mappings are merged entry by entry, one level deep; anything
-    else replaces what the base says. Raises ConfigError.
+    ``base`` is relative to the file. Mappings are merged entry by entry, one level deep, and an
+    entry without a value takes away what the base says; anything else replaces it. Raises
+    ConfigError.
     """
     raw = read_yaml(path)
     base = raw.pop("base", None)
@@ -145,8 +146,9 @@ def with_base(path: Path) -> dict[str, Any]:
     merged = with_base(path.parent / str(base))
     for name, value in raw.items():
         below = merged.get(name)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        merged[name] = {**below, **value} if both else value
+        if isinstance(value, dict) and isinstance(below, dict):
+            value = {k: v for k, v in {**below, **value}.items() if v is not None}
+        merged[name] = value
     return merged
 
 
