@@ -67,6 +67,11 @@ class NodeProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
+    @property
+    def pid(self) -> int:
+        """Its number on this machine."""
+        return self._process.pid
+
     def exit_code(self) -> int | None:
         """None while it runs."""
         return self._process.poll()
