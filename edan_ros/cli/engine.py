@@ -1,0 +1,137 @@
+"""Build plans for TensorRT ahead of time, list them, delete them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from edan_ros.engines import ON_GPU, EngineError
+from edan_ros.engines.cuda_driver import Gpu, find_gpu
+from edan_ros.engines.manifest import load_manifest, require_complete, shipped_models
+from edan_ros.engines.plan_cache import PlanCache, PlanKey
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="build plans now, so that no node has to wait")
+    build.add_argument(
+        "models", nargs="*", help="models of the package, or .onnx files; all that ship if none"
+    )
+    build.add_argument(
+        "--engine", choices=ON_GPU, default="tensorrt", help="what will run them (tensorrt)"
+    )
+    build.add_argument(
+        "--target",
+        action="append",
+        metavar="CAPABILITY",
+        type=_capability,
+        help="compute capability of a GPU that is not here, 8.6 or 86, for example; with "
+        "tensorrt_rtx alone, may be given several times",
+    )
+    build.add_argument("--again", action="store_true", help="build also where a plan is there")
+    listing = actions.add_parser("list", help="what was built, and from what")
+    clear = actions.add_parser("clear", help="delete what was built")
+    clear.add_argument("model", nargs="?", help="of this model only")
+    for action in (build, listing, clear):
+        action.add_argument(
+            "--cache", type=Path, help="folder of the plans (~/.cache/edan_ros/engines)"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    cache = PlanCache(args.cache)
+    if args.action == "build":
+        _build(args, cache)
+    elif args.action == "list":
+        _list(cache)
+    else:
+        gone = cache.clear(args.model)
+        print(f"deleted {len(gone)} plan{'' if len(gone) == 1 else 's'} from {cache.folder}")
+    return 0
+
+
+def _capability(text: str) -> str:
+    digits = text.replace(".", "").removeprefix("sm").removeprefix("SM")
+    if not digits.isdigit() or len(digits) < 2:
+        raise argparse.ArgumentTypeError(f"no compute capability: {text!r}; 8.6, for example")
+    return f"{digits[:-1]}.{digits[-1]}"
+
+
+def _build(args: argparse.Namespace, cache: PlanCache) -> None:
+    if args.target and args.engine != "tensorrt_rtx":
+        raise EngineError(
+            f"{args.engine} builds only for the GPU of the machine that it runs on: leave out "
+            "--target, or give --engine tensorrt_rtx"
+        )
+    gpus = [Gpu("", capability, "") for capability in args.target or ()] or [_gpu_here(args)]
+    for model in args.models or shipped_models():
+        for gpu in gpus:
+            _build_one(model, args.engine, gpu, cache, again=args.again)
+
+
+def _gpu_here(args: argparse.Namespace) -> Gpu:
+    try:
+        return find_gpu()
+    except EngineError as error:
+        raise EngineError(
+            f"{error}: to build for a GPU elsewhere, give --engine tensorrt_rtx and --target"
+            if args.engine == "tensorrt"
+            else f"{error}: to build for a GPU elsewhere, give its --target"
+        ) from error
+
+
+def _build_one(model: str, engine: str, gpu: Gpu, cache: PlanCache, *, again: bool) -> None:
+    from edan_ros.engines.tensorrt import make_plan
+    from edan_ros.engines.tensorrt_build import batch_profile, plan_key
+
+    manifest = load_manifest(model)
+    require_complete(manifest)
+    profile = batch_profile(manifest.input_size)
+    key = plan_key(manifest, engine, gpu, profile)
+    console = Console()
+    with cache.locked(key):
+        found = cache.load(key)
+        if isinstance(found, bytes) and not again:
+            console.print(f"{key.file} is there and fits", highlight=False, soft_wrap=True)
+            return
+        reason = "it was asked for" if isinstance(found, bytes) else found
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+        )
+        options = {"transient": True, "disable": not console.is_terminal}
+        with Progress(*columns, console=console, **options) as bar:
+            task = bar.add_task(f"building {key.file}", total=1.0)
+
+            def tell(line: str) -> None:
+                console.print(line, highlight=False, soft_wrap=True)
+
+            def show(share: float) -> None:
+                bar.update(task, completed=share)
+
+            make_plan(manifest, key, profile, cache, tell, show, reason=reason)
+
+
+def _list(cache: PlanCache) -> None:
+    plans = cache.plans()
+    console = Console()
+    if not plans:
+        console.print(f"no plan in {cache.folder}", highlight=False, soft_wrap=True)
+        return
+    table = Table("plan", "MB", "engine", "for", "driver", "model's sha256", box=None)
+    for plan, key in plans:
+        size = f"{plan.stat().st_size / 1e6:.1f}"
+        engine = f"{key.library} {key.version}"
+        table.add_row(plan.name, size, engine, _target(key), key.driver or "any", key.onnx[:12])
+    console.print(f"plans in {cache.folder}", highlight=False, soft_wrap=True)
+    console.print(table)
+
+
+def _target(key: PlanKey) -> str:
+    return f"{key.gpu or 'every GPU'} of {key.capability}"

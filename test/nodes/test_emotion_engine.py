@@ -1,0 +1,79 @@
+"""What the node says of its engine: which and why, and how far it is while one is built."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from edan_ros.msg import ModelInfo
+from fakes import FakeEngine
+from probe import Probe, wait_for
+
+from edan_ros.nodes import qos
+
+
+def test_it_says_which_engine_and_why(capfd: pytest.CaptureFixture[str], probe: Probe) -> None:
+    infos: list[ModelInfo] = []
+    probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
+    wait_for(lambda: infos, "the latched message")
+    assert (infos[0].engine, infos[0].why) == ("fake", FakeEngine.why)
+    values = {pair.key: pair.value for pair in probe.report("model").values}
+    assert (values["engine"], values["why"]) == ("fake", FakeEngine.why)
+    assert f"configured: fake 1.0 on fake (cpu): {FakeEngine.why}" in capfd.readouterr().err
+
+
+class SlowBuild:
+    """Builds for as long as the test wants, and reports from a thread of its own, as TensorRT."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.calls = 0
+
+    def __call__(
+        self,
+        _kind: str,
+        _model: str,
+        *,
+        threads: int,
+        tell: Callable[[str], None],
+        progress: Callable[[float], None],
+    ) -> FakeEngine:
+        assert threads >= 0
+        tell("building fake, which takes minutes")
+        builder = threading.Thread(target=self._build, args=(progress,))
+        builder.start()
+        builder.join()
+        tell("built fake")
+        return FakeEngine()
+
+    def _build(self, progress: Callable[[float], None]) -> None:
+        while not self.done.is_set():
+            self.calls += 1
+            progress(min(0.99, 0.001 * self.calls))
+            time.sleep(0.002)
+
+
+def test_progress_of_a_build_is_told_while_the_node_is_configuring(
+    make_probe: Callable[..., Probe], capfd: pytest.CaptureFixture[str]
+) -> None:
+    build = SlowBuild()
+    probe = make_probe(until=None, node={"make_engine": build})
+    try:
+        wait_for(lambda: len(progress_messages(probe)) >= 3, "three reports of progress")
+    finally:
+        build.done.set()
+    shares = [int(text.split(",")[1].split("%")[0]) for text in progress_messages(probe)]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] <= 99
+    assert build.calls > 20 * len(shares), "once a second, however often TensorRT reports"
+    probe.wait_for_state("active")
+    said = capfd.readouterr().err
+    assert said.index("takes minutes") < said.index("built fake") < said.index("configured: fake")
+
+
+def progress_messages(probe: Probe) -> list[str]:
+    statuses = [status for report in list(probe.reports) for status in report.status]
+    texts = [s.message for s in statuses if s.name.endswith("model")]
+    return [text for text in texts if text.startswith("configuring: building the engine, ")]
