@@ -51,7 +51,7 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
     else:
         records = list(_from_csv(path, part, left_out))
         expected = f"rows with an expression in {_CSV[part]}"
-    notes = [f"{count} pictures of {name} left out" for name, count in left_out.items()]
+    notes = [f"left out: {name} ({count})" for name, count in left_out.items()]
     about = "training" if part == "train" else "validation"
     found = some(records, path, expected)
     return FaceSet(about, found, cropped=True, pseudo_landmarks=True, notes=notes)

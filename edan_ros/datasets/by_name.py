@@ -70,5 +70,5 @@ def _by_name(
         if label is not None
     ]
     other = len(pictures) - len(records)
-    notes = [f"{other} pictures with other names left out"] if other else []
+    notes = [f"left out: pictures with other names ({other})"] if other else []
     return FaceSet(about, some(records, path, expected), notes=notes)

@@ -37,7 +37,7 @@ def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
             continue
         sequence = Path(*file.parent.parts[-2:])
         records += _frames(images, sequence, emotion, landmarks, int(peaks), _is_true(neutral))
-    notes = [f"{contempt} sequences of contempt left out"] if contempt else []
+    notes = [f"left out: sequences of contempt ({contempt})"] if contempt else []
     about = f"peak frames{' and first frames as neutral' if _is_true(neutral) else ''}"
     found = some(records, emotions, "S005/001/S005_001_00000011_emotion.txt and so on")
     return FaceSet(about, found, notes=notes)

@@ -30,7 +30,7 @@ def read_folder(path: Path) -> FaceSet:
             ) from None
         pictures = pictures_in(folder)
         if emotion is None:
-            notes.append(f"{len(pictures)} pictures of {folder.name} left out")
+            notes.append(f"left out: {folder.name} ({len(pictures)})")
             continue
         records += [
             Record(str(file.relative_to(path)), from_file(file), emotion) for file in pictures

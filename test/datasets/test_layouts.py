@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import made_up_sets as trees
 import numpy as np
 import pytest
-import trees
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
+import made_up_sets as trees
 import numpy as np
 import pytest
-import trees
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError, FaceSet, read
@@ -119,8 +119,8 @@ def test_affectnet_csv(tmp_path: Path, header: bool) -> None:
     assert levels(faces) == [40, 41]
     np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(), atol=0.006)
     assert faces.notes == [
-        "1 pictures of contempt left out",
-        "1 pictures of no expression left out",
+        "left out: contempt (1)",
+        "left out: no expression (1)",
     ]
 
 
@@ -146,7 +146,7 @@ def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
     assert levels(faces) == [51, 54]
     assert faces.records[1].name == "S005_001_00000004.png"
     np.testing.assert_allclose(faces.records[1].landmarks, trees.landmarks(200, 240), atol=1e-3)
-    assert faces.notes == ["1 sequences of contempt left out"]
+    assert faces.notes == ["left out: sequences of contempt (1)"]
     assert levels(read("ckplus", folder, peaks="2", neutral="no")) == [53, 54]
 
 
@@ -178,7 +178,7 @@ def test_jaffe(tmp_path: Path) -> None:
     faces = read("jaffe", tmp_path)
     assert labels(faces) == ["anger", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
     assert levels(faces) == [0, 10, 20, 30, 40, 50, 60]
-    assert faces.notes == ["1 pictures with other names left out"]
+    assert faces.notes == ["left out: pictures with other names (1)"]
     assert not faces.cropped
 
 
@@ -278,7 +278,7 @@ def test_a_folder_a_class_in_any_words(tmp_path: Path) -> None:
     assert dict(zip((r.name for r in faces.records), labels(faces), strict=True)) == {
         f"{word}/1.png": emotion for word, emotion in zip(words, meant, strict=True)
     }
-    assert faces.notes == ["1 pictures of Contempt left out"]
+    assert faces.notes == ["left out: Contempt (1)"]
 
 
 def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:

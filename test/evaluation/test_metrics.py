@@ -39,3 +39,44 @@ def test_calibration_error_by_hand() -> None:
     """Confidence 0.9 with half of the answers right is 0.4 off."""
     confidence = np.full(10, 0.9)
     assert metrics.expected_calibration_error(confidence, np.arange(10) < 5) == pytest.approx(0.4)
+
+
+def test_missed_faces_are_errors() -> None:
+    """Two of class 0 found (one right), two more missed: recall 1/4, precision 1, F1 0.4."""
+    confusion, missed = np.array([[1, 1], [0, 1]]), np.array([2, 0])
+    assert metrics.accuracy(confusion, missed) == pytest.approx(2 / 5)
+    np.testing.assert_allclose(metrics.recalls(confusion, missed), [1 / 4, 1])
+    np.testing.assert_allclose(metrics.precisions(confusion), [1, 1 / 2])
+    np.testing.assert_allclose(metrics.f1_scores(confusion, missed), [0.4, 2 / 3])
+    assert metrics.macro_f1(confusion, missed) == pytest.approx((0.4 + 2 / 3) / 2)
+
+
+def test_a_class_that_was_missed_altogether_counts_in_the_mean() -> None:
+    assert metrics.macro_f1(np.array([[3, 0], [0, 0]]), np.array([0, 5])) == pytest.approx(0.5)
+
+
+def test_nothing_to_judge_is_no_number() -> None:
+    nothing = np.zeros((2, 2), int)
+    assert np.isnan(metrics.macro_f1(nothing))
+    assert np.isnan(metrics.accuracy(nothing))
+    assert np.isnan(metrics.wilson_interval(0, 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (50, 100, 0.4038, 0.5962)],
+)
+def test_wilson_interval(right: int, n: int, low: float, high: float) -> None:
+    """Published values, as in Newcombe 1998 and textbooks."""
+    assert metrics.wilson_interval(right, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_reliability_by_hand() -> None:
+    """Two bins: 4 answers at 0.9, half of them right; 1 at 0.3, wrong."""
+    curve = metrics.reliability(
+        np.array([0.9, 0.9, 0.9, 0.9, 0.3]), np.array([True, True, False, False, False]), bins=10
+    )
+    np.testing.assert_array_equal(curve.count, [1, 4])
+    np.testing.assert_allclose(curve.confidence, [0.3, 0.9])
+    np.testing.assert_allclose(curve.accuracy, [0.0, 0.5])
+    assert curve.error == pytest.approx((0.3 + 4 * 0.4) / 5)

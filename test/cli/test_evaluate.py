@@ -1,0 +1,139 @@
+"""`edan evaluate MODEL` on made-up pictures, with the model that ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edan_ros.cli.main import main
+from edan_ros.core.geometry import MEAN_SHAPE
+
+SHIPPED = "edan-lite"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def pictures() -> Path:
+    """Two pictures of noise a class, of happy, sad and contempt."""
+    rng = np.random.default_rng(0)
+    for word in ("happy", "sad", "contempt"):
+        for number in range(2):
+            file = Path("faces") / word / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(file), rng.integers(0, 255, (64, 64), dtype=np.uint8))
+    return Path("faces")
+
+
+def usage_error(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    return int(error.value.code or 0)
+
+
+def test_a_folder_is_measured(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    command = ["evaluate", SHIPPED, "--data", f"folder:mine={pictures}", "--crop", "given"]
+    assert main([*command, "--json", "new/figures.json", "--out", "report"]) == 0
+    said = capsys.readouterr().out
+    assert "mine: all; left out: contempt (2)" in said
+    assert any(line.split("|")[1:4] == [" mine ", " given ", " 4 "] for line in said.splitlines())
+    mine = json.loads(Path("new/figures.json").read_text())["sets"]["mine"]
+    assert (mine["n"], mine["detected"]) == (4, 1.0)
+    assert set(mine["per_class"]) == {"happy", "sad"}
+    assert np.array(mine["confusion"]).sum() == 4
+    assert Path("report/report.html").is_file()
+    assert Path("report/mine-confusion.png").is_file()
+
+
+def test_noise_holds_no_face(pictures: Path) -> None:
+    """By default the face is searched for, and what is not found counts as wrong."""
+    assert main(["evaluate", SHIPPED, "--data", f"folder={pictures}", "--json", "f.json"]) == 0
+    figures = json.loads(Path("f.json").read_text())["sets"]["folder"]
+    assert (figures["detected"], figures["accuracy"], figures["ece"]) == (0.0, 0.0, None)
+
+
+def test_three_classes_over_several_sets(pictures: Path) -> None:
+    sets = [f"folder:a={pictures}", f"folder:b={pictures}"]
+    command = ["evaluate", SHIPPED, "--data", *sets, "--classes", "3", "--crop", "given"]
+    assert main([*command, "--json", "f.json"]) == 0
+    figures = json.loads(Path("f.json").read_text())["sets"]
+    assert list(figures) == ["a", "b"]
+    assert set(figures["a"]["per_class"]) == {"positive", "negative"}
+
+
+def test_fewer_pictures_are_said_to_be(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--pictures", "2"]
+    assert main([*command, "--crop", "given"]) == 0
+    assert "2 of 4 pictures, evenly spread" in capsys.readouterr().out
+
+
+def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    Path("points").mkdir()
+    cv2.imwrite("points/a.png", rng.integers(0, 255, (160, 160), dtype=np.uint8))
+    body = "\n".join(f"{x} {y}" for x, y in MEAN_SHAPE * 100 + 80)
+    Path("points/a.pts").write_text(f"version: 1\nn_points: 68\n{{\n{body}\n}}\n")
+    command = ["evaluate", SHIPPED, "--robustness", "--data", "300w:p=points", "--json", "r.json"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "p: all; 1 pictures" in said
+    assert "| eyes under sunglasses" in said
+    assert json.loads(Path("r.json").read_text())["clean"]["p"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (["nowhere"], "nowhere should be LAYOUT=PATH or LAYOUT:NAME=PATH"),
+        (["mine=x"], "there is no layout 'mine'"),
+        (["folder=x", "folder=y"], "two sets have one name"),
+    ],
+)
+def test_a_wrong_set_is_a_wrong_command_line(
+    data: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage_error(["evaluate", SHIPPED, "--data", *data]) == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nope", "--data", "folder=x"], "no model is called 'nope'"),
+        ([SHIPPED, "--data", "folder=x"], "x should hold a folder of pictures for each emotion"),
+        ([SHIPPED, "--data", "jaffe=."], ". should hold pictures named like KA.AN1.39.tiff"),
+        ([SHIPPED, "--data", "ck+=.,part=x"], "ckplus has no option part"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *arguments]) != 0
+    said = capsys.readouterr()
+    assert said.err.startswith(f"edan evaluate: {expected}")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_a_report_that_cannot_be_written_is_said_so(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    Path("report").write_text("in the way")
+    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--crop", "given"]
+    assert main([*command, "--out", "report"]) != 0
+    assert "the folder report cannot be written: " in capsys.readouterr().err
+
+
+def test_detectors_take_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error(["evaluate", "detector", "--data", "folder=x"]) == 2
+    assert usage_error(["evaluate", "detector", "--data", "x", "y"]) == 2
+    assert "the one folder that holds the data sets" in capsys.readouterr().err

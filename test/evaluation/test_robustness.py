@@ -1,0 +1,145 @@
+"""Distortions do to picture and landmarks what they say; the table holds them against clean."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from grey_faces import GreyEngine, emotion, face_set, landmarks, level_of, record
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edan_ros.datasets import DataError, FaceSet
+from edan_ros.evaluation import distortions
+from edan_ros.evaluation.distortions import View
+from edan_ros.evaluation.robustness import CLEAN, CONDITIONS, Row, measure, table
+
+RNG = np.random.default_rng(0)
+
+
+def dotted(face: float = 200.0) -> View:
+    """A bright dot on every landmark of a dark picture."""
+    points = landmarks(face, 1.2 * face).astype(float)
+    side = int(2.4 * face)
+    pixels = np.zeros((side, side), np.uint8)
+    for x, y in points:
+        cv2.circle(pixels, (round(x * 16), round(y * 16)), 4 * 16, 255, -1, shift=4)
+    return View(pixels, points)
+
+
+def level_at(view: View) -> np.ndarray:
+    index = np.round(view.landmarks).astype(int)
+    return view.pixels[index[:, 1], index[:, 0]]
+
+
+@given(degrees=st.floats(0, 45))
+@settings(max_examples=20, deadline=None)
+def test_landmarks_turn_with_the_picture(degrees: float) -> None:
+    seen = distortions.turned(degrees)(dotted(), np.random.default_rng(1))
+    assert (level_at(seen) > 100).all()
+    before, after = dotted().landmarks, seen.landmarks
+    across = [p[16] - p[0] for p in (before, after)]
+    turn = abs(math.atan2(across[1][1], across[1][0]) - math.atan2(across[0][1], across[0][0]))
+    assert math.degrees(turn) == pytest.approx(degrees, abs=1e-3)
+
+
+@given(face=st.floats(20, 96))
+@settings(max_examples=20, deadline=None)
+def test_landmarks_shrink_with_the_picture(face: float) -> None:
+    seen = distortions.reduced(face)(dotted(), RNG)
+    assert seen.face == pytest.approx(face, rel=1e-3)
+    assert np.median(level_at(seen)) > 60
+    assert distortions.reduced(201.0)(dotted(), RNG) is None
+
+
+def test_blur_grows_with_the_face() -> None:
+    """Of a step edge, the width over which it is smeared is in parts of the face."""
+    for size in (100.0, 200.0):
+        pixels = np.zeros((400, 400), np.uint8)
+        pixels[:, 200:] = 200
+        seen = distortions.blurred(0.04)(View(pixels, landmarks(size, 200.0)), RNG)
+        row = seen.pixels[200].astype(float) / 200
+        smeared = int(((row > 0.16) & (row < 0.84)).sum())  # two standard deviations
+        assert smeared == pytest.approx(2 * 0.04 * size, abs=1.5)
+
+
+def test_noise_has_its_deviation() -> None:
+    view = View(np.full((200, 200), 128, np.uint8), landmarks())
+    noise = distortions.noisy(10)(view, np.random.default_rng(0)).pixels.astype(float) - 128
+    assert noise.std() == pytest.approx(10, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("stops", "level", "expected"), [(-2.2, 200, 100), (2.2, 100, 200), (2.2, 200, 255), (0, 7, 7)]
+)
+def test_exposure_is_in_stops_of_linear_light(stops: float, level: int, expected: int) -> None:
+    """2.2 stops at gamma 2.2 double or halve the grey level."""
+    view = View(np.full((4, 4), level, np.uint8), landmarks())
+    assert distortions.exposed(stops)(view, RNG).pixels[0, 0] == expected
+
+
+def test_jpeg_of_lower_quality_is_further_off() -> None:
+    view = dotted()
+    off = [
+        np.abs(distortions.compressed(q)(view, RNG).pixels.astype(float) - view.pixels).mean()
+        for q in (90, 50, 10)
+    ]
+    assert 0 < off[0] < off[1] < off[2]
+
+
+def test_a_mask_covers_the_mouth_and_sunglasses_the_eyes() -> None:
+    view = dotted()
+    mouth, eyes, brows = slice(48, 68), slice(36, 48), slice(17, 27)
+    masked = level_at(distortions.masked()(view, RNG))
+    assert (masked[mouth] == distortions.MASK).all()
+    assert (masked[eyes] > 200).all()
+    glasses = level_at(distortions.sunglasses()(view, RNG))
+    assert (glasses[eyes] == distortions.GLASSES).all()
+    assert (glasses[mouth] > 200).all()
+    assert (glasses[brows] > 200).any()
+
+
+def test_yaw_is_the_asymmetry() -> None:
+    face = landmarks().astype(float)
+    assert distortions.yaw_of(face) == pytest.approx(0.0, abs=0.02)
+    turned = face.copy()
+    turned[30] = face[0] + 0.9 * (face[16] - face[0])  # distances 0.9 and 0.1 of the whole
+    assert distortions.yaw_of(turned) == pytest.approx(0.8, abs=1e-6)
+    assert distortions.yaw_of(2.0 * turned + 5.0) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_every_condition_is_measured_against_clean() -> None:
+    """Grey faces are read right until their grey level is changed."""
+    happy, sad = emotion("happy"), emotion("sad")
+    faces = face_set((level_of(happy), happy), (level_of(sad), sad))
+    faces.records.append(record(90, sad))  # without landmarks: takes no part
+    rows = {row.title: row.figures["mine"] for row in measure(GreyEngine(), {"mine": faces})}
+    assert list(rows) == [condition.title for condition in CONDITIONS]
+    assert rows[CLEAN] == pytest.approx({"n": 2, "accuracy": 1.0, "landmark_error": 0.0}, abs=0.02)
+    assert rows["4 stops under-exposed"]["accuracy"] == 0.0
+    assert rows["JPEG 50"]["accuracy"] == 1.0
+    assert rows["face of 48 px"]["n"] == 2
+    assert rows["face of 96 px"]["n"] == 0
+    assert math.isnan(rows["face of 96 px"]["accuracy"])
+    assert rows["yaw: asymmetry above 0.6"]["n"] == 0
+
+
+def test_a_set_without_landmarks_is_refused() -> None:
+    with pytest.raises(DataError, match="mine: no picture has landmarks"):
+        next(measure(GreyEngine(), {"mine": FaceSet("all", [record(100, 1)])}))
+
+
+def test_the_table_shows_the_change() -> None:
+    def figures(accuracy: float, error: float) -> dict[str, dict[str, float]]:
+        return {
+            "fer": {"n": 10, "accuracy": accuracy, "landmark_error": 0.05},
+            "points": {"n": 5, "accuracy": math.nan, "landmark_error": error},
+        }
+
+    lines = list(table([Row("clean", figures(0.8, 0.04)), Row("dark", figures(0.7, math.nan))]))
+    assert "fer, accuracy" in lines[0]
+    assert "points, accuracy" not in lines[0]
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells == ["dark", "70.0 %", "-10.0", "10", "5.0 %", "+0.0", "10", "-", "-", "5"]

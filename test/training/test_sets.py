@@ -1,0 +1,168 @@
+"""Any mix of data sets as one training set: draws, trust, pseudo-labels, masked parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import made_up_sets as trees
+import numpy as np
+import pytest
+
+from edan_ros.core.crops import Crop
+from edan_ros.core.geometry import MEAN_SHAPE
+from edan_ros.datasets import DataError, FaceSet, Record
+from edan_ros.engines import Manifest, Prediction
+from edan_ros.training import pseudo_labels, sets
+from edan_ros.training.errors import ConfigError
+from edan_ros.training.sets import load_samples, samples_of
+
+
+def records(*emotions: int | None, **known: object) -> list[Record]:
+    pixels = np.full((64, 64), 90, np.uint8)
+    return [Record(str(i), lambda: pixels, e, **known) for i, e in enumerate(emotions)]
+
+
+def test_a_mix_masks_what_a_set_does_not_know(tmp_path: Path) -> None:
+    """Emotions without landmarks beside landmarks without emotions."""
+    trees.save(tmp_path / "mine" / "happy" / "1.png")
+    trees.save(tmp_path / "300w" / "a.png")
+    trees.pts(tmp_path / "300w" / "a.pts", trees.landmarks() + 1)
+    samples = load_samples({"mine": {"layout": "folder"}, "300w": {}}, tmp_path)
+    assert len(samples) == 2
+    np.testing.assert_array_equal(samples.emotions[0], np.eye(7)[1])
+    assert np.isnan(samples.landmarks[0]).all()
+    assert np.isnan(samples.emotions[1]).all()
+    np.testing.assert_allclose(samples.landmarks[1], trees.landmarks(), atol=1e-4)
+    wanted = Crop.from_landmarks(trees.landmarks())
+    assert samples.crops[1].side == pytest.approx(wanted.side, rel=1e-4)
+
+
+def test_entries_name_layout_path_and_options(tmp_path: Path) -> None:
+    trees.fer2013_npz(tmp_path / "elsewhere" / "fer")
+    data = {"mine": {"layout": "FER2013", "path": "elsewhere/fer", "labels": "original"}}
+    assert len(load_samples(data, tmp_path)) == 2
+    data["mine"]["pictures"] = 1
+    assert len(load_samples(data, tmp_path)) == 1
+    data["mine"]["path"] = str(tmp_path / "elsewhere" / "fer")
+    assert len(load_samples(data, Path("another/root"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"mine": {}}, "data: mine: there is no layout 'mine'"),
+        ({"jaffe": {"part": "x"}}, "data: jaffe: unknown entry part; known: balance"),
+        ({"jaffe": {"draws": {"joy": 2}}}, "joy is none of neutral, happy"),
+        ({}, "names no set"),
+    ],
+)
+def test_a_wrong_entry_is_named(
+    data: dict[str, dict[str, object]], expected: str, tmp_path: Path
+) -> None:
+    trees.save(tmp_path / "jaffe" / "KA.AN1.39.tiff")
+    with pytest.raises(ConfigError, match=expected):
+        load_samples(data, tmp_path)
+
+
+def test_balance_draws_rarer_emotions_more_often() -> None:
+    """Four happy, one sad, one unknown: at power 1 both emotions get the same draws."""
+    samples = samples_of(FaceSet("all", records(1, 1, 1, 1, 2, None)), balance=1.0)
+    np.testing.assert_allclose(samples.weights[:4], samples.weights[4] / 4)
+    assert samples.weights[:5].sum() == pytest.approx(5.0)
+    assert samples.weights[5] == 1.0
+    np.testing.assert_allclose(samples_of(FaceSet("all", records(1, 1, 2))).weights, 1.0)
+
+
+def test_draws_by_emotion() -> None:
+    faces = FaceSet("all", records(0, 1, 2, None))
+    samples = samples_of(faces, draws={"neutral": 0.4, "sad": 3})
+    np.testing.assert_allclose(samples.weights, [0.4, 1.0, 3.0, 1.0])
+    np.testing.assert_allclose(samples_of(faces, draws=2).weights, 2.0)
+
+
+def test_smoothing_is_shared_by_all() -> None:
+    target = samples_of(FaceSet("all", records(3)), smoothing=0.14).emotions[0]
+    np.testing.assert_allclose(target, [0.02] * 3 + [0.88] + [0.02] * 3, atol=1e-6)
+
+
+def test_trust_is_less_in_landmarks_that_a_model_made() -> None:
+    marked = records(1, landmarks=trees.landmarks())
+    assert samples_of(FaceSet("all", marked)).trust[0] == 1.0
+    made = samples_of(FaceSet("all", marked, pseudo_landmarks=True))
+    assert made.trust[0] == sets.SET_TRUST < 1.0
+    assert samples_of(FaceSet("all", marked), trust=0.25).trust[0] == 0.25
+
+
+def test_large_pictures_are_cut_down_to_the_face() -> None:
+    """A dot on every landmark of a face in a picture of a thousand pixels stays on it."""
+    points = (MEAN_SHAPE * 300 + 600).astype(np.float32)
+    pixels = np.zeros((1200, 1000), np.uint8)
+    for x, y in points:
+        cv2.circle(pixels, (round(x), round(y)), 8, 255, -1)
+    faces = FaceSet("all", [Record("a", lambda: pixels, landmarks=points)])
+    samples = samples_of(faces)
+    assert max(samples.images[0].shape) <= 224
+    index = np.round(samples.landmarks[0]).astype(int)
+    assert (samples.images[0][index[:, 1], index[:, 0]] > 100).all()
+    own = Crop.from_landmarks(samples.landmarks[0])
+    np.testing.assert_allclose(own.center, samples.crops[0].center, atol=1e-2)
+    assert own.side == pytest.approx(samples.crops[0].side, rel=1e-3)
+
+
+class MeanFaceEngine:
+    """Finds the mean face in every crop; a dark crop shows nobody."""
+
+    name, device, precision, input_size = "mean", "cpu", "fp32", 32
+
+    def __init__(self) -> None:
+        self.manifest = Manifest(Path("m.onnx"), "mean", "1", "", 32, presence_threshold=0.6)
+
+    def infer(self, crops: np.ndarray) -> Prediction:
+        n = len(crops)
+        points = MEAN_SHAPE * 20 + 15.5
+        return Prediction(
+            np.repeat(points[None], n, axis=0).astype(np.float32),
+            np.zeros((n, 7), np.float32),
+            np.where(crops.mean(axis=(1, 2, 3)) > 10, 0.9, 0.5).astype(np.float32),
+            np.zeros((n, 7, 4, 4), np.float32),
+        )
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pseudo_labels, "create_engine", lambda *_: MeanFaceEngine())
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_model_makes_the_landmarks_that_a_set_lacks() -> None:
+    dark = np.zeros((64, 64), np.uint8)
+    human = trees.landmarks()
+    faces = FaceSet("all", records(1, 2), cropped=True)
+    faces.records += [Record("dark", lambda: dark, 3), *records(4, landmarks=human)]
+    found, made = pseudo_labels.with_landmarks(faces, "mean")
+    assert made.tolist() == [True, True, False, False]
+    assert found.records[2].landmarks is None
+    assert found.records[3].landmarks is human
+    assert found.records[0].landmarks.shape == (68, 2)
+    assert [record.emotion for record in found.records] == [1, 2, 3, 4]
+    assert faces.records[0].landmarks is None
+
+
+@pytest.mark.usefixtures("engine")
+def test_landmarks_made_here_are_trusted_less_than_a_sets_own(tmp_path: Path) -> None:
+    trees.rafdb(tmp_path / "rafdb")
+    samples = load_samples({"rafdb": {"landmarks": "mean"}}, tmp_path)
+    assert np.isfinite(samples.landmarks).all()
+    np.testing.assert_allclose(samples.trust, sets.OWN_TRUST)
+    assert sets.OWN_TRUST < sets.SET_TRUST
+    samples = load_samples({"rafdb": {"landmarks": "mean", "trust": 0.1}}, tmp_path)
+    np.testing.assert_allclose(samples.trust, 0.1)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_model_that_finds_nobody_is_said_so() -> None:
+    dark = np.zeros((64, 64), np.uint8)
+    faces = FaceSet("all", [Record("dark", lambda: dark, 3)], cropped=True)
+    with pytest.raises(DataError, match="mean finds no face in 1 pictures of the set"):
+        pseudo_labels.with_landmarks(faces, "mean")
