@@ -1,0 +1,80 @@
+"""How fast images go through the pipeline, and where the time goes. No ROS in here."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edan_ros.benchmark.pictures import RESOLUTIONS, moving_faces
+from edan_ros.core.images import decode_raw
+from edan_ros.core.pipeline import Pipeline
+from edan_ros.engines import create_engine
+from edan_ros.engines.detector_engine import create_detector
+
+FACES = (1, 2, 4, 8)
+#: Images that are repeated, and the rate at which they would come.
+IMAGES, RATE = 24, 30.0
+
+
+@dataclass(frozen=True)
+class PipelineRow:
+    """One resolution and number of faces.
+
+    fps: images a second, one after the other. ms: stage -> mean milliseconds an image: decode,
+    detect (spread over the images between two searches), crop, infer, track, smooth.
+    faces_found: mean number of faces reported.
+    """
+
+    resolution: str
+    faces: int
+    fps: float
+    ms: dict[str, float]
+    faces_found: float
+
+
+def measure_pipeline(
+    model: str,
+    threads: int,
+    seconds: float,
+    resolutions: Sequence[str] = tuple(RESOLUTIONS),
+    faces: Sequence[int] = FACES,
+) -> list[PipelineRow]:
+    """Every resolution with every number of faces, ``seconds`` each."""
+    engine = create_engine("onnxruntime", model, threads=threads)
+    detector = create_detector("auto", threads=threads)
+    return [
+        _measure(Pipeline(detector, engine), resolution, count, seconds)
+        for resolution in resolutions
+        for count in faces
+    ]
+
+
+def _measure(pipeline: Pipeline, resolution: str, faces: int, seconds: float) -> PipelineRow:
+    width, height = RESOLUTIONS[resolution]
+    messages = [image.reshape(-1) for image in moving_faces(resolution, faces, IMAGES)]
+    spent: Counter[str] = Counter()
+    found = images = 0
+    begin = time.perf_counter()
+    for number in itertools.count(-IMAGES):
+        if number == 0:  # the first round fills caches
+            begin = time.perf_counter()
+        elif number > 0 and number % 10 == 0 and time.perf_counter() - begin > seconds:
+            break
+        start = time.perf_counter()
+        image = decode_raw(messages[number % IMAGES], width, height, 3 * width, "bgr8")
+        decoded = 1e3 * (time.perf_counter() - start)
+        result = pipeline.process(image, number / RATE)
+        if number >= 0:
+            spent.update({"decode": decoded, **result.timings_ms})
+            found += len(result.faces)
+            images += 1
+    return PipelineRow(
+        resolution=resolution,
+        faces=faces,
+        fps=round(images / (time.perf_counter() - begin), 1),
+        ms={name: round(total / images, 3) for name, total in spent.items()},
+        faces_found=round(found / images, 2),
+    )
