@@ -15,11 +15,20 @@ from edan_ros.core.detectors import DetectorError
 from edan_ros.core.images import ImageError
 from edan_ros.datasets import DataError
 from edan_ros.engines import EngineError
+from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.training.errors import ConfigError
 
 #: What a command may raise for its user to read: one sentence, without a traceback.
-USER_ERRORS = (ConfigError, DataError, DetectorError, EngineError, ImageError, SourceError)
+USER_ERRORS = (
+    ConfigError,
+    DataError,
+    DetectorError,
+    EngineError,
+    ImageError,
+    RecordingError,
+    SourceError,
+)
 
 
 def commands() -> dict[str, ModuleType]:

@@ -84,6 +84,23 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
     }
 
 
+def model_fields(engine: Any) -> dict[str, Any]:
+    """The fields of ModelInfo.msg: what runs, and on what. engine: an Engine."""
+    manifest = engine.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "sha256": manifest.sha256,
+        "engine": engine.name,
+        "why": engine.why,
+        "device": engine.device,
+        "precision": engine.precision,
+        "labels": list(manifest.labels),
+        "input_size": engine.input_size,
+        "terms": manifest.terms,
+    }
+
+
 def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
     """The whole pixels inside the image that the box touches."""
     inside = box.clipped(width, height)

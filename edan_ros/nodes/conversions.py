@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.faces import Box, CameraModel, Detection, Face, FrameResult, HeadPose
-from edan_ros.core.messages import face_fields
+from edan_ros.core.messages import face_fields, model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.msg import FaceEmotion, FaceEmotionArray, ModelInfo
 
@@ -129,16 +129,4 @@ def _pose(message: FaceEmotion) -> HeadPose:
 
 def model_info_message(engine: Engine) -> ModelInfo:
     """What runs, and on what."""
-    manifest = engine.manifest
-    return ModelInfo(
-        name=manifest.name,
-        version=manifest.version,
-        sha256=manifest.sha256,
-        engine=engine.name,
-        why=engine.why,
-        device=engine.device,
-        precision=engine.precision,
-        labels=list(manifest.labels),
-        input_size=engine.input_size,
-        terms=manifest.terms,
-    )
+    return ModelInfo(**model_fields(engine))

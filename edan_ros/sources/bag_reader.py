@@ -68,6 +68,7 @@ class _File:
 
     path: Path
     reader: _Opened
+    packed: bool = False
     salvaged: bool = False
     cut: bool = False
     last: int | None = None
@@ -84,6 +85,7 @@ class _Metadata:
 
     files: list[str] = field(default_factory=list)
     expected: int | None = None
+    compression: str = ""
     fault: str = ""
 
 
@@ -133,7 +135,21 @@ class BagReader:
     @property
     def storage(self) -> str:
         """ "mcap" or "sqlite3": how the first file is written."""
-        return "mcap" if _plain_suffix(self._files[0].path) == ".mcap" else "sqlite3"
+        return "mcap" if self._files[0].path.suffix == ".mcap" else "sqlite3"
+
+    @property
+    def compression(self) -> str:
+        """ "file" or "message" as rosbag2 names it, "storage" for MCAP's own, or "none"."""
+        first = self._files[0]
+        if first.packed:
+            return "file"
+        if self._metadata.compression == "message":
+            return "message"
+        reader = first.reader
+        if isinstance(reader, McapSalvage):
+            return "storage" if reader.compressed else "none"
+        chunks = getattr(getattr(reader, "storage", None), "chunks", ())
+        return "storage" if any(chunk.compression for chunk in chunks) else "none"
 
     @property
     def times(self) -> tuple[int, int]:
@@ -212,8 +228,8 @@ class BagReader:
             self._add(connection)
 
     def _open_file(self, path: Path) -> _File:
-        plain, whole = path, True
-        if path.suffix == ".zstd":
+        plain, whole, packed = path, True, path.suffix == ".zstd"
+        if packed:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="edan_bag_"))
             plain = Path(folder) / path.stem
             whole = decompress_file(path, plain)
@@ -222,9 +238,9 @@ class BagReader:
             reader = rosbag2.Reader(plain)
             reader.open()
         except Exception:  # rosbags does not check what it reads: damage raises all kinds
-            return _File(path, self._salvage(path, plain), salvaged=True, cut=not whole)
+            return _File(plain, self._salvage(path, plain), packed, salvaged=True)
         self._stack.callback(reader.close)
-        return _File(plain, reader, cut=not whole)
+        return _File(plain, reader, packed, cut=not whole)
 
     def _salvage(self, path: Path, plain: Path) -> Salvage:
         try:
@@ -310,8 +326,9 @@ def _read_metadata(folder: Path) -> _Metadata:
     try:
         told = yaml.safe_load(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
         files = [str(name) for name in told["relative_file_paths"]]
-        return _Metadata(files, int(told["message_count"]))
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        compression = str(told.get("compression_mode", "")).lower()
+        return _Metadata(files, int(told["message_count"]), compression)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return _Metadata(fault=f"{path.name} is damaged: the files beside it are read without it")
 
 

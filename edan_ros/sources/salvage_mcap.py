@@ -29,6 +29,8 @@ class McapSalvage(Salvage):
     """
 
     def _look_through(self) -> None:
+        #: Whether chunks are compressed.
+        self.compressed = False
         self._schemas: dict[int, tuple[str, str, str]] = {}
         # Messages of neighbouring chunks may take turns.
         self._opened = lru_cache(maxsize=4)(self._open_chunk)
@@ -110,6 +112,7 @@ class McapSalvage(Salvage):
             return b""
         if compression not in ("", "zstd", "lz4"):
             return b""
+        self.compressed |= bool(compression)
         begin = at + 40 + name
         inside = decompressed(self._read(begin, min(packed, self._size - begin)), compression)
         whole = begin + packed <= self._size

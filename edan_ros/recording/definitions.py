@@ -1,0 +1,98 @@
+"""What messages are made of: the definitions that a bag carries so that others can read it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import Nodetype
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+import edan_ros
+
+FACES, FACE = "edan_ros/msg/FaceEmotionArray", "edan_ros/msg/FaceEmotion"
+MODEL_INFO = "edan_ros/msg/ModelInfo"
+
+_IDL_RULE = "=" * 80 + "\nIDL: "
+
+
+@dataclass(frozen=True)
+class Definition:
+    """text: with all that the type is made of. digest: its hash, RIHS01 of REP-2016."""
+
+    text: str
+    digest: str
+
+
+class Definitions:
+    """Finds definitions: among those of ROS 2, and of the packages installed here.
+
+    They are taken from Humble, the last distribution whose bags carry none.
+    """
+
+    def __init__(self) -> None:
+        self._store = get_typestore(Stores.ROS2_HUMBLE)
+
+    def of(self, kind: str) -> Definition | None:
+        """The definition of "package/msg/Name"; None where nobody here knows it."""
+        if not self._learn(kind):
+            return None
+        text, _ = self._store.generate_msgdef(kind, ros_version=2)
+        return Definition(text, self._store.hash_rihs01(kind))
+
+    def store_with(self, *kinds: str) -> Typestore:
+        """What makes and serialises messages of these kinds. Raises LookupError."""
+        for kind in kinds:
+            if not self._learn(kind):
+                raise LookupError(f"the definition of {kind} is not installed")
+        return self._store
+
+    def _learn(self, kind: str) -> bool:
+        """Adds a type and all that it is made of to the store. False where one is not found."""
+        if kind in self._store.fielddefs:
+            return True
+        path = _file_of(kind)
+        if path is None:
+            return False
+        types = get_types_from_msg(path.read_text(encoding="utf-8"), kind)
+        needed = {_message_of(field) for _, fields in types.values() for _, field in fields}
+        if not all(self._learn(name) for name in needed if name is not None):
+            return False
+        self._store.register(types)
+        return True
+
+
+def digest_of(kind: str, text: str) -> str:
+    """The hash of a type whose definition a bag carries; zeros where the text is not understood."""
+    store = get_typestore(Stores.EMPTY)
+    try:
+        if text.startswith(_IDL_RULE):
+            for part in text.split(_IDL_RULE)[1:]:
+                store.register(get_types_from_idl(part.split("\n", 1)[1]))
+        else:
+            store.register(get_types_from_msg(text, kind))
+        return store.hash_rihs01(kind)
+    except Exception:  # the parser of rosbags raises all kinds; the hash is not worth the bag
+        return "RIHS01_" + "0" * 64
+
+
+def _message_of(described: Any) -> str | None:
+    """The type of message that a field is, or holds several of."""
+    node, value = described
+    if node in (Nodetype.ARRAY, Nodetype.SEQUENCE):
+        return _message_of(value[0])
+    return str(value) if node == Nodetype.NAME else None
+
+
+def _file_of(kind: str) -> Path | None:
+    """The .msg file of a type, in the installed packages or, for our own, in the sources."""
+    package, _, name = kind.split("/")
+    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
+    folders = [Path(prefix) / "share" / package / "msg" for prefix in prefixes if prefix]
+    if package == "edan_ros":
+        folders.append(Path(edan_ros.__file__).parents[1] / "msg")
+    return next((f for folder in folders if (f := folder / f"{name}.msg").is_file()), None)

@@ -1,0 +1,88 @@
+"""How far a run over recorded images is, and how long it will take."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+#: Seconds between two lines where there is no terminal.
+_LINE_EVERY = 5.0
+
+
+class ImageProgress:
+    """A context manager that shows a bar with the time left. On no terminal: a line now and then.
+
+    expected: images in all, None where that is not known.
+    """
+
+    def __init__(self, console: Console, expected: int | None) -> None:
+        self._console = console
+        self._expected = expected
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=expected)
+        self._begin = time.monotonic()
+        self._next_line = self._begin + _LINE_EVERY
+        #: Images so far.
+        self.images = 0
+
+    def __enter__(self) -> ImageProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self._begin
+
+    @property
+    def rate(self) -> float:
+        """Images a second."""
+        return self.images / max(self.seconds, 1e-9)
+
+    def advance(self) -> None:
+        """One more image."""
+        self.images += 1
+        self._progress.update(
+            self._task, completed=self.images, description=f"{self.rate:5.1f} images/s"
+        )
+        if not self._console.is_terminal and time.monotonic() >= self._next_line:
+            self._next_line += _LINE_EVERY
+            self.tell(self._line())
+
+    def tell(self, line: str) -> None:
+        """A line above the bar."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def _line(self) -> str:
+        text = f"{self.images:6d} images, {self.rate:.1f}/s"
+        if self._expected is None:
+            return text
+        left = max(self._expected - self.images, 0) / self.rate
+        return f"{self.images:6d} of {self._expected} images, {self.rate:.1f}/s, {left:.0f} s left"
