@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from edan_ros.sources import SourceError
 
 
 def not_negative(text: str) -> float:
@@ -22,11 +25,28 @@ def positive(text: str) -> float:
     return value
 
 
+def count(text: str) -> int:
+    """A whole number, 1 or more. Raises what argparse turns into a message."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text}")
+    return int(text)
+
+
 def existing_file(text: str) -> str:
     """The path of a file that is there. Raises what argparse turns into a message."""
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return text
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made where it is not there. Raises SourceError where it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise SourceError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def _number(text: str) -> float:

@@ -1,0 +1,208 @@
+"""Show which parts of each face led to its emotion, or with --mean where a data set's maps lie."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edan_ros.cli._arguments import count, existing_file, make_folder, positive
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.privacy import PRIVACY_MODES
+from edan_ros.engines.detector_engine import DETECTORS
+from edan_ros.sources import SourceError, create_source
+from edan_ros.sources.pictures import PictureSource
+
+if TYPE_CHECKING:
+    from edan_ros.core.faces import Face, FrameResult
+    from edan_ros.core.pipeline import Pipeline
+    from edan_ros.engines import Engine
+    from edan_ros.explain.explanation import Explanation
+    from edan_ros.sources import Frame, Source
+
+LINES = "explanations.jsonl"
+#: Names of both methods together, and of all emotions.
+BOTH, ALL = "both", "all"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "source", nargs="?", help="a picture, a folder or glob of pictures, a video, or a bag"
+    )
+    what.add_argument(
+        "--mean",
+        metavar="DATA",
+        help="a data set: LAYOUT=PATH as for `edan evaluate`, or a folder with a folder of "
+        "pictures for each emotion",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("gradcam", "occlusion", BOTH),
+        help="gradcam: the map that the model gives with every face (HiResCAM); occlusion: what "
+        "covering a part costs; by default both",
+    )
+    parser.add_argument(
+        "--emotion",
+        nargs="+",
+        choices=(*EMOTIONS, ALL),
+        metavar="EMOTION",
+        help=f"which to explain, of {', '.join(EMOTIONS)}, {ALL}; by default the recognised one",
+    )
+    parser.add_argument(
+        "--every", type=positive, default=1.0, help="seconds of a video from sheet to sheet"
+    )
+    parser.add_argument(
+        "--count", type=count, default=50, help="with --mean: faces of each emotion at most"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/explain"), help="folder to write to")
+    parser.add_argument(
+        "--privacy",
+        choices=PRIVACY_MODES,
+        default="none",
+        help="what the sheets show of the faces; --mean never shows any",
+    )
+    parser.add_argument("--model", default="edan-lite", help="of the package, or an .onnx file")
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
+    parser.add_argument("--detector-model", type=existing_file, help="the detector's .onnx file")
+
+
+def run(args: argparse.Namespace) -> int:
+    from edan_ros.engines import create_engine
+
+    if args.mean is not None:
+        from edan_ros.cli._explain_mean import run_mean
+
+        return run_mean(args)
+    source = create_source(args.source, on_skip=partial(print, "edan explain:", file=sys.stderr))
+    engine = create_engine("auto", args.model)
+    make_folder(args.out)
+    faces = pictures = 0
+    with (args.out / LINES).open("w", encoding="utf-8") as lines:
+        for frame, result in _results(source, _pipeline(args, engine), args.every):
+            pictures += 1
+            for number, face in enumerate(result.faces, 1):
+                name = _name(frame, face, number)
+                found = _explain(args, engine, frame, face)
+                _write_sheet(args, frame, result, found, name)
+                for explanation in (one for row in found for one in row):
+                    record = {"picture": name, "time": round(frame.time, 3)}
+                    lines.write(json.dumps({**record, **_record(explanation)}) + "\n")
+                _say(name, found)
+                faces += 1
+    print(f"{faces} faces in {pictures} pictures explained: {args.out}/")
+    return 0 if faces else 1
+
+
+def _pipeline(args: argparse.Namespace, engine: Engine) -> Pipeline:
+    from edan_ros.core.pipeline import Pipeline
+    from edan_ros.engines.detector_engine import create_detector
+
+    return Pipeline(create_detector(args.detector, model_path=args.detector_model or ""), engine)
+
+
+def _results(
+    source: Source, pipeline: Pipeline, every: float
+) -> Iterator[tuple[Frame, FrameResult]]:
+    """The frames to explain, with their faces: all pictures, or one in ``every`` seconds."""
+    from edan_ros.cli._progress import progress
+
+    due = 0.0
+    for frame in progress(source.frames(), source.length, source.name):
+        if isinstance(source, PictureSource):
+            yield frame, pipeline.analyze(frame.image)
+            continue
+        # Every frame is followed, so that a person keeps the number of the track.
+        result = pipeline.process(frame.image, frame.time, frame.camera)
+        if frame.time >= due and result.faces:
+            due = frame.time + every
+            yield frame, result
+
+
+def _name(frame: Frame, face: Face, number: int) -> str:
+    """Of a sheet: the picture and its face, or the time and the track."""
+    if frame.name:
+        return f"{Path(frame.name).stem}_face{number}"
+    return f"{frame.time:08.2f}s_track{face.track_id}"
+
+
+def _explain(
+    args: argparse.Namespace, engine: Engine, frame: Frame, face: Face
+) -> list[list[Explanation]]:
+    """A row for each emotion asked for, a map for each method."""
+    from edan_ros.core.emotions import softmax
+    from edan_ros.explain.explanation import METHODS, explain_face
+
+    methods = METHODS if args.method in (None, BOTH) else (args.method,)
+    wanted: Sequence[int] = [int(face.raw_probabilities.argmax())]
+    if args.emotion:
+        names = EMOTIONS if ALL in args.emotion else dict.fromkeys(args.emotion)
+        wanted = [EMOTIONS.index(name) for name in names]
+    one: Callable[..., Explanation] = partial(
+        explain_face,
+        frame.image,
+        face,
+        size=engine.input_size,
+        probabilities=lambda crops: softmax(
+            engine.infer(crops).logits, engine.manifest.temperature
+        ),
+    )
+    return [[one(emotion, method) for method in methods] for emotion in wanted]
+
+
+def _write_sheet(
+    args: argparse.Namespace,
+    frame: Frame,
+    result: FrameResult,
+    found: list[list[Explanation]],
+    name: str,
+) -> None:
+    import cv2
+
+    from edan_ros.core.privacy import apply_privacy
+    from edan_ros.explain.sheet import draw_sheet
+
+    seen = apply_privacy(frame.image.bgr(), result.faces, args.privacy)
+    sheet = draw_sheet(seen, found, title=name, outlines=args.privacy == "landmarks-only")
+    path = args.out / f"{name}.png"
+    if not cv2.imwrite(str(path), sheet):
+        raise SourceError(f"{path} cannot be written: is the disk full?")
+
+
+def _record(found: Explanation) -> dict[str, object]:
+    """What a program can read of one map: all that the service ExplainFace gives."""
+    from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
+
+    size = found.crop.shape[0]
+    shares = landmark_shares(found.values, found.landmarks, size)
+    order = shares.argsort()[::-1]
+    regions = region_shares(found.values, found.landmarks, size)
+    return {
+        "track_id": found.face.track_id,
+        "probabilities": [round(float(p), 4) for p in found.face.raw_probabilities],
+        "emotion": EMOTIONS[found.emotion],
+        "method": found.method,
+        "peak": round(found.peak, 4),
+        "map": found.values.round(4).tolist(),
+        "landmarks": order.tolist(),
+        "landmark_shares": shares[order].round(4).tolist(),
+        "landmark_chance": round(LANDMARK_CHANCE, 4),
+        "regions": [
+            {"name": r.name, "share": round(r.share, 4), "chance": round(r.chance, 4)}
+            for r in regions
+        ],
+    }
+
+
+def _say(name: str, found: list[list[Explanation]]) -> None:
+    from edan_ros.explain.explanation import METHOD_TITLES
+    from edan_ros.explain.sheet import region_line
+
+    for row in found:
+        print(f"{name}  {EMOTIONS[row[0].emotion]} {row[0].probability:.1%}")
+        for explanation in row:
+            print(f"    {METHOD_TITLES[explanation.method]:22}{region_line(explanation)}")

@@ -1,0 +1,98 @@
+"""Grad-CAM as first published, to measure the shipped maps against: gradients averaged over places.
+
+Not for robots: it reads activations out of the ONNX graph, which takes the onnx library.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from edan_ros.core.crops import Crop
+from edan_ros.engines.base import INPUT
+from edan_ros.engines.manifest import Manifest, ModelError
+
+
+class AveragedGradCam:
+    """Grad-CAM (Selvaraju et al. 2017, section 3) at the last convolution of an exported model.
+
+    manifest: of the model. Raises ModelError if its head is not that of EmotionalDAN,
+    ModuleNotFoundError without the onnx library.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        import onnx
+
+        model = onnx.load(manifest.path)
+        self._features, self._hidden, names = _head(model, manifest)
+        self._emotion, self._dense = (_weight(model, name) for name in names)
+        self._moved = any(node.op_type == "GridSample" for node in model.graph.node)
+        for name in (self._features, self._hidden):
+            model.graph.output.append(onnx.ValueInfoProto(name=name))
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        self._session = ort.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def maps(self, crop: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(7, S/8, S/8) maps over a crop, >= 0. crop: (S, S) grey, 0 to 255."""
+        wanted = [self._features, self._hidden, "landmarks"]
+        found = self._session.run(wanted, {INPUT: crop[None, None]})
+        features, hidden, landmarks = (values[0] for values in found)
+        gradient = ((hidden > 0) * self._emotion) @ self._dense
+        channels, side = features.shape[:2]
+        # The max-pool hands its gradient on to one place of four: the sum is that of the pooled.
+        average = gradient.reshape(len(gradient), channels, -1).sum(axis=2) / side**2
+        maps = np.maximum(np.einsum("kc,cyx->kyx", average, features), 0.0).astype(np.float32)
+        return self._in_crop(maps, landmarks, crop.shape[0]) if self._moved else maps
+
+    @staticmethod
+    def _in_crop(
+        maps: NDArray[np.float32], landmarks: NDArray[np.float32], size: int
+    ) -> NDArray[np.float32]:
+        """Maps of what the last stage saw, the face in the mean shape's place, moved back."""
+        side = maps.shape[1]
+        # Pixel centres of the crop and of the map: u = (s + 0.5) * side / size - 0.5 and back.
+        scale = np.array(
+            [[size / side, 0, 0.5 * (size / side - 1)], [0, size / side, 0], [0, 0, 1]]
+        )
+        scale[1, 2] = scale[0, 2]
+        to_mean = np.vstack([Crop.from_landmarks(landmarks).matrix(size), [0, 0, 1]])
+        matrix = (np.linalg.inv(scale) @ to_mean @ scale)[:2]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.stack([cv2.warpAffine(m, matrix, (side, side), flags=flags) for m in maps])
+
+
+def _head(model, manifest: Manifest) -> tuple[str, str, tuple[str, str]]:
+    """Names of the last convolution's activations, the hidden layer, and the two dense weights."""
+    maker = {output: node for node in model.graph.node for output in node.output}
+
+    def back(name: str, *kinds: str) -> str:
+        """What goes into the node that makes a value; over nodes that only reshape."""
+        node = maker.get(name)
+        while node is not None and node.op_type in ("Cast", "Flatten", "Identity", "Reshape"):
+            node = maker.get(node.input[0])
+        if node is None or node.op_type not in kinds:
+            raise ModelError(
+                f"{manifest.path} has no head of EmotionalDAN: {name} is made otherwise"
+            )
+        weights.extend(node.input[1:2])
+        return str(node.input[0])
+
+    weights: list[str] = []
+    hidden = back("logits", "Gemm", "MatMul")
+    dense = back(back(hidden, "Relu"), "Gemm", "MatMul")
+    features = back(dense, "MaxPool")
+    return features, hidden, (weights[0], weights[1])
+
+
+def _weight(model, name: str) -> NDArray[np.float32]:
+    """(out, in) values of a dense layer's weight, which may be stored as FP16 behind a Cast."""
+    from onnx import numpy_helper
+
+    casts = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Cast"}
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    return numpy_helper.to_array(stored[casts.get(name, name)]).astype(np.float32)

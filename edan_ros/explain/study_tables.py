@@ -1,0 +1,153 @@
+"""The figures of a study as tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.explain.emfacs import LANDMARK_SETS, overlap, overlap_chance
+from edan_ros.explain.explanation import METHOD_TITLES
+from edan_ros.explain.faithfulness import Interval, area, interval
+from edan_ros.explain.mean_shape import AREAS, areas
+from edan_ros.explain.study import AVERAGED, CENTRE, RANDOM, FaceRecord, Study
+
+TITLES = {
+    **METHOD_TITLES,
+    AVERAGED: "Grad-CAM, averaged",
+    RANDOM: "random",
+    CENTRE: "middle of the crop",
+}
+
+
+def markdown(study: Study) -> str:
+    """All tables, each under a heading."""
+    parts = [*_faces(study)]
+    for method in study.methods:
+        parts += [f"\n## Where the maps lie: {TITLES[method]}\n", *_areas(study, method)]
+    parts += ["\n## Landmarks ranked first against EMFACS\n", *_emfacs(study)]
+    parts += ["\n## Deletion: area under the curve, smaller is better\n"]
+    parts += _faithfulness(study, "deletion")
+    parts += ["\n## Insertion: area under the curve, larger is better\n"]
+    parts += _faithfulness(study, "insertion")
+    return "\n".join(parts) + "\n"
+
+
+def areas_under(faces: Sequence[FaceRecord], curve: str, method: str) -> NDArray[np.float64]:
+    """(n,) area under each face's curve, 0 to 1. curve: deletion or insertion."""
+    return np.array([area(getattr(face, curve)[method]) for face in faces])
+
+
+def gains(
+    faces: Sequence[FaceRecord], curve: str, method: str, against: str = RANDOM
+) -> NDArray[np.float64]:
+    """(n,) by how much a method beats another, face by face; below 0 where it is worse."""
+    gain = areas_under(faces, curve, method) - areas_under(faces, curve, against)
+    return -gain if curve == "deletion" else gain
+
+
+def area_shares(study: Study, method: str) -> dict[str, NDArray[np.float64]]:
+    """Emotion, or ALL -> (len(AREAS),) share of its mean map in each area."""
+    masks = areas()
+    return {
+        name: np.array([values[masks[area]].sum() for area in AREAS]) / values.sum()
+        for name, values in study.mean_maps(method).items()
+    }
+
+
+def _faces(study: Study) -> Iterator[str]:
+    yield from _table_head(["emotion", "pictures looked at", "read so, and explained"])
+    for k, name in enumerate(EMOTIONS):
+        yield _row([name, study.looked_at[k], len(study.of(k))])
+    for method in study.methods:
+        empty = [not face.maps[method].any() for face in study.faces]
+        if any(empty):
+            yield f"\n{TITLES[method]}: {np.mean(empty):.0%} of the maps are empty."
+
+
+def _areas(study: Study, method: str) -> Iterator[str]:
+    chance = np.array([mask.mean() for mask in areas().values()])
+    yield "Share of the mean map, and how many times that of a flat map:\n"
+    yield from _table_head(["emotion", *AREAS])
+    yield _row(["flat map", *(f"{share:.0%}" for share in chance)])
+    for name, shares in area_shares(study, method).items():
+        cells = [f"{s:.0%} x{s / c:.1f}" for s, c in zip(shares, chance, strict=True)]
+        yield _row([name, *cells])
+
+
+def overlaps(
+    study: Study, method: str, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Overlap with the EMFACS landmarks of an emotion: of its own faces, of all others.
+
+    Faces whose map is empty rank nothing and are left out.
+    """
+    pointing = [face for face in study.faces if face.maps[method].any()]
+    found = np.array([overlap(face.shares[method], LANDMARK_SETS[name]) for face in pointing])
+    own = np.array([EMOTIONS[face.emotion] == name for face in pointing], bool)
+    return found[own], found[~own]
+
+
+def _emfacs(study: Study) -> Iterator[str]:
+    yield (
+        "Part of an emotion's EMFACS landmarks among as many that the map ranks first, with its "
+        "95 % interval; in brackets the same landmarks in the maps of the other emotions' faces.\n"
+    )
+    yield from _table_head(["emotion", "landmarks", "chance", *_titles(study)])
+    for name, wanted in LANDMARK_SETS.items():
+        cells = []
+        for method in study.methods:
+            own, others = overlaps(study, method, name)
+            cells.append(f"{_span(interval(own))} ({_mean(others)})")
+        yield _row([name, len(wanted), f"{overlap_chance(wanted):.2f}", *cells])
+    chance = np.mean([overlap_chance(wanted) for wanted in LANDMARK_SETS.values()])
+    means = []
+    for method in study.methods:
+        each = [overlaps(study, method, name)[0] for name in LANDMARK_SETS]
+        means.append(_mean(np.array([own.mean() for own in each if len(own)])))
+    yield _row(["mean of the emotions", "", f"{chance:.2f}", *means])
+
+
+def _faithfulness(study: Study, curve: str) -> Iterator[str]:
+    compared = [*study.methods, CENTRE]
+    yield "Mean, and in brackets the gain over random with its 95 % interval.\n"
+    yield from _table_head(["emotion", "n", "random", *(TITLES[m] for m in compared)])
+    for k, name in [*enumerate(EMOTIONS), (None, "all faces")]:
+        faces = study.faces if k is None else study.of(k)
+        if not faces:
+            continue
+        cells = []
+        for method in compared:
+            mean = areas_under(faces, curve, method).mean()
+            gain = interval(gains(faces, curve, method))
+            span = "" if np.isnan(gain.low) else f", {gain.low:+.2f} to {gain.high:+.2f}"
+            cells.append(f"{mean:.2f} ({gain.mean:+.2f}{span})")
+        random = areas_under(faces, curve, RANDOM).mean()
+        yield _row([name, len(faces), f"{random:.2f}", *cells])
+
+
+def _titles(study: Study) -> list[str]:
+    return [TITLES[method] for method in study.methods]
+
+
+def _span(found: Interval) -> str:
+    """Mean and interval, as far as there are enough faces for them."""
+    if np.isnan(found.mean):
+        return "-"
+    known = not np.isnan(found.low)
+    return f"{found.mean:.2f}" + (f" [{found.low:.2f}, {found.high:.2f}]" if known else "")
+
+
+def _mean(values: NDArray[np.float64]) -> str:
+    return f"{values.mean():.2f}" if len(values) else "-"
+
+
+def _table_head(names: Sequence[str]) -> Iterator[str]:
+    yield _row(names)
+    yield _row(["---"] * len(names))
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"

@@ -1,0 +1,81 @@
+"""Deletion, insertion and intervals, on a model whose reasons are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from known_model import HAPPY, KnownEngine, picture
+
+from edan_ros.core.emotions import softmax
+from edan_ros.explain.faithfulness import STEPS, area, curves, interval
+
+
+def probability(crops: np.ndarray) -> np.ndarray:
+    return softmax(KnownEngine().infer(crops).logits)[:, HAPPY]
+
+
+def curves_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    crop = picture(1, smiling=True).astype(np.float32)
+    return curves(probability, crop, values, np.random.default_rng(0))
+
+
+def at_the_mouth() -> np.ndarray:
+    values = np.zeros((8, 8), np.float32)
+    values[5, 3:5] = 1.0
+    return values
+
+
+def test_a_true_map_takes_the_probability_away_at_once_and_gives_it_back_at_once() -> None:
+    deletion, insertion = curves_of(at_the_mouth())
+    assert deletion.shape == insertion.shape == (STEPS + 1,)
+    assert deletion[0] > 0.99
+    assert (deletion[1:] < 0.2).all()
+    assert insertion[0] < 0.1
+    assert (insertion[3:] > 0.9).all()
+
+
+def test_a_false_map_does_so_at_the_end() -> None:
+    deletion, insertion = curves_of(1.0 - at_the_mouth())
+    assert (deletion[:-3] > 0.9).all()
+    assert deletion[-1] < 0.01
+    assert (insertion[:-3] < 0.2).all()
+    assert insertion[-1] > 0.99
+
+
+def test_both_ways_end_where_the_other_order_ends() -> None:
+    true, false = curves_of(at_the_mouth()), curves_of(1.0 - at_the_mouth())
+    for one, other in zip(true, false, strict=True):
+        np.testing.assert_allclose(one[[0, -1]], other[[0, -1]], atol=1e-6)
+
+
+def test_equal_places_go_in_an_order_drawn_by_chance() -> None:
+    crop = picture(1, smiling=True).astype(np.float32)
+    found = [
+        curves(probability, crop, np.zeros((8, 8)), np.random.default_rng(seed))[0]
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_the_area_is_the_mean_height() -> None:
+    assert area(np.ones(17)) == pytest.approx(1.0)
+    assert area(np.linspace(1, 0, 17)) == pytest.approx(0.5)
+    assert area(np.array([1.0, 0.0, 0.0])) == pytest.approx(0.25)
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_more_values() -> None:
+    values = np.random.default_rng(3).normal(0.3, 0.1, 400)
+    few, many = interval(values[:25]), interval(values)
+    assert many.low < many.mean < many.high
+    # 1.96 standard errors to each side.
+    assert many.high - many.low == pytest.approx(2 * 1.96 * 0.1 / 20, rel=0.15)
+    assert few.high - few.low > 2 * (many.high - many.low)
+    assert interval(values) == many
+
+
+def test_one_value_has_a_mean_and_no_interval() -> None:
+    one = interval(np.array([0.4]))
+    assert one.mean == 0.4
+    assert np.isnan([one.low, one.high]).all()
+    assert np.isnan(interval(np.array([])).mean)

@@ -1,0 +1,87 @@
+"""A study of a model whose reasons are known: it finds them, and says what is empty and false."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from known_model import HAPPY, SAD, KnownEngine, faces
+
+from edan_ros.explain.emfacs import LANDMARK_SETS, overlap_chance
+from edan_ros.explain.mean_shape import AREAS
+from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study, run_study
+from edan_ros.explain.study_pictures import draw_curves, draw_mean_maps
+from edan_ros.explain.study_tables import area_shares, gains, markdown, overlaps
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return run_study(faces(happy=6, sad=3, mislabelled=2), KnownEngine(), count=5)
+
+
+def test_faces_that_are_read_otherwise_do_not_take_part(study: Study) -> None:
+    assert [face.emotion for face in study.faces] == [HAPPY] * 5 + [SAD] * 3
+    assert 5 <= study.looked_at[HAPPY] <= 7
+    assert study.looked_at[SAD] == 3
+    assert sum(study.looked_at) == study.looked_at[HAPPY] + 3
+
+
+def test_the_same_seed_gives_the_same_study(study: Study) -> None:
+    again = run_study(faces(happy=6, sad=3, mislabelled=2), KnownEngine(), count=5)
+    assert markdown(again) == markdown(study)
+
+
+def test_the_maps_lie_where_the_model_looks(study: Study) -> None:
+    for method in ("gradcam", "occlusion"):
+        shares = dict(zip(AREAS, area_shares(study, method)["happy"], strict=True))
+        assert max(shares, key=shares.get) == "mouth"
+        own, _ = overlaps(study, method, "happy")
+        assert len(own) == 5
+        assert own.min() > 1.5 * overlap_chance(LANDMARK_SETS["happy"])
+    # The map of 'sad' is empty: it is left out, and of its faces nothing is ranked.
+    assert set(study.mean_maps("gradcam")) == {"happy", ALL}
+    assert len(overlaps(study, "gradcam", "sad")[0]) == 0
+    assert len(overlaps(study, "gradcam", "happy")[1]) == 0
+
+
+def test_true_maps_beat_chance_and_false_ones_do_not(study: Study) -> None:
+    happy = study.of(HAPPY)
+    for curve in ("deletion", "insertion"):
+        for method in ("gradcam", "occlusion"):
+            assert gains(happy, curve, method).min() > 0.0
+            assert gains(happy, curve, method).mean() > 0.1
+        np.testing.assert_array_equal(gains(happy, curve, RANDOM), 0.0)
+        assert gains(happy, curve, CENTRE).mean() < gains(happy, curve, "gradcam").mean()
+
+
+def test_the_tables_say_what_was_measured(study: Study) -> None:
+    text = markdown(study)
+    lines = text.splitlines()
+    assert f"| happy | {study.looked_at[HAPPY]} | 5 |" in lines
+    assert "attention (HiResCAM): 38% of the maps are empty." in lines
+    assert "nan" not in text
+    # Every row has as many cells as the head of its table.
+    rows = [line.count("|") for line in lines]
+    for before, now in itertools.pairwise(rows):
+        assert not before or not now or before == now
+
+
+def test_averaged_maps_are_compared_where_they_are_given() -> None:
+    empty = np.zeros((7, 4, 4), np.float32)
+    study = run_study(faces(2, 1), KnownEngine(), count=2, averaged=lambda _: empty)
+    assert "Grad-CAM, averaged: 100% of the maps are empty." in markdown(study)
+
+
+def test_the_pictures_show_the_maps(study: Study) -> None:
+    picture = draw_mean_maps(study, "gradcam")
+    hue = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+    red = (hue[..., 1] > 150) & ((hue[..., 0] < 10) | (hue[..., 0] > 170))
+    # All and happy have a map; no tile of another emotion is coloured.
+    columns = np.flatnonzero(red.any(axis=0))
+    assert columns.min() > 150
+    assert columns.max() < 150 + 3 * 170
+    curves = draw_curves(study)
+    assert curves.shape[1] > 7 * 160
+    assert (curves != 255).any(axis=2).sum() > 5000
