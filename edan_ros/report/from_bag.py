@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.recording.definitions import Definitions
 from edan_ros.recording.run_info import read_run_info
 from edan_ros.report.records import (
     UNKNOWN_INDEX,
@@ -28,6 +31,17 @@ DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 #: What the emotion node draws has the stamps of the results, but is not what they were made from.
 _DRAWN = "/annotated"
+_MODEL_FIELDS = (
+    "name",
+    "version",
+    "engine",
+    "why",
+    "device",
+    "precision",
+    "input_size",
+    "sha256",
+    "terms",
+)
 _LEVELS = ("ok", "warning", "error", "stale")
 #: A latency of more seconds than this comes of clocks that differ, or of stamps that were recorded.
 _LONGEST_LATENCY = 60.0
@@ -72,7 +86,7 @@ class _Found:
     """What one pass through the bag collects."""
 
     def __init__(self, reader: BagReader) -> None:
-        self._reader = reader
+        self._store = _store(reader)
         self.builders: dict[str, StreamBuilder] = {}
         self.recorded: dict[str, _Times] = defaultdict(dict)
         self.images: dict[str, _Times] = defaultdict(dict)
@@ -93,8 +107,8 @@ class _Found:
             self.images[message.topic][stamp] = message.time
             return
         try:
-            record = self._reader.deserialize(message)
-        except SourceError:
+            record: Any = self._store.deserialize_cdr(message.data, kind)
+        except Exception:  # rosbags does not check what it reads: damage raises all kinds
             self._damaged += 1
             return
         if kind == FACES:
@@ -116,6 +130,20 @@ class _Found:
         if self._damaged:
             notes.append(f"{self._damaged} damaged message(s) were left out.")
         return notes
+
+
+def _store(reader: BagReader) -> Typestore:
+    """Reads messages of this package as the bag defines them, else as they are installed."""
+    store = get_typestore(Stores.LATEST)
+    for kind in (FACES, MODEL):
+        texts = (topic.definition for topic in reader.topics.values() if topic.kind == kind)
+        text = next(filter(None, texts), "")
+        if not text:
+            installed = Definitions().of(kind)
+            text = installed.text if installed is not None else ""
+        types = get_types_from_msg(text, kind) if text else {}
+        store.register({name: of for name, of in types.items() if name not in store.fielddefs})
+    return store
 
 
 def _build(builder: StreamBuilder, begin: int, found: _Found) -> Stream:
@@ -172,8 +200,9 @@ def _sample(face: Any) -> Sample:
 
 
 def _model(record: Any) -> dict[str, str]:
-    names = ("name", "version", "engine", "device", "precision", "input_size", "sha256", "terms")
-    return {name.replace("_", " "): str(getattr(record, name)) for name in names}
+    """What a ModelInfo says, of whatever version it is."""
+    texts = {name: getattr(record, name, "") for name in _MODEL_FIELDS}
+    return {name.replace("_", " "): str(text) for name, text in texts.items() if text}
 
 
 def _status(record: Any) -> Status:

@@ -72,7 +72,7 @@ def _sample(face: Any) -> Sample:
     label, track = face.get("label"), face.get("track_id")
     if label not in LABELS:
         raise ValueError(f"unknown label {str(label)[:20]!r}")
-    if not isinstance(track, int) or not 0 <= track < 2**32:
+    if type(track) is not int or not 0 <= track < 2**32:
         raise ValueError("track_id is not a number from 0 up")
     probabilities = _numbers(face.get("probabilities"), len(EMOTIONS), "probabilities")
     if not all(0.0 <= p <= 1.0 for p in probabilities):

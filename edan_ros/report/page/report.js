@@ -7,8 +7,13 @@
   const NO_LATENCY = 65535;
   const DARK_INK = "#15181c", LIGHT_INK = "#ffffff";
 
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const seconds = (text) => Float64Array.from(new Uint32Array(bytes(text).buffer), (ms) => ms / 1000);
+  function bytes(text) {
+    const letters = atob(text);
+    const values = new Uint8Array(letters.length);
+    for (let i = 0; i < values.length; i += 1) values[i] = letters.charCodeAt(i);
+    return values;
+  }
+  const seconds = (text) => Float64Array.from(new Uint32Array(bytes(text).buffer)).map((ms) => ms / 1000);
   const people = [];
   const streams = data.streams.map((stream, number) => {
     const unpacked = {

@@ -1,0 +1,85 @@
+"""`edan report` from the command line: what it writes and what it says of bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("mpld3")
+
+from edan_ros.cli.main import main
+
+
+def write_run(folder: Path) -> Path:
+    """One face in 20 images, and the pictures that it was found in."""
+    folder.mkdir()
+    landmarks = np.random.default_rng(0).uniform(20, 60, (68, 2)).tolist()
+    lines = []
+    for i in range(20):
+        face = {"track_id": 1, "roi": [20, 20, 40, 40], "label": "sad", "landmarks": landmarks}
+        face |= {"probabilities": [0.1, 0.1, 0.4, 0.1, 0.1, 0.1, 0.1]}
+        lines.append(json.dumps({"stamp": 100.0 + 0.5 * i, "faces": [face]}))
+        cv2.imwrite(str(folder / f"{i:02}.png"), np.full((90, 120, 3), 9 * i, np.uint8))
+    (folder / "faces.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def test_beside_the_lines_or_where_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run")
+    assert main(["report", str(run)]) == 0
+    page = (run / "faces.html").read_text()
+    assert "run/faces.jsonl" in page
+    assert "data:image" not in page, "no pictures unless they are asked for"
+    assert "20 images, 1 people, 9.5 s" in capsys.readouterr().out
+    out = tmp_path / "new" / "report.html"
+    assert main(["report", str(run / "faces.jsonl"), "--out", str(out)]) == 0
+    assert out.read_text() == page
+
+
+def test_pictures_from_a_source(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    pictures = ["--thumbnails", "--source", str(run / "*.png")]
+    assert main(["report", str(run), *pictures]) == 0
+    page = (run / "faces.html").read_text()
+    assert page.count("data:image/jpeg") == 1
+    assert "This file holds pictures of faces." in page
+    assert main(["report", str(run), *pictures, "--privacy", "landmarks-only"]) == 0
+    assert (run / "faces.html").read_text() != page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["none.jsonl"], "there is no none.jsonl: give a bag"),
+        (["empty"], "neither a bag nor the folder of a run"),
+        (["run/00.png"], "holds no results (line 1: not JSON)"),
+        (["run", "--source", "x.mp4"], "they need --thumbnails"),
+        (["run", "--privacy", "blur"], "they need --thumbnails"),
+        (["run", "--thumbnails"], "name what they were made from with --source"),
+        (["run", "--thumbnails", "--source", "x.mp4"], "there is no x.mp4"),
+        (["run", "--thumbnails", "--source", "0"], "is live"),
+        (["run", "--out", "run"], "cannot be written"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "run")
+    (tmp_path / "empty").mkdir()
+    assert main(["report", *arguments]) != 0
+    said = capsys.readouterr().err
+    assert said.startswith("edan report: ")
+    assert why in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "run" / "faces.html").exists()

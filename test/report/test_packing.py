@@ -1,0 +1,79 @@
+"""What goes into a page comes out again; long recordings lose no change."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recordings import face, line, smile, write_lines
+
+from edan_ros.report import packing
+from edan_ros.report.figures import stream_figures
+from edan_ros.report.from_lines import read_lines
+from edan_ros.report.records import LABELS, Recording
+
+
+def packed(recording: Recording) -> dict:
+    figures = [stream_figures(stream) for stream in recording.streams]
+    return packing.page_data(recording, figures, [s.tracks for s in recording.streams])
+
+
+def unpacked(text: str, kind: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+def test_a_track(tmp_path: Path) -> None:
+    recording = read_lines(smile(tmp_path / "faces.jsonl"))
+    (stream,) = packed(recording)["streams"]
+    first, track = recording.streams[0].tracks[0], stream["tracks"][0]
+    np.testing.assert_allclose(unpacked(track["t"], "<u4") / 1000, first.times, atol=6e-4)
+    assert (unpacked(track["l"], "u1") == first.labels).all()
+    shares = unpacked(track["p"], "u1").reshape(-1, 7) / 255
+    np.testing.assert_allclose(shares, first.probabilities, atol=0.51 / 255)
+    affect = unpacked(track["a"], "i1").reshape(-1, 2) / 127
+    np.testing.assert_allclose(affect[:, 0], first.valence, atol=0.51 / 127)
+    np.testing.assert_allclose(affect[:, 1], first.arousal, atol=0.51 / 127)
+    assert (unpacked(stream["latency"], "<u2") == 200).all()
+
+
+def test_what_is_not_known_stays_so(tmp_path: Path) -> None:
+    lines = [line(0.0, face(), latency_ms=None), line(0.1, latency_ms=90_000.0)]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
+    recording.streams[0].tracks[0].valence[:] = np.nan
+    (stream,) = packed(recording)["streams"]
+    assert unpacked(stream["latency"], "<u2").tolist() == [65_535, 65_534]
+    assert unpacked(stream["tracks"][0]["a"], "i1")[0] == -128
+
+
+def test_polarity_of_each_emotion(tmp_path: Path) -> None:
+    data = packed(read_lines(smile(tmp_path / "faces.jsonl")))
+    told = {
+        label: data["polarities"][i] for label, i in zip(LABELS, data["polarityOf"], strict=False)
+    }
+    assert told["happy"] == "positive"
+    assert told["neutral"] == "neutral"
+    assert {told[name] for name in ("sad", "fear", "disgust", "anger")} == {"negative"}
+
+
+def test_long_recordings_are_joined_between_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = ["happy"] * 45 + ["sad"] + ["happy"] * 54
+    lines = [
+        line(i / 10, face(label, share=0.5 + 0.4 * (i % 2)), latency_ms=500.0 if i == 33 else 20.0)
+        for i, label in enumerate(labels)
+    ]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
+    monkeypatch.setattr(packing, "MOST_ROWS", 10)
+    (stream,) = packed(recording)["streams"]
+    track = stream["tracks"][0]
+    times, codes = unpacked(track["t"], "<u4"), unpacked(track["l"], "u1")
+    assert len(times) <= 14
+    happy, sad = LABELS.index("happy"), LABELS.index("sad")
+    changes = np.flatnonzero(np.diff(codes))
+    assert [(times[i + 1], codes[i + 1]) for i in changes] == [(4500, sad), (4600, happy)]
+    shares = unpacked(track["p"], "u1").reshape(-1, 7)[:, happy] / 255
+    assert shares[0] == pytest.approx(0.7, abs=0.01), "the mean of those joined"
+    assert unpacked(stream["latency"], "<u2").max() == 5000, "the slowest stays"

@@ -1,0 +1,121 @@
+"""The page as text: it has everything in itself, and nothing that was recorded becomes markup."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("mpld3")
+
+from recordings import face, line, long_recording, smile, write_lines
+
+from edan_ros.recording.run_info import RunInfo, write_run_info
+from edan_ros.report.from_lines import read_lines
+from edan_ros.report.page import MOST_PEOPLE, chart_library, clock, percent, render
+from edan_ros.report.records import Status
+
+
+class Outline(HTMLParser):
+    """Every tag with its attributes, and whether all that is opened is closed."""
+
+    VOID = ("meta", "img", "br", "link", "input")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def page_of(path: Path) -> str:
+    return render(read_lines(path))
+
+
+def test_nothing_is_loaded_from_anywhere(tmp_path: Path) -> None:
+    page = page_of(smile(tmp_path / "faces.jsonl"))
+    outline = Outline(page)
+    assert not outline.open
+    loading = [(tag, a) for tag, a in outline.tags if {"src", "href", "srcset", "data"} & a.keys()]
+    assert all(a.get("href", "").startswith("#") for _, a in loading), loading
+    own = page.replace(chart_library(), "")
+    assert "url(http" not in own
+    assert "@import" not in own
+    assert "default-src 'none'" in own
+
+
+def test_figures_stand_in_the_page_without_a_script(tmp_path: Path) -> None:
+    page = page_of(smile(tmp_path / "faces.jsonl"))
+    text = re.sub(r"<[^>]*>", " ", page.split("<main>")[1].split("<noscript>")[0])
+    words = " ".join(text.split())
+    assert "People 2 2 at once at most" in words
+    assert "Images 40 10.0 a second" in words
+    assert "Latency 20 ms median" in words
+    assert "mostly neutral , in view for 4.0 s from 0.0 s to 3.9 s" in words
+    assert "This file holds no pictures." in words
+
+
+def test_what_was_recorded_is_text_and_never_markup(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    path = smile(tmp_path / "faces.jsonl")
+    write_run_info(tmp_path, RunInfo({evil: evil}, {evil: evil}))
+    recording = read_lines(path)
+    recording.name = recording.streams[0].name = evil
+    recording.notes.append(evil)
+    recording.diagnostics.append(Status(evil, "error", evil, {evil: evil}))
+    recording.streams.append(recording.streams[0])
+    before, after = Outline(page_of(path)), Outline(render(recording))
+    scripts = [sum(tag == "script" for tag, _ in outline.tags) for outline in (before, after)]
+    assert scripts == [3, 3]
+    assert not any(tag == "img" for tag, _ in after.tags)
+
+
+def test_a_crowd_has_few_curves_and_all_figures(tmp_path: Path) -> None:
+    people = MOST_PEOPLE + 5
+    lines = [line(i / 10, *(face(track_id=n) for n in range(1, people + 1))) for i in range(5)]
+    page = page_of(write_lines(tmp_path / "faces.jsonl", lines))
+    outline = Outline(page)
+    assert sum(a.get("class") == "person" for _, a in outline.tags) == MOST_PEOPLE
+    assert page.count('<th scope="row">') == people
+    assert f"Curves are shown of the {MOST_PEOPLE} people" in page
+
+
+def test_nobody(tmp_path: Path) -> None:
+    page = page_of(write_lines(tmp_path / "faces.jsonl", [line(i / 10) for i in range(5)]))
+    assert "Nobody was seen" in page
+    assert not Outline(page).open
+
+
+def test_ten_minutes_of_two_people_stay_small(tmp_path: Path) -> None:
+    path = long_recording(tmp_path / "faces.jsonl", 600.0)
+    begin = time.monotonic()
+    recording = read_lines(path)
+    page = render(recording)
+    assert len(recording.streams[0].times) == 18_000
+    assert len(page.encode()) < 5e6
+    assert "were joined" not in page, "of ten minutes nothing is left out"
+    assert time.monotonic() - begin < 60.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1:00.0"), (187.5, "3:07.5"), (3723.4, "1:02:03")],
+)
+def test_times(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_shares() -> None:
+    assert [percent(x) for x in (0.0, 0.001, 0.5, 1.0)] == ["0 %", "< 1 %", "50 %", "100 %"]

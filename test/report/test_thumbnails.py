@@ -1,0 +1,89 @@
+"""Pictures at the changes: of the right moment and place, and of nobody where so asked."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from recordings import face, line, smile, write_lines
+
+from edan_ros.core.images import Image
+from edan_ros.report.from_lines import read_lines
+from edan_ros.report.records import Recording
+from edan_ros.report.thumbnails import MOST_A_PERSON, Thumbnail, make_thumbnails
+from edan_ros.sources.base import Frame
+
+FACE = np.array((30, 40, 220))
+
+
+def frames(count: int = 40, rate: float = 10.0) -> Iterator[Frame]:
+    """A red face with two dark eyes at (30, 20) on blue; its green grows with time."""
+    for i in range(count):
+        pixels = np.full((120, 160, 3), (200, 0, 0), np.uint8)
+        pixels[20:60, 30:70] = FACE
+        pixels[20:60, 30:70, 1] = min(2 * i, 255)
+        cv2.circle(pixels, (42, 35), 3, (0, 0, 0), -1)
+        cv2.circle(pixels, (58, 35), 3, (0, 0, 0), -1)
+        yield Frame(Image(pixels, "bgr"), i / rate)
+
+
+def pixels_of(thumbnail: Thumbnail) -> np.ndarray:
+    data = base64.b64decode(thumbnail.source.removeprefix("data:image/jpeg;base64,"))
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    return read_lines(smile(tmp_path / "faces.jsonl"))
+
+
+def test_one_of_each_stretch_at_its_time_and_place(recording: Recording) -> None:
+    made = make_thumbnails(recording, {0: frames()})
+    assert {key: [t.label for t in of] for key, of in made.items()} == {
+        (0, 1): ["neutral", "happy"],
+        (0, 2): ["sad"],
+    }
+    for thumbnail in made[0, 1]:
+        picture = pixels_of(thumbnail)
+        assert picture.shape == (112, 112, 3)
+        green = picture[80:90, 50:60, 1].mean()
+        assert green == pytest.approx(2 * 10 * thumbnail.time, abs=6)
+        assert picture[5, 5, 0] > 150, "the picture is larger than the face"
+
+
+def test_a_source_of_another_rate_is_matched_by_time(recording: Recording) -> None:
+    made = make_thumbnails(recording, {0: frames(120, 30.0)})
+    assert len(made[0, 1]) == 2
+
+
+def test_moments_that_the_source_does_not_have_are_left_out(recording: Recording) -> None:
+    made = make_thumbnails(recording, {0: frames(15)})
+    assert {key: len(of) for key, of in made.items()} == {(0, 1): 1, (0, 2): 1}
+    assert make_thumbnails(recording, {0: iter(())}) == {}
+
+
+@pytest.mark.parametrize("privacy", ["blur", "landmarks-only"])
+def test_nobody_is_recognised(recording: Recording, privacy: str) -> None:
+    plain = pixels_of(make_thumbnails(recording, {0: frames()})[0, 1][0])
+    hidden = pixels_of(make_thumbnails(recording, {0: frames()}, privacy)[0, 1][0])
+    # The eyes are the only dark places of the face.
+    assert plain[30:80, 25:90].max(axis=2).min() < 60
+    if privacy == "blur":
+        assert hidden[30:80, 25:90].max(axis=2).min() > 90
+    else:
+        assert np.ptp(hidden.astype(int), axis=2).max() < 12, "no colour is left"
+        assert hidden.max() > 200, "the landmarks are there"
+
+
+def test_not_more_than_a_page_can_carry(tmp_path: Path) -> None:
+    labels = ["happy", "sad"] * (MOST_A_PERSON + 6)
+    lines = [line(i / 10, face(labels[i // 6])) for i in range(6 * len(labels))]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
+    made = make_thumbnails(recording, {0: frames(6 * len(labels))})
+    assert len(made[0, 1]) == MOST_A_PERSON
+    times = [thumbnail.time for thumbnail in made[0, 1]]
+    assert times == sorted(times)
