@@ -1,0 +1,147 @@
+"""The figures for people: tables in the terminal, and a roofline picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from edan_ros.benchmark.models import ModelRow
+from edan_ros.benchmark.results import Results, RosRow, SoakRow
+from edan_ros.benchmark.stages import PipelineRow
+
+#: Stages in the order in which an image goes through them.
+_STAGES = ("decode", "detect", "crop", "infer", "track", "smooth", "publish")
+
+
+def tables(results: Results) -> Group:
+    """All sections that were measured, each as a table with its unit in the head."""
+    return Group(*_sections(results))
+
+
+def _sections(results: Results) -> Iterator[RenderableType]:
+    yield _machine(results)
+    if results.model:
+        yield _models(results.model)
+    if results.pipeline:
+        yield _pipeline(results.pipeline)
+    if results.ros:
+        yield _ros(results.ros)
+    yield from _rest(results.soak, results)
+
+
+def _table(title: str, *columns: str, words: int = 1) -> Table:
+    """words: how many of the first columns are words; the others are figures."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_header=any(columns),
+    )
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < words else "right")
+    return table
+
+
+def _machine(results: Results) -> Table:
+    machine = results.machine
+    table = _table("Machine: the best that it was seen to do", "", "", words=2)
+    table.add_row("processor", f"{machine.cpu}, {machine.cores} cores, {machine.threads} used")
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in machine.gemm_by.items())
+    table.add_row("matrix product", f"{machine.gemm_gflops_fp32:g} GFLOP/s FP32 ({rates})")
+    table.add_row("copy in memory", f"{machine.copy_gbps:g} GB/s")
+    return table
+
+
+def _models(rows: list[ModelRow]) -> Table:
+    table = _table(
+        "Models alone", "model", "engine", "on", "faces", "ms/face", "faces/s", "x floor", words=3
+    )
+    for row in rows:
+        ratio = "-" if row.floor_ratio is None else f"{row.floor_ratio:.2f}"
+        figures = f"{row.ms_per_face:.2f}", f"{1e3 / row.ms_per_face:.0f}", ratio
+        place = f"{row.device} {row.precision}"
+        table.add_row(row.model, row.engine, place, str(row.batch), *figures)
+    return table
+
+
+def _pipeline(rows: list[PipelineRow]) -> Table:
+    names = [name for name in _STAGES if any(name in row.ms for row in rows)]
+    table = _table("Pipeline in one process, ms an image", "image", "faces", "fps", *names)
+    for row in rows:
+        spent = [f"{row.ms.get(name, 0.0):.2f}" for name in names]
+        table.add_row(row.resolution, str(row.faces), f"{row.fps:.0f}", *spent)
+    return table
+
+
+def _ros(rows: list[RosRow]) -> Table:
+    table = _table(
+        "Between processes: ms from stamp to result; rest: ms an image but for the model",
+        *("image", "faces", "sent Hz", "got/s", "p50", "p90", "p99", "growth"),
+        *("drops", "CPU %", "rest"),
+    )
+    for row in rows:
+        rest = sum(value for name, value in row.ms.items() if name != "infer")
+        sent = f"{row.cameras} x {row.offered_hz:g}"
+        table.add_row(
+            *(row.resolution, str(row.faces), sent, f"{row.fps:.1f}"),
+            *(f"{value:.1f}" for value in (row.p50_ms, row.p90_ms, row.p99_ms, row.growth_ms)),
+            *(str(row.drops), f"{row.cpu_percent:.0f}", f"{rest:.1f}"),
+        )
+    return table
+
+
+def _rest(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
+    table = _table("Emotion node", "", "", words=2)
+    if results.startup_s is not None:
+        table.add_row("start to active", f"{results.startup_s:g} s")
+    if results.memory_mb is not None:
+        table.add_row("memory", f"{results.memory_mb:g} MB resident")
+    if soak is not None:
+        table.add_row(
+            f"{soak.minutes:g} minutes at 30 Hz",
+            f"{soak.start_mb:g} MB after the first minute, at most {soak.most_mb:g} MB after that",
+        )
+    if table.row_count:
+        yield table
+
+
+def save_roofline(results: Results, path: Path) -> None:
+    """Draw each run of a model under the roof of memory and matrix rate.
+
+    Raises ImportError without matplotlib, OSError where the file cannot be written, ValueError
+    where no model was measured on the processor.
+    """
+    rows = [row for row in results.model if row.floor_ratio is not None]
+    if not rows:
+        raise ValueError("a roofline needs a model that ran on the processor")
+    from matplotlib.figure import Figure
+
+    machine = results.machine
+    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
+    axes = figure.subplots()
+    peak, bandwidth = machine.gemm_gflops_fp32, machine.copy_gbps
+    highest = max(row.flop_per_byte for row in rows)
+    bend = peak / bandwidth
+    axes.plot([bend / 4, bend, 2 * highest], [peak / 4, peak, peak], color="black", label="roof")
+    for model, engine in dict.fromkeys((row.model, row.engine) for row in rows):
+        mine = [row for row in rows if (row.model, row.engine) == (model, engine)]
+        rates = [1e3 * row.gflop / row.ms_per_face for row in mine]
+        places = [row.flop_per_byte for row in mine]
+        axes.plot(places, rates, "o-", markersize=5, label=f"{model}, {engine}")
+        for row, place, rate in zip(mine, places, rates, strict=True):
+            axes.annotate(str(row.batch), (place, rate), (0, 6), textcoords="offset points")
+    axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of weights")
+    axes.set_ylabel("GFLOP/s")
+    axes.set_title(
+        f"{machine.cpu}, {machine.threads} of {machine.cores} cores: {peak:g} GFLOP/s, "
+        f"{bandwidth:g} GB/s; the numbers are faces a run",
+        fontsize=9,
+    )
+    axes.grid(which="both", alpha=0.25)
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=120)
