@@ -40,10 +40,11 @@ def _table(title: str, *columns: str, words: int = 1) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         show_header=any(columns),
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < words else "right")
+        table.add_column(column, justify="left" if number < words else "right", no_wrap=True)
     return table
 
 
