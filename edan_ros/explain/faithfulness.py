@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Parts in which a crop is taken away or put back.
-STEPS = 16
+STEPS = 10
 #: Blur of what insertion starts from, in parts of the crop's side: no feature survives it.
 _BLUR = 1.0 / 8.0
 

@@ -6,7 +6,7 @@ reads so take part: the map of a misread face explains something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.crops import extract
 from edan_ros.core.emotions import EMOTIONS, softmax
-from edan_ros.datasets import FaceSet, Record, face_crop
+from edan_ros.datasets import FaceSet, face_crop
 from edan_ros.engines import Engine
 from edan_ros.explain.explanation import METHODS
 from edan_ros.explain.faithfulness import curves
@@ -89,39 +89,40 @@ def run_study(
     Pictures without a label are left out. on_face: told the emotion and how many faces of it are
     done. Raises DataError for a picture that cannot be read, EngineError.
     """
-    rng = np.random.default_rng(seed)
     records: list[FaceRecord] = []
-    looked_at = []
+    looked_at = [0] * len(EMOTIONS)
     for emotion in range(len(EMOTIONS)):
-        of_it = [record for record in faces.records if record.emotion == emotion]
-        order = [of_it[i] for i in rng.permutation(len(of_it))]
-        found, tried = _faces_of(emotion, order, engine, count, rng, averaged, on_face)
-        records += found
-        looked_at.append(tried)
+        done = 0
+        for face in _faces_of(emotion, faces, engine, seed, averaged):
+            looked_at[emotion] += 1
+            if face is not None:
+                records.append(face)
+                done += 1
+                if on_face is not None:
+                    on_face(emotion, done)
+            if done == count:
+                break
     methods = METHODS if averaged is None else (*METHODS, AVERAGED)
     return Study(records, looked_at, methods)
 
 
 def _faces_of(
-    emotion: int,
-    records: Iterable[Record],
-    engine: Engine,
-    count: int,
-    rng: np.random.Generator,
-    averaged: Averaged | None,
-    on_face: Callable[[int, int], None] | None,
-) -> tuple[list[FaceRecord], int]:
-    """The first ``count`` faces that are read as ``emotion``, and how many were looked at."""
-    found: list[FaceRecord] = []
-    tried = 0
-    for record in records:
-        if len(found) == count:
-            break
-        tried += 1
-        image = record.image()
-        crop = extract(image, [face_crop(record, image)], engine.input_size)[0, 0]
+    emotion: int, faces: FaceSet, engine: Engine, seed: int, averaged: Averaged | None
+) -> Iterator[FaceRecord | None]:
+    """The faces of an emotion, one by one; None for one that is read as something else.
+
+    What is left to chance hangs on the seed and the face's number alone: a smaller study is the
+    beginning of a larger one.
+    """
+    of_it = [record for record in faces.records if record.emotion == emotion]
+    order = np.random.default_rng((seed, emotion)).permutation(len(of_it))
+    for number, index in enumerate(order, 1):
+        image = of_it[index].image()
+        place = face_crop(of_it[index], image)
+        crop = extract(image, [place], engine.input_size)[0, 0]
         said = engine.infer(crop[None, None])
         if int(said.logits[0].argmax()) != emotion:
+            yield None
             continue
 
         def probability(crops: NDArray[np.float32]) -> NDArray[np.floating]:
@@ -134,10 +135,8 @@ def _faces_of(
         }
         if averaged is not None:
             maps[AVERAGED] = averaged(crop)[emotion]
-        found.append(_measured(emotion, crop, said.landmarks[0], maps, probability, rng))
-        if on_face is not None:
-            on_face(emotion, len(found))
-    return found, tried
+        rng = np.random.default_rng((seed, emotion, number))
+        yield _measured(emotion, crop, said.landmarks[0], maps, probability, rng)
 
 
 def _measured(

@@ -28,7 +28,7 @@ def at_the_mouth() -> np.ndarray:
 def test_a_true_map_takes_the_probability_away_at_once_and_gives_it_back_at_once() -> None:
     deletion, insertion = curves_of(at_the_mouth())
     assert deletion.shape == insertion.shape == (STEPS + 1,)
-    assert deletion[0] > 0.99
+    assert deletion[0] > 0.95
     assert (deletion[1:] < 0.2).all()
     assert insertion[0] < 0.1
     assert (insertion[3:] > 0.9).all()
@@ -39,7 +39,7 @@ def test_a_false_map_does_so_at_the_end() -> None:
     assert (deletion[:-3] > 0.9).all()
     assert deletion[-1] < 0.01
     assert (insertion[:-3] < 0.2).all()
-    assert insertion[-1] > 0.99
+    assert insertion[-1] > 0.95
 
 
 def test_both_ways_end_where_the_other_order_ends() -> None:

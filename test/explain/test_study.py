@@ -39,7 +39,7 @@ def test_the_maps_lie_where_the_model_looks(study: Study) -> None:
         assert max(shares, key=shares.get) == "mouth"
         own, _ = overlaps(study, method, "happy")
         assert len(own) == 5
-        assert own.min() > 1.5 * overlap_chance(LANDMARK_SETS["happy"])
+        assert own.min() > 1.2 * overlap_chance(LANDMARK_SETS["happy"])
     # The map of 'sad' is empty: it is left out, and of its faces nothing is ranked.
     assert set(study.mean_maps("gradcam")) == {"happy", ALL}
     assert len(overlaps(study, "gradcam", "sad")[0]) == 0
