@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.nodes.session import Session, SessionError, reserved_namespace
     from edan_ros.recording.console import Display, summary_lines
     from edan_ros.recording.record import Record
+    from edan_ros.recording.run_info import RunInfo, write_run_info
 
     console = Console(highlight=False)
     behavior, args.source = _what(args.what, args.source)
@@ -84,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
         try:
             with record, Session(_options(args, source, space), display.trouble) as session:
                 _follow(session, record, display, stop, args.seconds)
+            info = session.recorder.run_info
+            settings = {"made by": "edan demo", "source": source.name} | info.settings
+            write_run_info(args.out, RunInfo(info.model, settings))
         except SessionError as error:
             return _failed(str(error))
     unprocessed = session.recorder.pairing.unprocessed

@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
+from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.msg import FaceEmotionArray
+from edan_ros.msg import FaceEmotionArray, ModelInfo
 from edan_ros.nodes import qos
+from edan_ros.nodes.emotion_parameters import PARAMETERS
 from edan_ros.recording.pairing import Pair, Pairing
+from edan_ros.recording.run_info import RunInfo, describe_model
 
 Recorded = Pair[ImageMessage, FaceEmotionArray]
 
@@ -27,7 +31,7 @@ class RecorderNode(Node):
 
     take: called with every result, in order, on the executor's thread. Once it has returned, the
     result's header is published on camera_node/acknowledge, so that a camera node which waits
-    for that loses nothing.
+    for that loses nothing. run_info: the model and the settings, once emotion_node has told them.
     """
 
     def __init__(
@@ -40,6 +44,9 @@ class RecorderNode(Node):
         self._acknowledge = self.create_publisher(Header, "camera_node/acknowledge", qos.RESULTS)
         self._subscribe(ImageMessage, "image_raw", self._on_image, qos.images("reliable", _QUEUE))
         self._subscribe(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
+        self.run_info = RunInfo()
+        self._parameters = self.create_client(GetParameters, "emotion_node/get_parameters")
+        self.create_subscription(ModelInfo, "model_info", self._on_model, qos.LATCHED)
 
     def image_publishers(self) -> int:
         """How many publish on image_raw."""
@@ -68,6 +75,18 @@ class RecorderNode(Node):
         # Humble does not tell the times: the arrival stands for both.
         told = hasattr(Subscription, "CallbackType")
         self.create_subscription(kind, topic, with_times if told else without_times, profile)
+
+    def _on_model(self, message: ModelInfo) -> None:
+        """The node is configured: note the model, and ask for the settings."""
+        self.run_info = RunInfo(describe_model(message), self.run_info.settings)
+        names = [parameter.name for parameter in PARAMETERS]
+        answer = self._parameters.call_async(GetParameters.Request(names=names))
+        answer.add_done_callback(lambda done: self._on_settings(names, done.result()))
+
+    def _on_settings(self, names: list[str], answer: GetParameters.Response) -> None:
+        values = (parameter_value_to_python(value) for value in answer.values)
+        settings = {name: str(value) for name, value in zip(names, values, strict=True)}
+        self.run_info = RunInfo(self.run_info.model, settings)
 
     def _on_image(self, message: ImageMessage, sent: float, _: float) -> None:
         self._hand_over(self.pairing.add_image(_nanoseconds(message.header), message, sent))

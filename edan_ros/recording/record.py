@@ -1,4 +1,4 @@
-"""Writes everything a run leaves in its folder: demo.mp4, demo.png, faces.jsonl.
+"""Writes everything a run leaves in its folder: demo.mp4, demo.png, faces.jsonl, run.json.
 
 With a companion, which decides something about the faces, also timeline.png.
 """
@@ -20,12 +20,13 @@ from edan_ros.core.images import Image
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.lines import result_line
 from edan_ros.recording.moments import Moments
+from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary
 from edan_ros.recording.timeline import Timeline, under
 from edan_ros.recording.video import VideoWriter
 
 VIDEO, PICTURE, LINES, TIMELINE = "demo.mp4", "demo.png", "faces.jsonl", "timeline.png"
-FILES = (VIDEO, PICTURE, LINES, TIMELINE)
+FILES = (VIDEO, PICTURE, LINES, RUN_FILE, TIMELINE)
 #: Pixels of the timeline's picture.
 _TIMELINE_WIDTH = 1600
 

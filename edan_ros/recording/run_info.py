@@ -9,6 +9,18 @@ from pathlib import Path
 from typing import Any
 
 RUN_FILE = "run.json"
+#: What is told of a model, of what ModelInfo.msg has.
+_MODEL_FIELDS = (
+    "name",
+    "version",
+    "engine",
+    "why",
+    "device",
+    "precision",
+    "input_size",
+    "sha256",
+    "terms",
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,12 @@ class RunInfo:
 
     model: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+
+
+def describe_model(info: Any) -> dict[str, str]:
+    """What a ModelInfo says, whatever library read it, of whatever version it is."""
+    values = {name: getattr(info, name, "") for name in _MODEL_FIELDS}
+    return {name.replace("_", " "): str(value) for name, value in values.items() if value}
 
 
 def write_run_info(folder: Path, info: RunInfo) -> Path:

@@ -14,7 +14,7 @@ from rosbags.typesys.store import Typestore
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.recording.definitions import Definitions
-from edan_ros.recording.run_info import read_run_info
+from edan_ros.recording.run_info import describe_model, read_run_info
 from edan_ros.report.records import (
     UNKNOWN_INDEX,
     Recording,
@@ -31,17 +31,6 @@ DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 #: What the emotion node draws has the stamps of the results, but is not what they were made from.
 _DRAWN = "/annotated"
-_MODEL_FIELDS = (
-    "name",
-    "version",
-    "engine",
-    "why",
-    "device",
-    "precision",
-    "input_size",
-    "sha256",
-    "terms",
-)
 _LEVELS = ("ok", "warning", "error", "stale")
 #: A latency of more seconds than this comes of clocks that differ, or of stamps that were recorded.
 _LONGEST_LATENCY = 60.0
@@ -116,7 +105,7 @@ class _Found:
             self.builders[message.topic].add(stamp, [_sample(f) for f in record.faces], None)
             self.recorded[message.topic].setdefault(stamp, message.time)
         elif kind == MODEL:
-            self.model = _model(record)
+            self.model = describe_model(record)
         else:
             self.diagnostics |= {status.name: _status(status) for status in record.status}
 
@@ -197,12 +186,6 @@ def _sample(face: Any) -> Sample:
         (float(roi.x_offset), float(roi.y_offset), float(roi.width), float(roi.height)),
         np.stack([face.landmarks_x, face.landmarks_y], axis=1).astype(np.float32),
     )
-
-
-def _model(record: Any) -> dict[str, str]:
-    """What a ModelInfo says, of whatever version it is."""
-    texts = {name: getattr(record, name, "") for name in _MODEL_FIELDS}
-    return {name.replace("_", " "): str(text) for name, text in texts.items() if text}
 
 
 def _status(record: Any) -> Status:

@@ -72,6 +72,9 @@ def test_the_built_in_scene(tmp_path: Path) -> None:
     np.testing.assert_allclose(times, seconds, atol=0.002)
     sheet = cv2.imread(str(tmp_path / "demo.png"))
     assert sheet.shape[1] > 1000
+    info = json.loads((tmp_path / "run.json").read_text())
+    assert info["model"]["name"] == "edan-lite"
+    assert info["settings"]["smoothing_time"] == "0.4"
 
 
 def test_pictures_and_a_topic_that_stays_empty(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from results import face, result
 
 from edan_ros.core.images import Image
 from edan_ros.recording.record import LINES, PICTURE, VIDEO, Record
+from edan_ros.recording.run_info import RUN_FILE, RunInfo, read_run_info, write_run_info
 
 IMAGE = Image(np.full((48, 64, 3), 90, np.uint8))
 
@@ -56,3 +57,12 @@ def test_files_are_complete_when_a_run_fails(tmp_path: Path) -> None:
     with av.open(str(tmp_path / VIDEO)) as container:
         assert len(list(container.decode(video=0))) == 1
     assert len((tmp_path / LINES).read_text().splitlines()) == 1
+
+
+def test_what_a_run_was_made_with_is_noted_and_forgotten_by_the_next(tmp_path: Path) -> None:
+    info = RunInfo({"name": "edan-lite"}, {"smoothing_time": "0.4"})
+    assert write_run_info(tmp_path, info) == tmp_path / RUN_FILE
+    assert read_run_info(tmp_path) == info
+    with Record(tmp_path):
+        pass
+    assert read_run_info(tmp_path) == RunInfo()
