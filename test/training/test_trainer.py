@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-import yaml
 
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
-from edan_ros.core.crops import Crop  # noqa: E402
-from edan_ros.core.geometry import MEAN_SHAPE  # noqa: E402
+from random_network import need_torchvision  # noqa: E402
+from small_training import CONFIG, run, same, two_emotions, write  # noqa: E402
+
+from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
+from edan_ros.training.checkpoints import load_average, read_log  # noqa: E402
 from edan_ros.training.config import load_config  # noqa: E402
 from edan_ros.training.errors import ConfigError  # noqa: E402
-from edan_ros.training.samples import Samples, make_samples  # noqa: E402
+from edan_ros.training.export import export, make_manifest  # noqa: E402
+from edan_ros.training.samples import Samples  # noqa: E402
 from edan_ros.training.trainer import Trainer  # noqa: E402
-
-CONFIG = {
-    "name": "tiny",
-    "version": "0",
-    "seed": 3,
-    "batch": 8,
-    "network": {"size": 32, "width": 0.125},
-    "data": {},
-    "phases": [
-        {"stages": 1, "epochs": 2, "learning_rate": 0.02},
-        {"stages": 2, "epochs": 1, "learning_rate": 0.01},
-    ],
-    "optimiser": {"warmup_epochs": 0.1},
-    "augmentation": {"miss": 0.0, "erase": 0.0, "wide_roll_share": 0.0},
-}
-
-
-def write(folder: Path, **changes: object) -> Path:
-    path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump({**CONFIG, **changes}))
-    return path
 
 
 @pytest.fixture(autouse=True)
@@ -52,27 +34,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def samples() -> Samples:
-    """Bright and dark halves stand for two emotions; flat noise is no face."""
-    rng = np.random.default_rng(0)
-    points = np.repeat((MEAN_SHAPE * 36 + 24)[None], 48, axis=0)
-    images, emotions = [], np.zeros((48, 7))
-    for i in range(48):
-        image = rng.integers(0, 60, (48, 48)).astype(np.uint8)
-        image[:24] += np.uint8(150 * (i % 2))
-        images.append(image)
-        emotions[i, 1 + i % 2] = 1.0
-    crops = [Crop.from_landmarks(p) for p in points]
-    return make_samples(images, crops=crops, landmarks=points, emotions=emotions, weights=2.0)
-
-
-def run(config_path: Path, samples: Samples, out: Path) -> torch.nn.Module:
-    return Trainer(load_config(config_path), samples, out, lambda _: {"seen": 1.0}, workers=0).run()
+    return two_emotions()
 
 
 def test_it_learns_and_logs(tmp_path: Path, samples: Samples) -> None:
     network = run(write(tmp_path), samples, tmp_path / "run")
     assert network.config["stages"] == 2
-    log = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    log = read_log(tmp_path / "run")
     assert [(entry["phase"], entry["epoch"]) for entry in log] == [(0, 0), (0, 1), (1, 0)]
     assert log[-1]["train_emotion"] < log[0]["train_emotion"]
     assert log[-1]["train_landmarks"] < log[0]["train_landmarks"]
@@ -89,25 +57,102 @@ def test_the_first_stage_is_frozen_while_the_second_learns(
             assert torch.allclose(both[name], value, atol=1e-6), name
 
 
-def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
-    tmp_path: Path, samples: Samples
-) -> None:
-    """Stopped after the first of two epochs and started again: the same weights."""
-    config = write(tmp_path)
-    whole = run(config, samples, tmp_path / "whole").state_dict()
+def test_a_seed_decides_everything(tmp_path: Path, samples: Samples) -> None:
+    first, again, other = (
+        run(write(tmp_path, seed=seed), samples, tmp_path / name)
+        for name, seed in (("first", 3), ("again", 3), ("other", 4))
+    )
+    assert same(first, again)
+    assert not same(first, other)
 
-    first_epoch_only = iter([{}])
-    with pytest.raises(StopIteration):
-        Trainer(
-            load_config(config),
-            samples,
-            tmp_path / "cut",
-            lambda _: next(first_epoch_only),
-            workers=0,
-        ).run()
-    resumed = run(config, samples, tmp_path / "cut").state_dict()
-    for name, value in whole.items():
-        assert torch.equal(value, resumed[name]), name
+
+def test_both_stages_learn_in_a_joint_phase(tmp_path: Path, samples: Samples) -> None:
+    phases = [*CONFIG["phases"], {"stages": 2, "epochs": 1, "learning_rate": 0.01, "joint": True}]
+    run(write(tmp_path, phases=phases), samples, tmp_path / "run")
+    before, after = (load_average(tmp_path / f"run/phase{n}.pt").state_dict() for n in (1, 2))
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert "stage1.blocks.0.0.weight" in moved
+    assert "stage2.blocks.0.0.weight" in moved
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != DEFAULT])
+def test_every_network_is_trained_by_the_same_command(
+    tmp_path: Path, samples: Samples, kind: str
+) -> None:
+    if kind in ("inception_v3", "emotionnet2", "action_units"):
+        need_torchvision()
+    small = {"emotionnet2": {"layers": 18}, "action_units": {"layers": 11}}.get(kind, {})
+    config = write(
+        tmp_path,
+        network={"kind": kind, "size": 32, **small},
+        phases=[{"epochs": 1, "learning_rate": 0.001}],
+        optimiser={"kind": "adam", "warmup_epochs": 0.1},
+        epoch_draws=16,
+    )
+    network = run(config, samples, tmp_path / "run")
+    (log,) = read_log(tmp_path / "run")
+    assert np.isfinite(log["train_total"])
+    assert ("train_units" in log) == (kind == "action_units")
+    assert ("train_penalty" in log) == (kind == "deep_emotion")
+    assert same(load_average(tmp_path / "run/phase0.pt"), network)
+
+
+def test_the_curves_show_every_loss_by_itself(tmp_path: Path, samples: Samples) -> None:
+    run(write(tmp_path), samples, tmp_path / "run")
+    picture = cv2.imread(str(tmp_path / "run/curves.png"))
+    assert picture is not None
+    colours = np.unique(picture.reshape(-1, 3), axis=0)
+    assert len(colours) > 20
+
+
+def test_a_teacher_draws_its_student_to_what_it_says(tmp_path: Path, samples: Samples) -> None:
+    """With the teacher's term alone, the student learns its answers; from a run and from a file."""
+    teacher = run(write(tmp_path), samples, tmp_path / "teacher")
+    file = tmp_path / "teacher.onnx"
+    export(teacher, file)
+    make_manifest(teacher, file, name="teacher", version="0").save()
+    for model in (tmp_path / "teacher", file):
+        config = write(
+            tmp_path,
+            network={"size": 48, "width": 0.125},
+            loss={"emotion": 0.0, "landmarks": 0.0, "presence": 0.0},
+            teacher={"model": str(model), "weight": 2.0},
+        )
+        out = tmp_path / f"student-{model.suffix}"
+        run(config, samples, out)
+        terms = [entry["train_teacher"] for entry in read_log(out)]
+        assert terms[-1] < 0.9 * terms[0]
+
+
+def test_a_teacher_of_other_classes_is_refused(tmp_path: Path, samples: Samples) -> None:
+    run(write(tmp_path), samples, tmp_path / "teacher")
+    config = write(
+        tmp_path,
+        network={"size": 32, "width": 0.125, "classes": 3},
+        teacher={"model": str(tmp_path / "teacher")},
+    )
+    with pytest.raises(ConfigError, match="knows 7 classes, the network 3"):
+        run(config, samples, tmp_path / "run")
+
+
+def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: Samples) -> None:
+    """Its weights, nearly: one epoch with a rate of nearly nothing moves the statistics alone."""
+    need_torchvision()
+    network = create_network(kind="emotionnet2", size=32, layers=18)
+    state = network.backbone.state_dict()
+    state["conv1.weight"] = state["conv1.weight"].repeat(1, 3, 1, 1) / 3
+    torch.save(state, tmp_path / "resnet18.pth")
+    options = {
+        "network": {"kind": "emotionnet2", "size": 32, "layers": 18},
+        "phases": [{"epochs": 1, "learning_rate": 1e-9}],
+        "epoch_draws": 8,
+    }
+    config = write(tmp_path, backbone=str(tmp_path / "resnet18.pth"), **options)
+    trained = run(config, samples, tmp_path / "run").backbone
+    weight = network.backbone.layer4[0].conv1.weight
+    assert torch.allclose(trained.layer4[0].conv1.weight, weight, atol=1e-3)
+    with pytest.raises(ConfigError, match="there is no file"):
+        run(write(tmp_path, backbone="none.pth", **options), samples, tmp_path / "other")
 
 
 def test_a_wide_run_starts_where_a_narrow_one_ended(tmp_path: Path, samples: Samples) -> None:
@@ -139,6 +184,11 @@ def test_a_start_that_is_not_there_is_named(tmp_path: Path, samples: Samples) ->
         ({"phases": []}, "phases is empty"),
         ({"loss": {"landmark": 1}}, "unknown entry landmark"),
         ({"colour": True}, "unknown entry colour"),
+        ({"precision": "fp8"}, "precision is 'fp8'"),
+        ({"optimiser": {"kind": "lion"}}, "optimiser: kind is 'lion'"),
+        ({"network": {"kind": "vgg"}}, "there is no network 'vgg'"),
+        ({"network": {"size": 33}}, "multiple of 16"),
+        ({"teacher": {"path": "x"}}, "unknown entry path"),
     ],
 )
 def test_wrong_configurations_are_named(tmp_path: Path, changes: dict, message: str) -> None:
@@ -149,3 +199,17 @@ def test_wrong_configurations_are_named(tmp_path: Path, changes: dict, message: 
 def test_missing_configuration_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_a_configuration_stands_on_its_base(tmp_path: Path) -> None:
+    """Mappings are merged, an entry without a value is taken away, the rest is replaced."""
+    write(tmp_path, loss={"emotion": 0.5, "landmarks": 0.1})
+    path = tmp_path / "other.yaml"
+    path.write_text(
+        "base: tiny.yaml\nname: other\nloss: {landmarks: 0.2}\n"
+        "network: {kind: cnn2, width:}\nphases: [{epochs: 1, learning_rate: 0.1}]\n"
+    )
+    config = load_config(path)
+    assert (config.name, config.seed, len(config.phases)) == ("other", 3, 1)
+    assert (config.loss.emotion, config.loss.landmarks) == (0.5, 0.2)
+    assert config.network == {"kind": "cnn2", "size": 32}
