@@ -31,6 +31,21 @@ def test_maps_equal_gradient_times_activation_by_automatic_differentiation(stage
         assert torch.allclose(maps[:, label], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("stages", [1, 2])
+def test_maps_equal_those_of_captum_through_the_whole_network(stages: int) -> None:
+    """Captum's gradient times activation of the last convolution, summed over its channels."""
+    attr = pytest.importorskip("captum.attr", reason="compares with captum (the train extra)")
+    network = network_with_random_state(size=64, width=0.25, stages=stages)
+    crops = torch.rand(2, 1, 64, 64) * 255
+    out = network(crops)._replace(frame=None)
+    maps = attention_maps(out, network.emotion.weight, network.last_stage.hidden_weight())
+    layer = network.last_stage.blocks[-1]
+    method = attr.LayerGradientXActivation(lambda x: network(x).logits, layer)
+    for label in range(7):
+        expected = torch.relu(method.attribute(crops, target=label).sum(dim=1))
+        assert torch.allclose(maps[:, label], expected, atol=1e-5)
+
+
 def test_maps_lie_over_the_crop_and_not_over_what_the_second_stage_saw() -> None:
     """A frame moved by two cells of the map to the right: the map moves back by two."""
     network = network_with_random_state(size=64, width=0.25)
