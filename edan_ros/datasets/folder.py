@@ -8,9 +8,14 @@ from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.records import FaceSet, Record, from_file, pictures_in, some
 
+#: Pictures of at most so many pixels a side are taken to be cut to the face; a few are looked at.
+_SMALL, _LOOKED_AT = 128, 9
+
 
 def read_folder(path: Path) -> FaceSet:
     """Folders named after the seven emotions or a synonym, in any case; contempt is left out.
+
+    Where the pictures are small they are taken to be cut to the face.
 
     Raises DataError for a folder whose name means none of them, so that nothing is lost unseen.
     """
@@ -35,4 +40,11 @@ def read_folder(path: Path) -> FaceSet:
         records += [
             Record(str(file.relative_to(path)), from_file(file), emotion) for file in pictures
         ]
-    return FaceSet("all", some(records, path, expected), notes=notes)
+    found = FaceSet("all", some(records, path, expected), notes=notes)
+    found.cropped = all(_is_small(record) for record in found.spread(_LOOKED_AT).records)
+    return found
+
+
+def _is_small(record: Record) -> bool:
+    image = record.image()
+    return max(image.width, image.height) <= _SMALL

@@ -72,12 +72,17 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+def plain_name(name: str) -> str:
+    """A set's name in small letters and digits alone: CK+ is ckplus."""
+    return re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
+
+
 def layout_of(name: str) -> str:
     """The name in LAYOUTS of a layout written in any common way, such as CK+ or RAF-DB.
 
     Raises DataError for an unknown one.
     """
-    plain = re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
+    plain = plain_name(name)
     if plain not in LAYOUTS:
         raise DataError(f"there is no layout {name!r}: use one of {', '.join(LAYOUTS)}")
     return plain

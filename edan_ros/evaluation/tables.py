@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edan_ros.datasets.layouts import plain_name
 from edan_ros.evaluation.emotions import Result
 
 #: Accuracy across databases as published (the seed paper, Tables 1 and 2), by layout.
@@ -130,14 +131,22 @@ def side_by_side(results: Sequence[Result], model: str) -> Iterator[str]:
     shown = [result for result in results if result.labelled]
     classes = len(shown[0].scale.names)
     rows = []
-    if any(result.layout in _PUBLISHED_ON for result in shown):
+    columns = [_published_column(result) for result in shown]
+    if any(column is not None for column in columns):
         for name, figures in PUBLISHED[classes].items():
-            by_layout = dict(zip(_PUBLISHED_ON, figures, strict=True))
-            values = [by_layout.get(result.layout, math.nan) for result in shown]
+            values = [math.nan if column is None else figures[column] for column in columns]
             rows.append((f"{name}, published", *map(decimal, values)))
     rows.append((model, *(decimal(result.accuracy) for result in shown)))
     yield f"Accuracy, {shown[0].scale.title}"
     yield from markdown(("", *(result.name for result in shown)), rows)
+
+
+def _published_column(result: Result) -> int | None:
+    """The column of PUBLISHED for a set, by its layout or by what it is called."""
+    for name in (result.layout, plain_name(result.name)):
+        if name in _PUBLISHED_ON:
+            return _PUBLISHED_ON.index(name)
+    return None
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -22,13 +22,13 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pictures() -> Path:
-    """Two pictures of noise a class, of happy, sad and contempt."""
+    """Two large pictures of noise a class, of happy, sad and contempt."""
     rng = np.random.default_rng(0)
     for word in ("happy", "sad", "contempt"):
         for number in range(2):
             file = Path("faces") / word / f"{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(file), rng.integers(0, 255, (64, 64), dtype=np.uint8))
+            cv2.imwrite(str(file), rng.integers(0, 255, (160, 160), dtype=np.uint8))
     return Path("faces")
 
 

@@ -140,10 +140,10 @@ def test_pictures_keep_their_channels(tmp_path: Path) -> None:
 
 
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
-    trees.write(tmp_path / "happy" / "broken.png", "no picture")
-    trees.write(tmp_path / "happy" / "empty.png", "")
-    for one in read("folder", tmp_path).records:
-        with pytest.raises(DataError, match=r"(broken|empty)\.png is not a picture"):
+    trees.write(tmp_path / "KA.AN1.1.tiff", "no picture")
+    trees.write(tmp_path / "KA.AN2.2.tiff", "")
+    for one in read("jaffe", tmp_path).records:
+        with pytest.raises(DataError, match=r"KA\.AN\d\.\d\.tiff is not a picture"):
             one.read()
 
 

@@ -281,6 +281,15 @@ def test_a_folder_a_class_in_any_words(tmp_path: Path) -> None:
     assert faces.notes == ["left out: Contempt (1)"]
 
 
+@pytest.mark.parametrize(("size", "cropped"), [((100, 128), True), ((490, 640), False)])
+def test_small_pictures_of_a_folder_are_cut_to_the_face(
+    tmp_path: Path, size: tuple[int, int], cropped: bool
+) -> None:
+    for number in range(3):
+        trees.save(tmp_path / "happy" / f"{number}.png", 100, size)
+    assert read("folder", tmp_path).cropped == cropped
+
+
 def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
     trees.save(tmp_path / "happy" / "1.png")
     trees.save(tmp_path / "grumpy" / "1.png")

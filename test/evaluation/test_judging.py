@@ -160,6 +160,15 @@ def test_tables_hold_the_published_figures_beside_ours() -> None:
     assert "CNN (5), published" in printed[4]
     assert printed[4].endswith("0.502 |")
     assert printed[-1].split("|")[1].strip() == "grey"
+    named = judge(
+        "CK+",
+        "folder",
+        "given",
+        face_set((80, SAD)),
+        answers(GreyEngine(), face_set((80, SAD))),
+        SEVEN,
+    )
+    assert "0.736" in "".join(tables.side_by_side([named], "grey"))
     ours = list(tables.side_by_side([result((80, SAD))], "grey"))
     assert not any("published" in line for line in ours)
     polar = list(tables.side_by_side([result((80, SAD), scale=three("x"), layout="ckplus")], "g"))
