@@ -1,4 +1,4 @@
-"""Processes the images of a bag: which topics they are on, where results go, and one pass over all."""
+"""Processes the images of a bag: on which topics they are, where results go, one pass over all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edan_ros.recording.face_messages import FaceMessages
 from edan_ros.recording.progress import ImageProgress
 from edan_ros.recording.summary import Summary
 from edan_ros.sources import SourceError
-from edan_ros.sources.bag import COMPRESSED, RAW, info_topic
+from edan_ros.sources.bag import image_topics, info_topic
 from edan_ros.sources.bag_reader import BagReader, Message, Topic
 
 if TYPE_CHECKING:
@@ -93,15 +93,10 @@ def choose_cameras(topics: Mapping[str, Topic], named: Collection[str]) -> dict[
     front/faces); for one of two topics in one namespace, below it. A topic that only repeats
     another one compressed is left out. Raises SourceError where there is no such topic.
     """
-    images = {name for name, topic in topics.items() if topic.kind in (RAW, COMPRESSED)}
-    wanted = ["/" + name.removeprefix("/") for name in named]
-    there = ", ".join(sorted(images)) or "nowhere"
-    for name in wanted:
-        if name not in images:
-            raise SourceError(f"the bag has no images on {name}, but on {there}")
-    chosen = sorted(wanted) or sorted(n for n in images if _is_own(n, images, topics))
+    images = image_topics(topics, named)
+    chosen = images if named else [name for name in images if _is_own(name, images, topics)]
     if not chosen:
-        raise SourceError("the bag holds no topic of images")
+        raise SourceError("the bag holds no images, or only depth images")
     beside = [_namespace(name) + "/faces" for name in chosen]
     return {
         name: Camera(
@@ -203,15 +198,15 @@ class BagRun:
         if not camera.named and getattr(image, "encoding", "") in _DEPTH:
             raise ImageError("encoding", "depth images; to search them all the same name the topic")
         header = image.header
-        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec  # as the emotion node reckons
-        pixels = decode(image)
-        result = self._pipeline.process(
-            pixels, stamp or 1e-9 * message.time, camera.calibration, camera.topic
-        )
+        # All as in the emotion node, so that the results are equal.
+        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec or 1e-9 * message.time
+        reduction = self._pipeline.reduction(camera.topic, stamp)
+        pixels = decode(image, reduction=reduction, gray=True)
+        result = self._pipeline.process(pixels, stamp, camera.calibration, camera.topic)
         data = self._messages.faces(result, stamp_ns(image), header.frame_id)
         # The image comes before its result, and no other message between them.
         self._writer.write(camera.faces, message.time + 1, data)
-        camera.summary.add(stamp or 1e-9 * message.time, None, result)
+        camera.summary.add(stamp, None, result)
         self._progress.advance()
 
     @staticmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from edan_ros.core.messages import camera_model, decode, stamp_ns
 from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
 
 if TYPE_CHECKING:
-    from edan_ros.sources.bag_reader import BagReader, Topic
+    from edan_ros.sources.bag_reader import BagReader, Message, Topic
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
@@ -41,6 +42,74 @@ def open_bag(path: Path) -> BagReader:
 def info_topic(image_topic: str) -> str:
     """Where the calibration of the images on a topic is published."""
     return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
+
+
+def image_topics(topics: Mapping[str, Topic], named: Collection[str]) -> list[str]:
+    """The topics of images that are named, all without any. SourceError where there is no such."""
+    images = [name for name, topic in topics.items() if topic.kind in (RAW, COMPRESSED)]
+    if not images:
+        raise SourceError("the bag holds no topic of images")
+    wanted = {"/" + name.removeprefix("/") for name in named}
+    missing = sorted(wanted.difference(images))
+    if missing:
+        raise SourceError(
+            f"the bag has no images on {', '.join(missing)}, but on {', '.join(sorted(images))}"
+        )
+    return sorted(wanted or images)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A recorded message. time: when to publish it, seconds since the first."""
+
+    time: float
+    message: Message
+
+
+class BagPlayback:
+    """The images of a bag, and their calibrations, as they were serialised.
+
+    topics: of images, all without any. start: seconds of the recording to leave out. speed: 2.0
+    is twice as fast. kinds: topic -> "sensor_msgs/msg/Image" and so on.
+
+    Raises SourceError when the bag cannot be read, or has no such topic.
+    """
+
+    live = False
+    length = None
+    rate = 0.0
+
+    def __init__(
+        self,
+        path: Path,
+        topics: Collection[str] = (),
+        *,
+        start: float = 0.0,
+        speed: float = 1.0,
+        on_skip: OnSkip = ignore_skipped,
+    ) -> None:
+        self.name = str(path)
+        self._path, self._speed, self._on_skip = path, speed, on_skip
+        with open_bag(path) as reader:
+            if reader.is_ros1:
+                raise SourceError(f"{path} is a bag of ROS 1: convert it first, rosbags-convert")
+            images = image_topics(reader.topics, topics)
+            infos = {info_topic(name) for name in images} & reader.topics.keys()
+            self.images = images
+            self.kinds = {name: reader.topics[name].kind for name in (*images, *infos)}
+            begin, self._end = reader.times
+        self.begin = begin + round(start * 1e9)
+        if self.begin > self._end:
+            seconds = (self._end - begin) * 1e-9
+            raise SourceError(f"{path} ends after {seconds:.1f} s, before the start asked for")
+
+    def frames(self) -> Generator[Due, None, None]:
+        """The messages in the order they were recorded."""
+        with open_bag(self._path) as reader:
+            for message in reader.messages(self.kinds, start=self.begin):
+                yield Due((message.time - self.begin) * 1e-9 / self._speed, message)
+            for line in reader.damage:
+                self._on_skip(line)
 
 
 class BagSource:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from edan_ros.sources.base import Frame, Source, SourceError
+from edan_ros.sources.base import SourceError
+
+
+class Playable(Protocol):
+    """What can be played: a Source, or anything else whose frames have a time."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, 0.0 where that is not known."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether the frames come at their own pace."""
+        ...
+
+    def frames(self) -> Generator[Any, None, None]:
+        """Each with its ``time``, seconds since the first; as Source.frames."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +50,7 @@ class Listener:
         """Whether the first frame may be shown; asked again and again until it is true."""
         return True
 
-    def show(self, frame: Frame, time: float, begins: bool) -> None:
+    def show(self, frame: Any, time: float, begins: bool) -> None:
         """A frame is due. time: seconds since the source began, over all loops.
 
         begins: it is the first since the source was opened.
@@ -58,7 +77,7 @@ class Player:
     """
 
     def __init__(
-        self, open_source: Callable[[], Source], options: PlayOptions, listener: Listener
+        self, open_source: Callable[[], Playable], options: PlayOptions, listener: Listener
     ) -> None:
         self._open_source = open_source
         self._options = options
@@ -126,15 +145,15 @@ class Player:
                 return
             elapsed += last + 1.0 / (self._options.rate or source.rate or 25.0)
 
-    def _retimed(self, source: Source) -> bool:
+    def _retimed(self, source: Playable) -> bool:
         return self._options.rate > 0.0 and not source.live
 
-    def _left_out(self, source: Source, frame: Frame, shown: int) -> bool:
+    def _left_out(self, source: Playable, frame: Any, shown: int) -> bool:
         """Whether a live frame comes too soon for the rate asked for, by over a quarter of it."""
         rate = self._options.rate
         return source.live and rate > 0.0 and frame.time < (shown - 0.25) / rate
 
-    def _wait(self, source: Source, due: float, begins: bool) -> None:
+    def _wait(self, source: Playable, due: float, begins: bool) -> None:
         """Until a frame of a recording is due. Tells when the source is back."""
         now = time.monotonic()
         if begins:
