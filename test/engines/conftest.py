@@ -1,0 +1,51 @@
+"""What the tests of engines share: crops of real faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edan_ros.core.crops import Crop, extract
+from edan_ros.core.images import Image
+from edan_ros.engines.detector_engine import create_detector
+
+PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "media" / "photos"
+
+
+def _photographs() -> list[Image]:
+    """Of ../shared/data where it is, else those of the built-in scene."""
+    files = sorted(PHOTOGRAPHS.glob("emotion_*.jpg"))
+    if files:
+        return [Image(cv2.imread(str(file)), "bgr") for file in files]
+    pytest.importorskip("skimage", reason="a photograph is scikit-image's")
+    pytest.importorskip("matplotlib", reason="a photograph is matplotlib's")
+    from edan_ros.sources.scene import load_photographs
+
+    return [Image(pixels, "bgr") for pixels in load_photographs()]
+
+
+@pytest.fixture(scope="session")
+def face_crops() -> Callable[[int], NDArray[np.float32]]:
+    """Returns (n, 1, S, S) crops of faces that the package's detector finds, n at least 6.
+
+    Each face is cropped three times, moved and turned as a tracker may do.
+    """
+    detector = create_detector("edan")
+    found = [(image, detection) for image in _photographs() for detection in detector.detect(image)]
+
+    def cut(size: int) -> NDArray[np.float32]:
+        crops = []
+        for image, detection in found:
+            crop = Crop.from_detection(detection)
+            for shift, roll in ((0.0, 0.0), (0.04, 0.15), (-0.03, -0.2)):
+                moved = Crop(crop.center + shift * crop.side, crop.side, crop.roll + roll)
+                crops.append(extract(image, [moved], size))
+        assert len(crops) >= 6
+        return np.concatenate(crops)
+
+    return cut

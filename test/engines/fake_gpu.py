@@ -1,0 +1,238 @@
+"""Stands in for what needs a GPU to execute: CUDA's memory and streams, and TensorRT's runtime.
+
+Parsing and building stay TensorRT-RTX's own. 'Device' memory is the processor's; a context finds
+its tensors at the addresses that it was given, and computes with ONNX Runtime. While a CUDA graph
+is captured, what is put into the stream is kept and not done.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from edan_ros.engines import tensorrt, tensorrt_run
+from edan_ros.engines.cuda_driver import Gpu
+
+GPU = Gpu("Fake RTX 3060", "8.6", "12.6")
+
+
+class FakeGpu:
+    """The machine. model: the ONNX file that every plan computes. shared: whether GPU and
+    processor share their memory. refused: plans that the runtime does not accept."""
+
+    def __init__(self, real: Any, model: Path) -> None:
+        self.real, self.model = real, model
+        self.shared = False
+        self.refused: set[bytes] = set()
+        self.contexts = 0
+        self.current = 0  # contexts of CUDA on the thread's stack
+        self.captured: list[Callable[[], None]] | None = None
+        self.launches = 0
+        self.copies = 0
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Put work into the stream."""
+        assert self.current == 1, "CUDA's context is not current"
+        if self.captured is None:
+            work()
+        else:
+            self.captured.append(work)
+
+    def install(self, patch: pytest.MonkeyPatch, kind: str) -> None:
+        """Let the engines find this machine, with TensorRT of this kind on it."""
+        patch.setitem(sys.modules, kind, self._tensorrt())
+        patch.setitem(sys.modules, "pycuda", types.ModuleType("pycuda"))
+        patch.setitem(sys.modules, "pycuda.driver", self._pycuda())
+        sys.modules["pycuda"].driver = sys.modules["pycuda.driver"]
+        patch.setattr(tensorrt, "find_gpu", lambda: GPU)
+        patch.setattr("edan_ros.engines.cuda_driver.find_gpu", lambda: GPU)
+        patch.setattr(tensorrt_run, "CudaGraph", self._graph)
+
+    def _tensorrt(self) -> types.ModuleType:
+        module = types.ModuleType("tensorrt")
+        module.__getattr__ = lambda name: getattr(self.real, name)
+        module.__version__ = self.real.__version__
+        module.Builder = lambda logger: _Builder(self.real, logger)
+        module.Runtime = lambda _logger: types.SimpleNamespace(
+            deserialize_cuda_engine=lambda plan: None if plan in self.refused else _Engine(self)
+        )
+        return module
+
+    def _pycuda(self) -> types.ModuleType:
+        module = types.ModuleType("pycuda.driver")
+        module.Error = type("Error", (Exception,), {})
+        module.init = lambda: None
+        module.Device = lambda number: _Device(self, number)
+        module.Context = types.SimpleNamespace(pop=self._pop)
+        module.device_attribute = types.SimpleNamespace(INTEGRATED="integrated")
+        module.host_alloc_flags = types.SimpleNamespace(DEVICEMAP=2)
+        module.Stream = lambda: types.SimpleNamespace(handle=77, synchronize=lambda: None)
+        module.mem_alloc = _Memory
+        module.pagelocked_empty = _pagelocked
+        module.memcpy_htod_async = lambda to, host, stream: self._copy(to, host, stream, True)
+        module.memcpy_dtoh_async = lambda host, at, stream: self._copy(at, host, stream, False)
+        return module
+
+    def _pop(self) -> None:
+        self.current -= 1
+
+    def _copy(self, memory: _Memory, host: np.ndarray, stream: Any, to_device: bool) -> None:
+        assert stream.handle == 77
+        pair = (int(memory), host.ctypes.data)
+
+        def copy() -> None:
+            self.copies += 1
+            target, source = pair if to_device else pair[::-1]
+            ctypes.memmove(target, source, host.nbytes)
+
+        self.put(copy)
+
+    def _graph(self, stream: int, work: Callable[[], None]) -> Any:
+        assert stream == 77
+        self.captured = kept = []
+        work()
+        self.captured = None
+
+        def launch() -> None:
+            self.launches += 1
+            for step in kept:
+                step()
+
+        return types.SimpleNamespace(launch=launch, close=lambda: None)
+
+
+class _Device:
+    def __init__(self, gpu: FakeGpu, number: int) -> None:
+        assert number == 0
+        self._gpu = gpu
+
+    def get_attribute(self, name: str) -> int:
+        assert name == "integrated"
+        return int(self._gpu.shared)
+
+    def retain_primary_context(self) -> Any:
+        def push() -> None:
+            self._gpu.current += 1
+
+        return types.SimpleNamespace(push=push, detach=lambda: None)
+
+
+class _Memory:
+    """Device memory. PyCUDA's converts to an integer, too."""
+
+    def __init__(self, size: int) -> None:
+        self._bytes = ctypes.create_string_buffer(size)
+
+    def __int__(self) -> int:
+        return ctypes.addressof(self._bytes)
+
+
+def _pagelocked(shape: tuple[int, ...], dtype: Any, mem_flags: int = 0) -> np.ndarray:
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    methods = {"get_device_pointer": lambda memory: ctypes.addressof(memory)} if mem_flags else {}
+    kind = type("Allocation", (ctypes.c_char * size,), methods)
+    return np.ndarray(shape, dtype, buffer=kind())
+
+
+class _Builder:
+    """RTX's own, which otherwise builds for the GPU that is not here."""
+
+    def __init__(self, real: Any, logger: Any) -> None:
+        self._real, self._builder = real, real.Builder(logger)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._builder, name)
+
+    def create_builder_config(self) -> Any:
+        config = self._builder.create_builder_config()
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(self._real.ComputeCapability.SM86, 0)
+        return config
+
+    def build_serialized_network(self, network: Any, config: Any) -> Any:
+        return self._builder.build_serialized_network(network, config)
+
+
+class _Engine:
+    """A loaded plan, its tensors in another order than the package's."""
+
+    device_memory_size_v2 = 4096
+
+    def __init__(self, gpu: FakeGpu) -> None:
+        self.gpu, self.trt = gpu, gpu.real
+        self.session = onnxruntime.InferenceSession(str(gpu.model))
+        self.names = sorted(v.name for v in self.session.get_outputs())
+        self.names.append(self.session.get_inputs()[0].name)
+        self.num_io_tensors = len(self.names)
+
+    def get_tensor_name(self, index: int) -> str:
+        return self.names[index]
+
+    def get_tensor_mode(self, name: str) -> Any:
+        modes = self.trt.TensorIOMode
+        return modes.INPUT if name == self.names[-1] else modes.OUTPUT
+
+    def get_tensor_dtype(self, _name: str) -> Any:
+        return self.trt.DataType.FLOAT
+
+    def create_runtime_config(self) -> Any:
+        return types.SimpleNamespace(set_execution_context_allocation_strategy=lambda _: None)
+
+    def create_execution_context(self, _how: Any) -> _Context:
+        self.gpu.contexts += 1
+        return _Context(self)
+
+
+class _Context:
+    def __init__(self, engine: _Engine) -> None:
+        self._engine = engine
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._addresses: dict[str, int] = {}
+        self._memory = 0
+
+    def set_device_memory(self, address: int, size: int) -> None:
+        assert size >= self._engine.device_memory_size_v2
+        self._memory = address
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        if not 1 <= shape[0] <= 16:
+            return False
+        feed = {name: np.zeros(shape, np.float32)}
+        outputs = self._engine.session.run(self._engine.names[:-1], feed)
+        shapes = [value.shape for value in outputs]
+        self._shapes = dict(zip(self._engine.names, [*shapes, shape], strict=True))
+        return True
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return self._shapes[name]
+
+    def set_tensor_address(self, name: str, address: int) -> None:
+        self._addresses[name] = address
+
+    def execute_async_v3(self, stream: int) -> bool:
+        if not self._memory or stream != 77 or set(self._addresses) != set(self._shapes):
+            return False
+        tensors = {name: self._tensor(name) for name in self._shapes}
+
+        def compute() -> None:
+            *outputs, given = self._engine.names
+            values = self._engine.session.run(outputs, {given: tensors[given].copy()})
+            for name, value in zip(outputs, values, strict=True):
+                tensors[name][...] = value
+
+        self._engine.gpu.put(compute)
+        return True
+
+    def _tensor(self, name: str) -> np.ndarray:
+        count = math.prod(self._shapes[name])
+        memory = (ctypes.c_float * count).from_address(self._addresses[name])
+        return np.ctypeslib.as_array(memory).reshape(self._shapes[name])

@@ -1,0 +1,151 @@
+"""The shipped models are parsed and built by the real TensorRT-RTX, which needs no GPU for that.
+
+Plans are built ahead of time for SM 86 (RTX 30) and 89 (RTX 40); Jetson's SM 87 is TensorRT's own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edan_ros.engines import EngineError, ModelError
+from edan_ros.engines.base import INPUT, OUTPUTS
+from edan_ros.engines.cuda_driver import Gpu
+from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK
+from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of, shipped_models
+from edan_ros.engines.plan_cache import PlanCache, PlanKey
+from edan_ros.engines.tensorrt import make_plan
+from edan_ros.engines.tensorrt_build import (
+    BATCHES,
+    Profile,
+    batch_profile,
+    build_plan,
+    library,
+    plan_key,
+    precision_of,
+    typed_graph,
+)
+
+onnx = pytest.importorskip("onnx", reason="TensorRT's graph is made with onnx")
+try:
+    trt = library("tensorrt_rtx")
+except EngineError as error:
+    pytest.skip(f"no TensorRT-RTX: {error}", allow_module_level=True)
+
+MODELS = [*shipped_models(), *shipped_models(TASK)]
+#: Sides of the pictures that the detector sees: smallest, usual, largest.
+PICTURES = (1, 1, 64, 64), (1, 1, 480, 640), (1, 1, 640, 640)
+
+
+def manifest_of(model: str) -> Manifest:
+    return load_manifest(model, TASK if model in shipped_models(TASK) else "emotions")
+
+
+def profile_of(manifest: Manifest) -> Profile:
+    return {INPUT: PICTURES} if manifest.task == TASK else batch_profile(manifest.input_size)
+
+
+def key_of(model: str, capability: str = "8.6") -> PlanKey:
+    manifest = manifest_of(model)
+    return plan_key(manifest, "tensorrt_rtx", Gpu("", capability, ""), profile_of(manifest))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> PlanCache:
+    return PlanCache(tmp_path)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_parser_takes_every_node(model: str) -> None:
+    """And sees the inputs and outputs by name, all FP32, with the batch left open."""
+    manifest = manifest_of(model)
+    builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
+    assert parser.parse(typed_graph(manifest)), [
+        parser.get_error(i).desc() for i in range(parser.num_errors)
+    ]
+    inputs = [network.get_input(i) for i in range(network.num_inputs)]
+    outputs = [network.get_output(i) for i in range(network.num_outputs)]
+    assert [tensor.name for tensor in inputs] == [INPUT]
+    wanted = DETECTOR_OUTPUTS if manifest.task == TASK else OUTPUTS
+    assert {tensor.name for tensor in outputs} == set(wanted)
+    for tensor in (*inputs, *outputs):
+        assert tensor.dtype == trt.DataType.FLOAT
+        assert tensor.shape[0] == -1
+    layers = [network.get_layer(i) for i in range(network.num_layers)]
+    convolutions = [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
+    assert convolutions
+    assert {layer.get_output(0).dtype for layer in convolutions} == {trt.DataType.HALF}
+    sampling = [layer for layer in layers if layer.type == trt.LayerType.GRID_SAMPLE]
+    assert all(layer.get_output(0).dtype == trt.DataType.FLOAT for layer in sampling)
+    assert bool(sampling) == (manifest.task != TASK)
+
+
+@pytest.mark.parametrize("capability", ["8.6", "8.9"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_plan_is_built_ahead_of_time(model: str, capability: str, cache: PlanCache) -> None:
+    manifest, key = manifest_of(model), key_of(model, capability)
+    shares: list[float] = []
+    said: list[str] = []
+    make_plan(
+        manifest, key, profile_of(manifest), cache, said.append, shares.append, reason="a test"
+    )
+    plan = cache.load(key)
+    assert isinstance(plan, bytes)
+    # A plan holds the FP16 weights and little else.
+    weights = 2 * manifest.parameters
+    assert weights < len(plan) < 2 * weights + 4e6
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) > 100
+    assert len(said) == 2
+    assert said[0].startswith(f"building {model} for GPUs of compute capability {capability}")
+    assert said[1].startswith(f"built {model} in ")
+
+
+def test_plans_differ_by_gpu(cache: PlanCache) -> None:
+    model = MODELS[0]
+    graph, profile = typed_graph(manifest_of(model)), profile_of(manifest_of(model))
+    ampere, ada = (
+        build_plan(graph, key_of(model, capability), profile, cache)
+        for capability in ("8.6", "8.9")
+    )
+    assert ampere != ada
+
+
+def test_the_profile_is_dynamic() -> None:
+    (shapes,) = batch_profile(64).values()
+    assert [shape[0] for shape in shapes] == list(BATCHES) == [1, 2, 16]
+    assert str(shapes) in key_of("edan-lite").profile
+
+
+def test_a_gpu_that_it_does_not_build_for(cache: PlanCache) -> None:
+    key = key_of(MODELS[0], "5.3")
+    graph, profile = typed_graph(manifest_of(MODELS[0])), profile_of(manifest_of(MODELS[0]))
+    with pytest.raises(EngineError, match=r"builds for .*86.*, not for SM53"):
+        build_plan(graph, key, profile, cache)
+
+
+def test_a_file_that_is_no_model(cache: PlanCache) -> None:
+    with pytest.raises(ModelError, match="tensorrt_rtx cannot read the model"):
+        build_plan(b"no model", key_of(MODELS[0]), batch_profile(64), cache)
+
+
+def test_a_build_that_fails_says_what_tensorrt_said(cache: PlanCache) -> None:
+    """Here the profile does not fit the model's input."""
+    graph = typed_graph(manifest_of(MODELS[0]))
+    with pytest.raises(EngineError, match=r"cannot build the model .*: .+"):
+        build_plan(graph, key_of(MODELS[0]), batch_profile(48), cache)
+
+
+@pytest.mark.parametrize(("stored", "precision"), [("int8", "int8"), ("fp16 storage", "fp16")])
+def test_a_model_that_names_its_precisions_is_built_as_it_is(
+    stored: str, precision: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(load_manifest(MODELS[0]).path.read_bytes())
+    made = Manifest(path, "m", "1", sha256_of(path), 64, precision=stored)
+    assert precision_of(made) == precision
+    assert (typed_graph(made) == path.read_bytes()) == (stored == "int8")
