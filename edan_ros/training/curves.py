@@ -51,7 +51,7 @@ def draw_curves(run: Path) -> Path | None:
         for title, *lines in PANELS
         if (found := [line for line in lines if any(line[0] in entry for entry in log)])
     ]
-    figure = Figure(figsize=(4.6 * len(panels), 3.4), layout="constrained")
+    figure = Figure(figsize=(4.6 * len(panels), 4.0), layout="constrained")
     epochs = np.arange(1, len(log) + 1)
     borders = [i + 0.5 for i in range(1, len(log)) if log[i]["phase"] != log[i - 1]["phase"]]
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -63,7 +63,7 @@ def draw_curves(run: Path) -> Path | None:
             axis.axvline(border, color="0.8", linewidth=1, zorder=0)
         axis.set(title=title, xlabel="epoch", ylim=(0, None), xlim=(0.5, len(log) + 0.5))
         axis.locator_params(axis="x", integer=True)
-        axis.legend(fontsize="small")
+        axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
         axis.grid(alpha=0.2)
     path = run / "curves.png"
     figure.savefig(path, dpi=110)

@@ -1,0 +1,119 @@
+"""`edan train`, `export` and `compare` on a small data set of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("torch", reason="training needs the train extra (torch)")
+pytest.importorskip("onnx", reason="export needs the train extra (onnx)")
+
+from edan_ros.cli.main import main
+from edan_ros.engines.raw import RawModel
+
+CONFIG = {
+    "version": "0",
+    "seed": 1,
+    "batch": 8,
+    "network": {"kind": "cnn2", "size": 32},
+    "data": {"mine": {"layout": "folder"}},
+    "validate": {"layout": "folder", "path": "mine"},
+    "phases": [{"epochs": 2, "learning_rate": 0.003}],
+    "optimiser": {"kind": "adam", "warmup_epochs": 0.1, "ema": 0.9},
+    "augmentation": {"shift": 0.02, "wide_roll_share": 0.0, "erase": 0.0, "miss": 0.0},
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two classes that anything tells apart: bright above, and bright below."""
+    rng = np.random.default_rng(0)
+    for number, emotion in enumerate(("happiness", "angry")):
+        folder = tmp_path / "data/mine" / emotion
+        folder.mkdir(parents=True)
+        for i in range(24):
+            picture = rng.integers(0, 80, (48, 48)).astype(np.uint8)
+            picture[24 * number : 24 * number + 24] += np.uint8(150)
+            cv2.imwrite(str(folder / f"{i}.png"), picture)
+    return tmp_path / "data"
+
+
+def write(folder: Path, name: str, **changes: object) -> str:
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**CONFIG, "name": name, **changes}))
+    return str(path)
+
+
+def test_a_data_set_of_ones_own_is_trained_on_and_exported(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """A network without landmarks, on pictures without landmarks, with the same two commands."""
+    config, run = write(tmp_path, "small", logit_adjustment=0.0), str(tmp_path / "run")
+    common = ["--data", str(data)]
+    assert main(["train", config, *common, "--out", run, "--device", "cpu", "--workers", "0"]) == 0
+    assert "48 pictures, 48 draws an epoch, on cpu" in capsys.readouterr().out
+    assert (tmp_path / "run/curves.png").is_file()
+    assert main(["export", config, run, *common, "--to", str(tmp_path / "out")]) == 0
+    model = RawModel(tmp_path / "out/small.onnx")
+    assert model.manifest.outputs == ("logits",)
+    assert model.manifest.metrics["folder_validation_accuracy"] > 0.9
+    assert "landmarks68_tenth_error_outer_eye" not in model.manifest.metrics
+
+
+def test_configurations_are_compared_and_finished_runs_kept(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    configs = [
+        write(tmp_path, "one"),
+        write(tmp_path, "three", network={"kind": "cnn2", "size": 32, "classes": 3}),
+    ]
+    command = ["compare", *configs, "--data", str(data), "--out", str(tmp_path / "runs")]
+    options = ["--device", "cpu", "--workers", "0", "--seeds", "1", "2"]
+    assert main([*command, *options]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    result = json.loads((tmp_path / "runs/one-seed2/result.json").read_text())
+    assert result["draws"] == 2 * 48
+    first, second = table[1].split(" | "), table[2].split(" | ")
+    assert first[0] == "| one"
+    assert first[1] == "2"
+    assert first[6] == second[5] == "-"
+    before = (tmp_path / "runs/one-seed1/phase0.pt").stat().st_mtime_ns
+    assert main([*command, *options]) == 0
+    assert (tmp_path / "runs/one-seed1/phase0.pt").stat().st_mtime_ns == before
+    assert table == [ln for ln in capsys.readouterr().out.splitlines() if ln.startswith("| ")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({"network": {"kind": "vgg"}}, [], "there is no network 'vgg'"),
+        ({"data": {"yours": {"layout": "folder"}}}, [], "There is no such folder"),
+        ({"validate": {"path": "mine"}}, [], "should name the layout"),
+        ({"batch": 64}, [], "an epoch draws 48 pictures, and a batch is 64"),
+        ({}, ["--device", "cuda:77"], "--device cuda:77"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_sentence(
+    tmp_path: Path,
+    data: Path,
+    capsys: pytest.CaptureFixture,
+    changes: dict,
+    options: list[str],
+    message: str,
+) -> None:
+    config, out = write(tmp_path, "bad", **changes), str(tmp_path / "run")
+    command = ["train", config, "--data", str(data), "--out", out, "--workers", "0"]
+    assert main([*command, *(options or ["--device", "cpu"])]) in (1, 2)
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
+
+
+def test_nothing_to_print_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    command = ["compare", write(tmp_path, "one"), "--data", "x", "--out", str(tmp_path / "none")]
+    assert main([*command, "--print-only"]) in (1, 2)
+    assert "holds no finished run" in capsys.readouterr().err

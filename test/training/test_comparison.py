@@ -1,0 +1,71 @@
+"""What is said of a comparison: intervals against figures worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs the train extra (torch)")
+
+from edan_ros.training.comparison import (
+    ANSWERS,
+    RESULT,
+    difference,
+    interval,
+    read_row,
+    table,
+)
+
+
+def test_the_interval_of_one_run_is_that_of_its_pictures() -> None:
+    """60 of 100 right: half of the interval is 1.96 times the root of .6 * .4 / 100."""
+    right = np.arange(100)[None] < 60
+    mean, half = interval(right)
+    assert mean == pytest.approx(0.6)
+    assert half == pytest.approx(1.96 * math.sqrt(0.24 / 100))
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    """Runs of 50 and 70 of 100: the seeds add a variance of .02 over two runs."""
+    right = np.stack([np.arange(100) < 50, np.arange(100) < 70])
+    pictures = right.mean(axis=0).var() / 100
+    assert interval(right)[1] == pytest.approx(1.96 * math.sqrt(pictures + 0.02 / 2))
+
+
+def test_a_difference_is_taken_picture_by_picture() -> None:
+    """Right where the other is, and on ten more: known much better than either accuracy."""
+    reference = np.arange(1000)[None] < 600
+    better = np.arange(1000)[None] < 610
+    mean, half = difference(better, reference)
+    assert mean == pytest.approx(0.01)
+    assert half == pytest.approx(1.96 * math.sqrt(0.01 * 0.99 / 1000))
+    assert half < interval(better)[1] / 4
+
+
+def write(folder: Path, logits: np.ndarray, majority: np.ndarray) -> Path:
+    folder.mkdir()
+    np.savez(folder / ANSWERS, logits=logits, majority=majority)
+    result = {"draws": 640, "parameters": 2_000_000, "gflop": 0.5, "macro_f1": 0.5}
+    (folder / RESULT).write_text(json.dumps(result))
+    return folder
+
+
+def test_seven_classes_are_summed_to_three(tmp_path: Path) -> None:
+    """Sad said of anger is wrong among seven, right among three; a head of three has no seven."""
+    seven = write(tmp_path / "seven", np.eye(7)[[2, 1]] * 9, np.array([6, 1]))
+    three = write(tmp_path / "three", np.eye(3)[[2, 0]] * 9, np.array([6, 1]))
+    rows = [read_row(path.name, [path]) for path in (seven, three)]
+    assert rows[0].right is not None
+    assert rows[0].right.tolist() == [[False, True]]
+    assert rows[0].right_3.tolist() == [[True, True]]
+    assert rows[1].right is None
+    assert rows[1].right_3.tolist() == [[True, False]]
+    lines = table(rows).splitlines()
+    assert (
+        "| seven | 1 | 640 | 2.00 M | 0.500 | 50.0 ± 69.3 % | - | 0.500 | 100.0 ± 0.0 % | - |"
+        in lines
+    )
