@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the face where the set says it is, or find it as the live pipeline does; "
         "without: given for sets of pictures that are cut to the face, else detect",
     )
-    model.add_argument("--pictures", type=int, help="at most so many of each set, evenly spread")
+    model.add_argument(
+        "--pictures", type=int, metavar="N", help="at most so many of each set, evenly spread"
+    )
     model.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     model.add_argument(
         "--out", type=Path, metavar="DIR", help="write pictures and the failures there, report.html"

@@ -19,9 +19,9 @@ def read_folder(path: Path) -> FaceSet:
 
     Raises DataError for a folder whose name means none of them, so that nothing is lost unseen.
     """
-    expected = "a folder of pictures for each emotion: neutral, happy, sad, surprise, ..."
+    expected = "a folder of pictures for each emotion, such as neutral and happy"
     if not path.is_dir():
-        raise DataError(f"{path} should hold {expected} There is no such folder")
+        raise DataError(f"{path} should hold {expected}; there is no such folder")
     records: list[Record] = []
     notes = []
     folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] not in "._")
@@ -30,7 +30,7 @@ def read_folder(path: Path) -> FaceSet:
             emotion = maps.emotion_of(folder.name)
         except KeyError:
             raise DataError(
-                f"{path} should hold {expected} The folder {folder.name!r} is none of "
+                f"{path} should hold {expected}; the folder {folder.name!r} is none of "
                 f"{', '.join(sorted(maps.SYNONYMS))}"
             ) from None
         pictures = pictures_in(folder)

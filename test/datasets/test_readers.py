@@ -293,9 +293,9 @@ def test_small_pictures_of_a_folder_are_cut_to_the_face(
 def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
     trees.save(tmp_path / "happy" / "1.png")
     trees.save(tmp_path / "grumpy" / "1.png")
-    with pytest.raises(DataError, match="The folder 'grumpy' is none of afraid, anger, angry"):
+    with pytest.raises(DataError, match="the folder 'grumpy' is none of afraid, anger, angry"):
         read("folder", tmp_path)
-    with pytest.raises(DataError, match="There is no such folder"):
+    with pytest.raises(DataError, match="there is no such folder"):
         read("folder", tmp_path / "nowhere")
 
 
