@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         args.wrong("argument --data: two sets have one name; name them, as in LAYOUT:NAME=PATH")
     if args.pictures is not None and args.pictures < 1:
         args.wrong("argument --pictures: must be 1 or more")
+    if args.robustness and (args.classes != 7 or args.crop or args.out):
+        args.wrong("argument --robustness: has seven classes, crops of its own and no report")
     from edan_ros.engines import create_engine
 
     engine = create_engine("auto", args.what)

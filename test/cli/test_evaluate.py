@@ -133,6 +133,14 @@ def test_a_report_that_cannot_be_written_is_said_so(
     assert "the folder report cannot be written: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "more",
+    [["--pictures", "0"], ["--robustness", "--classes", "3"], ["--robustness", "--out", "x"]],
+)
+def test_arguments_that_exclude_each_other(more: list[str]) -> None:
+    assert usage_error(["evaluate", SHIPPED, "--data", "folder=x", *more]) == 2
+
+
 def test_detectors_take_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert usage_error(["evaluate", "detector", "--data", "folder=x"]) == 2
     assert usage_error(["evaluate", "detector", "--data", "x", "y"]) == 2
