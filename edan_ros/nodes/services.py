@@ -11,17 +11,13 @@ from std_msgs.msg import Header
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
+from edan_ros.core.messages import camera_model, decode
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import METHODS, Explanation
 from edan_ros.explain.overlay import overlay
 from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
 from edan_ros.nodes.camera_input import CameraInput
-from edan_ros.nodes.conversions import (
-    array_message,
-    camera_model,
-    decode,
-    image_message,
-)
+from edan_ros.nodes.conversions import array_message, image_message
 from edan_ros.nodes.recognition import ExplanationError, Recognition
 from edan_ros.srv import AnalyzeImage, ExplainFace
 
