@@ -96,7 +96,7 @@ def choose_cameras(topics: Mapping[str, Topic], named: Collection[str]) -> dict[
     images = image_topics(topics, named)
     chosen = images if named else [name for name in images if _is_own(name, images, topics)]
     if not chosen:
-        raise SourceError("the bag holds no images, or only depth images")
+        raise SourceError("the bag holds no image that can be read, or only depth images")
     beside = [_namespace(name) + "/faces" for name in chosen]
     return {
         name: Camera(
