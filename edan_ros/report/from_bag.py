@@ -16,6 +16,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.recording.definitions import Definitions
 from edan_ros.recording.run_info import describe_model, read_run_info
 from edan_ros.report.records import (
+    LEVELS,
     UNKNOWN_INDEX,
     Recording,
     Sample,
@@ -31,7 +32,6 @@ DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 #: What the emotion node draws has the stamps of the results, but is not what they were made from.
 _DRAWN = "/annotated"
-_LEVELS = ("ok", "warning", "error", "stale")
 #: A latency of more seconds than this comes of clocks that differ, or of stamps that were recorded.
 _LONGEST_LATENCY = 60.0
 
@@ -191,4 +191,4 @@ def _sample(face: Any) -> Sample:
 def _status(record: Any) -> Status:
     level = record.level if isinstance(record.level, int) else ord(record.level)
     values = {pair.key: pair.value for pair in record.values}
-    return Status(record.name, _LEVELS[min(level, 3)], record.message, values)
+    return Status(record.name, LEVELS[min(level, len(LEVELS) - 1)], record.message, values)

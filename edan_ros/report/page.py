@@ -10,6 +10,8 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+import jinja2
+
 from edan_ros.report.figures import (
     PersonFigures,
     StreamFigures,
@@ -49,24 +51,14 @@ def render(
     recording: Recording, thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]] | None = None
 ) -> str:
     """The page as text. thumbnails: by the number of the stream and of the track."""
-    import jinja2
-
     figures = [stream_figures(stream) for stream in recording.streams]
     shown = _shown(recording.streams)
     cameras = [
         _camera(recording, number, told, shown[number], thumbnails or {})
         for number, told in enumerate(figures)
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edan_ros.report", "page"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
     rows = sum(len(track.times) for tracks in shown for track in tracks)
-    return environment.get_template("report.html").render(
+    return _template("report.html").render(
         recording=recording,
         title="/".join(Path(recording.name).parts[-2:]),
         begin=_date(recording.begin_ns * 1e-9),
@@ -82,6 +74,17 @@ def render(
         library=chart_library(),
         version=metadata.version("edan_ros"),
         thumbnails=bool(thumbnails),
+    )
+
+
+def live_page() -> str:
+    """The page of `edan view` as text."""
+    return _template("live.html").render(
+        labels=LABELS,
+        colours={label: colour_code(label) for label in LABELS},
+        style=_text("report.css"),
+        live_style=_text("live.css"),
+        script=_text("live.js"),
     )
 
 
@@ -162,6 +165,18 @@ def _date(seconds: float) -> str:
     except (OverflowError, OSError, ValueError):
         return ""
     return f"{date:%Y-%m-%d %H:%M:%S} UTC" if date.year >= 2000 else ""
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edan_ros.report", "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
+    return environment.get_template(name)
 
 
 def _text(name: str) -> str:

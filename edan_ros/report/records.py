@@ -15,6 +15,8 @@ from edan_ros.core.emotions import EMOTIONS, UNKNOWN_LABEL
 #: The labels by their index in a track; the last is the unknown.
 LABELS: tuple[str, ...] = (*EMOTIONS, UNKNOWN_LABEL)
 UNKNOWN_INDEX = len(EMOTIONS)
+#: The levels of /diagnostics, by their number.
+LEVELS = ("ok", "warning", "error", "stale")
 #: A person not seen for so many images, and for so many seconds, was away.
 _AWAY_IMAGES, _AWAY_SECONDS = 3.0, 0.3
 
@@ -91,7 +93,7 @@ class Stream:
 
 @dataclass(slots=True, frozen=True)
 class Status:
-    """One entry of /diagnostics, the last that was recorded. level: ok, warning, error or stale."""
+    """One entry of /diagnostics, the last that was recorded. level: one of LEVELS."""
 
     name: str
     level: str

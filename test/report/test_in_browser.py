@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 pytest.importorskip("mpld3")
 playwright = pytest.importorskip("playwright.sync_api")
 
+from chromium import launch  # noqa: E402
 from recordings import face, line, long_recording, smile, write_lines  # noqa: E402
 
 from edan_ros.report.from_lines import read_lines  # noqa: E402
@@ -26,12 +26,7 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
-        own = Path(started.chromium.executable_path)
-        names = ("chromium", "chromium-browser", "google-chrome")
-        found = str(own) if own.is_file() else next(filter(None, map(shutil.which, names)), None)
-        if found is None:
-            pytest.skip("no Chromium here: playwright install chromium")
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = launch(started)
         yield browser
         browser.close()
 

@@ -1,0 +1,133 @@
+"""The page of `edan view`: what it answers, to whom, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("jinja2")
+
+from chromium import launch
+
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.images import Image
+from edan_ros.report.live import LiveServer, LiveState
+from edan_ros.report.records import Status
+from edan_ros.sources import SourceError
+
+
+def result(label: str = "happy", valence: float = 0.5) -> FrameResult:
+    shares = np.full(7, 0.05)
+    shares[EMOTIONS.index(label)] = 0.7
+    number = EMOTIONS.index(label)
+    landmarks = np.zeros((68, 2), np.float32)
+    box = Box(0, 0, 9, 9)
+    face = Face(3, box, 1.0, landmarks, number, label, 0.7, shares, shares, 1, shares[:3], 0.5, 0.2)
+    face.valence = valence
+    return FrameResult([face], 640, 480)
+
+
+@pytest.fixture
+def state() -> LiveState:
+    return LiveState()
+
+
+@pytest.fixture
+def server(state: LiveState) -> Iterator[LiveServer]:
+    with LiveServer(state) as server:
+        yield server
+
+
+def get(server: LiveServer, path: str, host: str | None = None) -> tuple[int, bytes]:
+    name = server.address.removeprefix("http://").rstrip("/")
+    connection = http.client.HTTPConnection(name, timeout=5)
+    connection.request("GET", path, headers={"Host": host or name})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_the_state_is_what_came_last(state: LiveState, server: LiveServer) -> None:
+    assert not state.watched
+    state.add_result("/faces", result("sad"))
+    state.add_result("/faces", result("happy", math.nan))
+    state.add_status(Status("node: model", "warning", "slow", {"a": "b"}))
+    state.set_model({"name": "edan-lite"})
+    status, data = get(server, "/state")
+    told = json.loads(data)
+    assert status == 200
+    (camera,) = told["cameras"]
+    assert (camera["name"], camera["size"], camera["pictures"]) == ("/faces", [640, 480], 0)
+    (face,) = camera["faces"]
+    assert (face["track"], face["label"], face["valence"]) == (3, "happy", None)
+    assert face["probabilities"][1] == 0.7
+    assert told["diagnostics"][0]["message"] == "slow"
+    assert told["model"] == {"name": "edan-lite"}
+    assert state.watched, "somebody has asked"
+
+
+def test_pictures_of_several_cameras(state: LiveState, server: LiveServer) -> None:
+    state.add_result("/front/faces", result())
+    assert get(server, "/camera/0")[0] == 404
+    state.add_picture("/front/faces", Image(np.full((480, 640, 3), (200, 0, 0), np.uint8)))
+    state.add_picture("/cabin/faces", Image(np.full((1200, 1920), 90, np.uint8), "mono"))
+    sizes = {}
+    for number in (0, 1):
+        status, data = get(server, f"/camera/{number}?7")
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert status == 200
+        sizes[number] = picture.shape[:2]
+    assert sizes == {0: (480, 640), 1: (600, 960)}
+
+
+@pytest.mark.parametrize("path", ["/camera/5", "/camera/x", "/camera/", "/../etc/passwd", "/x"])
+def test_there_is_nothing_else(server: LiveServer, path: str) -> None:
+    assert get(server, path)[0] == 404
+
+
+def test_a_strange_name_for_this_machine_is_refused(server: LiveServer) -> None:
+    assert get(server, "/state", "evil.example")[0] == 403
+    assert get(server, "/state", "[")[0] == 403
+    assert get(server, "/", "localhost:1234")[0] == 200
+
+
+def test_a_port_that_is_taken(server: LiveServer, state: LiveState) -> None:
+    port = int(server.address.rstrip("/").rpartition(":")[2])
+    with pytest.raises(SourceError, match="choose another --port"):
+        LiveServer(state, port=port)
+    with pytest.raises(SourceError, match="choose another --port"):
+        LiveServer(state, port=99_999)
+    with pytest.raises(SourceError, match="no page on"):
+        LiveServer(state, host="no.such.host.invalid")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1280, 900)])
+def test_in_a_browser(state: LiveState, server: LiveServer, size: tuple[int, int]) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    state.add_result("/faces", result())
+    state.add_picture("/faces", Image(np.full((480, 640, 3), 90, np.uint8)))
+    evil = "<img src=x onerror=alert(1)>"
+    state.add_status(Status("node: camera", "error", evil, {evil: evil}))
+    with playwright.sync_playwright() as started:
+        browser = launch(started)
+        page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server.address)
+        page.wait_for_selector(".picture img")
+        playwright.expect(page.locator(".readout .label")).to_have_text("happy, 70 %")
+        page.click("summary")
+        playwright.expect(page.locator("#diagnostics dd")).to_have_text(evil)
+        state.add_result("/faces", FrameResult([], 640, 480))
+        playwright.expect(page.locator(".readout")).to_have_count(0)
+        assert page.locator(".faces p").inner_text() == "No face in view."
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        browser.close()
+    assert not complaints
