@@ -28,15 +28,20 @@ def attention_maps(output: Output, emotion: Tensor, hidden_weight: Tensor) -> Te
     """
     features = output.features
     classes, (channels, side) = emotion.shape[0], features.shape[1:3]
+    half = side // 2
     gate = (output.hidden > 0).float()  # the gradient of the hidden layer's ReLU
     gradient = (gate[:, None] * emotion[None]) @ hidden_weight
-    gradient = gradient.view(-1, classes * channels, side // 2, side // 2)
-    gradient = functional.interpolate(gradient, scale_factor=2.0, mode="nearest")
     pooled = functional.max_pool2d(features, 2)
     largest = functional.interpolate(pooled, scale_factor=2.0, mode="nearest")
     # The max-pool sends its gradient to the place of the largest activation alone.
     active = features * (features >= largest).float()
-    maps = (gradient.view(-1, classes, channels, side, side) * active[:, None]).sum(dim=2)
+    # One product (C x channels) @ (channels x 4) for each pooled place and the four under it: the
+    # gradient need not be spread out first, which took a third of the time of it all.
+    gradient = gradient.view(-1, classes, channels, half * half).permute(0, 3, 1, 2)
+    places = active.flatten(2).transpose(1, 2).reshape(-1, half, 2, half, 2, channels)
+    places = places.transpose(2, 3).reshape(-1, half * half, 4, channels)
+    maps = (gradient @ places.transpose(2, 3)).view(-1, half, half, classes, 2, 2)
+    maps = maps.permute(0, 3, 1, 4, 2, 5).reshape(-1, classes, side, side)
     maps = functional.relu(maps)
     return maps if output.frame is None else _in_crop(maps, output.frame)
 
