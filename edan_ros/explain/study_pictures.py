@@ -15,7 +15,7 @@ from edan_ros.explain.sheet import draw_lines
 from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study
 from edan_ros.explain.study_tables import TITLES
 
-TILE, _GAP, _LEFT, _TOP = 160, 10, 150, 30
+TILE, _GAP, _LEFT, _TOP = 160, 10, 190, 30
 _COLOURS: dict[str, Colour] = {
     "gradcam": (178, 114, 0),
     "occlusion": (0, 94, 213),

@@ -80,8 +80,8 @@ def test_the_pictures_show_the_maps(study: Study) -> None:
     red = (hue[..., 1] > 150) & ((hue[..., 0] < 10) | (hue[..., 0] > 170))
     # All and happy have a map; no tile of another emotion is coloured.
     columns = np.flatnonzero(red.any(axis=0))
-    assert columns.min() > 150
-    assert columns.max() < 150 + 3 * 170
+    assert columns.min() > 190
+    assert columns.max() < 190 + 3 * 170
     curves = draw_curves(study)
     assert curves.shape[1] > 7 * 160
     assert (curves != 255).any(axis=2).sum() > 5000
