@@ -51,13 +51,19 @@ class Validation:
     Every picture is cropped once, with boxes jittered as a detector jitters (fixed seed). Where
     ``root`` holds no landmarks68, landmarks and presence are not measured.
 
-    Raises ConfigError for a ``source`` without a layout, DataError for a set that cannot be read.
+    Raises ConfigError for a ``source`` without a layout, and without FER2013 where none is given;
+    DataError for a set that cannot be read.
     """
 
     def __init__(self, root: Path, size: int, source: dict[str, Any] | None = None) -> None:
         options = dict(DEFAULT_SET if source is None else source)
         if "layout" not in options:
             raise ConfigError("validate: should name the layout of a data set")
+        if source is None and not (root / "fer2013").is_dir():
+            raise ConfigError(
+                f"{root} holds no fer2013 to measure epochs on: name another set in the "
+                "configuration, such as validate: {layout: folder, path: held_back}"
+            )
         layout = str(options.pop("layout"))
         #: What its figures are called in a manifest.
         self.name = "ferplus_public" if source is None else f"{layout}_validation"

@@ -92,8 +92,13 @@ def test_configurations_are_compared_and_finished_runs_kept(
     ("changes", "options", "message"),
     [
         ({"network": {"kind": "vgg"}}, [], "there is no network 'vgg'"),
-        ({"data": {"yours": {"layout": "folder"}}}, [], "There is no such folder"),
+        (
+            {"data": {"yours": {"layout": "folder"}}},
+            [],
+            "should hold a folder of pictures for each emotion",
+        ),
         ({"validate": {"path": "mine"}}, [], "should name the layout"),
+        ({"validate": None}, [], "holds no fer2013 to measure epochs on"),
         ({"batch": 64}, [], "an epoch draws 48 pictures, and a batch is 64"),
         ({}, ["--device", "cuda:77"], "--device cuda:77"),
     ],
