@@ -8,7 +8,8 @@ from scenes import Disc, detection_of, landmarks_of
 from test_drawing import face_of
 
 from edan_ros.core.faces import Face
-from edan_ros.core.privacy import PRIVACY_MODES, apply_privacy
+from edan_ros.core.images import Image
+from edan_ros.core.privacy import PRIVACY_MODES, Veil, apply_privacy
 
 
 def stripes(width: int = 320, height: int = 240) -> np.ndarray:
@@ -92,3 +93,51 @@ def test_another_mode_is_refused() -> None:
     assert "mosaic" not in PRIVACY_MODES
     with pytest.raises(ValueError, match="privacy is 'mosaic', must be one of none, blur, landm"):
         apply_privacy(stripes(), [], "mosaic")
+
+
+def test_a_face_is_covered_before_and_after_it_is_found() -> None:
+    """Eight images a second; the face is found in ten of them."""
+    face, veil = face_of(Disc(160, 120)), Veil[int]("blur")
+    ready = []
+    for number in range(40):
+        found = [face] if 10 <= number < 20 else []
+        ready += veil.add(number / 8, Image(stripes()), found, number)
+        assert len(ready) == max(number - 3, 0), "held back for half a second, not longer"
+    ready += veil.rest()
+    assert [number for _, number in ready] == list(range(40))
+    covered = [number for pixels, number in ready if detail(pixels, face) < 20.0]
+    assert covered == list(range(6, 24))
+
+
+def test_without_looking_ahead_pictures_come_at_once() -> None:
+    face, veil = face_of(Disc(160, 120)), Veil[int]("blur", ahead=False)
+    covered = []
+    for number in range(40):
+        found = [face] if 10 <= number < 20 else []
+        ((pixels, at),) = veil.add(number / 8, Image(stripes()), found, number)
+        assert at == number
+        covered += [number] if detail(pixels, face) < 20.0 else []
+    assert covered == list(range(10, 24))
+    assert veil.rest() == []
+
+
+def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:
+    disc = Disc(160, 120)
+    veil = Veil[str]("blur", lambda _: [detection_of(disc, 0.3)])
+    assert veil.add(5.0, Image(stripes()), [], "before") == []
+    (before,) = veil.add(1.0, Image(stripes()), [], "after")
+    (after,) = veil.rest()
+    assert (before[1], after[1]) == ("before", "after")
+    assert detail(before[0], face_of(disc)) < 20.0
+
+
+@pytest.mark.parametrize("mode", ["none", "landmarks-only"])
+def test_other_modes_hold_nothing_back(mode: str) -> None:
+    ((pixels, item),) = Veil[int](mode).add(0.0, Image(stripes()), [], 7)
+    assert item == 7
+    np.testing.assert_array_equal(pixels, apply_privacy(stripes(), [], mode))
+
+
+def test_a_veil_of_another_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="privacy is 'thick'"):
+        Veil("thick")
