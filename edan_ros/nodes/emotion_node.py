@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
 from edan_ros.core.detectors import Detector, DetectorError
+from edan_ros.core.privacy import COVERED_FROM
 from edan_ros.engines import Engine, EngineError, create_engine
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.engines.onnxruntime import default_threads
@@ -134,6 +135,7 @@ class EmotionNode(LifecycleNode):
         )
         self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence(values["silence_timeout"])
+        self._set_privacy(values)
         self._recognition.announce()
         engine = self._recognition.engine
         self.get_logger().info(
@@ -210,6 +212,14 @@ class EmotionNode(LifecycleNode):
             self._told = now
             self._publish_diagnostics(f"building the engine, {100 * share:.0f} % done")
 
+    def _set_privacy(self, values: Mapping[str, Any]) -> None:
+        mode, find = values["annotated_privacy"], None
+        if mode == "blur":
+            # One of its own: whom the other is not sure of is covered too.
+            threshold = min(COVERED_FROM, values["detector_threshold"])
+            find = self._detector({**values, "detector_threshold": threshold}).detect
+        self._recognition.set_privacy(mode, find)
+
     def _detector(self, values: Mapping[str, Any]) -> Detector:
         name = "auto" if values["detector"] == TOPIC else values["detector"]
         return self._make_detector(
@@ -230,6 +240,8 @@ class EmotionNode(LifecycleNode):
         self._recognition.set_silence(values["silence_timeout"])
         if changed & DETECTOR_PARAMETERS:
             self._recognition.replace_detector(self._detector(values))
+        if changed & {"annotated_privacy", *DETECTOR_PARAMETERS}:
+            self._set_privacy(values)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data != self._enabled and self._state == "active":

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edan_ros.core.config import PipelineConfig
+from edan_ros.core.privacy import PRIVACY_MODES
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.core.tracking import TrackingConfig
 from edan_ros.engines import ENGINES
@@ -197,6 +198,13 @@ _PICTURE = (
         "attention_overlay",
         False,
         "draw over each face of the annotated picture which parts of it led to its emotion",
+    ),
+    Parameter(
+        "annotated_privacy",
+        "none",
+        "what the annotated picture shows of people: all, heads blurred, or landmarks alone. Blur "
+        "covers whom the detector finds; of landmarks-only not one pixel comes from the camera",
+        choices=PRIVACY_MODES,
     ),
 )
 

@@ -20,6 +20,7 @@ from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
 from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
+from edan_ros.core.privacy import Find, Veil
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
@@ -68,6 +69,7 @@ class Recognition:
         self.cameras = {camera.key: camera for camera in inputs}
         self._detectors: dict[str, Detector] = {}
         self.replace_detector(detector)
+        self.set_privacy("none")
         self._pipeline = Pipeline(self._detectors, engine, config)
         self._model_info = node.create_publisher(ModelInfo, "model_info", qos.LATCHED)
 
@@ -113,6 +115,10 @@ class Recognition:
         """How long no image must come for a camera to count as gone."""
         for camera in self.cameras.values():
             camera.statistics.silence = seconds
+
+    def set_privacy(self, mode: str, find: Find | None = None) -> None:
+        """What the annotated pictures show of people; find: as for Veil."""
+        self._veils = {key: Veil[None](mode, find, ahead=False) for key in self.cameras}
 
     def replace_detector(self, detector: Detector) -> None:
         """Go on with another detector."""
@@ -167,8 +173,10 @@ class Recognition:
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
         camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
         if camera.annotated.get_subscription_count() and frame.image.reduction == 1:
-            drawn = annotate(frame.image, result, attention=self.draw_attention)
-            camera.annotated.publish(image_message(drawn, frame.header))
+            veil = self._veils[camera.key]
+            for pixels, _ in veil.add(frame.stamp, frame.image, result.faces, None):
+                drawn = annotate(pixels, result, attention=self.draw_attention)
+                camera.annotated.publish(image_message(drawn, frame.header))
 
     def analyze(self, image: Image, camera: CameraModel | None) -> FrameResult:
         """The faces of a single picture. Raises EngineError."""

@@ -147,6 +147,32 @@ def test_the_attention_map_is_drawn_while_it_is_asked_for(probe: Probe) -> None:
     assert 161 < x < 180
 
 
+def test_the_annotated_topic_shows_no_more_of_people_than_is_allowed(probe: Probe) -> None:
+    seen: list[ImageMessage] = []
+    probe.listen(ImageMessage, "faces/annotated", seen, qos.images("reliable"))
+    stripes = bright()
+    stripes[:, ::8] = 0
+
+    def detail() -> int:
+        """The largest step between neighbours where the fake face is, beside what is drawn."""
+        before = len(seen)
+        wait_for(lambda: probe.answer(probe.image(stripes)) and len(seen) > before, "a picture")
+        picture = np.frombuffer(seen[-1].data, np.uint8).reshape(240, 320, 3)
+        part = picture[112:118, 150:154].astype(int)
+        return int(np.abs(np.diff(part, axis=1)).max())
+
+    assert detail() == 200
+    assert probe.set(annotated_privacy="blur")[0]
+    assert detail() < 60
+    assert probe.set(annotated_privacy="landmarks-only")[0]
+    detail()
+    outside = np.frombuffer(seen[-1].data, np.uint8).reshape(240, 320, 3)[-20:, :]
+    assert np.unique(outside).size == 1
+    good, why = probe.set(annotated_privacy="mosaic")
+    assert not good
+    assert "none, blur, landmarks-only" in why
+
+
 def test_model_info_reaches_a_late_subscriber(probe: Probe) -> None:
     infos: list[ModelInfo] = []
     probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
