@@ -1,32 +1,65 @@
-"""Export a trained network to ONNX with its manifest."""
+"""Export a trained network to ONNX with its manifest, or a model in another precision."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from edan_ros.engines.manifest import Manifest
+
+#: Precisions of `--precision`; training/precision.py says what each is.
+PRECISIONS = ("fp16", "int8", "int8-gpu")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, help="the training configuration of the run")
-    parser.add_argument("checkpoints", type=Path, help="the run's folder (--out of edan train)")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
+    parser.add_argument(
+        "source", help="the training configuration of a run, or with --precision a model"
+    )
+    parser.add_argument(
+        "checkpoints", type=Path, nargs="?", help="the run's folder (--out of edan train)"
+    )
+    parser.add_argument("--data", type=Path, help="folder that holds the data sets")
     parser.add_argument("--to", type=Path, required=True, help="folder for <name>.onnx and .json")
     parser.add_argument("--half", action="store_true", help="store large weights as FP16")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="write a model anew: fp16 as TensorRT runs it, int8 for processors, int8-gpu for "
+        "TensorRT (both calibrated and measured on --data)",
+    )
+    # What is given where decides what else is needed, which argparse cannot say.
+    parser.set_defaults(usage_error=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
-    # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.config import read_yaml
-
-    if read_yaml(args.config).get("task") == "detector":
-        from edan_ros.training.detector_export import finish_detector
-
-        manifest = finish_detector(args.config, args.checkpoints, args.data, args.to)
-    else:
-        from edan_ros.training.finish import finish
-
-        manifest = finish(args.config, args.checkpoints, args.data, args.to, half=args.half)
+    manifest = _in_precision(args) if args.precision else _of_run(args)
     print(f"{manifest.path}  sha256 {manifest.sha256}")
     for name, value in manifest.metrics.items():
         print(f"  {name:32s} {value:.4f}")
     return 0
+
+
+def _in_precision(args: argparse.Namespace) -> Manifest:
+    if args.precision != "fp16" and args.data is None:
+        args.usage_error(f"--precision {args.precision} is calibrated and measured on --data")
+    # torch is an extra: it is imported when this command runs, not when `edan` starts.
+    from edan_ros.training.precision import write_half, write_int8
+
+    if args.precision == "fp16":
+        return write_half(args.source, args.to)
+    return write_int8(args.source, args.to, args.data, gpu=args.precision == "int8-gpu")
+
+
+def _of_run(args: argparse.Namespace) -> Manifest:
+    if args.checkpoints is None or args.data is None:
+        args.usage_error("a run is exported from its folder of checkpoints and --data")
+    from edan_ros.training.config import read_yaml
+
+    config = Path(args.source)
+    if read_yaml(config).get("task") == "detector":
+        from edan_ros.training.detector_export import finish_detector
+
+        return finish_detector(config, args.checkpoints, args.data, args.to)
+    from edan_ros.training.finish import finish
+
+    return finish(config, args.checkpoints, args.data, args.to, half=args.half)

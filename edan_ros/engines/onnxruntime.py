@@ -48,7 +48,8 @@ class OnnxRuntimeEngine:
     def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
         self.manifest = manifest
         self.why = ""
-        self.precision = "fp32"  # weights stored as FP16 are widened once, at load
+        # Weights stored as FP16 are widened once, at load.
+        self.precision = "int8" if manifest.precision.startswith("int8") else "fp32"
         self.threads = threads or default_threads()
         self._session = open_session(manifest.path, OUTPUTS, threads=self.threads)
         provider = self._session.get_providers()[0]

@@ -27,8 +27,9 @@ INSTALL = {
 }
 #: Faces in one run: the fewest, the usual number, the most.
 BATCHES = (1, 2, 16)
-#: Precision of a manifest -> of the convolutions. Others are made FP16 (engines/typed.py).
-TYPED = {"fp16": "fp16", "int8": "int8"}
+#: Precision of a manifest -> of the convolutions, where the graph names it as TensorRT wants it.
+#: Of other models the convolutions are made FP16 (engines/typed.py).
+TYPED = {"fp16": "fp16", "int8-gpu": "int8"}
 #: Part of a plan's key: change it with any change of engines/typed.py or of the builder's settings.
 FLAGS = "strongly typed, graph 1"
 
@@ -53,7 +54,15 @@ def library(kind: str) -> Any:
 
 
 def precision_of(manifest: Manifest) -> str:
-    """Precision of the convolutions in a model's plan: as its graph says, or else FP16."""
+    """Precision of the convolutions in a model's plan: as its graph says, or else FP16.
+
+    Raises EngineError for a model that was quantised for processors.
+    """
+    if manifest.precision == "int8":
+        raise EngineError(
+            f"{manifest.name} was quantised for processors, in a way that TensorRT does not take: "
+            "edan export MODEL --precision int8-gpu makes one for it"
+        )
     return TYPED.get(manifest.precision, "fp16")
 
 

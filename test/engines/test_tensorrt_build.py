@@ -140,7 +140,7 @@ def test_a_build_that_fails_says_what_tensorrt_said(cache: PlanCache) -> None:
         build_plan(graph, key_of(MODELS[0]), batch_profile(48), cache)
 
 
-@pytest.mark.parametrize(("stored", "precision"), [("int8", "int8"), ("fp16 storage", "fp16")])
+@pytest.mark.parametrize(("stored", "precision"), [("int8-gpu", "int8"), ("fp16 storage", "fp16")])
 def test_a_model_that_names_its_precisions_is_built_as_it_is(
     stored: str, precision: str, tmp_path: Path
 ) -> None:
@@ -148,4 +148,10 @@ def test_a_model_that_names_its_precisions_is_built_as_it_is(
     path.write_bytes(load_manifest(MODELS[0]).path.read_bytes())
     made = Manifest(path, "m", "1", sha256_of(path), 64, precision=stored)
     assert precision_of(made) == precision
-    assert (typed_graph(made) == path.read_bytes()) == (stored == "int8")
+    assert (typed_graph(made) == path.read_bytes()) == (stored == "int8-gpu")
+
+
+def test_a_model_quantised_for_processors_is_refused(tmp_path: Path) -> None:
+    made = Manifest(tmp_path / "m.onnx", "m", "1", "0" * 64, 64, precision="int8")
+    with pytest.raises(EngineError, match="--precision int8-gpu makes one"):
+        precision_of(made)

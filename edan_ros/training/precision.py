@@ -1,0 +1,182 @@
+"""Write a model in another precision: FP16 for TensorRT, INT8 for processors or for TensorRT.
+
+INT8 is static, with a QuantizeLinear and DequantizeLinear pair around each convolution and hidden
+layer, weights by output channel, activations by tensor over their range on training crops. The
+first convolution of each stage, the landmark steps and the heads stay in FP32: together they are
+4 % of the operations, and they hold what a pixel or a point hangs on.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from edan_ros.engines.base import INPUT
+from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of
+from edan_ros.engines.typed import typed_half
+from edan_ros.training.export import store_half
+from edan_ros.training.finish import measure
+from edan_ros.training.sets import load_samples
+from edan_ros.training.validation import Validation, cut
+
+#: Crops that the ranges of activations are read from, half of them human-annotated photographs.
+CALIBRATION = 400
+#: Parts of the names of layers that stay in FP32.
+KEPT = ("blocks.0.0", "landmark_step", "feature", "emotion", "presence")
+QUANTISED = ("Conv", "Gemm", "MaxPool")
+MAPS = "_maps"
+
+
+def write_half(model: str, to: Path) -> Manifest:
+    """``<name>-fp16.onnx``: the graph that TensorRT runs, so that it need not be made there.
+
+    What was measured is carried over. Raises ModelError for a model that is none.
+    """
+    source = load_manifest(model)
+    return _keep(typed_half(source.path), source, "fp16", to)
+
+
+def write_int8(model: str, to: Path, data: Path, *, gpu: bool) -> Manifest:
+    """``<name>-int8.onnx`` for processors, or ``<name>-int8-gpu.onnx`` for TensorRT.
+
+    data: folder that holds the data sets: the model is calibrated on training pictures and
+    measured on the public test, by ONNX Runtime.
+
+    Raises ModelError for a model that is none, DataError where a set cannot be read.
+    """
+    source = load_manifest(model)
+    crops = calibration_crops(data, source.input_size)
+    graph = quantised(source.path, crops, symmetric=gpu)
+    manifest = _keep(graph, source, "int8-gpu" if gpu else "int8", to)
+    figures = measure(manifest.path, Validation(data, source.input_size))
+    manifest = replace(
+        manifest,
+        temperature=round(figures.pop("temperature"), 3),
+        presence_threshold=round(figures.pop("presence_threshold"), 4),
+        metrics={name: round(value, 4) for name, value in figures.items()},
+    )
+    manifest.save()
+    return manifest
+
+
+def _keep(graph: onnx.ModelProto, source: Manifest, precision: str, to: Path) -> Manifest:
+    """Write a graph with the manifest of the model that it was made from."""
+    to.mkdir(parents=True, exist_ok=True)
+    path = to / f"{source.name}-{precision}.onnx"
+    onnx.save(graph, path)
+    manifest = replace(
+        source,
+        path=path,
+        name=path.stem,
+        sha256=sha256_of(path),
+        precision=precision,
+        training={**source.training, "from": f"{source.name} {source.sha256}"},
+    )
+    manifest.save()
+    return manifest
+
+
+def calibration_crops(data: Path, size: int) -> NDArray[np.float32]:
+    """(CALIBRATION, 1, S, S) training crops, jittered as a detector jitters."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for name in ("landmarks68", "fer2013"):
+        samples = load_samples({name: {}}, data)
+        chosen = rng.permutation(len(samples))[: CALIBRATION // 2]
+        parts.append(cut(samples.subset(chosen), size, seed=5)[0])
+    return np.concatenate(parts)
+
+
+def quantised(path: Path, crops: NDArray[np.float32], *, symmetric: bool) -> onnx.ModelProto:
+    """A model in INT8, calibrated on (n, 1, S, S) crops.
+
+    symmetric: as TensorRT takes it, activations signed around zero and biases in FP32. Otherwise
+    as processors are quickest: unsigned activations, which take the ReLU in, and INT32 biases.
+    """
+    wide = widened(path)
+    kept = [n.name for n in wide.graph.node if any(part in n.name for part in KEPT)]
+    with tempfile.TemporaryDirectory() as folder:
+        before, after = Path(folder) / "wide.onnx", Path(folder) / "int8.onnx"
+        onnx.save(wide, before)
+        logging.disable(logging.WARNING)  # it advises a preparation that export has done
+        try:
+            quantize_static(
+                before,
+                after,
+                _Crops(crops),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=[*QUANTISED, *(() if symmetric else ("Relu",))],
+                nodes_to_exclude=kept,
+                calibrate_method=CalibrationMethod.MinMax,
+                extra_options={
+                    "ActivationSymmetric": symmetric,
+                    "CalibTensorRangeSymmetric": symmetric,
+                    "WeightSymmetric": True,
+                    "QuantizeBias": not symmetric,
+                },
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+        model = onnx.load(after)
+    store_half(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def widened(path: Path) -> onnx.ModelProto:
+    """A model with all weights in FP32, as the quantiser wants them.
+
+    The attention maps keep a copy of the hidden layer's weight: were it quantised, it would be
+    widened again in every run.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    halves = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT16}
+    kept = []
+    for node in graph.node:
+        if node.op_type == "Cast" and node.input[0] in halves:
+            tensor = halves[node.input[0]]
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(values, node.output[0]))
+        else:
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
+    weights = {t.name: t for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in weights:
+            copy = graph.initializer.add()
+            copy.CopyFrom(weights[node.input[1]])
+            copy.name += MAPS
+            node.input[1] = copy.name
+    return model
+
+
+class _Crops(CalibrationDataReader):
+    """Crops in small batches for the calibration."""
+
+    def __init__(self, crops: NDArray[np.float32], batch: int = 50) -> None:
+        self._feeds: Iterator[dict[str, NDArray[np.float32]]] = (
+            {INPUT: crops[i : i + batch]} for i in range(0, len(crops), batch)
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._feeds, None)
