@@ -105,7 +105,7 @@ def _rest(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
     if soak is not None:
         table.add_row(
             f"{soak.minutes:g} minutes at 30 Hz",
-            f"{soak.start_mb:g} MB after the first minute, at most {soak.most_mb:g} MB after that",
+            f"{soak.start_mb:g} MB after the first, then at most {soak.most_mb:g} MB",
         )
     if table.row_count:
         yield table

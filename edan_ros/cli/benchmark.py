@@ -20,7 +20,7 @@ from edan_ros.benchmark.results import Results
 from edan_ros.benchmark.stages import FACES, measure_pipeline
 from edan_ros.cli._arguments import positive
 from edan_ros.engines import EngineError
-from edan_ros.engines.manifest import shipped_models
+from edan_ros.engines.manifest import load_manifest, shipped_models
 from edan_ros.engines.onnxruntime import default_threads
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     models = args.model or shipped_models()
     if not models:
         raise EngineError("no model ships with this package: name one with --model")
+    for model in models:
+        load_manifest(model)  # a name that is wrong is told at once
     results = _measure(args, models, console)
     console.print(tables(results))
     written = [_written(results.save, args.json)] if args.json else []

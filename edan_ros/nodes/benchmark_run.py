@@ -118,8 +118,9 @@ class RosBenchmark:
         start = time.monotonic()
         node = NodeProcess("emotion_node", arguments, self._say)
         try:
-            while not any("active: listening" in line for line in list(node.tail)):
-                if node.exit_code() is not None or time.monotonic() - start > _PATIENCE:
+            while not _says(node, "active: listening"):
+                ended = node.exit_code() is not None or _says(node, "[ERROR]")
+                if ended or time.monotonic() - start > _PATIENCE:
                     raise SessionError("emotion_node did not start: " + " ".join(node.tail))
                 time.sleep(0.005)
             self.starts.append(time.monotonic() - start)
@@ -141,6 +142,10 @@ class RosBenchmark:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+def _says(node: NodeProcess, words: str) -> bool:
+    return any(words in line for line in list(node.tail))
 
 
 def _wait_until_counting(cameras: subprocess.Popen[str]) -> None:

@@ -1,0 +1,49 @@
+"""The figures as people see them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from results_of_a_run import made_up
+from rich.console import Console
+
+from edan_ros.benchmark.report import save_roofline, tables
+from edan_ros.benchmark.results import Results
+
+
+def printed(results: Results) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(tables(results))
+    return console.file.getvalue()
+
+
+def test_every_section_is_a_table_that_fits_into_80_columns() -> None:
+    text = printed(made_up())
+    assert "…" not in text
+    assert "200 GFLOP/s FP32 (numpy 200, torch 150)" in text
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    rows = [line.split() for line in text.splitlines()]
+    assert ["edan-lite", "onnxruntime", "cpu", "fp32", "1", "5.50", "182", "1.30"] in rows
+    assert ["edan-lite", "tensorrt", "cuda", "fp16", "1", "0.40", "2500", "-"] in rows
+    # The rest is 0.02 + 0.4 of its stages.
+    figures = ["119.9", "11.5", "16.2", "22.0", "0.3", "2", "57", "0.4"]
+    assert ["vga", "1", "4", "x", "30", *figures] in rows
+    assert lines["memory"][1:3] == ["337.5", "MB"]
+    assert "300.5 MB after the first, then at most 301.25 MB" in text
+
+
+def test_sections_that_were_left_out_are_not_shown() -> None:
+    text = printed(Results(made_up().machine))
+    assert "matrix product" in text
+    assert "Models" not in text
+    assert "Emotion node" not in text
+
+
+def test_the_roofline_is_drawn_of_what_ran_on_the_processor(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the picture is drawn by matplotlib (extra demo)")
+    save_roofline(made_up(), tmp_path / "roof.png")
+    assert (tmp_path / "roof.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="ran on the processor"):
+        save_roofline(Results(made_up().machine), tmp_path / "none.png")
