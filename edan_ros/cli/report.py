@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.core.privacy import PRIVACY_MODES
+from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.bag import BAG_ENDINGS, BagSource, is_bag
 
@@ -64,13 +65,13 @@ def run(args: argparse.Namespace) -> int:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise SourceError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise RecordingError(f"{out} cannot be written: {error.strerror or error}") from error
     for note in recording.notes:
         print(f"edan report: {note}", file=sys.stderr)
     people = sum(len(stream.tracks) for stream in recording.streams)
     images = sum(len(stream.times) for stream in recording.streams)
     size = out.stat().st_size / 1e6
-    print(f"{out}   {images} images, {people} people, {recording.seconds:.1f} s, {size:.1f} MB")
+    print(f"{out}   {images} images, {recording.seconds:.1f} s, people: {people}, {size:.1f} MB")
     return 0
 
 

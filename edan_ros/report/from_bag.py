@@ -32,8 +32,9 @@ DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 #: What the emotion node draws has the stamps of the results, but is not what they were made from.
 _DRAWN = "/annotated"
-#: A latency of more seconds than this comes of clocks that differ, or of stamps that were recorded.
-_LONGEST_LATENCY = 60.0
+#: Milliseconds that a real latency lies between. Less has what was worked out afterwards and put
+#: beside its image; more comes of clocks that differ, or of stamps of another day.
+_LATENCIES = (0.05, 60_000.0)
 
 #: Stamp -> when the message was recorded, both in nanoseconds.
 _Times = dict[int, int]
@@ -157,7 +158,7 @@ def _with_latency(stream: Stream, recorded: _Times, began: _Times, what: str) ->
     late = [1e-6 * (recorded[s] - began[s]) if s in began else math.nan for s in sorted(recorded)]
     latency = np.array(late, np.float64)
     known = latency[np.isfinite(latency)]
-    if len(known) and 0.0 < np.median(known) < 1e3 * _LONGEST_LATENCY:
+    if len(known) and _LATENCIES[0] < np.median(known) < _LATENCIES[1]:
         stream.latency_ms = latency
         stream.latency_of = f"image {what} to faces recorded"
     return stream

@@ -36,7 +36,7 @@ def test_beside_the_lines_or_where_it_is_asked_for(
     page = (run / "faces.html").read_text()
     assert "run/faces.jsonl" in page
     assert "data:image" not in page, "no pictures unless they are asked for"
-    assert "20 images, 1 people, 9.5 s" in capsys.readouterr().out
+    assert "20 images, 9.5 s, people: 1" in capsys.readouterr().out
     out = tmp_path / "new" / "report.html"
     assert main(["report", str(run / "faces.jsonl"), "--out", str(out)]) == 0
     assert out.read_text() == page

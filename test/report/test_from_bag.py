@@ -46,7 +46,7 @@ def test_images_without_a_result_are_counted(tmp_path: Path) -> None:
 
 
 def test_results_that_were_written_afterwards_have_no_latency(tmp_path: Path) -> None:
-    recording = read_bag(write_bag(tmp_path / "bag", smile(late=0.0)))
+    recording = read_bag(write_bag(tmp_path / "bag", smile(late=1e-6)))
     assert np.isnan(recording.streams[0].latency_ms).all()
 
 

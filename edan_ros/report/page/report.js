@@ -369,6 +369,7 @@
 
   function readLatency(stream, number) {
     const line = document.querySelector(`.readline[data-stream="${number}"]`);
+    if (!line) return;
     if (cursor === null || !stream.t.length) {
       line.textContent = "Point at the chart to read one image.";
       return;
@@ -472,7 +473,7 @@
   }
   streams.forEach((stream, number) => {
     const place = document.querySelector(`.latency[data-stream="${number}"]`);
-    add(place, () => drawLatency(place, stream), { times: stream.t, number });
+    if (place) add(place, () => drawLatency(place, stream), { times: stream.t, number });
   });
   for (const button of document.querySelectorAll(".thumbnails button")) {
     button.addEventListener("click", () => point(Number(button.dataset.time)));
