@@ -6,9 +6,12 @@ person's face or a new one.
 
 Motion is an alpha-beta filter of constant velocity. Its alpha is 1: the landmarks say to a few
 per cent of the face where it is. Its beta is 1 - exp(-dt / 0.1 s), so that it works at any rate of
-images; while another track's face touches this one it is 1 - exp(-dt / 0.5 s), since what is half
-covered seems to move. A prediction believes in the velocity for a while only: it moves by
+images. A prediction believes in the velocity for a while only: it moves by
 v * T * (1 - exp(-dt / T)).
+
+What is half covered seems to shrink and to stop. While another one touches a face its size follows
+slowly (1.5 s) and its shape not at all, and once it looks smaller than that its velocity follows
+as slowly; with these it is waited for when it is hidden.
 
 Who is who is decided for all tracks and all faces seen together, by the assignment of least total
 cost; ``core/association.py`` says what a pair costs. Overlap alone says whether it is possible at
@@ -46,15 +49,15 @@ _REANCHOR_COST = 0.4
 #: Largest move or growth of the landmarks' crop against the crop they were found in, in the same
 #: cost: beyond it the alignment has slipped off the face.
 _SLIP_COST = 0.8
-#: Distance of the centres, in sizes of the larger face, below which two faces are one: two
-#: people's faces cannot both be seen there.
-_SAME_FACE_DISTANCE = 0.35
-#: Overlap cost below which the faces of two tracks touch.
-_TOUCHING_COST = 1.0
-#: Seconds over which a velocity is averaged, where no other face touches and where one does.
-_VELOCITY_TIME, _TOUCHING_VELOCITY_TIME = 0.1, 0.5
+#: Distance of the middles, in sizes of the larger face, below which two faces are one: two people's
+#: faces cannot both be seen there; and below which one head may be covering the other face.
+_SAME_FACE, _TOUCHING = 0.35, 1.6
+#: How much smaller than before a face looks, where another one touches it, once it is covered.
+_COVERED = 0.95
+#: Seconds over which a velocity is averaged, and those of what touches and covers.
+_VELOCITY_TIME, _TOUCHING_TIME = 0.1, 1.5
 #: Seconds for which a motion is believed to go on, of a live track and of a lost one.
-_MOTION_TIME, _LOST_MOTION_TIME = 0.25, 0.5
+_MOTION_TIME, _LOST_MOTION_TIME = 0.25, 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +78,16 @@ class TrackingConfig:
 class Track:
     """One face that is or was followed.
 
-    crop: where it is believed to be. shape: (68, 2) landmarks in its crop, in sides of it.
-    velocity: (2,) pixels a second. presence: of the last image. lost_for: seconds since it was
-    last seen, 0 while it is live.
+    crop: where it is believed to be. shape: (68, 2) landmarks in its crop, in sides of it, and
+    side: that of its crop, both of when no other face touched it. velocity: (2,) pixels a second.
+    presence: of the last image. lost_for: seconds since it was last seen, 0 while it is live.
     """
 
     id: int
     landmarks: NDArray[np.float32]
     crop: Crop
     shape: NDArray[np.float64]
+    side: float
     presence: float
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     hits: int = 1
@@ -206,7 +210,9 @@ class Tracker:
         found = self._match(seen)
         matched = {id(track) for _, track in found}
         for track in self._tracks:
-            track.live = track.live and id(track) in matched
+            if track.live and id(track) not in matched:
+                track.live = False
+                track.crop = Crop(track.crop.center, track.side, track.crop.roll)
         for face, track in found:
             self._move(track, face, touching=id(track) in touching)
         taken = {face.number for face, _ in found}
@@ -238,13 +244,13 @@ class Tracker:
 
     def _touching(self) -> set[int]:
         """Identities (of objects) of the tracks whose face another one's touches."""
-        places = places_of([t.crop for t in self._tracks])
-        near = (overlap_costs(places[:, None], places) < _TOUCHING_COST).sum(axis=1)
-        return {id(t) for t, n in zip(self._tracks, near.tolist(), strict=True) if n > 1}
+        close = _closer([t.crop for t in self._tracks], _TOUCHING).sum(axis=1)
+        return {id(t) for t, n in zip(self._tracks, close.tolist(), strict=True) if n > 1}
 
     def _born(self, face: _Seen) -> Track:
         landmarks = np.asarray(face.sight.landmarks, np.float32)
-        track = Track(next(self._ids), landmarks, face.crop, face.shape, face.sight.presence)
+        crop, shape, presence = face.crop, face.shape, face.sight.presence
+        track = Track(next(self._ids), landmarks, crop, shape, crop.side, presence)
         self._tracks.append(track)
         return track
 
@@ -254,7 +260,8 @@ class Tracker:
         if not track.live:
             track.velocity = np.zeros(2)
         elif elapsed > 0.0:
-            time = _TOUCHING_VELOCITY_TIME if touching else _VELOCITY_TIME
+            covered = touching and face.crop.side < _COVERED * track.side
+            time = _TOUCHING_TIME if covered else _VELOCITY_TIME
             # The first step of a track, new or found again, is all that is known of its velocity.
             known = track.velocity.any()
             weight = 1.0 - math.exp(-elapsed / time) if known else 1.0
@@ -262,7 +269,12 @@ class Tracker:
             damped = _MOTION_TIME * (1.0 - math.exp(-elapsed / _MOTION_TIME)) / elapsed
             error = (face.crop.center - track.crop.center) * (weight / elapsed)
             track.velocity = track.velocity * (1.0 + weight * (damped - 1.0)) + error
-        track.crop, track.shape = face.crop, face.shape
+        if touching:
+            weight = 1.0 - math.exp(-elapsed / _TOUCHING_TIME)
+            track.side += weight * (face.crop.side - track.side)
+        else:
+            track.shape, track.side = face.shape, face.crop.side
+        track.crop = face.crop
         track.landmarks = np.asarray(face.sight.landmarks, np.float32)
         track.presence = face.sight.presence
         track.hits += 1
@@ -287,12 +299,17 @@ def _faces(requests: Sequence[Request], sights: Sequence[Sight], threshold: floa
     ]
 
 
-def _apart(seen: list[_Seen]) -> list[_Seen]:
-    """Of several sights of one face the one that moved least from where it was looked for."""
-    places = places_of([s.crop for s in seen])
+def _closer(crops: Sequence[Crop], distance: float) -> NDArray[np.bool_]:
+    """(n, n): whether the middles of two faces are closer than this, in sizes of the larger."""
+    places = places_of(crops)
     off = places[:, None, :2] - places[:, :2]
     larger = np.maximum(places[:, None, 2], places[:, 2])
-    same = (off * off).sum(axis=2) < (_SAME_FACE_DISTANCE * larger) ** 2
+    return np.asarray((off * off).sum(axis=2) < (distance * larger) ** 2)
+
+
+def _apart(seen: list[_Seen]) -> list[_Seen]:
+    """Of several sights of one face the one that moved least from where it was looked for."""
+    same = _closer([s.crop for s in seen], _SAME_FACE)
     if np.count_nonzero(same) == len(seen):  # each is one with itself alone
         return seen
     kept: list[int] = []

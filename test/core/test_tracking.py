@@ -125,6 +125,37 @@ def test_a_face_elsewhere_does_not_inherit_the_id_of_a_lost_one() -> None:
     assert set(follower.step([Disc(400, 100), small], [small])) == {2, 3}
 
 
+def test_a_walk_goes_on_behind_a_pillar() -> None:
+    """Hidden for 0.9 s at a face size and a quarter a second, with nobody near."""
+    follower = Follower()
+    for i in range(58):
+        face = Disc(100 + 100 * i * STEP, 100)
+        hidden = 15 <= i < 42
+        seen = follower.step([] if hidden else [face], [] if hidden else [face])
+        assert list(seen) == ([] if hidden else [1])
+
+
+@settings(max_examples=40)
+@given(
+    speeds=st.tuples(st.floats(0.8, 3.5), st.floats(0.8, 3.5)),
+    sizes=st.tuples(st.floats(60, 90), st.floats(60, 90)),
+    offset=st.floats(-0.25, 0.25),
+)
+def test_two_who_cross_keep_their_ids(speeds, sizes, offset: float) -> None:
+    """The one behind is not seen while less than six tenths of a face apart."""
+    follower = Follower()
+    at = np.array([-160.0, 160.0])
+    shown: dict[int, str] = {}
+    for _ in range(int(320 / 70 / sum(speeds) / STEP)):
+        front, behind = (Disc(400 + at[k], 200 + 70 * offset * k, sizes[k]) for k in (0, 1))
+        near = abs(at[0] - at[1]) < 0.6 * max(sizes)
+        present = [front] if near else [front, behind]
+        for track, face in follower.step(present, present).items():
+            assert shown.setdefault(track, face is front) == (face is front)
+        at += np.array([speeds[0], -speeds[1]]) * 70 * STEP
+    assert set(shown) == {1, 2}
+
+
 def test_two_tracks_on_one_face_become_the_older() -> None:
     """A second face slides behind the first until the network sees only the first."""
     follower = Follower()
