@@ -81,7 +81,7 @@ def _pipeline(rows: list[PipelineRow]) -> Table:
 
 def _ros(rows: list[RosRow]) -> Table:
     table = _table(
-        "Between processes: ms from stamp to result; rest: ms an image but for the model",
+        "Between processes: ms from stamp to result; rest: ms without the model",
         *("image", "faces", "sent Hz", "got/s", "p50", "p90", "p99", "growth"),
         *("drops", "CPU %", "rest"),
     )

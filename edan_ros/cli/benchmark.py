@@ -44,7 +44,7 @@ class _Effort:
     loads: int | None = None
 
 
-_FULL = _Effort(machine=2.0, model=1.0, pipeline=2.0, ros=10.0)
+_FULL = _Effort(machine=1.0, model=0.5, pipeline=1.0, ros=6.0)
 _QUICK = _Effort(*(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), faces=(1, 8), loads=3)
 
 
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--roofline", type=Path, metavar="FILE", help="draw the models under the machine's roof"
     )
-    parser.add_argument("--quick", action="store_true", help="half a minute instead of four")
+    parser.add_argument("--quick", action="store_true", help="less of everything: half a minute")
     parser.add_argument(
         "--only",
         nargs="+",
