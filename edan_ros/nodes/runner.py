@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
+import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -41,6 +42,10 @@ def run_together(makers: Sequence[Callable[[], Node]], args: Sequence[str] = ())
     except ParameterException as error:
         print(f"edan_ros: {error}", file=sys.stderr)
         return 1
+    except Exception:
+        # A node that was being made while the context went down could not be finished.
+        if rclpy.ok():
+            raise
     finally:
         shut_down()
         for thread in threads:
