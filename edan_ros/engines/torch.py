@@ -21,6 +21,8 @@ from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN
 #: What the exporter puts before the names of the network's tensors, and behind those that
 #: training/export.py stores as FP16.
 PREFIX, STORED_HALF = "network.", "_fp16"
+#: The last convolution of the first stage: its channels tell the width.
+LAST = "stage1.blocks.3.3.weight"
 #: Runs before a CUDA graph is captured: the libraries choose their kernels in the first ones.
 WARM_UP = 3
 
@@ -103,9 +105,11 @@ def load_network(manifest: Manifest) -> Deployed:
         if name.startswith(PREFIX):
             values = numpy_helper.to_array(tensor).astype(np.float32)
             state[name.removeprefix(PREFIX)] = torch.from_numpy(values)
+    if LAST not in state:
+        raise ModelError(f"torch cannot run {manifest.path}: it has no tensor {PREFIX}{LAST}")
     try:
         # The last block has the most channels: rounded, they still tell the width exactly.
-        channels = state["stage1.blocks.3.3.weight"].shape[0]
+        channels = state[LAST].shape[0]
         network = EmotionalDAN(
             size=manifest.input_size,
             width=channels / TRUNK_CHANNELS[-1],
@@ -114,8 +118,6 @@ def load_network(manifest: Manifest) -> Deployed:
         )
         deployed = Deployed(network)
         deployed.network.load_state_dict(state)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ModelError(
-            f"{manifest.path} is not an EmotionalDAN that torch can run: {error}"
-        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"torch cannot run {manifest.path}: {error}") from error
     return deployed.eval()
