@@ -202,8 +202,9 @@ _PICTURE = (
     Parameter(
         "annotated_privacy",
         "none",
-        "what the annotated picture shows of people: all, heads blurred, or landmarks alone. Blur "
-        "covers whom the detector finds; of landmarks-only not one pixel comes from the camera",
+        "what the annotated picture and the one of ~/explain show of people: all, heads blurred, "
+        "or landmarks alone. Blur covers whom the detector finds; of landmarks-only not one pixel "
+        "comes from the camera",
         choices=PRIVACY_MODES,
     ),
 )

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 
+from edan_ros.core.crops import extract
 from edan_ros.core.detectors import Detector
 from edan_ros.core.drawing import annotate
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
 from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
-from edan_ros.core.privacy import Find, Veil
+from edan_ros.core.privacy import Find, Veil, apply_privacy
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
@@ -117,7 +118,8 @@ class Recognition:
             camera.statistics.silence = seconds
 
     def set_privacy(self, mode: str, find: Find | None = None) -> None:
-        """What the annotated pictures show of people; find: as for Veil."""
+        """What the annotated pictures and explanations show of people; find: as for Veil."""
+        self._privacy = mode
         self._veils = {key: Veil[None](mode, find, ahead=False) for key in self.cameras}
 
     def replace_detector(self, detector: Detector) -> None:
@@ -185,8 +187,8 @@ class Recognition:
 
     def explain(
         self, camera: CameraInput, track_id: int, emotion: int, method: str
-    ) -> tuple[Frame, Explanation]:
-        """The newest image, and a map of one of its faces.
+    ) -> tuple[Frame, Explanation, NDArray[np.float32]]:
+        """The newest image, a map of one of its faces, and the crop as far as it may be seen.
 
         track_id 0: the largest; emotion UNKNOWN: the face's own. Raises ExplanationError where
         there is no such face, EngineError.
@@ -203,7 +205,10 @@ class Recognition:
         found = explain_face(
             frame.image, face, emotion, method, size=size, probabilities=self._probabilities
         )
-        return frame, found
+        if self._privacy == "none":
+            return frame, found, found.crop
+        covered = apply_privacy(frame.image.bgr(), result.faces, self._privacy)
+        return frame, found, extract(Image(covered), [face.crop], size)[0, 0]
 
     def _probabilities(self, crops: NDArray[np.float32]) -> NDArray[np.floating]:
         with self._lock:

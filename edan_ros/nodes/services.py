@@ -5,8 +5,8 @@ from __future__ import annotations
 import array
 
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Header
 
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError, fit_camera
@@ -16,7 +16,7 @@ from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import METHODS, Explanation
 from edan_ros.explain.overlay import overlay
 from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
-from edan_ros.nodes.camera_input import CameraInput
+from edan_ros.nodes.camera_input import CameraInput, Frame
 from edan_ros.nodes.conversions import array_message, image_message
 from edan_ros.nodes.recognition import ExplanationError, Recognition
 from edan_ros.srv import AnalyzeImage, ExplainFace
@@ -58,11 +58,11 @@ def explain(
     try:
         camera = _choose_camera(recognition.cameras, request.camera)
         method = _choose_method(request.method)
-        frame, found = recognition.explain(camera, request.track_id, request.emotion, method)
+        found = recognition.explain(camera, request.track_id, request.emotion, method)
     except (ExplanationError, EngineError) as error:
         response.message = str(error)
         return
-    _fill(response, found, frame.header)
+    _fill(response, *found)
     response.success = True
 
 
@@ -81,13 +81,16 @@ def _choose_method(name: str) -> str:
     return method
 
 
-def _fill(response: ExplainFace.Response, found: Explanation, header: Header) -> None:
+def _fill(
+    response: ExplainFace.Response, frame: Frame, found: Explanation, shown: NDArray[np.float32]
+) -> None:
+    """shown: the crop as far as it may be seen."""
     size = found.crop.shape[0]
-    response.header = header
+    response.header = frame.header
     response.track_id = found.face.track_id
     response.emotion = found.emotion
     response.probability = found.probability
-    response.overlay = image_message(overlay(found.crop, found.values), header)
+    response.overlay = image_message(overlay(shown, found.values), frame.header)
     response.map_height, response.map_width = found.values.shape
     response.map = array.array("f", found.values.tobytes())
     shares = landmark_shares(found.values, found.landmarks, size)

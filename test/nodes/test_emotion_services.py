@@ -154,6 +154,24 @@ def test_explain_by_occlusion(probe: Probe) -> None:
     assert not values[:4].any()
 
 
+@pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
+def test_the_picture_of_an_explanation_keeps_the_privacy_that_is_set(
+    probe: Probe, mode: str
+) -> None:
+    pixels = bright()
+    pixels[:, ::4] = 90  # stripes, which no map has
+    probe.answer(probe.image(pixels))
+
+    def stripes() -> float:
+        answer = explain(probe, emotion=FaceEmotion.SAD)  # its map is empty
+        picture = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
+        return float(picture[64:192, 64:192].std())
+
+    assert stripes() > 15
+    assert probe.set(annotated_privacy=mode)[0]
+    assert stripes() < 5
+
+
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
