@@ -111,21 +111,33 @@ def _emfacs(study: Study) -> Iterator[str]:
 
 
 def _faithfulness(study: Study, curve: str) -> Iterator[str]:
-    compared = [*study.methods, CENTRE]
     yield "Mean, and in brackets the gain over random with its 95 % interval.\n"
+    compared = [*study.methods, CENTRE]
     yield from _table_head(["emotion", "n", "random", *(TITLES[m] for m in compared)])
-    for k, name in [*enumerate(EMOTIONS), (None, "all faces")]:
-        faces = study.faces if k is None else study.of(k)
-        if not faces:
-            continue
-        cells = []
-        for method in compared:
-            mean = areas_under(faces, curve, method).mean()
-            gain = interval(gains(faces, curve, method))
-            span = "" if np.isnan(gain.low) else f", {gain.low:+.2f} to {gain.high:+.2f}"
-            cells.append(f"{mean:.2f} ({gain.mean:+.2f}{span})")
-        random = areas_under(faces, curve, RANDOM).mean()
-        yield _row([name, len(faces), f"{random:.2f}", *cells])
+    for name, faces in _groups(study):
+        means = [areas_under(faces, curve, method).mean() for method in (RANDOM, *compared)]
+        cells = [
+            f"{mean:.2f} ({_gain(faces, curve, method, RANDOM)})"
+            for mean, method in zip(means[1:], compared, strict=True)
+        ]
+        yield _row([name, len(faces), f"{means[0]:.2f}", *cells])
+    yield f"\nGain over a spot on the {TITLES[CENTRE]}, which knows nothing of the face:\n"
+    yield from _table_head(["emotion", *_titles(study)])
+    for name, faces in _groups(study):
+        yield _row([name, *(_gain(faces, curve, method, CENTRE) for method in study.methods)])
+
+
+def _groups(study: Study) -> Iterator[tuple[str, list[FaceRecord]]]:
+    """The faces of each emotion that has any, and all of them."""
+    groups = {name: study.of(k) for k, name in enumerate(EMOTIONS)}
+    yield from ((name, faces) for name, faces in groups.items() if faces)
+    yield "all faces", study.faces
+
+
+def _gain(faces: Sequence[FaceRecord], curve: str, method: str, against: str) -> str:
+    found = interval(gains(faces, curve, method, against))
+    known = not np.isnan(found.low)
+    return f"{found.mean:+.2f}" + (f", {found.low:+.2f} to {found.high:+.2f}" if known else "")
 
 
 def _titles(study: Study) -> list[str]:
