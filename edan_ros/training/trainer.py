@@ -107,43 +107,67 @@ class Trainer:
     def _run_phase(
         self, number: int, phase: Phase, previous: EmotionNetwork | None, stop: StopRequest
     ) -> EmotionNetwork:
-        config, device = self.config, self.world.device
         network = self._begin(number, phase, previous)
-        average = Average(network, config.optimiser.ema)
-        teacher = None
-        if config.teacher is not None:
-            teacher = Teacher(config.teacher, network.config["classes"], device)
-        frozen = network.config.get("stages") == 2 and not phase.joint and number > 0
-        learner = Learner(
-            network,
-            config.loss,
-            frozen=frozen,
-            half=config.precision == "bf16",
-            teacher=teacher,
-        ).to(device)
-        optimiser = make_optimiser(learner, config.optimiser, phase.learning_rate)
-        run = PhaseRun(number, phase, network, average, learner, optimiser)
+        run = self._prepare(number, phase, network)
         checkpoint = self.out / f"phase{number}.pt"
         if checkpoint.is_file():
-            run.restore(checkpoint, config, device)
+            run.restore(checkpoint, self.config, self.world.device)
         if self.world.leads:
             forget_log_from(self.out, number, run.epoch)
-        module = self.world.spread(learner)
+        module = self.world.spread(run.learner)
         while run.epoch < phase.epochs:
             log = self._run_epoch(run, module, stop)
             if self.world.leads:
                 if self.validate is not None:
-                    log.update(self.validate(average.network))
+                    log.update(self.validate(run.average.network))
                 append_log(self.out, {"phase": number, "epoch": run.epoch, **log})
                 draw_curves(self.out)
             run.finish_epoch()
             self._save(run)
             self.world.wait()
-        return average.network
+        return run.average.network
+
+    def _prepare(self, number: int, phase: Phase, network: EmotionNetwork) -> PhaseRun:
+        config, device = self.config, self.world.device
+        average = Average(network, config.optimiser.ema)
+        teacher = None
+        if config.teacher is not None:
+            teacher = Teacher(config.teacher, network.config["classes"], device)
+        learner = Learner(
+            network,
+            config.loss,
+            frozen=network.config.get("stages") == 2 and not phase.joint and number > 0,
+            half=config.precision == "bf16",
+            teacher=teacher,
+        ).to(device)
+        optimiser = make_optimiser(learner, config.optimiser, phase.learning_rate)
+        return PhaseRun(number, phase, network, average, learner, optimiser)
 
     def _run_epoch(self, run: PhaseRun, module: nn.Module, stop: StopRequest) -> dict[str, float]:
         """Train what is left of an epoch; the mean of each term of the loss, and the seconds."""
-        config, world = self.config, self.world
+        data = self._draw(run)
+        steps = len(data) // self.config.batch
+        bar = self._bar(run, data, steps)
+        module.train()
+        saved = before = time.monotonic()
+        for batch in bar:
+            self._step(run, module, batch, steps)
+            now = time.monotonic()
+            run.seconds, before = run.seconds + now - before, now
+            if run.step % 20 == 0:
+                bar.set_postfix({k: f"{v / run.step:.3f}" for k, v in run.sums.items()})
+            if self.world.any(stop.asked):
+                bar.close()
+                self._stop(run)
+            if now - saved > 60.0 * self.minutes:
+                self._save(run)
+                saved = now
+        means = {f"train_{name}": value / steps for name, value in run.sums.items()}
+        return {**means, "seconds": run.seconds}
+
+    def _draw(self, run: PhaseRun) -> EpochData:
+        """The pictures of the epoch in progress. Raises ConfigError when they fill no batch."""
+        config = self.config
         data = EpochData(
             self.samples,
             run.network.config["size"],
@@ -153,18 +177,22 @@ class Trainer:
             draws=config.epoch_draws,
             units="units" in run.network.outputs,
         )
-        steps = len(data) // config.batch
-        if not steps:
+        if len(data) < config.batch:
             raise ConfigError(f"an epoch draws {len(data)} pictures, and a batch is {config.batch}")
+        return data
+
+    def _bar(self, run: PhaseRun, data: EpochData, steps: int) -> tqdm:
+        """The batches of the epoch that are left, of this process, under a progress bar."""
+        world = self.world
         shares = batches(
             data,
-            config.batch,
+            self.config.batch,
             workers=self.workers,
             first=run.step,
             rank=world.rank,
             world=world.size,
         )
-        bar = tqdm(
+        return tqdm(
             shares,
             initial=run.step,
             total=steps,
@@ -172,24 +200,6 @@ class Trainer:
             mininterval=5,
             disable=not world.leads,
         )
-        module.train()
-        saved = before = time.monotonic()
-        for batch in bar:
-            self._step(run, module, batch, steps)
-            now = time.monotonic()
-            run.seconds, before = run.seconds + now - before, now
-            if run.step % 20 == 0:
-                bar.set_postfix({k: f"{v / run.step:.3f}" for k, v in run.sums.items()})
-            if world.any(stop.asked):
-                bar.close()
-                self._stop(run)
-            if now - saved > 60.0 * self.minutes:
-                self._save(run)
-                saved = now
-        return {
-            **{f"train_{name}": value / steps for name, value in run.sums.items()},
-            "seconds": run.seconds,
-        }
 
     def _step(self, run: PhaseRun, module: nn.Module, batch: dict[str, Tensor], steps: int) -> None:
         config = self.config
