@@ -8,13 +8,15 @@ from typing import Any
 from edan_ros.core.faces import Face, FrameResult
 
 
-def result_line(stamp_ns: int, latency: float | None, result: FrameResult) -> str:
+def result_line(stamp_ns: int, latency: float | None, result: FrameResult, file: str = "") -> str:
     """One image's result as one line of JSON, without the line's end.
 
     stamp_ns: of the image, nanoseconds; the line gives seconds. latency: seconds from the
     publication of the image to the arrival of its result; the line gives milliseconds, or null.
+    file: name of the picture, where it is one; the line has no such entry otherwise.
     """
     record = {
+        **({"file": file} if file else {}),
         "stamp": round(stamp_ns * 1e-9, 6),
         "latency_ms": None if latency is None else round(latency * 1e3, 2),
         "faces": [_face(face) for face in result.faces],

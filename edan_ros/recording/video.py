@@ -11,7 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.recording.sound import Sound
+
 _TIME_BASE = Fraction(1, 90_000)
+#: Seconds for which the last frame may be shown: until then there is sound.
+_LAST_FRAME = 0.05
 _CODECS = (
     ("libx264", {"preset": "veryfast", "crf": "21"}),
     ("mpeg4", {"qscale": "3"}),  # where FFmpeg was built without x264
@@ -26,10 +30,19 @@ class VideoWriter:
     """A context manager that writes frames to an MP4 file.
 
     path: the file; its folder must exist. width, height: of the first frames; other sizes are
-    fitted in. max_side: pixels of the longer side above which the video is made smaller.
+    fitted in. max_side: pixels of the longer side above which the video is made smaller. sound: is
+    written along with the frames.
     """
 
-    def __init__(self, path: Path, width: int, height: int, *, max_side: int = 1280) -> None:
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        *,
+        max_side: int = 1280,
+        sound: Sound | None = None,
+    ) -> None:
         scale = min(1.0, max_side / max(width, height))
         # The chroma planes of yuv420p have half the size.
         self._size = tuple(max(2, 2 * round(scale * side / 2)) for side in (width, height))
@@ -41,6 +54,9 @@ class VideoWriter:
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = _TIME_BASE
+        self._sound = sound
+        if sound is not None:
+            sound.begin(self._container)
         self._begin: float | None = None
         self._earliest = 0  # of the next frame, in ticks
 
@@ -57,10 +73,15 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(fitted(pixels, *self._size), format="bgr24")
         frame.pts, frame.time_base = at, _TIME_BASE
         self._container.mux(self._stream.encode(frame))
+        if self._sound is not None:
+            self._sound.up_to(float(at * _TIME_BASE))
 
     def close(self) -> None:
         """Write what the encoder holds back, and the index."""
         self._container.mux(self._stream.encode())
+        if self._sound is not None:
+            self._sound.up_to(float(self._earliest * _TIME_BASE) + _LAST_FRAME)
+            self._sound.end()
         self._container.close()
 
     def __enter__(self) -> VideoWriter:

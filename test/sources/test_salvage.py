@@ -129,10 +129,9 @@ def test_a_bag_with_damaged_bytes_gives_the_rest(
         at, broken = dice.randrange(len(data)), bytearray(data)
         broken[at : at + 64] = dice.randbytes(64)
         messages, _ = what_is_left(changed(bags[kind], tmp_path / "broken", bytes(broken)))
-        assert [m.time for m in messages] == sorted(m.time for m in messages)
         if kind in ("humble", "sqlite3", "mcap"):
             # Nothing secures the bytes of a message: one may be wrong. The others are as they were.
-            # What is compressed can be wrong up to its end.
+            # What is compressed can be wrong up to its end: then it is enough that reading ends.
             assert len(set(messages) - set(whole)) <= 8
 
 

@@ -1,0 +1,214 @@
+"""`edan annotate`: times, sound and rotation of a video are kept; people covered where asked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))  # how the tests of sources write
+
+from bags import SECOND, raw, write_bag
+from clips import bright_corner, corner_picture, write_video
+
+from edan_ros.cli import annotate as command
+from edan_ros.cli.main import main
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.pipeline import Pipeline
+
+RATE = 16_000
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def woman() -> np.ndarray:
+    """(300, 300, 3) bgr: she smiles; her face is around (145, 115)."""
+    data = pytest.importorskip("skimage.data", reason="the photograph is part of scikit-image")
+    return cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)[:300, 80:380]
+
+
+def frames_of(path: Path) -> tuple[list[float], list[np.ndarray]]:
+    with av.open(str(path)) as container:
+        decoded = list(container.decode(video=0))
+    return [f.time for f in decoded], [f.to_ndarray(format="bgr24") for f in decoded]
+
+
+def tone(path: Path) -> tuple[np.ndarray, str]:
+    """The samples of a video's sound, and its codec."""
+    with av.open(str(path)) as container:
+        (stream,) = container.streams.audio
+        parts = [f.to_ndarray().mean(axis=0) for f in container.decode(stream)]
+        return np.concatenate(parts), stream.codec.canonical_name
+
+
+def with_sound(path: Path, codec: str, times_ms: list[int], begins_ms: int = 0) -> Path:
+    """Pictures at these times, and silence with a second of a tone from 1 s on.
+
+    begins_ms: when the first picture is shown, after the sound has begun.
+    """
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        audio = container.add_stream(codec, rate=RATE, layout="mono")
+        for time in times_ms:
+            frame = av.VideoFrame.from_ndarray(corner_picture(), format="bgr24")
+            frame.pts, frame.time_base = begins_ms + time, Fraction(1, 1000)
+            container.mux(video.encode(frame))
+        seconds = np.arange(3 * RATE) / RATE
+        wave = np.where((seconds >= 1) & (seconds < 2), np.sin(2 * np.pi * 440 * seconds), 0)
+        for at in range(0, len(wave), 800):
+            samples = (20_000 * wave[None, at : at + 800]).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.pts, frame.sample_rate, frame.time_base = at, RATE, Fraction(1, RATE)
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+        container.mux(video.encode())
+    return path
+
+
+def test_a_variable_frame_rate_is_kept(tmp_path: Path, out: Path) -> None:
+    times = [0, 40, 80, 300, 340, 1000, 1020]
+    clip = write_video(tmp_path / "clip.mp4", times)
+    assert main(["annotate", str(clip), "--out", str(out)]) == 0
+    assert frames_of(out / "annotated.mp4")[0] == pytest.approx([t / 1000 for t in times], abs=1e-3)
+    lines = [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
+    assert [line["stamp"] for line in lines] == pytest.approx([t / 1000 for t in times], abs=1e-3)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_turned_video_is_turned_upright(tmp_path: Path, out: Path, rotation: int) -> None:
+    clip = write_video(tmp_path / "clip.mp4", [0, 40, 80], rotation=rotation)
+    assert main(["annotate", str(clip), "--out", str(out)]) == 0
+    _, frames = frames_of(out / "annotated.mp4")
+    assert frames[0].shape[:2] == ((64, 48) if rotation != 180 else (48, 64))
+    # Degrees counter-clockwise: the bright corner was at the upper left.
+    expected = {90: ("bottom", "left"), 180: ("bottom", "right"), 270: ("top", "right")}
+    assert bright_corner(frames[0]) == expected[rotation]
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending"), [("aac", "mp4"), ("pcm_s16le", "mov"), ("mp3", "mkv")]
+)
+@pytest.mark.parametrize("begins_ms", [0, 500])
+def test_sound_is_kept_in_step(
+    tmp_path: Path, out: Path, codec: str, ending: str, begins_ms: int
+) -> None:
+    clip = with_sound(tmp_path / f"clip.{ending}", codec, [*range(0, 2500, 40)], begins_ms)
+    assert main(["annotate", str(clip), "--out", str(out)]) == 0
+    samples, kept = tone(out / "annotated.mp4")
+    assert kept == ("aac" if codec.startswith("pcm") else codec)
+    loud = np.flatnonzero(np.abs(samples) > 0.3 * np.abs(samples).max()) / RATE
+    # The tone began 1 s after the sound; encoders add some silence of their own.
+    assert loud[0] == pytest.approx(1.0 - begins_ms / 1000, abs=0.08)
+    assert loud[-1] == pytest.approx(2.0 - begins_ms / 1000, abs=0.08)
+
+
+def test_sound_ends_with_the_pictures(tmp_path: Path, out: Path) -> None:
+    clip = with_sound(tmp_path / "clip.mp4", "aac", [*range(0, 2500, 40)])
+    assert main(["annotate", str(clip), "--out", str(out), "--seconds", "1.2"]) == 0
+    assert frames_of(out / "annotated.mp4")[0][-1] == pytest.approx(1.2, abs=0.05)
+    assert len(tone(out / "annotated.mp4")[0]) / RATE == pytest.approx(1.3, abs=0.15)
+
+
+def test_pictures_of_two_folders_and_a_table(
+    tmp_path: Path, out: Path, woman: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, picture in (("a/1", woman), ("b/1", woman[:, ::-1]), ("b/2", np.zeros_like(woman))):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+    (tmp_path / "b" / "3.png").write_bytes(b"no picture")
+    assert main(["annotate", f"{tmp_path}/*/*.png", "--out", str(out)]) == 0
+    assert "3.png cannot be read as a picture" in capsys.readouterr().out
+    assert {p.name for p in out.glob("*.jpg")} == {"1.jpg", "1_2.jpg", "2.jpg"}
+    drawn = cv2.imread(str(out / "1.jpg"))
+    changed = (np.abs(drawn.astype(int) - woman) > 40).any(axis=2)
+    assert changed[60:170, 90:200].any(), "landmarks and box"
+    lines = [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
+    assert [(line["file"], len(line["faces"])) for line in lines] == [
+        ("1.png", 1), ("1.png", 1), ("2.png", 0),
+    ]  # fmt: skip
+    with (out / "faces.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == ["1.png", "1.png"]
+    assert rows[0]["label"] == "happy"
+    assert sum(float(rows[0][name]) for name in EMOTIONS) == pytest.approx(1.0, abs=1e-3)
+    assert rows[0]["polarity"] == "positive"
+    assert rows[0]["yaw"] == "", "not calibrated"
+    assert 100 < float(rows[0]["x"]) + float(rows[0]["width"]) / 2 < 190
+
+
+def test_a_picture_alone_and_its_folder_are_left_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.jpg"), corner_picture())
+    before = (tmp_path / "a.jpg").read_bytes()
+    for source in ("a.jpg", ".", "*.jpg"):
+        assert main(["annotate", str(tmp_path / source), "--out", str(tmp_path)]) == 1
+        assert "holds the pictures: name another folder" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
+    assert (tmp_path / "a.jpg").read_bytes() == before
+
+
+def test_a_bag_becomes_a_video(tmp_path: Path, out: Path) -> None:
+    start = 1_700_000_000 * SECOND
+    bag = write_bag(
+        tmp_path / "bag",
+        [("/i", start + i * SECOND // 10, raw(start + i * SECOND // 10)) for i in range(5)],
+    )
+    assert main(["annotate", str(bag), "--out", str(out)]) == 0
+    assert frames_of(out / "annotated.mp4")[0] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+    stamps = [json.loads(x)["stamp"] for x in (out / "faces.jsonl").read_text().splitlines()]
+    assert stamps[0] == 1_700_000_000
+
+
+@pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
+def test_people_are_covered(tmp_path: Path, out: Path, woman: np.ndarray, mode: str) -> None:
+    picture = tmp_path / "woman.png"
+    cv2.imwrite(str(picture), woman)
+    folder = tmp_path / "plain"
+    assert main(["annotate", str(picture), "--out", str(folder)]) == 0
+    assert main(["annotate", str(picture), "--out", str(out), "--privacy", mode]) == 0
+    face = (slice(125, 150), slice(110, 135))  # a cheek, where no landmark is drawn
+    plain, covered = (cv2.imread(str(p / "woman.jpg"))[face] for p in (folder, out))
+    likeness = np.abs(covered.astype(int) - woman[face]).mean()
+    assert likeness > np.abs(plain.astype(int) - woman[face]).mean() + 5
+    assert (out / "faces.jsonl").read_text() == (folder / "faces.jsonl").read_text()
+
+
+def test_an_interrupted_run_keeps_what_is_done(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_video(tmp_path / "clip.mp4", [*range(0, 1000, 40)])
+    process, calls = Pipeline.process, []
+
+    def interrupted(self: Pipeline, *args: object) -> object:
+        calls.append(args)
+        if len(calls) == 11:
+            raise KeyboardInterrupt
+        return process(self, *args)
+
+    monkeypatch.setattr(Pipeline, "process", interrupted)
+    assert main(["annotate", str(clip), "--out", str(out), "--privacy", "blur"]) == 130
+    assert len(frames_of(out / "annotated.mp4")[0]) == 10
+    assert len((out / "faces.jsonl").read_text().splitlines()) == 10
+
+
+def test_wrong_sources_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], out: Path
+) -> None:
+    assert main(["annotate", str(tmp_path / "nope.mp4"), "--out", str(out)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not out.exists()
+    assert command._expected(command.create_source("demo"), 2.0) is not None
