@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from edan_ros.sources import SourceError
+from edan_ros.recording.errors import RecordingError
 
 
 def not_negative(text: str) -> float:
@@ -40,13 +40,13 @@ def existing_file(text: str) -> str:
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder, made where it is not there. Raises SourceError where it cannot be written."""
+    """The folder, made where it is not there. Raises RecordingError where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise SourceError(f"the folder {folder} cannot be written: {error.strerror}") from error
+        raise RecordingError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def _number(text: str) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import make_folder
+from edan_ros.cli.explain import write_picture
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError, FaceSet, Source, parse_source, read
 
@@ -20,7 +21,6 @@ TABLES, CURVES = "mean_maps.md", "curves.png"
 
 
 def run_mean(args: argparse.Namespace) -> int:
-    import cv2
     from rich.console import Console
 
     from edan_ros.engines import create_engine
@@ -34,7 +34,7 @@ def run_mean(args: argparse.Namespace) -> int:
         )
     source = _source(args.mean)
     faces = _labelled(read(source.layout, source.path, **source.options), args.mean)
-    engine = create_engine("auto", args.model)
+    engine = create_engine(args.engine, args.model)
     make_folder(args.out)
     console = Console(stderr=True)
     with console.status("reading") as status:
@@ -48,15 +48,16 @@ def run_mean(args: argparse.Namespace) -> int:
     if not study.faces:
         raise DataError(f"of {args.mean} the model reads no face as it is labelled")
     manifest = engine.manifest
-    about = (
+    title = (
         f"# Mean maps: {source.name}, {faces.about}; {manifest.name} {manifest.version}, "
         f"sha256 {manifest.sha256[:12]}\n\n"
     )
-    (args.out / TABLES).write_text(about + markdown(study), encoding="utf-8")
+    tables = title + markdown(study)
+    (args.out / TABLES).write_text(tables, encoding="utf-8")
     for method in study.methods:
-        cv2.imwrite(str(args.out / f"mean_{method}.png"), draw_mean_maps(study, method))
-    cv2.imwrite(str(args.out / CURVES), draw_curves(study))
-    print(about + markdown(study))
+        write_picture(args.out / f"mean_{method}.png", draw_mean_maps(study, method))
+    write_picture(args.out / CURVES, draw_curves(study))
+    print(tables)
     print(f"{len(study.faces)} faces explained: {args.out}/")
     return 0
 

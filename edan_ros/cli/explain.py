@@ -10,14 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._arguments import count, existing_file, make_folder, positive
+from edan_ros.cli._arguments import count, make_folder, positive
+from edan_ros.cli._pipeline import add_model_arguments, make_pipeline
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.privacy import PRIVACY_MODES
-from edan_ros.engines.detector_engine import DETECTORS
-from edan_ros.sources import SourceError, create_source
+from edan_ros.recording.errors import RecordingError
+from edan_ros.sources import create_source
 from edan_ros.sources.pictures import PictureSource
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edan_ros.core.faces import Face, FrameResult
     from edan_ros.core.pipeline import Pipeline
     from edan_ros.engines import Engine
@@ -66,24 +70,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="what the sheets show of the faces; --mean never shows any",
     )
-    parser.add_argument("--model", default="edan-lite", help="of the package, or an .onnx file")
-    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
-    parser.add_argument("--detector-model", type=existing_file, help="the detector's .onnx file")
+    add_model_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from edan_ros.engines import create_engine
-
     if args.mean is not None:
         from edan_ros.cli._explain_mean import run_mean
 
         return run_mean(args)
     source = create_source(args.source, on_skip=partial(print, "edan explain:", file=sys.stderr))
-    engine = create_engine("auto", args.model)
+    pipeline, engine = make_pipeline(args)
     make_folder(args.out)
     faces = pictures = 0
     with (args.out / LINES).open("w", encoding="utf-8") as lines:
-        for frame, result in _results(source, _pipeline(args, engine), args.every):
+        for frame, result in _results(source, pipeline, args.every):
             pictures += 1
             for number, face in enumerate(result.faces, 1):
                 name = _name(frame, face, number)
@@ -96,13 +96,6 @@ def run(args: argparse.Namespace) -> int:
                 faces += 1
     print(f"{faces} faces in {pictures} pictures explained: {args.out}/")
     return 0 if faces else 1
-
-
-def _pipeline(args: argparse.Namespace, engine: Engine) -> Pipeline:
-    from edan_ros.core.pipeline import Pipeline
-    from edan_ros.engines.detector_engine import create_detector
-
-    return Pipeline(create_detector(args.detector, model_path=args.detector_model or ""), engine)
 
 
 def _results(
@@ -161,16 +154,20 @@ def _write_sheet(
     found: list[list[Explanation]],
     name: str,
 ) -> None:
-    import cv2
-
     from edan_ros.core.privacy import apply_privacy
     from edan_ros.explain.sheet import draw_sheet
 
     seen = apply_privacy(frame.image.bgr(), result.faces, args.privacy)
     sheet = draw_sheet(seen, found, title=name, outlines=args.privacy == "landmarks-only")
-    path = args.out / f"{name}.png"
-    if not cv2.imwrite(str(path), sheet):
-        raise SourceError(f"{path} cannot be written: is the disk full?")
+    write_picture(args.out / f"{name}.png", sheet)
+
+
+def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Raises RecordingError where it cannot be written."""
+    import cv2
+
+    if not cv2.imwrite(str(path), pixels):
+        raise RecordingError(f"{path} cannot be written: is the disk full?")
 
 
 def _record(found: Explanation) -> dict[str, object]:
