@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.core.privacy import PRIVACY_MODES
+from edan_ros.core.privacy import COVERED_FROM, PRIVACY_MODES
+from edan_ros.engines.detector_engine import create_detector
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.bag import BAG_ENDINGS, BagSource, is_bag
@@ -56,7 +57,11 @@ def run(args: argparse.Namespace) -> int:
     recording = _read(path)
     thumbnails = None
     if args.thumbnails:
-        thumbnails = make_thumbnails(recording, _frames(recording, args.source), args.privacy)
+        # Who was not recognised is in the pictures too, and blurred as well.
+        blur = args.privacy == "blur"
+        find = create_detector("edan", score_threshold=COVERED_FROM).detect if blur else None
+        frames = _frames(recording, args.source)
+        thumbnails = make_thumbnails(recording, frames, args.privacy, find)
         if not thumbnails:
             print("edan report: no picture has the time of a change", file=sys.stderr)
     out = args.out or path.with_suffix(".html")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.faces import Box, Detection
-from edan_ros.core.privacy import apply_privacy
+from edan_ros.core.privacy import Find, apply_privacy
 from edan_ros.report.records import LABELS, Recording, Stream, Track
 from edan_ros.sources.base import Frame
 
@@ -48,12 +48,15 @@ class _Moment:
 
 
 def make_thumbnails(
-    recording: Recording, frames: Mapping[int, Iterable[Frame]], privacy: str = "none"
+    recording: Recording,
+    frames: Mapping[int, Iterable[Frame]],
+    privacy: str = "none",
+    find: Find | None = None,
 ) -> dict[tuple[int, int], list[Thumbnail]]:
     """Pictures by stream and track, in the order of time.
 
     frames: of each stream that has any, their `time` in seconds of the recording. privacy: one of
-    PRIVACY_MODES.
+    PRIVACY_MODES. find: finds whom else to blur, beside those of the results.
     """
     made: dict[tuple[int, int], list[Thumbnail]] = defaultdict(list)
     moments = _moments(recording)
@@ -61,7 +64,11 @@ def make_thumbnails(
         stream = recording.streams[number]
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
         for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
-            picture = _picture(stream, moment, frame, privacy)
+            covered = _boxes_at(stream, moment.time)
+            if find is not None and privacy == "blur":
+                covered += find(frame.image)
+            pixels = apply_privacy(frame.image.bgr(), covered, privacy)
+            picture = _picture(moment, pixels, points_only=privacy == "landmarks-only")
             label = LABELS[moment.track.labels[moment.row]]
             made[number, moment.track.number].append(Thumbnail(moment.time, label, picture))
     return dict(made)
@@ -96,20 +103,19 @@ def _together(
             yield left.pop(0), frame
 
 
-def _picture(stream: Stream, moment: _Moment, frame: Frame, privacy: str) -> str:
-    """The square around the face as a data URI."""
+def _picture(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) -> str:
+    """The square around the face, as a data URI. points_only: draw the landmarks in."""
     track, row = moment.track, moment.row
     x, y, width, height = track.boxes[row].tolist()
     side = _MARGIN * max(width, height)
     # Landmarks end at the brows: the middle of a head lies higher than theirs.
     corner = np.array([x + 0.5 * (width - side), y + 0.45 * height - 0.5 * side])
     size = max(round(side), 1)
-    pixels = apply_privacy(frame.image.bgr(), _boxes_at(stream, moment.time), privacy)
     moved = np.array([[1.0, 0.0, -corner[0]], [0.0, 1.0, -corner[1]]])
     square = cv2.warpAffine(pixels, moved, (size, size), flags=cv2.INTER_LINEAR)
     way = cv2.INTER_AREA if size > _SIZE else cv2.INTER_CUBIC
     small = cv2.resize(square, (_SIZE, _SIZE), interpolation=way)
-    if privacy == "landmarks-only":
+    if points_only:
         _draw_points(small, (track.landmarks[row] - corner) * (_SIZE / size))
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

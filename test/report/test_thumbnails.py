@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from recordings import face, line, smile, write_lines
 
+from edan_ros.core.faces import Box, Detection
 from edan_ros.core.images import Image
+from edan_ros.core.privacy import Find
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import Recording
 from edan_ros.report.thumbnails import MOST_A_PERSON, Thumbnail, make_thumbnails
@@ -77,6 +79,23 @@ def test_nobody_is_recognised(recording: Recording, privacy: str) -> None:
     else:
         assert np.ptp(hidden.astype(int), axis=2).max() < 12, "no colour is left"
         assert hidden.max() > 200, "the landmarks are there"
+
+
+def test_whom_nobody_recognised_is_blurred_too(recording: Recording) -> None:
+    def with_another(_: Image) -> list[Detection]:
+        return [Detection(Box(70, 56, 14, 14), 0.3)]
+
+    def beside() -> Iterator[Frame]:
+        for frame in frames():
+            frame.image.pixels[56:70, 70:84:2] = 255
+            yield frame
+
+    def contrast(find: Find | None) -> float:
+        thumbnail = make_thumbnails(recording, {0: beside()}, "blur", find)[0, 1][0]
+        stripes = pixels_of(thumbnail)[90:108, 93:111, 1].astype(float)
+        return float(np.abs(np.diff(stripes, axis=1)).mean())
+
+    assert contrast(with_another) < 0.3 * contrast(None)
 
 
 def test_not_more_than_a_page_can_carry(tmp_path: Path) -> None:
