@@ -1,0 +1,224 @@
+"""Fetching models of others from a server of the test's own, and all that can go wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from edan_ros.cli.main import main
+from edan_ros.engines import public_models
+from edan_ros.engines.public_models import FetchError, PublicModel, fetch
+
+BYTES = os.urandom(300_000)
+MODEL = PublicModel(
+    name="made-up",
+    file="made_up.onnx",
+    url="",
+    sha256=hashlib.sha256(BYTES).hexdigest(),
+    bytes=len(BYTES),
+    licence="MIT",
+    about="a test's own",
+)
+
+
+class Files(BaseHTTPRequestHandler):
+    """/whole, /cut (half of what its header says), /other (other bytes), /slow, else 404."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        name = self.path.rsplit("/", 1)[-1]
+        if name not in ("whole", "cut", "other", "slow", "endless"):
+            self.send_error(404)
+            return
+        body = BYTES[::-1] if name == "other" else BYTES
+        self.send_response(200)
+        if name != "endless":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if name == "slow":
+            self.wfile.write(body[:1000])
+            self.wfile.flush()
+            time.sleep(0.5)
+            self.wfile.write(body[1000:])
+        else:
+            self.wfile.write(body[: len(body) // 2] if name in ("cut", "endless") else body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    made.asked = []
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def address(server: ThreadingHTTPServer, name: str) -> str:
+    return f"http://127.0.0.1:{server.server_port}/{name}"
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_model_is_fetched_once(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    model = replace(MODEL, url=address(server, "whole"))
+    for _ in range(2):
+        path = fetch(model, tmp_path / "new" / "folder")
+    assert path.read_bytes() == BYTES
+    assert files(path.parent) == ["made_up.onnx"]
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert server.asked == ["/whole"]
+
+
+def test_a_damaged_file_is_fetched_anew(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    (tmp_path / MODEL.file).write_bytes(BYTES[:100])
+    assert fetch(MODEL, tmp_path, url=address(server, "whole")).read_bytes() == BYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cut", "cut off .*150000 of 300000 bytes.*--offline"),
+        ("endless", f"expected sha256 {MODEL.sha256}, found [0-9a-f]{{64}}; nothing was kept"),
+        ("other", f"expected sha256 {MODEL.sha256}, found [0-9a-f]{{64}}; nothing was kept"),
+        ("nowhere", "answers 404 Not Found; or bring made_up.onnx yourself"),
+    ],
+)
+def test_what_does_not_arrive_whole_is_not_kept(
+    server: ThreadingHTTPServer, tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / MODEL.file).write_bytes(b"an older one")
+    with pytest.raises(FetchError, match=message):
+        fetch(MODEL, tmp_path, url=address(server, name))
+    assert files(tmp_path) == ["made_up.onnx"]
+    assert (tmp_path / MODEL.file).read_bytes() == b"an older one"
+
+
+def test_a_server_that_says_nothing_is_given_up(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_models, "TIMEOUT", 0.1)
+    with pytest.raises(FetchError, match=r"cut off .*try again"):
+        fetch(MODEL, tmp_path, url=address(server, "slow"))
+    assert files(tmp_path) == []
+
+
+def test_a_server_that_is_not_there_and_wrong_addresses(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"cannot be reached .*https_proxy, or bring"):
+        fetch(MODEL, tmp_path, url="http://127.0.0.1:9/x")
+    with pytest.raises(FetchError, match="is no address"):
+        fetch(MODEL, tmp_path, url="file:///etc/passwd")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_said_and_leaves_nothing(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's own error: what is written goes to /dev/full."""
+    real = public_models.tempfile.mkstemp
+
+    def full(**places: object) -> tuple[int, str]:
+        handle, name = real(**places)
+        os.close(handle)
+        return os.open("/dev/full", os.O_WRONLY), name
+
+    monkeypatch.setattr(public_models.tempfile, "mkstemp", full)
+    monkeypatch.setattr(public_models.os, "fchmod", lambda *_: None)
+    with pytest.raises(FetchError, match=r"no room in .*made-up needs 300000 bytes.*--to"):
+        fetch(MODEL, tmp_path, url=address(server, "whole"))
+    assert files(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    server: ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FetchError, match=r"made-up cannot be fetched: .*file"):
+        fetch(MODEL, tmp_path / "file", url=address(server, "whole"))
+
+
+def test_two_processes_at_once_both_have_it(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    model = replace(MODEL, url=address(server, "slow"))
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=fetch, args=(model, tmp_path)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(30)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert files(tmp_path) == ["made_up.onnx"]
+    assert (tmp_path / MODEL.file).read_bytes() == BYTES
+
+
+def test_an_offline_folder_needs_no_network(tmp_path: Path) -> None:
+    stick, folder = tmp_path / "stick", tmp_path / "models"
+    stick.mkdir()
+    with pytest.raises(FetchError, match=r"made_up\.onnx"):
+        fetch(MODEL, folder, offline=stick)
+    (stick / MODEL.file).write_bytes(BYTES[::-1])
+    with pytest.raises(FetchError, match="not the file that is wanted"):
+        fetch(MODEL, folder, offline=stick)
+    (stick / MODEL.file).write_bytes(BYTES)
+    assert fetch(MODEL, folder, offline=stick).read_bytes() == BYTES
+
+
+def test_a_proxy_of_the_environment_is_asked(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    assert fetch(MODEL, tmp_path, url="http://models.invalid/whole").read_bytes() == BYTES
+    assert server.asked == ["http://models.invalid/whole"]
+
+
+def test_what_can_be_fetched_is_said_in_full() -> None:
+    for name, model in public_models.public_models().items():
+        assert model.name == name
+        assert model.url.startswith("https://")
+        assert model.url.endswith(model.file)
+        assert len(bytes.fromhex(model.sha256)) == 32
+        assert model.bytes > 100_000
+        assert model.licence in ("MIT", "Apache-2.0")
+
+
+def test_the_commands(
+    server: ThreadingHTTPServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("EDAN_ROS_MODELS", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(public_models, "public_models", lambda: {MODEL.name: MODEL})
+    assert main(["models", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "edan models fetch made-up" in told
+    assert "edan-detector" in told
+    assert main(["models", "fetch", "made-up", "--url", address(server, "other")]) == 1
+    assert "expected sha256" in capsys.readouterr().err
+    assert main(["models", "fetch", "made-up", "--url", address(server, "whole")]) == 0
+    assert f"detector_model:={tmp_path / MODEL.file}" in capsys.readouterr().out
+    assert main(["models", "list"]) == 0
+    assert "edan models fetch" not in capsys.readouterr().out
+    with pytest.raises(SystemExit) as error:
+        main(["models", "fetch", "unheard-of"])
+    assert error.value.code == 2
