@@ -11,7 +11,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap, overlap_chance
 from edan_ros.explain.explanation import METHOD_TITLES
 from edan_ros.explain.faithfulness import Interval, area, interval
-from edan_ros.explain.mean_shape import AREAS, areas
+from edan_ros.explain.mean_shape import areas
 from edan_ros.explain.study import AVERAGED, CENTRE, RANDOM, FaceRecord, Study
 
 TITLES = {
@@ -48,12 +48,12 @@ def gains(
     return -gain if curve == "deletion" else gain
 
 
-def area_shares(study: Study, method: str) -> dict[str, NDArray[np.float64]]:
-    """Emotion, or ALL -> (len(AREAS),) share of its mean map in each area."""
-    masks = areas()
+def area_shares(faces: Sequence[FaceRecord], method: str) -> dict[str, Interval]:
+    """Share of the faces' maps in each of AREAS; empty maps are left out."""
+    maps = [face.maps[method] for face in faces if face.maps[method].any()]
     return {
-        name: np.array([values[masks[area]].sum() for area in AREAS]) / values.sum()
-        for name, values in study.mean_maps(method).items()
+        part: interval(np.array([values[mask].sum() / values.sum() for values in maps]))
+        for part, mask in areas().items()
     }
 
 
@@ -68,13 +68,19 @@ def _faces(study: Study) -> Iterator[str]:
 
 
 def _areas(study: Study, method: str) -> Iterator[str]:
-    chance = np.array([mask.mean() for mask in areas().values()])
-    yield "Share of the mean map, and how many times that of a flat map:\n"
-    yield from _table_head(["emotion", *AREAS])
-    yield _row(["flat map", *(f"{share:.0%}" for share in chance)])
-    for name, shares in area_shares(study, method).items():
-        cells = [f"{s:.0%} x{s / c:.1f}" for s, c in zip(shares, chance, strict=True)]
-        yield _row([name, *cells])
+    yield (
+        "Share of the maps, and how many times that of a flat map; in bold where the 95 % interval "
+        "over faces lies wholly above it.\n"
+    )
+    chance = {part: float(mask.mean()) for part, mask in areas().items()}
+    yield from _table_head(["emotion", *chance])
+    yield _row(["flat map", *(f"{share:.0%}" for share in chance.values())])
+    for name, faces in _groups(study):
+        cells = []
+        for part, share in area_shares(faces, method).items():
+            cell = f"{share.mean:.0%} x{share.mean / chance[part]:.1f}"
+            cells.append(f"**{cell}**" if share.low > chance[part] else cell)
+        yield _row([name, *("-" if "nan" in cell else cell for cell in cells)])
 
 
 def overlaps(
@@ -93,14 +99,17 @@ def overlaps(
 def _emfacs(study: Study) -> Iterator[str]:
     yield (
         "Part of an emotion's EMFACS landmarks among as many that the map ranks first, with its "
-        "95 % interval; in brackets the same landmarks in the maps of the other emotions' faces.\n"
+        "95 % interval, in bold where that lies wholly above chance; in brackets the same "
+        "landmarks in the maps of the other emotions' faces.\n"
     )
     yield from _table_head(["emotion", "landmarks", "chance", *_titles(study)])
     for name, wanted in LANDMARK_SETS.items():
         cells = []
         for method in study.methods:
             own, others = overlaps(study, method, name)
-            cells.append(f"{_span(interval(own))} ({_mean(others)})")
+            found = interval(own)
+            span = f"**{_span(found)}**" if found.low > overlap_chance(wanted) else _span(found)
+            cells.append(f"{span} ({_mean(others)})")
         yield _row([name, len(wanted), f"{overlap_chance(wanted):.2f}", *cells])
     chance = np.mean([overlap_chance(wanted) for wanted in LANDMARK_SETS.values()])
     means = []

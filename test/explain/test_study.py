@@ -10,7 +10,7 @@ import pytest
 from known_model import HAPPY, SAD, KnownEngine, faces
 
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap_chance
-from edan_ros.explain.mean_shape import AREAS
+from edan_ros.explain.mean_shape import AREAS, areas
 from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study, run_study
 from edan_ros.explain.study_pictures import draw_curves, draw_mean_maps
 from edan_ros.explain.study_tables import area_shares, gains, markdown, overlaps
@@ -35,8 +35,11 @@ def test_the_same_seed_gives_the_same_study(study: Study) -> None:
 
 def test_the_maps_lie_where_the_model_looks(study: Study) -> None:
     for method in ("gradcam", "occlusion"):
-        shares = dict(zip(AREAS, area_shares(study, method)["happy"], strict=True))
-        assert max(shares, key=shares.get) == "mouth"
+        shares = area_shares(study.of(HAPPY), method)
+        assert tuple(shares) == AREAS
+        assert max(shares, key=lambda area: shares[area].mean) == "mouth"
+        assert sum(share.mean for share in shares.values()) == pytest.approx(1.0)
+        assert shares["mouth"].low > areas()["mouth"].mean()
         own, _ = overlaps(study, method, "happy")
         assert len(own) == 5
         assert own.min() > 1.2 * overlap_chance(LANDMARK_SETS["happy"])
@@ -62,6 +65,9 @@ def test_the_tables_say_what_was_measured(study: Study) -> None:
     assert f"| happy | {study.looked_at[HAPPY]} | 5 |" in lines
     assert "attention (HiResCAM): 38% of the maps are empty." in lines
     assert "nan" not in text
+    # In bold is what stands out for certain; of 'sad' nothing does, its maps are empty.
+    assert any(line.startswith("| happy |") and "**" in line for line in lines)
+    assert "| sad | - | - | - | - | - | - | - | - |" in lines
     # Every row has as many cells as the head of its table.
     rows = [line.count("|") for line in lines]
     for before, now in itertools.pairwise(rows):
