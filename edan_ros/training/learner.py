@@ -52,6 +52,12 @@ class Teacher:
         return torch.from_numpy(said).to(self.device)
 
 
+def given_terms(network: EmotionNetwork) -> list[str]:
+    """The terms of the loss that a network has outputs for."""
+    terms = ["emotion", *(n for n in ("landmarks", "presence", "units") if n in network.outputs)]
+    return [*terms, "intermediate"] if network.config.get("stages") == 2 else terms
+
+
 class Learner(nn.Module):
     """A network and the factors of its loss, which are learned with it if the weights say so.
 
@@ -74,8 +80,9 @@ class Learner(nn.Module):
         self.factors = weights.factors()
         self.log_variance: nn.ParameterDict | None = None
         if weights.uncertainty:
-            used = {name: torch.zeros(()) for name, factor in self.factors.items() if factor}
-            self.log_variance = nn.ParameterDict(used)
+            # A factor without a term would be a weight without a gradient, which DDP refuses.
+            used = [name for name in given_terms(network) if self.factors[name]]
+            self.log_variance = nn.ParameterDict({name: torch.zeros(()) for name in used})
         if frozen:
             network.stage1.requires_grad_(False)
 

@@ -29,6 +29,8 @@ def output(landmarks: torch.Tensor, logits: torch.Tensor, presence: torch.Tensor
 class Fixed(EmotionNetwork):
     """Says what it is told to."""
 
+    outputs = ("landmarks", "logits", "presence")
+
     def __init__(self, said: Output, **config: object) -> None:
         super().__init__()
         self.said, self.config = said, config
@@ -91,7 +93,7 @@ def test_learned_factors_settle_where_kendall_says() -> None:
     """With exp(-s) L + s / 2 for an entropy L, the best s is ln 2 L; for a distance ln L."""
     out = output(FACE + torch.tensor([3.0, 4.0]), torch.zeros(1, 7), torch.zeros(1))
     learner = Learner(Fixed(out), LossWeights(uncertainty=True))
-    assert set(learner.log_variance) == {"landmarks", "emotion", "presence", "units"}
+    assert set(learner.log_variance) == {"landmarks", "emotion", "presence"}
     optimiser = torch.optim.Adam(learner.log_variance.parameters(), lr=0.05)
     for _ in range(400):
         losses = learner(batch(1))

@@ -52,7 +52,8 @@ def start(config: Path, out: Path, stop_at: int) -> None:
 @pytest.mark.timeout(600)
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     """Asked to end, one process takes the other with it; together they go on and agree."""
-    config, out = write(tmp_path, phases=PHASES), tmp_path / "run"
+    loss = {"uncertainty": True, "intermediate": 0.5}
+    config, out = write(tmp_path, phases=PHASES, loss=loss), tmp_path / "run"
     start(config, out, stop_at=4)
     assert {p.name for p in out.glob("stopped*")} == {"stopped0", "stopped1"}
     assert read_state(out / "phase0.pt")["step"] == 4
