@@ -10,11 +10,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import make_folder, positive
-from edan_ros.cli._pipeline import add_model_arguments, make_pipeline
+from edan_ros.cli._pipeline import (
+    add_model_arguments,
+    add_privacy_argument,
+    make_pipeline,
+    make_veil,
+)
 from edan_ros.core.messages import model_fields
 from edan_ros.core.pipeline import Pipeline
-from edan_ros.core.privacy import COVERED_FROM, PRIVACY_MODES, Find, Veil
-from edan_ros.engines.detector_engine import create_detector
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Frame, Source, create_source
 from edan_ros.sources.pictures import PictureSource
@@ -34,12 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("annotated"), help="folder for what is written"
     )
-    parser.add_argument(
-        "--privacy",
-        choices=PRIVACY_MODES,
-        default="none",
-        help="what is seen of people: all, heads blurred, or landmarks alone",
-    )
+    add_privacy_argument(parser)
     parser.add_argument("--seconds", type=positive, help="end after so much of the source")
     parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
     add_model_arguments(parser)
@@ -59,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     source = create_source(args.source, topic=args.bag_topic, on_skip=skipped.append)
     pipeline, engine = make_pipeline(args)
     folder = _folder(args, source)
-    veil = Veil(args.privacy, _finder(args), ahead=not isinstance(source, PictureSource))
+    film = not isinstance(source, PictureSource)
+    veil = make_veil(args.privacy, args.detector, args.detector_model, ahead=film)
     sound = Path(source.name) if isinstance(source, VideoSource) else None
     say(f"{source.name} -> {folder}/")
     with (
@@ -118,15 +117,6 @@ def _folder(args: argparse.Namespace, source: Source) -> Path:
         if origin.resolve() == args.out.resolve():
             raise RecordingError(f"{args.out} holds the pictures: name another folder with --out")
     return make_folder(args.out)
-
-
-def _finder(args: argparse.Namespace) -> Find | None:
-    """What finds those, too, whom the model does not read, so that they are covered."""
-    if args.privacy != "blur":
-        return None
-    return create_detector(
-        args.detector, model_path=args.detector_model or "", score_threshold=COVERED_FROM
-    ).detect
 
 
 def _expected(source: Source, seconds: float | None) -> int | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from edan_ros.behaviors.catalogue import languages
 from edan_ros.cli._arguments import existing_file, not_negative, positive
 from edan_ros.cli._companions import BEHAVIORS, make_companion
+from edan_ros.cli._pipeline import add_privacy_argument, make_veil
 from edan_ros.core.messages import decode
 from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameters", type=existing_file, help="YAML file with parameters for the emotion node"
     )
+    add_privacy_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     say = partial(console.print, markup=False, soft_wrap=True)
     display = Display(console, _images_expected(source, args))
     try:
-        record = Record(args.out, make_companion(behavior, args.language))
+        veil = make_veil(args.privacy, args.detector, args.detector_model, ahead=True)
+        record = Record(args.out, make_companion(behavior, args.language), veil)
     except OSError as error:
         return _failed(f"the folder {args.out} cannot be written: {error}")
     with _stop_signals() as stop, reserved_namespace("demo") as space:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edan_ros.core.drawing import Colour, annotate
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
+from edan_ros.core.privacy import Veil
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.lines import result_line
 from edan_ros.recording.moments import Moments
@@ -43,20 +44,35 @@ class Companion(Protocol):
         """Lines, with their colours, that say what is decided now, and why."""
 
 
+class _Shown(NamedTuple):
+    """What is drawn into a picture when its turn comes. caption: the companion's, of its time."""
+
+    seconds: float
+    result: FrameResult
+    caption: Mapping[str, Colour]
+
+
 class Record:
     """A context manager. Files of an earlier run in the same folder are replaced.
 
-    companion: is given every result, and drawn under the video.
+    companion: is given every result, and drawn under the video. veil: covers people before they
+    are drawn; what it holds back is written later.
 
     Raises OSError where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, companion: Companion | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        companion: Companion | None = None,
+        veil: Veil[_Shown] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         self.folder = folder
         self._companion = companion
+        self._veil: Veil[_Shown] = veil or Veil("none")
         self.summary = Summary()
         self._changes = Changes()
         self._moments = Moments()
@@ -79,21 +95,27 @@ class Record:
             lines = self._companion.follow(seconds, result)
             changes += [f"{seconds:7.2f} s  {line}" for line in lines]
         if image is not None:
-            annotated = annotate(image.bgr(), result)
-            self._moments.add(seconds, annotated, result)
-            self._write(annotated, seconds)
+            caption = {} if self._companion is None else self._companion.caption()
+            shown = _Shown(seconds, result, caption)
+            self._show(self._veil.add(seconds, image, result.faces, shown))
         return changes
 
     def files(self) -> list[Path]:
         """What was written."""
         return [p for p in (self.folder / name for name in FILES) if p.exists()]
 
-    def _write(self, annotated: NDArray[np.uint8], seconds: float) -> None:
+    def _show(self, ready: list[tuple[NDArray[np.uint8], _Shown]]) -> None:
+        for pixels, shown in ready:
+            annotated = annotate(pixels, shown.result)
+            self._moments.add(shown.seconds, annotated, shown.result)
+            self._write(annotated, shown)
+
+    def _write(self, annotated: NDArray[np.uint8], shown: _Shown) -> None:
         """One picture of the video, the companion's timeline under it."""
-        companion = self._companion
+        companion, seconds = self._companion, shown.seconds
         if companion is not None:
             width = annotated.shape[1]
-            strip = companion.timeline.strip(width, seconds, companion.caption())
+            strip = companion.timeline.strip(width, seconds, shown.caption)
             annotated = under(annotated, strip)
         height, width = annotated.shape[:2]
         if self._video is None:
@@ -109,6 +131,7 @@ class Record:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        self._show(self._veil.rest())
         self._lines.close()
         if self._video is not None:
             self._video.close()

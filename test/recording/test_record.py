@@ -10,6 +10,7 @@ import pytest
 from results import face, result
 
 from edan_ros.core.images import Image
+from edan_ros.core.privacy import Veil
 from edan_ros.recording.record import LINES, PICTURE, VIDEO, Record
 from edan_ros.recording.run_info import RUN_FILE, RunInfo, read_run_info, write_run_info
 
@@ -35,6 +36,16 @@ def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
     assert cv2.imread(str(folder / PICTURE)) is not None
     assert record.summary.results == 3
     assert record.files() == [folder / name for name in (VIDEO, PICTURE, LINES)]
+
+
+def test_with_a_veil_all_pictures_are_written_in_order(tmp_path: Path) -> None:
+    with Record(tmp_path, veil=Veil("blur")) as record:
+        for i in range(20):
+            record.add(i * 10**8, result(face(1)), IMAGE, 0.02)
+    with av.open(str(tmp_path / VIDEO)) as container:
+        times = [f.time for f in container.decode(video=0)]
+    assert times == pytest.approx([i / 10 for i in range(20)], abs=0.001)
+    assert cv2.imread(str(tmp_path / PICTURE)) is not None
 
 
 def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
