@@ -27,7 +27,8 @@ def attention_maps(output: Output, emotion: Tensor, hidden_weight: Tensor) -> Te
         hidden_weight: :meth:`Stage.hidden_weight` of the last stage.
     """
     features = output.features
-    classes, (channels, side) = emotion.shape[0], features.shape[1:3]
+    # As numbers, not as tensors that the exported graph would compute in every run.
+    classes, channels, side = emotion.shape[0], int(features.shape[1]), int(features.shape[2])
     half = side // 2
     gate = (output.hidden > 0).float()  # the gradient of the hidden layer's ReLU
     gradient = (gate[:, None] * emotion[None]) @ hidden_weight
@@ -48,7 +49,7 @@ def attention_maps(output: Output, emotion: Tensor, hidden_weight: Tensor) -> Te
 
 def _in_crop(maps: Tensor, frame: Similarity) -> Tensor:
     """Maps (B, C, h, h) of the picture that the last stage saw, moved to the crop's frame."""
-    side = maps.shape[-1]
+    side = int(maps.shape[-1])
     axis = torch.arange(side, dtype=maps.dtype, device=maps.device) * 8.0 + 3.5
     places = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(1, -1, 2)
     source = (frame.apply(places) - 3.5) * (2.0 / (8.0 * (side - 1))) - 1.0
