@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +13,16 @@ if TYPE_CHECKING:
     from edan_ros.evaluation.detection import Scene
 
 YUNET = "detectors/yunet_n_640.onnx"
+#: What is printed of DetectionFigures, and under which title.
+FIGURES = {"recall": "recall", "false_boxes": "false", "clean": "clean", "overlap": "overlap"}
 #: Files of the folder `media` in which nobody is to be seen.
 EMPTY = ("no_face.mp4", "photos/no_faces.jpg", "photos/dogs.jpg")
-FACE_SIZES = (16, 24, 32, 48, 64)
-ROLLS = (15, 30, 45)
+FACE_SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+ROLLS = (15, 30, 45, 60)
+#: Asymmetries of the landmarks (0 straight, 1 profile) from which heads count as turned.
+TURNS = (0.0, 0.2, 0.4, 1.01)
+#: Gains on the grey levels; what a sensor of little light adds is noise of 4 levels.
+LIGHTS = (2.0, 0.5, 0.25, 0.1)
 #: Widths and heights at which the time of an image is taken.
 TIMED = ((320, 240), (640, 480))
 
@@ -27,23 +35,25 @@ def compare(data: Path, names: Sequence[str], threshold: float) -> int:
     yunet = str(data / YUNET)
     teacher = create_detector("yunet", model_path=yunet, score_threshold=0.3, min_face=0.0)
     detectors = _detectors(data, names, threshold)
-    print("| images | detector | n | recall | false boxes | clean | overlap | ms |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = [f"{what} {name}" for what in FIGURES.values() for name in detectors]
+    print(f"| images | n | {' | '.join(columns)} |")
+    print("|---" * (2 + len(columns)) + "|")
     for title, scenes in _sets(data, teacher):
-        for name, detector in detectors.items():
-            figures = evaluate(detector, scenes)
-            print(
-                f"| {title} | {name} | {figures.images} | {figures.recall:.3f} | "
-                f"{figures.false_boxes:.3f} | {figures.clean:.3f} | {figures.overlap:.3f} | "
-                f"{figures.milliseconds:.1f} |",
-                flush=True,
-            )
-    print("\n| size | detector | ms |\n|---|---|---|")
+        found = [evaluate(detector, scenes) for detector in detectors.values()]
+        cells = [_cell(getattr(figures, what)) for what in FIGURES for figures in found]
+        print(f"| {title} | {len(scenes)} | {' | '.join(cells)} |", flush=True)
+    print(f"\n| ms an image of | {' | '.join(detectors)} |")
+    print("|---" * (1 + len(detectors)) + "|")
     for title, scenes in _timed(data):
-        for name, detector in detectors.items():
+        for detector in detectors.values():
             evaluate(detector, scenes[:5])  # the first runs of a size allocate memory
-            print(f"| {title} | {name} | {evaluate(detector, scenes).milliseconds:.1f} |")
+        times = [evaluate(detector, scenes).milliseconds for detector in detectors.values()]
+        print(f"| {title} | {' | '.join(f'{time:.1f}' for time in times)} |")
     return 0
+
+
+def _cell(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def _detectors(data: Path, names: Sequence[str], threshold: float) -> dict[str, Detector]:
@@ -77,11 +87,16 @@ def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
     yield "photographs, longest side 640", plain
     yield "without people", list(scenes.empty_scenes([data / "media" / name for name in EMPTY]))
     for size in FACE_SIZES:
-        yield f"faces of {size} px in 640x480", scenes.small_face_scenes(pictures, teacher, size)
+        yield f"faces of {size} px in 640x480", scenes.sized_face_scenes(pictures, teacher, size)
     for degrees in ROLLS:
-        yield f"turned by {degrees} degrees", scenes.turned_scenes(pictures, teacher, degrees)
-    yield "a tenth of the light, noise 4", scenes.darkened(plain, 0.1, 4.0)
-    yield "lower half covered", scenes.half_covered(plain)
+        yield f"rolled by {degrees} degrees", scenes.turned_scenes(pictures, teacher, degrees)
+    for low, high in pairwise(TURNS):
+        some = scenes.turned_away(pictures, low, high)
+        yield f"asymmetry from {low}", scenes.photograph_scenes(some, teacher)
+    for gain in LIGHTS:
+        yield f"{gain:g} of the light, noise 4", scenes.darkened(plain, gain, 4.0)
+    for part, where in scenes.COVERS.items():
+        yield f"{part} covered", scenes.covered(plain, where)
 
 
 def _timed(data: Path) -> Iterator[tuple[str, list[Scene]]]:

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 
 from edan_ros.core.faces import Box, Detection
+from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.evaluation.detection import Scene, evaluate, false_boxes
 from edan_ros.evaluation.detection_scenes import (
+    COVERS,
+    asymmetry,
+    covered,
     darkened,
-    half_covered,
     photograph_scenes,
+    sized_face_scenes,
     sized_scenes,
-    small_face_scenes,
+    turned_away,
     turned_scenes,
 )
 
@@ -81,7 +85,7 @@ def test_boxes_follow_the_pictures(photograph) -> None:
     """Enlarged, reduced, turned: the box stays on the white rectangle."""
     for scene in (
         photograph_scenes([photograph], Fixed())[0],
-        small_face_scenes([photograph], Fixed(), 24.0)[0],
+        sized_face_scenes([photograph], Fixed(), 24.0)[0],
         turned_scenes([photograph], Fixed(), 90.0)[0],
     ):
         assert lit(scene, scene.faces[0]) > 240
@@ -90,21 +94,43 @@ def test_boxes_follow_the_pictures(photograph) -> None:
 
 def test_small_faces_have_the_size_and_others_move_along(photograph) -> None:
     own = Box.from_landmarks(photograph[1])
-    scene = small_face_scenes([photograph], Fixed(own), 24.0)[0]
+    scene = sized_face_scenes([photograph], Fixed(own), 24.0)[0]
     assert (scene.image.height, scene.image.width) == (480, 640)
     assert scene.faces[0].size == pytest.approx(24.0)
     assert scene.others[0].iou(scene.faces[0]) > 0.9
 
 
+def test_a_face_larger_than_the_picture_allows_for_its_photograph_stays_in_it(photograph) -> None:
+    """Enlarged nine times the photograph is cut; the face is wholly in what remains."""
+    own = Box.from_landmarks(photograph[1])
+    scene = sized_face_scenes([photograph], Fixed(own), 9 * own.size)[0]
+    box = scene.faces[0]
+    assert box.size == pytest.approx(9 * own.size)
+    assert box == box.clipped(640, 480)
+    assert lit(scene, box) > 240
+    assert scene.others[0].iou(box) > 0.95
+
+
+def test_heads_are_sorted_by_how_far_they_turn() -> None:
+    straight = (IMAGE.pixels, 50.0 * MEAN_SHAPE + 50.0)
+    turned = straight[1].copy()
+    turned[30, 0] += 12.0
+    assert asymmetry(straight[1]) < 0.02
+    assert 0.2 < asymmetry(turned) < 0.5
+    both = [straight, (IMAGE.pixels, turned)]
+    assert turned_away(both, 0.0, 0.1) == both[:1]
+    assert turned_away(both, 0.1, 1.0) == both[1:]
+
+
 def test_dark_and_covered_scenes_keep_their_faces(photograph) -> None:
     scenes = photograph_scenes([photograph], Fixed())
-    dark, covered = darkened(scenes, 0.1, 0.0)[0], half_covered(scenes)[0]
-    assert dark.faces == covered.faces == scenes[0].faces
+    dark, masked = darkened(scenes, 0.1, 0.0)[0], covered(scenes, COVERS["lower half"])[0]
+    assert dark.faces == masked.faces == scenes[0].faces
     assert dark.image.pixels.max() == 25
     box = scenes[0].faces[0]
     upper = Box(box.x, box.y, box.width, 0.5 * box.height)
     lower = Box(box.x, box.y + 0.5 * box.height, box.width, 0.5 * box.height)
-    assert lit(covered, upper) > 240 > 120 > lit(covered, lower)
+    assert lit(masked, upper) > 240 > 120 > lit(masked, lower)
 
 
 def test_sized_scenes_have_the_size(photograph) -> None:
