@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
+from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.config import TrainConfig, crop_size
 from edan_ros.training.export import flops
 from edan_ros.training.losses import TO_POLARITY
@@ -110,8 +111,9 @@ def figures(answers: Answers, validation: Validation) -> dict[str, object]:
 class Row:
     """What several runs of one configuration say, on the same pictures.
 
-    right: (runs, n) whether each picture was recognised. right_3: the same for three classes,
-    from the sums of the seven probabilities or from a head of three. results: of each run.
+    right: (runs, n) whether each picture was recognised. right_3: the same for three classes, from
+    the sums of the seven probabilities (:func:`summed`) or from a head of three. results: of each
+    run.
     """
 
     name: str
@@ -134,9 +136,24 @@ def read_row(name: str, folders: Sequence[Path]) -> Row:
         polarity = TO_POLARITY.numpy().argmax(axis=1)[majority]
         if logits.shape[1] == len(EMOTIONS):
             right.append(logits.argmax(axis=1) == majority)
-            logits = softmax(logits) @ TO_POLARITY.numpy()
+            logits = summed(logits, majority)
         right_3.append(logits.argmax(axis=1) == polarity)
     return Row(name, np.stack(right) if right else None, np.stack(right_3), results)
+
+
+def summed(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(n, 7) logits -> (n, 3) sums of their probabilities by neutral, positive, negative.
+
+    Only calibrated probabilities can be summed: those of a network taught by votes are too even,
+    and four small ones of negative emotions outweigh a neutral that is larger than each. So each
+    half of the pictures is summed at the temperature that fits the other half.
+    """
+    sums = np.empty((len(logits), TO_POLARITY.shape[1]))
+    halves = np.arange(len(logits)) % 2 == 0
+    for half in (halves, ~halves):
+        temperature = fit_temperature(logits[~half], labels[~half])
+        sums[half] = softmax(logits[half], temperature) @ TO_POLARITY.numpy()
+    return sums
 
 
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -177,10 +194,17 @@ def table(rows: Sequence[Row]) -> str:
         cells += [f"{row.mean('parameters') / 1e6:.2f} M", f"{row.mean('gflop'):.3f}"]
         cells += _accuracy_cells(row, rows[0])
         cells.append("{:.1f} ± {:.1f} %".format(*(100 * v for v in interval(row.right_3))))
-        error = row.mean("error_landmarks")
-        cells.append("-" if np.isnan(error) else f"{100 * error:.2f} %")
+        cells.append(_error_cell(row))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _error_cell(row: Row) -> str:
+    """The landmark error, of two stages by each."""
+    first, last = 100 * row.mean("error_stage1"), 100 * row.mean("error_landmarks")
+    if np.isnan(last):
+        return "-"
+    return f"{last:.2f} %" if first == last else f"{first:.2f} to {last:.2f} %"
 
 
 def _accuracy_cells(row: Row, first: Row) -> list[str]:

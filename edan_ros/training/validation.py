@@ -18,6 +18,7 @@ from edan_ros.datasets import read
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.augment import Augmentation, jitter
+from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.losses import TO_POLARITY
 from edan_ros.training.negatives import background
@@ -108,7 +109,8 @@ class Validation:
             "macro_f1": metrics.macro_f1(confusion),
         }
         if classes == len(TO_POLARITY):
-            summed = (softmax(logits) @ TO_POLARITY.numpy()).argmax(axis=1)
+            temperature = fit_temperature(logits, self.majority)  # too even, sums say little
+            summed = (softmax(logits, temperature) @ TO_POLARITY.numpy()).argmax(axis=1)
             result["accuracy_3"] = float((summed == self.labels(3)).mean())
         if answers.points is not None:
             for key in ("stage1", "landmarks"):

@@ -11,14 +11,17 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
+from edan_ros.core.emotions import softmax
 from edan_ros.training.comparison import (
     ANSWERS,
     RESULT,
     difference,
     interval,
     read_row,
+    summed,
     table,
 )
+from edan_ros.training.losses import TO_POLARITY
 
 
 def test_the_interval_of_one_run_is_that_of_its_pictures() -> None:
@@ -44,6 +47,16 @@ def test_a_difference_is_taken_picture_by_picture() -> None:
     assert mean == pytest.approx(0.01)
     assert half == pytest.approx(1.96 * math.sqrt(0.01 * 0.99 / 1000))
     assert half < interval(better)[1] / 4
+
+
+def test_sums_are_taken_of_calibrated_probabilities() -> None:
+    """Right seven of ten times, neutral at .4 against four negatives of .15: summed as they are,
+    they would outweigh it; sharpened as the labels say, they do not."""
+    probabilities = np.array([0.4, 0.0, 0.15, 0.0, 0.15, 0.15, 0.15]).clip(1e-9)
+    labels = np.where(np.arange(200) % 10 < 7, 0, 2)
+    logits = np.tile(np.log(probabilities), (200, 1))
+    assert (softmax(logits) @ TO_POLARITY.numpy()).argmax(axis=1).tolist() == [2] * 200
+    assert summed(logits, labels).argmax(axis=1).tolist() == [0] * 200
 
 
 def write(folder: Path, logits: np.ndarray, majority: np.ndarray) -> Path:
