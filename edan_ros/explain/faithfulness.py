@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 #: Parts in which a crop is taken away or put back.
 STEPS = 10
+#: Values from which on an interval is given: of two or three it would be an illusion.
+FEWEST = 5
 #: Blur of what insertion starts from, in parts of the crop's side: no feature survives it.
 _BLUR = 1.0 / 8.0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its 95 % interval over pictures; low and high are NaN for fewer than two."""
+    """A mean and its 95 % interval over faces; low and high are NaN for fewer than FEWEST."""
 
     mean: float
     low: float
@@ -69,7 +71,7 @@ def area(curve: NDArray[np.floating]) -> float:
 
 def interval(values: NDArray[np.floating], seed: int = 0) -> Interval:
     """Mean of (n,) values and its 95 % interval: bootstrap over them, percentiles, 2,000 draws."""
-    if len(values) < 2:
+    if len(values) < FEWEST:
         return Interval(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan)
     draws = np.random.default_rng(seed).integers(0, len(values), (2000, len(values)))
     low, high = np.percentile(np.asarray(values, np.float64)[draws].mean(axis=1), (2.5, 97.5))

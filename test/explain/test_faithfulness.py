@@ -74,8 +74,8 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_values() -> None:
     assert interval(values) == many
 
 
-def test_one_value_has_a_mean_and_no_interval() -> None:
-    one = interval(np.array([0.4]))
-    assert one.mean == 0.4
-    assert np.isnan([one.low, one.high]).all()
+def test_a_few_values_have_a_mean_and_no_interval() -> None:
+    few = interval(np.array([0.2, 0.6]))
+    assert few.mean == pytest.approx(0.4)
+    assert np.isnan([few.low, few.high]).all()
     assert np.isnan(interval(np.array([])).mean)
