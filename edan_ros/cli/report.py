@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         raise RecordingError(f"{out} cannot be written: {error.strerror or error}") from error
     for note in recording.notes:
         print(f"edan report: {note}", file=sys.stderr)
-    people = sum(len(stream.tracks) for stream in recording.streams)
+    people = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)
     images = sum(len(stream.times) for stream in recording.streams)
     size = out.stat().st_size / 1e6
     print(f"{out}   {images} images, {recording.seconds:.1f} s, people: {people}, {size:.1f} MB")

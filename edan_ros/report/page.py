@@ -24,6 +24,8 @@ from edan_ros.report.thumbnails import Thumbnail
 
 #: People whose curves are shown; of the others there are the figures.
 MOST_PEOPLE = 12
+#: Together they are the page's script.
+_SCRIPTS = ("report_data.js", "report_charts.js", "report_moments.js")
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,22 @@ def render(
         _camera(recording, number, told, shown[number], thumbnails or {})
         for number, told in enumerate(figures)
     ]
+    people = [person for camera in cameras for person in camera.people]
     rows = sum(len(track.times) for tracks in shown for track in tracks)
     return _template("report.html").render(
         recording=recording,
         title="/".join(Path(recording.name).parts[-2:]),
         begin=_date(recording.begin_ns * 1e-9),
         cameras=cameras,
-        people=[person for camera in cameras for person in camera.people],
+        people=people,
+        pictures=bool(people) and not any(person.figures.number for person in people),
         most_people=MOST_PEOPLE,
         joined=joined(rows),
         labels=LABELS,
         colours={label: colour_code(label) for label in LABELS},
         data=page_data(recording, figures, shown),
         style=_text("report.css"),
-        script=_text("report.js"),
+        script="\n".join(_text(name) for name in _SCRIPTS),
         library=chart_library(),
         version=metadata.version("edan_ros"),
         thumbnails=bool(thumbnails),
@@ -124,8 +128,11 @@ def number(value: int) -> str:
 
 
 def _shown(streams: Sequence[Stream]) -> list[list[Track]]:
-    """The tracks of each stream whose curves are shown: those seen longest."""
-    everybody = [(len(t.times), t) for stream in streams for t in stream.tracks]
+    """The tracks of each stream whose curves are shown: those seen longest.
+
+    Faces that were not followed (number 0) are those of many people, and no curve.
+    """
+    everybody = [(len(t.times), t) for stream in streams for t in stream.tracks if t.number]
     longest = sorted(everybody, key=lambda item: -item[0])[:MOST_PEOPLE]
     chosen = {id(track) for _, track in longest}
     return [[track for track in stream.tracks if id(track) in chosen] for stream in streams]

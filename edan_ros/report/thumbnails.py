@@ -78,7 +78,7 @@ def _moments(recording: Recording) -> list[_Moment]:
     """The surest image of each stretch of one label, of the longest stretches."""
     every: list[tuple[float, _Moment]] = []
     for number, stream in enumerate(recording.streams):
-        for track in stream.tracks:
+        for track in (t for t in stream.tracks if t.number):
             mine = []
             for run in track.runs(stream.interval):
                 held = float(track.times[run.stop - 1] - track.times[run.start])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import socket
+import struct
 from collections.abc import Iterator
 
 import cv2
@@ -95,6 +97,21 @@ def test_a_strange_name_for_this_machine_is_refused(server: LiveServer) -> None:
     assert get(server, "/state", "evil.example")[0] == 403
     assert get(server, "/state", "[")[0] == 403
     assert get(server, "/", "localhost:1234")[0] == 200
+
+
+def test_a_page_that_is_closed_in_between_is_no_error(
+    state: LiveState, server: LiveServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    state.add_picture("/faces", Image(rng.integers(0, 255, (900, 900, 3), np.uint8)))
+    host, port = server.address.removeprefix("http://").rstrip("/").split(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as connection:
+            # With this, closing resets the connection instead of waiting for what is to come.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(f"GET /camera/0 HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+    assert get(server, "/")[0] == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_that_is_taken(server: LiveServer, state: LiveState) -> None:

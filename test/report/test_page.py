@@ -98,6 +98,17 @@ def test_nobody(tmp_path: Path) -> None:
     assert not Outline(page).open
 
 
+def test_single_pictures_are_counted_and_have_no_curves(tmp_path: Path) -> None:
+    lines = [line(i / 2, face("happy", 0), face("sad", 0)) for i in range(3)]
+    page = page_of(write_lines(tmp_path / "faces.jsonl", lines))
+    outline = Outline(page)
+    assert not outline.open
+    assert not any("chart" in (a.get("class") or "") for _, a in outline.tags)
+    assert page.count('<th scope="row">Faces that were not followed</th>') == 1
+    assert "Single pictures" in page
+    assert "Missing images" not in page
+
+
 def test_ten_minutes_of_two_people_stay_small(tmp_path: Path) -> None:
     path = long_recording(tmp_path / "faces.jsonl", 600.0)
     begin = time.monotonic()
