@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -63,6 +64,7 @@ class TensorRTEngine:
         pycuda()  # better told now than after minutes of building
         self.device = f"cuda:0 ({gpu.name})"
         self._runner = open_plan(manifest, name, gpu, cache or PlanCache(), tell, progress)
+        weakref.finalize(self, self._runner.close)
         missing = set(OUTPUTS) - set(self._runner.outputs)
         if missing:
             raise ModelError(f"{manifest.path} lacks the outputs {', '.join(sorted(missing))}")
@@ -79,10 +81,6 @@ class TensorRTEngine:
             return Prediction.empty(len(self.manifest.labels))
         parts = [self._runner.run(crops[i : i + LARGEST]) for i in range(0, len(crops), LARGEST)]
         return Prediction(**{name: np.concatenate([p[name] for p in parts]) for name in OUTPUTS})
-
-    def __del__(self) -> None:
-        if hasattr(self, "_runner"):
-            self._runner.close()
 
 
 def open_plan(

@@ -31,7 +31,9 @@ BATCHES = (1, 2, 16)
 #: Of other models the convolutions are made FP16 (engines/typed.py).
 TYPED = {"fp16": "fp16", "int8-gpu": "int8"}
 #: Part of a plan's key: change it with any change of engines/typed.py or of the builder's settings.
-FLAGS = "strongly typed, graph 1"
+FLAGS = "strongly typed, graph 1, workspace 512 MiB"
+#: Bytes that a layer may use to work in; on a Jetson they are the cameras' memory, too.
+WORKSPACE = 512 << 20
 
 #: Shapes of each input: the smallest, the usual, the largest.
 Profile = Mapping[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
@@ -119,9 +121,10 @@ def build_plan(
     """
     trt = library(key.library)
     log = _Log(trt)
-    builder = trt.Builder(log.logger)
-    if builder is None:
-        raise EngineError(f"{key.library} cannot start: {log.last}")
+    try:
+        builder = trt.Builder(log.logger)
+    except TypeError as error:  # how the bindings say that there is none
+        raise EngineError(f"{key.library} cannot start: {log.last}") from error
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)
     parser = trt.OnnxParser(network, log.logger)
@@ -129,6 +132,7 @@ def build_plan(
         errors = "; ".join(str(parser.get_error(i).desc()) for i in range(parser.num_errors))
         raise ModelError(f"{key.library} cannot read the model {key.model}: {errors}")
     config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
     config.add_optimization_profile(_profile(builder, profile))
     if progress is not None:
         config.progress_monitor = _monitor(trt, progress)

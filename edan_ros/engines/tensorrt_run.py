@@ -57,7 +57,10 @@ class PlanRunner:
         self._batches: dict[int, _Batch] = {}
         with self._errors(), self._current():
             self._log = self.trt.Logger(self.trt.Logger.ERROR)
-            self._runtime = self.trt.Runtime(self._log)
+            try:
+                self._runtime = self.trt.Runtime(self._log)
+            except TypeError as error:  # how the bindings say that there is none
+                raise EngineError(f"{kind} cannot start its runtime") from error
             self.engine = self._runtime.deserialize_cuda_engine(plan)
             if self.engine is None:
                 raise PlanError(f"{kind} does not accept the plan")

@@ -36,6 +36,8 @@ class FakeGpu:
         self.contexts = 0
         self.current = 0  # contexts of CUDA on the thread's stack
         self.captured: list[Callable[[], None]] | None = None
+        self.graphs = 0
+        self.retained = 0  # CUDA's context
         self.launches = 0
         self.copies = 0
 
@@ -101,13 +103,17 @@ class FakeGpu:
         self.captured = kept = []
         work()
         self.captured = None
+        self.graphs += 1
 
         def launch() -> None:
             self.launches += 1
             for step in kept:
                 step()
 
-        return types.SimpleNamespace(launch=launch, close=lambda: None)
+        def close() -> None:
+            self.graphs -= 1
+
+        return types.SimpleNamespace(launch=launch, close=close)
 
 
 class _Device:
@@ -120,10 +126,15 @@ class _Device:
         return int(self._gpu.shared)
 
     def retain_primary_context(self) -> Any:
+        self._gpu.retained += 1
+
         def push() -> None:
             self._gpu.current += 1
 
-        return types.SimpleNamespace(push=push, detach=lambda: None)
+        def detach() -> None:
+            self._gpu.retained -= 1
+
+        return types.SimpleNamespace(push=push, detach=detach)
 
 
 class _Memory:

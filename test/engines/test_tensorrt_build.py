@@ -6,6 +6,7 @@ Plans are built ahead of time for SM 86 (RTX 30) and 89 (RTX 40); Jetson's SM 87
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,6 +132,20 @@ def test_a_gpu_that_it_does_not_build_for(cache: PlanCache) -> None:
 def test_a_file_that_is_no_model(cache: PlanCache) -> None:
     with pytest.raises(ModelError, match="tensorrt_rtx cannot read the model"):
         build_plan(b"no model", key_of(MODELS[0]), batch_profile(64), cache)
+
+
+def test_a_library_that_cannot_start_says_why(
+    cache: PlanCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the driver is too old: TensorRT logs the reason and gives no builder."""
+
+    def builder(logger: Any) -> None:
+        logger.log(trt.ILogger.Severity.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(trt, "Builder", builder)
+    with pytest.raises(EngineError, match="tensorrt_rtx cannot start: CUDA initialization failure"):
+        build_plan(b"", key_of(MODELS[0]), batch_profile(64), cache)
 
 
 def test_a_build_that_fails_says_what_tensorrt_said(cache: PlanCache) -> None:

@@ -5,6 +5,8 @@ Plans are TensorRT-RTX's own; what executes them is a stand-in (fake_gpu.py).
 
 from __future__ import annotations
 
+import functools
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from fake_gpu import GPU, FakeGpu
 from numpy.typing import NDArray
 
-from edan_ros.engines import Engine, EngineError, create_engine, tensorrt_build
+from edan_ros.engines import Engine, EngineError, Prediction, create_engine, tensorrt_build
 from edan_ros.engines.base import OUTPUTS
 from edan_ros.engines.manifest import load_manifest
 from edan_ros.engines.plan_cache import PlanCache
@@ -47,9 +49,14 @@ def faces(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(count).uniform(0, 255, (count, 1, 64, 64)).astype(np.float32)
 
 
+@functools.cache
+def reference(count: int) -> Prediction:
+    return create_engine("onnxruntime", MODEL, threads=1).infer(faces(count))
+
+
 def agree(engine: Engine, count: int) -> None:
     """The engine says what ONNX Runtime says."""
-    expected = create_engine("onnxruntime", MODEL, threads=1).infer(faces(count))
+    expected = reference(count)
     found = engine.infer(faces(count))
     for name in OUTPUTS:
         values = getattr(expected, name)
@@ -97,6 +104,16 @@ def test_results_are_the_callers_own(gpu: FakeGpu, monkeypatch: pytest.MonkeyPat
     kept = first.landmarks.copy()
     engine.infer(255 - faces(2))
     np.testing.assert_array_equal(first.landmarks, kept)
+
+
+def test_what_it_holds_is_given_back(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu.install(monkeypatch, "tensorrt")
+    engine = create_engine("tensorrt", MODEL)
+    agree(engine, 2)
+    assert (gpu.graphs, gpu.retained) == (2, 1)
+    del engine
+    gc.collect()
+    assert (gpu.graphs, gpu.retained, gpu.current) == (0, 0, 0)
 
 
 def test_auto_takes_tensorrt_and_says_so(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
