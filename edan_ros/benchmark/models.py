@@ -46,12 +46,15 @@ def measure_models(
 ) -> list[ModelRow]:
     """Every engine that works here, on every model; ``say`` is told why the others do not."""
     rows = []
+    missing: set[str] = set()
     for model in models:
         for kind in engines:
             try:
                 engine = create_engine(kind, model, threads=machine.threads)
             except (EngineError, ImportError) as error:
-                say(f"{kind}: {error}")
+                if (reason := f"{kind}: {error}") not in missing:
+                    missing.add(reason)
+                    say(reason)
                 continue
             rows += [measure_batch(engine, batch, machine, seconds) for batch in batches]
     return rows

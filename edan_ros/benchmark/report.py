@@ -44,7 +44,8 @@ def _table(title: str, *columns: str, words: int = 1) -> Table:
         show_header=any(columns),
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < words else "right", no_wrap=True)
+        side = "left" if number < words else "right"
+        table.add_column(column, justify=side, no_wrap=any(columns))
     return table
 
 
@@ -105,7 +106,8 @@ def _rest(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
     if soak is not None:
         table.add_row(
             f"{soak.minutes:g} minutes at 30 Hz",
-            f"{soak.start_mb:g} MB after the first, then at most {soak.most_mb:g} MB",
+            f"{soak.start_mb:g} MB after the first, then at most {soak.most_mb:g} MB; without what "
+            f"the middleware shares {soak.start_own_mb:g} and {soak.most_own_mb:g} MB",
         )
     if table.row_count:
         yield table

@@ -44,11 +44,14 @@ class SoakRow:
     """One long run at 30 images a second.
 
     minutes: its length. start_mb: memory after the first minute. most_mb: most after that.
+    start_own_mb, most_own_mb: the same without what the middleware shares between processes.
     """
 
     minutes: float
     start_mb: float
     most_mb: float
+    start_own_mb: float
+    most_own_mb: float
 
 
 @dataclass

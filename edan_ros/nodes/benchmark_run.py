@@ -101,13 +101,19 @@ class RosBenchmark:
         with self._emotion_node(Load()) as (node, _):
             cameras = self._start_cameras(Load(), 60.0 * minutes)
             memory: list[tuple[float, float]] = []
-            start = time.monotonic()
+            # Of a run that is shorter than two minutes, half of it is for settling.
+            begin = time.monotonic() + min(60.0, 30.0 * minutes)
             while cameras.poll() is None:
-                memory.append((time.monotonic() - start, resident_mb(node.pid)))
-                time.sleep(_LOOK)
+                if time.monotonic() >= begin:
+                    own = resident_mb(node.pid, shared=False)
+                    memory.append((resident_mb(node.pid), own))
+                time.sleep(min(_LOOK, 5.0 * minutes))
             _published(cameras)
-        settled = [mb for at, mb in memory if at >= min(60.0, 0.5 * memory[-1][0])]
-        return SoakRow(minutes, round(settled[0], 1), round(max(settled), 1))
+        if not memory:
+            raise SessionError("the cameras of the benchmark ended too early")
+        (start, start_own), (most, most_own) = memory[0], np.max(memory, axis=0)
+        figures = (round(float(mb), 1) for mb in (start, most, start_own, most_own))
+        return SoakRow(minutes, *figures)
 
     @contextlib.contextmanager
     def _emotion_node(self, load: Load) -> Iterator[tuple[NodeProcess, BenchmarkListener]]:

@@ -24,7 +24,7 @@ def made_up() -> Results:
                 {"decode": 0.02, "infer": 6.5, "publish": 0.4},
             )
         ],
-        soak=SoakRow(10.0, 300.5, 301.25),
+        soak=SoakRow(10.0, 300.5, 301.25, 220.5, 220.75),
         memory_mb=337.5,
         startup_s=0.75,
         versions={"python": "3.12.0"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 
@@ -15,6 +16,17 @@ def test_memory_that_is_used_shows() -> None:
     held = np.ones(64 * 2**20, np.uint8)
     assert 60 < resident_mb(os.getpid()) - before < 80
     assert held[0] == 1
+
+
+def test_memory_that_is_shared_can_be_left_out() -> None:
+    """Anonymous shared memory, as between a process and its children."""
+    me = os.getpid()
+    own, whole = resident_mb(me, shared=False), resident_mb(me)
+    with mmap.mmap(-1, 64 * 2**20) as shared:
+        shared.write(b"x" * len(shared))
+        assert 60 < resident_mb(me) - whole < 150
+        assert resident_mb(me, shared=False) - own < 80
+        assert resident_mb(me) - resident_mb(me, shared=False) >= 64
 
 
 def test_work_costs_processor_time_and_sleep_does_not() -> None:

@@ -32,6 +32,7 @@ def test_every_section_is_a_table_that_fits_into_80_columns() -> None:
     assert ["vga", "1", "4", "x", "30", *figures] in rows
     assert lines["memory"][1:3] == ["337.5", "MB"]
     assert "300.5 MB after the first, then at most 301.25 MB" in text
+    assert "shares 220.5 and 220.75 MB" in " ".join(text.split())
 
 
 def test_sections_that_were_left_out_are_not_shown() -> None:
