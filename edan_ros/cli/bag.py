@@ -7,9 +7,11 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._pipeline import add_model_arguments, make_pipeline
+from edan_ros.core.messages import model_fields
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import open_bag
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.recording.bag_writer import BagWriter
     from edan_ros.recording.definitions import Definitions
     from edan_ros.recording.progress import ImageProgress
+    from edan_ros.recording.run_info import RunInfo, describe_model, write_run_info
 
     console = Console(highlight=False)
     say = partial(console.print, markup=False, soft_wrap=True)
@@ -68,9 +71,14 @@ def run(args: argparse.Namespace) -> int:
             BagRun(pipeline, writer, definitions, cameras, progress).all(reader, plan, engine)
         if not progress.images:
             raise SourceError(f"{args.bag}: not one image can be decoded; nothing is written")
+        damage = reader.damage
+        settings = {"made by": "edan bag", "source": str(args.bag)}
+        settings |= {"not read": "; ".join(damage)} if damage else {}
+        model = describe_model(SimpleNamespace(**model_fields(engine)))
+        write_run_info(writer.folder, RunInfo(model, settings))
     for camera in cameras.values():
         say(camera.line())
-    for line in reader.damage:
+    for line in damage:
         say(line)
     say(_speed(cameras.values(), progress))
     return 0

@@ -73,6 +73,11 @@ class BagWriter:
             self._lock.close()
 
     @property
+    def folder(self) -> Path:
+        """Where the bag lies while it is written; files put there come along."""
+        return self._folder / self.path.name
+
+    @property
     def topics(self) -> Set[str]:
         """The names of the topics added."""
         return self._connections.keys()
@@ -124,14 +129,12 @@ class BagWriter:
         except BlockingIOError:
             self._lock.close()
             raise RecordingError(f"another process is writing {self.path} now") from None
-        shutil.rmtree(self._folder / self.path.name, ignore_errors=True)
-        writer = Writer(
-            self._folder / self.path.name, version=_VERSION, storage_plugin=self._storage
-        )
+        shutil.rmtree(self.folder, ignore_errors=True)
+        writer = Writer(self.folder, version=_VERSION, storage_plugin=self._storage)
         writer.set_compression(self._compression, CompressionFormat.ZSTD)
         self._writer = writer.__enter__()
 
     def _put_in_place(self) -> None:
         if self._replace and self.path.exists():
             self.path.rename(self._folder / "before")
-        (self._folder / self.path.name).rename(self.path)
+        self.folder.rename(self.path)

@@ -31,6 +31,7 @@ from edan_ros.cli import bag as command
 from edan_ros.cli._bag_run import choose_cameras
 from edan_ros.cli.main import main
 from edan_ros.core.pipeline import Pipeline
+from edan_ros.recording.run_info import read_run_info
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag_reader import BagReader, Message, Topic
 
@@ -86,6 +87,7 @@ def test_every_image_gets_a_result_beside_the_original_messages(
     with BagReader(bag) as old, BagReader(tmp_path / "run_faces") as new:
         assert (new.storage, new.compression) == (old.storage, old.compression)
         assert new.topics[FRONT].qos == old.topics[FRONT].qos
+    assert read_run_info(tmp_path / "run_faces").settings["made by"] == "edan bag"
     # Anybody's reader, with nothing but what is in the bag.
     with AnyReader([tmp_path / "run_faces"]) as reader:
         assert {c.msgtype for c in reader.connections if c.topic.endswith("/faces")} == {
