@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 
 from edan_ros.training.checkpoints import read_log
 
+#: What the first panel is called: its terms differ by ten times, so its scale is logarithmic.
+LOSSES = "training: terms of the loss"
 #: One panel each: (title, (entry of the log, what the picture calls it)...).
 PANELS = (
     (
-        "training: terms of the loss",
+        LOSSES,
         *(
             (f"train_{name}", name)
             for name in (
@@ -31,7 +33,6 @@ PANELS = (
         "validation: emotions",
         ("accuracy", "accuracy"),
         ("macro_f1", "macro-F1"),
-        ("accepted", "faces accepted at 1 % false alarms"),
     ),
     (
         "validation: landmark error / outer-eye distance",
@@ -61,8 +62,10 @@ def draw_curves(run: Path) -> Path | None:
             axis.plot(epochs, values, marker=".", label=label)
         for border in borders:
             axis.axvline(border, color="0.8", linewidth=1, zorder=0)
-        axis.set(title=title, xlabel="epoch", ylim=(0, None), xlim=(0.5, len(log) + 0.5))
+        axis.set(title=title, xlabel="epoch", xlim=(0.5, len(log) + 0.5))
         axis.locator_params(axis="x", integer=True)
+        if title == LOSSES:
+            axis.set_yscale("log")
         axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
         axis.grid(alpha=0.2)
     path = run / "curves.png"
