@@ -273,8 +273,10 @@ def _draw_shapes(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
         grey = int(rng.integers(0, 256))
         a, b = (tuple(int(v) for v in rng.integers(0, size, 2)) for _ in range(2))
         thickness = int(rng.choice([-1, 1, 2, 4]))
-        kind = rng.integers(4)
-        if kind == 0:
+        kind = rng.integers(5)
+        if kind == 4:
+            _spot(pixels, a, grey, rng)
+        elif kind == 0:
             cv2.line(pixels, a, b, grey, abs(thickness))
         elif kind == 1:
             cv2.circle(pixels, a, int(rng.integers(2, 60)), grey, thickness)
@@ -283,6 +285,17 @@ def _draw_shapes(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
             cv2.rectangle(pixels, a, corner, grey, thickness)
         else:
             _write(pixels, a, grey, rng)
+
+
+def _spot(
+    pixels: NDArray[np.uint8], at: tuple[int, int], grey: int, rng: np.random.Generator
+) -> None:
+    """A small oval with another inside: eyes, lamps, buttons, what passes for a distant face."""
+    axes = rng.uniform(3.0, 22.0) * np.array([1.0, rng.uniform(1.0, 1.7)])
+    turn = float(rng.uniform(0, 180))
+    for part, level in ((1.0, grey), (rng.uniform(0.3, 0.8), int(rng.integers(0, 256)))):
+        half = (int(part * axes[0]), int(part * axes[1]))
+        cv2.ellipse(pixels, at, half, turn, 0, 360, level, -1, cv2.LINE_AA)
 
 
 def _write(

@@ -27,6 +27,8 @@ TEACHER_SIDE = 640
 LOWEST_SCORE = 0.25
 #: Pictures without people are kept at this longest side at most.
 NOBODY_SIDE = 640
+#: Of a clip without people one frame in so many is taken: neighbours hardly differ.
+EACH_FRAME = 4
 #: Overlap from which the teacher means the annotated face.
 SAME_FACE = 0.25
 
@@ -124,8 +126,8 @@ def load_pictures(data: dict[str, dict[str, Any]], root: Path) -> dict[str, list
 
     ``teacher`` names the model and the score from which its boxes are faces; of ``muxspace`` and
     ``fer2013`` ``pictures`` are taken, evenly spread. ``nobody`` names pictures without people:
-    ``files`` under ``root``, each with the part of its width to take, and ``packages``, pictures
-    that Python packages carry.
+    ``files`` under ``root``, each with the part of its width to take, ``clips``, each with the part
+    of its time to take, and ``packages``, pictures that Python packages carry.
     """
     options = dict(data)
     teacher_options = options.pop("teacher", None)
@@ -148,13 +150,20 @@ def load_pictures(data: dict[str, dict[str, Any]], root: Path) -> dict[str, list
 
 
 def _nobody(
-    root: Path, files: dict[str, tuple[float, float]], packages: dict[str, list[str]]
+    root: Path,
+    files: dict[str, tuple[float, float]],
+    packages: dict[str, list[str]],
+    clips: dict[str, tuple[float, float]] | None = None,
 ) -> Iterator[Picture]:
     """Pictures in which a detector should find nothing; no teacher is asked."""
     for name, (left, right) in files.items():
         gray = _read_gray(root / name)
         width = gray.shape[1]
         yield _without_faces(gray[:, round(left * width) : round(right * width)])
+    for name, (start, end) in (clips or {}).items():
+        frames = _frames(root / name)
+        for gray in frames[round(start * len(frames)) : round(end * len(frames)) : EACH_FRAME]:
+            yield _without_faces(gray)
     for package, names in packages.items():
         for name in names:
             try:
@@ -164,10 +173,24 @@ def _nobody(
             yield _without_faces(_read_gray(path))
 
 
+def _frames(path: Path) -> list[NDArray[np.uint8]]:
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while (read := capture.read())[0]:
+        frames.append(_reduced(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY)))
+    capture.release()
+    if not frames:
+        raise DataError(f"nobody: {path} is missing or no clip")
+    return frames
+
+
 def _read_gray(path: Path) -> NDArray[np.uint8]:
     gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if gray is None:
         raise DataError(f"nobody: {path} is missing or no picture")
+    return _reduced(gray)
+
+
+def _reduced(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = NOBODY_SIDE / max(gray.shape)
     if scale < 1.0:
         gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

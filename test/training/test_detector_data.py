@@ -161,6 +161,19 @@ def test_unknown_sets_and_a_missing_teacher_are_named(tmp_path) -> None:
         load_pictures({}, tmp_path)
 
 
+def test_of_a_clip_without_people_a_part_is_taken(tmp_path) -> None:
+    codec = cv2.VideoWriter_fourcc(*"MJPG")
+    clip = cv2.VideoWriter(str(tmp_path / "clip.avi"), codec, 10.0, (64, 48))
+    for level in range(0, 240, 12):
+        clip.write(np.full((48, 64, 3), level, np.uint8))
+    clip.release()
+    found = list(_nobody(tmp_path, files={}, packages={}, clips={"clip.avi": (0.0, 0.5)}))
+    assert len(found) == 3
+    assert max(picture.levels[0].max() for picture in found) < 110
+    with pytest.raises(DataError, match=r"other\.avi is missing"):
+        list(_nobody(tmp_path, files={}, packages={}, clips={"other.avi": (0.0, 0.5)}))
+
+
 @pytest.fixture
 def package_with_a_picture(tmp_path, monkeypatch) -> None:
     package = tmp_path / "packages" / "edan_cat"
