@@ -87,12 +87,31 @@ def run(args: argparse.Namespace) -> int:
         args.wrong("argument --pictures: must be 1 or more")
     if args.robustness and (args.classes != 7 or args.crop or args.out):
         args.wrong("argument --robustness: has seven classes, crops of its own and no report")
-    from edan_ros.engines import create_engine
-
-    engine = create_engine("auto", args.what)
+    engine = _engine(args)
     if args.robustness:
         return _robustness(engine, args)
     return _measure(engine, args)
+
+
+def _engine(args: argparse.Namespace) -> Engine:
+    """The engine of the model; of one without landmarks, or with three classes, what it has."""
+    from edan_ros.engines import create_engine, load_manifest
+    from edan_ros.engines.manifest import is_complete
+    from edan_ros.engines.raw import RawEngine
+
+    manifest = load_manifest(args.what)
+    if is_complete(manifest):
+        return create_engine("auto", args.what)
+    if len(manifest.labels) != 7 and (args.classes == 7 or args.robustness):
+        args.wrong(f"argument --classes: {manifest.name} knows three classes: give --classes 3")
+    if manifest.outputs and "landmarks" not in manifest.outputs:
+        if args.robustness or args.crop == "detect":
+            args.wrong(
+                f"{manifest.name} gives no landmarks, by which faces are followed: only "
+                "--crop given measures it"
+            )
+        args.crop = "given"
+    return RawEngine(args.what)
 
 
 def _source_or_folder(text: str) -> Source | Path:

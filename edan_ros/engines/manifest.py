@@ -109,9 +109,14 @@ def load_manifest(model: str | Path, task: str = "emotions") -> Manifest:
     return manifest
 
 
+def is_complete(manifest: Manifest) -> bool:
+    """Whether a model of emotions gives all that a robot needs."""
+    return not manifest.outputs and manifest.labels == EMOTIONS
+
+
 def require_complete(manifest: Manifest) -> None:
     """Raises ModelError for a model of emotions that a robot cannot use."""
-    if manifest.outputs or manifest.labels != EMOTIONS:
+    if not is_complete(manifest):
         given = ", ".join(manifest.outputs or ("all outputs",))
         raise ModelError(
             f"model {manifest.name} gives {given} for {len(manifest.labels)} classes and can only "

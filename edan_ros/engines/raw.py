@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.engines.base import INPUT, OUTPUTS
-from edan_ros.engines.manifest import EngineError, load_manifest
+from edan_ros.core.emotions import EMOTIONS, POLARITIES
+from edan_ros.core.geometry import NUM_LANDMARKS
+from edan_ros.engines.base import INPUT, OUTPUTS, Prediction
+from edan_ros.engines.manifest import EngineError, Manifest, load_manifest
 from edan_ros.engines.onnxruntime import open_session
 
 
@@ -48,3 +50,52 @@ class RawModel:
             name: np.concatenate(values)
             for name, values in zip(self.outputs, zip(*parts, strict=True), strict=True)
         }
+
+
+#: The emotion that stands for each of POLARITIES where seven are expected.
+_STANDS_FOR = tuple(EMOTIONS.index(name) for name in ("neutral", "happy", "sad"))
+#: The logit of an emotion that a model of three classes does not know.
+_NEVER = -1e4
+
+
+class RawEngine:
+    """Such a model as an engine, so that it is measured like the others.
+
+    What it does not give is NaN. Of three classes, positive is given as happy and negative as
+    sad: summed to three again, the probabilities are those of the model.
+
+    Raises ModelError like :class:`RawModel`.
+    """
+
+    name = "onnxruntime"
+    device = "cpu"
+    precision = "fp32"
+
+    def __init__(self, model: str | Path, *, threads: int = 1) -> None:
+        self._raw = RawModel(model, threads=threads)
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._raw.manifest
+
+    @property
+    def input_size(self) -> int:
+        return self.manifest.input_size
+
+    def infer(self, crops: NDArray[np.float32]) -> Prediction:
+        """As of any engine. Raises ValueError and EngineError."""
+        if not len(crops):
+            return Prediction.empty(len(EMOTIONS))
+        count, said = len(crops), self._raw.run(crops)
+        logits = said["logits"]
+        if logits.shape[1] == len(POLARITIES):
+            seven = np.full((count, len(EMOTIONS)), _NEVER, np.float32)
+            seven[:, _STANDS_FOR] = logits
+            logits = seven
+        unknown = np.full((count, NUM_LANDMARKS, 2), np.nan, np.float32)
+        return Prediction(
+            landmarks=said.get("landmarks", unknown),
+            logits=logits,
+            presence=said.get("presence", unknown[:, 0, 0]),
+            attention=np.zeros((count, len(EMOTIONS), 1, 1), np.float32),
+        )

@@ -63,6 +63,16 @@ def test_a_data_set_of_ones_own_is_trained_on_and_exported(
     assert model.manifest.outputs == ("logits",)
     assert model.manifest.metrics["folder_validation_accuracy"] > 0.9
     assert "landmarks68_tenth_error_outer_eye" not in model.manifest.metrics
+    figures = tmp_path / "figures.json"
+    sets = ["--data", f"folder:mine={data / 'mine'}", "--json", str(figures)]
+    for classes in ("7", "3"):
+        assert main(["evaluate", str(model.manifest.path), *sets, "--classes", classes]) == 0
+        measured = json.loads(figures.read_text())["sets"]["mine"]
+        assert (measured["n"], measured["detected"]) == (48, 1.0)
+        assert measured["accuracy"] > 0.9
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(model.manifest.path), *sets, "--crop", "detect"])
+    assert "gives no landmarks" in capsys.readouterr().err
 
 
 def test_configurations_are_compared_and_finished_runs_kept(

@@ -12,9 +12,10 @@ onnx = pytest.importorskip("onnx", reason="export needs the train extra (onnx)")
 
 from random_network import need_torchvision, network_with_random_state  # noqa: E402
 
+from edan_ros.core.emotions import polarity_probabilities, softmax  # noqa: E402
 from edan_ros.engines import ModelError, create_engine  # noqa: E402
 from edan_ros.engines.base import INPUT, OUTPUTS  # noqa: E402
-from edan_ros.engines.raw import RawModel  # noqa: E402
+from edan_ros.engines.raw import RawEngine, RawModel  # noqa: E402
 from edan_ros.networks.deployed import Deployed  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
 from edan_ros.networks.registry import create_network  # noqa: E402
@@ -89,6 +90,10 @@ def test_every_network_is_exported_with_what_it_gives(
         np.testing.assert_allclose(found["units"], expected.units.sigmoid().numpy(), atol=1e-3)
     if expected.landmarks is not None:
         np.testing.assert_allclose(found["landmarks"], expected.landmarks.numpy(), atol=1e-3)
+    if network.config["classes"] == 3:
+        seven = softmax(RawEngine(path).infer(crops).logits)
+        sums = [polarity_probabilities(row) for row in seven]
+        np.testing.assert_allclose(sums, softmax(found["logits"]), atol=1e-5)
     assert not FORBIDDEN & {node.op_type for node in onnx.load(path).graph.node}
     with pytest.raises(ModelError, match="can only be measured"):
         create_engine("onnxruntime", path)
