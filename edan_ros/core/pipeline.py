@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -85,7 +85,7 @@ class Pipeline:
 
     detector: one for all cameras, or one for each camera key. Not thread-safe: one call at a
     time. ``config`` may be replaced between calls. Track ids are unique over all cameras and
-    never used again.
+    never used again; ``ids`` yields them, where they must differ from another pipeline's.
     """
 
     def __init__(
@@ -93,11 +93,12 @@ class Pipeline:
         detector: Detector | Mapping[str, Detector],
         engine: ModelRunner,
         config: PipelineConfig | None = None,
+        ids: Iterator[int] | None = None,
     ) -> None:
         self.config = config or PipelineConfig()
         self._detector = detector
         self._engine = engine
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(1) if ids is None else ids
         self._streams: dict[str, Stream] = {}
         self._suspended: dict[str, Stream] = {}
 

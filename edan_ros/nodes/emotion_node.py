@@ -7,6 +7,7 @@ both. The executor's thread only receives; one worker does the rest (see recogni
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -91,6 +92,7 @@ class EmotionNode(LifecycleNode):
         self._told = 0.0  # when the progress of a build was told last, by the monotonic clock
         self._enabled = True
         self._recognition: Recognition | None = None
+        self._track_ids = itertools.count(1)  # of the node's life: no id means two people
         self._settings = ParameterSet(
             self,
             PARAMETERS,
@@ -132,6 +134,7 @@ class EmotionNode(LifecycleNode):
                 values["rectified"],
                 values["boxes_of"] if values["detector"] == TOPIC else None,
             ),
+            self._track_ids,
         )
         self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence(values["silence_timeout"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,7 @@ class Recognition:
         config: PipelineConfig,
         names: list[str],
         options: CameraOptions,
+        track_ids: Iterator[int],
     ) -> None:
         self.engine = engine
         #: Whether the annotated picture shows what led to the emotion of each face.
@@ -71,7 +73,7 @@ class Recognition:
         self._detectors: dict[str, Detector] = {}
         self.replace_detector(detector)
         self.set_privacy("none")
-        self._pipeline = Pipeline(self._detectors, engine, config)
+        self._pipeline = Pipeline(self._detectors, engine, config, track_ids)
         self._model_info = node.create_publisher(ModelInfo, "model_info", qos.LATCHED)
 
     def announce(self) -> None:

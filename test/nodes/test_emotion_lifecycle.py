@@ -238,6 +238,14 @@ def test_disabled_it_publishes_nothing_until_enabled(probe: Probe) -> None:
     assert probe.answer(probe.image(bright())).faces[0].track_id > track
 
 
+def test_an_id_is_not_used_again_after_a_cleanup(probe: Probe) -> None:
+    track = probe.answer(probe.image(bright())).faces[0].track_id
+    for transition in ("deactivate", "cleanup", "configure", "activate"):
+        assert probe.transition(transition)
+    wait_for(lambda: probe.me.count_subscribers("image_raw") == 1, "the subscription")
+    assert probe.answer(probe.image(bright())).faces[0].track_id > track
+
+
 def test_disabled_before_it_is_active(make_probe: Callable[..., Probe]) -> None:
     probe = make_probe(autostart=False)
     answer = probe.call(SetBool, "emotion_node/enable", SetBool.Request(data=False))
