@@ -13,6 +13,7 @@ from edan_ros.engines.manifest import Manifest
 from edan_ros.engines.raw import RawModel
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
+from edan_ros.networks.registry import kind_of
 from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.checkpoints import load_average, newest_checkpoint
 from edan_ros.training.config import load_config
@@ -57,9 +58,10 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
         "terms": config.terms,
         "precision": "fp16 storage" if half else "fp32",
         "training": {
-            "command": f"edan train config/train/{config_path.name} --data DATA --out RUN && "
-            f"edan export config/train/{config_path.name} RUN --data DATA "
-            f"--to edan_ros/weights{' --half' if half else ''}",
+            "command": f"edan train {_shown(config_path)} --data DATA --out RUN && "
+            f"edan export {_shown(config_path)} RUN --data DATA "
+            f"--to {_shown(to)}{' --half' if half else ''}",
+            "network": {"kind": kind_of(network), **network.config},
             "data": list(config.data),
             "seed": config.seed,
         },
@@ -78,6 +80,11 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
     )
     manifest.save()
     return manifest
+
+
+def _shown(path: Path) -> str:
+    """A path as a manifest may tell it: nothing of this machine beyond the place it was run in."""
+    return path.name if path.is_absolute() else path.as_posix()
 
 
 def measure(model: Path, validation: Validation) -> dict[str, float]:

@@ -61,6 +61,8 @@ def test_a_data_set_of_ones_own_is_trained_on_and_exported(
     assert main(["export", config, run, *common, "--to", str(tmp_path / "out")]) == 0
     model = RawModel(tmp_path / "out/small.onnx")
     assert model.manifest.outputs == ("logits",)
+    assert model.manifest.training["network"] == {"kind": "cnn2", "size": 32, "classes": 7}
+    assert str(tmp_path) not in model.manifest.training["command"]
     assert model.manifest.metrics["folder_validation_accuracy"] > 0.9
     assert "landmarks68_tenth_error_outer_eye" not in model.manifest.metrics
     figures = tmp_path / "figures.json"
