@@ -65,7 +65,10 @@ class Trainer:
             raise ConfigError(
                 f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
             )
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the folder {out} cannot be made: {error.strerror}") from error
 
     def run(self) -> EmotionNetwork:
         """Train all phases and return the averaged network of the last one."""
@@ -241,4 +244,7 @@ class Trainer:
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ConfigError(f"backbone: there is no file {path}")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises what its archive and its unpickler raise
+        raise ConfigError(f"backbone: {path} holds no weights: {error}") from error

@@ -126,8 +126,19 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(
     config, out = write(tmp_path, "bad", **changes), str(tmp_path / "run")
     command = ["train", config, "--data", str(data), "--out", out, "--workers", "0"]
     assert main([*command, *(options or ["--device", "cpu"])]) in (1, 2)
+    assert not (tmp_path / "run/phase0.pt").exists()
     error = capsys.readouterr().err.splitlines()
     assert message in error[-1]
+
+
+def test_a_run_that_cannot_be_written_is_said_so(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "file/run")
+    command = ["train", write(tmp_path, "small"), "--data", str(data), "--out", out]
+    assert main([*command, "--device", "cpu"]) in (1, 2)
+    assert "cannot be made" in capsys.readouterr().err
 
 
 def test_nothing_to_print_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

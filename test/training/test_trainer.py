@@ -153,8 +153,11 @@ def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: Samples) -> None
     trained = run(config, samples, tmp_path / "run").backbone
     weight = network.backbone.layer4[0].conv1.weight
     assert torch.allclose(trained.layer4[0].conv1.weight, weight, atol=1e-3)
-    with pytest.raises(ConfigError, match="there is no file"):
-        run(write(tmp_path, backbone="none.pth", **options), samples, tmp_path / "other")
+    (tmp_path / "text.pth").write_text("no weights")
+    for name, message in (("none.pth", "there is no file"), ("text.pth", "holds no weights")):
+        config = write(tmp_path, backbone=str(tmp_path / name), **options)
+        with pytest.raises(ConfigError, match=message):
+            run(config, samples, tmp_path / "other")
 
 
 def test_a_wide_run_starts_where_a_narrow_one_ended(tmp_path: Path, samples: Samples) -> None:
