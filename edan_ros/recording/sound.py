@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +26,9 @@ class Sound:
         self._source: AudioStream | None = next(iter(self._input.streams.audio), None)
         self._target: AudioStream | None = None
         self._is_copied = False
-        self._written = -math.inf  # seconds of the output
+        self._next: tuple[Packet, float] | None = None
         self._output: OutputContainer | None = None
-        self._packets: Iterator[tuple[Packet | None, float]] = iter(())
+        self._packets: Iterator[tuple[Packet, float]] = iter(())
 
     def begin(self, output: OutputContainer) -> None:
         """Add the track to an output to which nothing has been written yet."""
@@ -47,11 +46,14 @@ class Sound:
 
     def up_to(self, seconds: float) -> None:
         """Write what sounds until this time of the output."""
-        while self._written < seconds:
-            packet, self._written = next(self._packets, (None, math.inf))
-            if packet is not None:
-                assert self._output is not None
-                self._output.mux(packet)
+        while True:
+            if self._next is None:
+                self._next = next(self._packets, None)
+            if self._next is None or self._next[1] > seconds:
+                return
+            assert self._output is not None
+            self._output.mux(self._next[0])
+            self._next = None
 
     def end(self) -> None:
         """Write what the encoder holds back."""
