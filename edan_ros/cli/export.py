@@ -43,11 +43,16 @@ def _in_precision(args: argparse.Namespace) -> Manifest:
     if args.precision != "fp16" and args.data is None:
         args.usage_error(f"--precision {args.precision} is calibrated and measured on --data")
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.precision import write_half, write_int8
+    from edan_ros.training.precision import compare, write_half, write_int8
 
     if args.precision == "fp16":
         return write_half(args.source, args.to)
-    return write_int8(args.source, args.to, args.data, gpu=args.precision == "int8-gpu")
+    made = write_int8(args.source, args.to, args.data, gpu=args.precision == "int8-gpu")
+    figures = compare(made, args.source)
+    print(f"against {args.source}, on this processor and the same pictures:")
+    for name, value in figures.items():
+        print(f"  {name:32s} {value:+.2f}" if "change" in name else f"  {name:32s} {value:.2f}")
+    return made
 
 
 def _of_run(args: argparse.Namespace) -> Manifest:

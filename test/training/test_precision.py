@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from edan_ros.engines.base import INPUT  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
 from edan_ros.engines.plan_cache import PlanCache  # noqa: E402
 from edan_ros.engines.typed import typed_half  # noqa: E402
-from edan_ros.training.precision import quantised, widened  # noqa: E402
+from edan_ros.training.precision import compare, quantised, widened  # noqa: E402
 
 MODEL = "edan-lite"
 
@@ -63,6 +64,18 @@ def test_it_says_what_the_model_says(int8: Manifest, crops: np.ndarray) -> None:
     assert 1e-4 < distance.mean() < 0.3
     assert distance.max() < 1.0
     assert np.abs(softmax(found.logits, 0.5) - softmax(expected.logits, 0.5)).max() < 0.1
+
+
+def test_it_is_compared_with_what_it_was_made_from(int8: Manifest) -> None:
+    """Accuracy in points, the error in percent; nothing of what was not measured."""
+    source = load_manifest(MODEL).metrics
+    accuracy, error = "ferplus_public_accuracy", "landmarks68_tenth_error_outer_eye"
+    figures = {accuracy: source[accuracy] - 0.01, error: 1.02 * source[error]}
+    found = compare(replace(int8, metrics=figures), MODEL)
+    assert found["accuracy_change"] == pytest.approx(-1.0)
+    assert found["landmark_error_change"] == pytest.approx(2.0)
+    assert 0.2 < found["times_as_fast"] < 10.0
+    assert set(compare(int8, MODEL)) == {"times_as_fast"}
 
 
 def test_what_is_quantised_and_what_is_kept(int8: Manifest) -> None:
