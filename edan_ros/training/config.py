@@ -33,7 +33,8 @@ class Phase:
 class Optimiser:
     """Linear warm-up, cosine decay and an average of the weights.
 
-    kind: "sgd" (with Nesterov momentum) or "adam" (whose first decay is the momentum).
+    kind: "sgd" (with Nesterov momentum) or "adam" (whose first decay is the momentum). sharpness:
+    radius of sharpness-aware steps (``training/sharpness.py``), 0 for none; 0.05 is usual.
     """
 
     kind: str = "sgd"
@@ -41,6 +42,7 @@ class Optimiser:
     weight_decay: float = 5e-4
     warmup_epochs: float = 1.0
     ema: float = 0.998
+    sharpness: float = 0.0
 
 
 @dataclass(frozen=True)

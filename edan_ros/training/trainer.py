@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from edan_ros.training.errors import ConfigError
 from edan_ros.training.learner import Learner, Teacher
 from edan_ros.training.phase_run import PhaseRun, clip, learning_rate, make_optimiser, set_rate
 from edan_ros.training.samples import Samples
+from edan_ros.training.sharpness import sharpen
 from edan_ros.training.spread import World
 from edan_ros.training.stopping import Interrupted, StopRequest
 
@@ -206,9 +208,6 @@ class Trainer:
 
     def _step(self, run: PhaseRun, module: nn.Module, batch: dict[str, Tensor], steps: int) -> None:
         config = self.config
-        # Seeded by step, so that a resumed run drops out what an uninterrupted one would have.
-        place = (config.seed, run.number, run.epoch, run.step, self.world.rank)
-        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
         rate = learning_rate(
             run.epoch + run.step / steps,
             run.phase.epochs,
@@ -216,15 +215,28 @@ class Trainer:
             config.optimiser.warmup_epochs,
         )
         set_rate(run.optimiser, rate)
-        losses = module({name: value.to(self.world.device) for name, value in batch.items()})
+        batch = {name: value.to(self.world.device) for name, value in batch.items()}
         run.optimiser.zero_grad(set_to_none=True)
-        losses["total"].backward()
+        losses = self._backward(run, module, batch)
+        if config.optimiser.sharpness:
+            again = partial(self._backward, run, module, batch)
+            sharpen(module, config.optimiser.sharpness, again)
         clip(module)
         run.optimiser.step()
         run.average.update(run.network)
         run.step += 1
         for name, value in losses.items():
             run.sums[name] += float(value.detach())
+
+    def _backward(
+        self, run: PhaseRun, module: nn.Module, batch: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        # Seeded by step, so that a resumed run drops out what an uninterrupted one would have.
+        place = (self.config.seed, run.number, run.epoch, run.step, self.world.rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+        losses = module(batch)
+        losses["total"].backward()
+        return losses
 
     def _save(self, run: PhaseRun) -> None:
         if self.world.leads:

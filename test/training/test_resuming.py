@@ -60,7 +60,8 @@ def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
     tmp_path: Path, samples: Samples, monkeypatch, number: signal.Signals, workers: int
 ) -> None:
     """Ended at the third step of every epoch there is, and started again each time."""
-    config = write(tmp_path, loss={"uncertainty": True})
+    optimiser = {"warmup_epochs": 0.1, "sharpness": 0.05}
+    config = write(tmp_path, loss={"uncertainty": True}, optimiser=optimiser)
     whole = run(config, samples, tmp_path / "whole")
     step = Trainer._step
 
