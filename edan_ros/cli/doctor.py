@@ -55,7 +55,7 @@ def _engine(model: str) -> Finding:
     except EngineError as error:
         return "engine", False, str(error)
     text = f"{engine.name} on {engine.device}, {engine.precision}: {engine.manifest.name} loads"
-    return "engine", True, text
+    return "engine", True, f"{text} ({engine.why})"
 
 
 def _detector() -> Finding:
