@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 YUNET = "detectors/yunet_n_640.onnx"
 #: What is printed of DetectionFigures, and under which title.
-FIGURES = {"recall": "recall", "false_boxes": "false", "clean": "clean", "overlap": "overlap"}
+FIGURES = {"recall": "recall", "false_boxes": "false", "clean": "clean"}
 #: Files of the folder `media` in which nobody is to be seen.
 EMPTY = ("no_face.mp4", "photos/no_faces.jpg", "photos/dogs.jpg")
 FACE_SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256)
