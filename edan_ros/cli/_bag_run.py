@@ -172,6 +172,8 @@ class BagRun:
         self._messages = FaceMessages(definitions)
         self._cameras = cameras
         self._progress = progress
+        #: Whether the images are without distortion: P of camera_info then counts.
+        self.rectified = False
         self._infos: dict[str, list[Camera]] = {}
         for camera in cameras.values():
             self._infos.setdefault(camera.infos, []).append(camera)
@@ -209,10 +211,9 @@ class BagRun:
         camera.summary.add(stamp, None, result)
         self._progress.advance()
 
-    @staticmethod
-    def _calibrate(info: Any, cameras: Collection[Camera]) -> None:
+    def _calibrate(self, info: Any, cameras: Collection[Camera]) -> None:
         try:
-            calibration = camera_model(info)
+            calibration = camera_model(info, rectified=self.rectified)
         except CameraModelError:
             calibration = None  # without a head pose, as the emotion node
         for camera in cameras:

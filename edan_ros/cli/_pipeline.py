@@ -3,29 +3,71 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
+
 from edan_ros.cli._arguments import existing_file
-from edan_ros.core.pipeline import Pipeline, PipelineConfig
+from edan_ros.core.config import pipeline_config
+from edan_ros.core.pipeline import Pipeline
 from edan_ros.core.privacy import COVERED_FROM, PRIVACY_MODES, Find, Veil
 from edan_ros.engines import ENGINES, Engine, create_engine
 from edan_ros.engines.detector_engine import DETECTORS, create_detector
+from edan_ros.training.errors import ConfigError
 
 #: What the emotion node runs by default.
 DEFAULT_MODEL = "edan-lite"
+#: Parameters of the emotion node, and what create_detector calls them.
+_DETECTION = {
+    "detector_model": "model_path",
+    "detector_threshold": "score_threshold",
+    "min_face": "min_face",
+    "detector_max_side": "max_side",
+}
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """What finds faces and what reads them, with the emotion node's defaults."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a model of the package, or an .onnx file"
+        "--model", help=f"a model of the package, or an .onnx file; {DEFAULT_MODEL} by default"
     )
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model")
-    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs the model")
+    parser.add_argument("--detector", choices=DETECTORS, help="what finds faces")
     parser.add_argument("--detector-model", type=existing_file, help="the detector's file")
+    parser.add_argument(
+        "--parameters",
+        type=existing_file,
+        help="YAML file with parameters of the emotion node: the same settings as live",
+    )
 
 
-def make_veil(mode: str, detector: str, model_path: str | None, *, ahead: bool) -> Veil[Any]:
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The emotion node's parameters that are given: those of the file, then of the command line.
+
+    Raises ConfigError where the file cannot be read.
+    """
+    values = _read_parameters(Path(args.parameters)) if args.parameters else {}
+    names = ("model", "engine", "detector", "detector_model")
+    return values | {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+
+
+def _read_parameters(path: Path) -> dict[str, Any]:
+    """What a ROS parameter file says of a node that is called emotion_node, or of every node."""
+    try:
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sections = {name: dict(part["ros__parameters"]) for name, part in told.items()}
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a file of ROS parameters: {error}") from error
+    values: dict[str, Any] = {}
+    for name, part in sections.items():
+        if name.rpartition("/")[2] in ("**", "*", "emotion_node"):
+            values |= part
+    return values
+
+
+def make_veil(mode: str, detector: str | None, model_path: str | None, *, ahead: bool) -> Veil[Any]:
     """What covers people in a sequence of pictures. mode: of PRIVACY_MODES. ahead: as of Veil.
 
     For "blur" with a detector of its own, which finds those, too, whom the model does not read.
@@ -34,7 +76,7 @@ def make_veil(mode: str, detector: str, model_path: str | None, *, ahead: bool) 
     find: Find | None = None
     if mode == "blur":
         options = {"model_path": model_path or "", "score_threshold": COVERED_FROM}
-        find = create_detector(detector, **options).detect
+        find = create_detector(detector or "auto", **options).detect
     return Veil(mode, find, ahead=ahead)
 
 
@@ -48,10 +90,25 @@ def add_privacy_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_pipeline(
-    args: argparse.Namespace, config: PipelineConfig | None = None
-) -> tuple[Pipeline, Engine]:
-    """The pipeline of the arguments, and its engine. Raises EngineError, DetectorError."""
-    engine = create_engine(args.engine, args.model)
-    detector = create_detector(args.detector, model_path=args.detector_model or "")
+def make_pipeline(settings: Mapping[str, Any]) -> tuple[Pipeline, Engine]:
+    """The pipeline and its engine. settings: of ``settings_of``.
+
+    Raises EngineError, DetectorError, ConfigError.
+    """
+    name = settings.get("detector", "auto")
+    if name not in DETECTORS:
+        raise ConfigError(f"the detector {name} works in the node only: give --detector")
+    try:
+        config = pipeline_config(settings)
+        options = {
+            theirs: settings[ours] for ours, theirs in _DETECTION.items() if ours in settings
+        }
+        detector = create_detector(name, **options)
+        engine = create_engine(
+            settings.get("engine", "auto"),
+            settings.get("model", DEFAULT_MODEL),
+            threads=settings.get("threads", 0),
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"a parameter cannot be used: {error}") from error
     return Pipeline(detector, engine, config), engine

@@ -15,6 +15,7 @@ from edan_ros.cli._pipeline import (
     add_privacy_argument,
     make_pipeline,
     make_veil,
+    settings_of,
 )
 from edan_ros.core.messages import model_fields
 from edan_ros.core.pipeline import Pipeline
@@ -55,10 +56,12 @@ def run(args: argparse.Namespace) -> int:
     say = partial(console.print, markup=False, soft_wrap=True)
     skipped: list[str] = []
     source = create_source(args.source, topic=args.bag_topic, on_skip=skipped.append)
-    pipeline, engine = make_pipeline(args)
+    settings = settings_of(args)
+    pipeline, engine = make_pipeline(settings)
     folder = _folder(args, source)
     film = not isinstance(source, PictureSource)
-    veil = make_veil(args.privacy, args.detector, args.detector_model, ahead=film)
+    detector, file = settings.get("detector"), settings.get("detector_model")
+    veil = make_veil(args.privacy, detector, file, ahead=film)
     sound = Path(source.name) if isinstance(source, VideoSource) else None
     say(f"{source.name} -> {folder}/")
     with (
@@ -66,10 +69,9 @@ def run(args: argparse.Namespace) -> int:
         ImageProgress(console, _expected(source, args.seconds)) as progress,
     ):
         complete = _annotate(source, pipeline, annotations, progress, args.seconds)
-    settings = {"made by": "edan annotate", "source": source.name, "privacy": args.privacy}
-    write_run_info(
-        folder, RunInfo(describe_model(SimpleNamespace(**model_fields(engine))), settings)
-    )
+    told = {"made by": "edan annotate", "source": source.name, "privacy": args.privacy}
+    told |= {name: str(value) for name, value in settings.items()}
+    write_run_info(folder, RunInfo(describe_model(SimpleNamespace(**model_fields(engine))), told))
     say(f"{progress.images} images, {progress.rate:.1f}/s")
     if skipped:
         more = f", and {len(skipped) - 1} more" if skipped[1:] else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._pipeline import add_model_arguments, make_pipeline
+from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
 from edan_ros.core.messages import model_fields
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import SourceError
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         reader = stack.enter_context(_opened(args.bag, out))
         cameras = choose_cameras(reader.topics, args.topics)
         plan = make_plan(reader, cameras, args.replace_faces)
-        pipeline, engine = make_pipeline(args)
+        settings = settings_of(args)
+        pipeline, engine = make_pipeline(settings)
         definitions = Definitions()
         writer = stack.enter_context(
             BagWriter(out, reader.storage, reader.compression, replace=args.overwrite)
@@ -68,14 +69,17 @@ def run(args: argparse.Namespace) -> int:
             say(line)
         expected = sum(reader.topics[topic].count for topic in cameras)
         with ImageProgress(console, expected) as progress:
-            BagRun(pipeline, writer, definitions, cameras, progress).all(reader, plan, engine)
+            run = BagRun(pipeline, writer, definitions, cameras, progress)
+            run.rectified = bool(settings.get("rectified", False))
+            run.all(reader, plan, engine)
         if not progress.images:
             raise SourceError(f"{args.bag}: not one image can be decoded; nothing is written")
         damage = reader.damage
-        settings = {"made by": "edan bag", "source": str(args.bag)}
-        settings |= {"not read": "; ".join(damage)} if damage else {}
+        told = {"made by": "edan bag", "source": str(args.bag)}
+        told |= {"not read": "; ".join(damage)} if damage else {}
+        told |= {name: str(value) for name, value in settings.items()}
         model = describe_model(SimpleNamespace(**model_fields(engine)))
-        write_run_info(writer.folder, RunInfo(model, settings))
+        write_run_info(writer.folder, RunInfo(model, told))
     for camera in cameras.values():
         say(camera.line())
     for line in damage:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.core.tracking import TrackingConfig
@@ -47,6 +49,41 @@ class PipelineConfig:
         check_range("time_constant", self.smoothing.time_constant, 0.0, 60.0)
         check_range("confidence_threshold", self.smoothing.confidence_threshold, 0.0, 1.0)
         check_range("margin", self.smoothing.margin, 0.0, 1.0)
+
+
+#: The emotion node's parameters that are settings of these records under another name.
+_TRACKING = {
+    "track_memory": "memory",
+    "birth_hits": "birth_hits",
+    "birth_presence": "birth_presence",
+}
+_SMOOTHING = {
+    "smoothing_time": "time_constant",
+    "confidence_threshold": "confidence_threshold",
+    "switch_margin": "margin",
+}
+_PIPELINE = (
+    "detection_interval",
+    "presence_threshold",
+    "max_faces",
+    "max_yaw",
+    "max_pitch",
+    "max_gap",
+)
+
+
+def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:
+    """The settings by the names of the emotion node's parameters; what is missing is the default.
+
+    Raises ValueError, with a sentence for the user, when a value is out of its range.
+    """
+    tracking = {field: values[name] for name, field in _TRACKING.items() if name in values}
+    smoothing = {field: values[name] for name, field in _SMOOTHING.items() if name in values}
+    return PipelineConfig(
+        **{name: values[name] for name in _PIPELINE if name in values},
+        tracking=TrackingConfig(**tracking),
+        smoothing=SmoothingConfig(**smoothing),
+    )
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -19,6 +19,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
+from edan_ros.core.config import pipeline_config
 from edan_ros.core.detectors import Detector, DetectorError
 from edan_ros.core.privacy import COVERED_FROM
 from edan_ros.engines import Engine, EngineError, create_engine
@@ -31,7 +32,6 @@ from edan_ros.nodes.emotion_parameters import (
     PARAMETERS,
     TOPIC,
     check,
-    pipeline_config,
 )
 from edan_ros.nodes.parameters import ParameterSet
 from edan_ros.nodes.recognition import Recognition

@@ -6,10 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from edan_ros.core.config import PipelineConfig
+from edan_ros.core.config import PipelineConfig, pipeline_config
 from edan_ros.core.privacy import PRIVACY_MODES
-from edan_ros.core.smoothing import SmoothingConfig
-from edan_ros.core.tracking import TrackingConfig
 from edan_ros.engines import ENGINES
 from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.nodes import qos
@@ -235,25 +233,3 @@ def check(values: Mapping[str, Any]) -> None:
         if name and not _CAMERA_NAME.fullmatch(name):
             raise ValueError(f"the camera name '{name}' cannot be part of a topic's name")
     pipeline_config(values)
-
-
-def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:
-    """The settings of the pipeline."""
-    return PipelineConfig(
-        detection_interval=values["detection_interval"],
-        presence_threshold=values["presence_threshold"],
-        max_faces=values["max_faces"],
-        max_yaw=values["max_yaw"],
-        max_pitch=values["max_pitch"],
-        max_gap=values["max_gap"],
-        tracking=TrackingConfig(
-            memory=values["track_memory"],
-            birth_hits=values["birth_hits"],
-            birth_presence=values["birth_presence"],
-        ),
-        smoothing=SmoothingConfig(
-            time_constant=values["smoothing_time"],
-            confidence_threshold=values["confidence_threshold"],
-            margin=values["switch_margin"],
-        ),
-    )

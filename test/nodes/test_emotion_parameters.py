@@ -15,9 +15,9 @@ from fakes import bright
 from probe import Probe, wait_for
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
-from edan_ros.core.config import PipelineConfig
+from edan_ros.core.config import PipelineConfig, pipeline_config
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.nodes.emotion_parameters import PARAMETERS, check, pipeline_config
+from edan_ros.nodes.emotion_parameters import PARAMETERS, check
 from edan_ros.nodes.parameters import Change
 
 FILE = Path(__file__).parents[2] / "config" / "emotion.yaml"

@@ -1,0 +1,75 @@
+"""The settings of commands without ROS: the emotion node's, from the same files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
+from edan_ros.core.config import PipelineConfig, pipeline_config
+from edan_ros.training.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings(*arguments: str) -> dict[str, object]:
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    return settings_of(parser.parse_args(arguments))
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_without_arguments_all_is_as_in_the_node() -> None:
+    assert settings() == {}
+    pipeline, engine = make_pipeline({})
+    assert pipeline.config == PipelineConfig()
+    assert engine.manifest.name == "edan-lite"
+
+
+def test_the_file_that_ships_holds_the_defaults() -> None:
+    found = settings("--parameters", str(ROOT / "config" / "emotion.yaml"))
+    assert pipeline_config(found) == PipelineConfig()
+    assert make_pipeline(found)[0].config == PipelineConfig()
+
+
+def test_sections_of_the_node_count_and_arguments_come_first(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "a.yaml",
+        "/**: {ros__parameters: {smoothing_time: 0.1, model: other}}\n"
+        "/front/emotion_node: {ros__parameters: {birth_hits: 1, rectified: true}}\n"
+        "/camera_node: {ros__parameters: {max_faces: 3}}\n",
+    )
+    found = settings("--parameters", file, "--model", "edan-lite")
+    assert found == {
+        "smoothing_time": 0.1, "model": "edan-lite", "birth_hits": 1, "rectified": True,
+    }  # fmt: skip
+    config = make_pipeline(found)[0].config
+    assert (config.smoothing.time_constant, config.tracking.birth_hits) == (0.1, 1)
+    assert config.max_faces == PipelineConfig().max_faces
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "emotion_node: {max_yaw: 3}", "- 1", "emotion_node: {ros__parameters: 3}"]
+)
+def test_what_is_no_parameter_file_is_said_so(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"a\.yaml is not a file of ROS parameters"):
+        settings("--parameters", written(tmp_path / "a.yaml", text))
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"max_yaw": 100.0}, "max_yaw is 100.0, must be 0.0 to 90.0"),
+        ({"max_faces": "many"}, "a parameter cannot be used"),
+        ({"detector": "topic"}, "the detector topic works in the node only"),
+    ],
+)
+def test_values_that_cannot_be_used_are_said_so(values: dict[str, object], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        make_pipeline(values)
