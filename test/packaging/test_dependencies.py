@@ -40,6 +40,7 @@ DISTRIBUTIONS = {
     "scipy": "scipy",
     "skimage": "scikit-image",
     "torch": "torch",
+    "torchvision": "torchvision",
     "tqdm": "tqdm",
     "yaml": "pyyaml",
 }
