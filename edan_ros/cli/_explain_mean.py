@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import make_folder
+from edan_ros.cli._pipeline import DEFAULT_MODEL, settings_of
 from edan_ros.cli.explain import write_picture
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError, FaceSet, Source, parse_source, read
@@ -34,7 +35,8 @@ def run_mean(args: argparse.Namespace) -> int:
         )
     source = _source(args.mean)
     faces = _labelled(read(source.layout, source.path, **source.options), args.mean)
-    engine = create_engine(args.engine, args.model)
+    settings = settings_of(args)
+    engine = create_engine(settings.get("engine", "auto"), settings.get("model", DEFAULT_MODEL))
     make_folder(args.out)
     console = Console(stderr=True)
     with console.status("reading") as status:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import count, make_folder, positive
-from edan_ros.cli._pipeline import add_model_arguments, make_pipeline
+from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.privacy import PRIVACY_MODES
 from edan_ros.recording.errors import RecordingError
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
         return run_mean(args)
     source = create_source(args.source, on_skip=partial(print, "edan explain:", file=sys.stderr))
-    pipeline, engine = make_pipeline(args)
+    pipeline, engine = make_pipeline(settings_of(args))
     make_folder(args.out)
     faces = pictures = 0
     with (args.out / LINES).open("w", encoding="utf-8") as lines:
