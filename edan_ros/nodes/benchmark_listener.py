@@ -63,5 +63,7 @@ class BenchmarkListener(Node):
                 for key, value in values.items()
                 if key.startswith("stage.")
             }
-            if stages:
-                self.stages[values["topic"]] = stages
+            # Other nodes of this domain report on the same topic.
+            topic = values.get("topic", "")
+            if stages and topic.startswith(f"{self.get_namespace()}/"):
+                self.stages[topic] = stages
