@@ -71,7 +71,7 @@ _STRUCTURE = (
     Parameter(
         "threads",
         0,
-        "processor threads for one run of the model; 0 for a number that suits the machine",
+        "processor threads for one run of the model; 0 for the cores that the cameras leave free",
         Change.CONFIGURE,
         bounds=(0, 64),
     ),
@@ -114,7 +114,8 @@ _DETECTION = (
     Parameter(
         "detection_interval",
         _PIPELINE.detection_interval,
-        "images from one search to the next while every face is followed",
+        "most images from one search to the next while every face is followed; faces that move "
+        "fast are searched for sooner",
         bounds=(1, 1000),
     ),
     Parameter(
