@@ -94,8 +94,9 @@ def test_a_clip_of_reduced_jpegs_gives_the_landmarks_of_whole_ones(engine) -> No
         stamp = i / 30
         reductions.append(reduced.reduction("camera", stamp))
         image = decode_compressed(data, reduction=reductions[-1], gray=True)
-        (face,) = reduced.process(image, stamp).faces
-        (other,) = whole.process(decode_compressed(data), stamp).faces
+        # The oldest track is the person; a detector may take something else for a face too.
+        face = reduced.process(image, stamp).faces[0]
+        other = whole.process(decode_compressed(data), stamp).faces[0]
         distances = np.linalg.norm(face.landmarks - other.landmarks, axis=1)
         differences.append(distances.mean() / other.box.size)
     assert set(reductions) == {1, 2, 4}
