@@ -151,5 +151,5 @@ def test_the_shipped_detector_finds_faces_that_it_was_not_trained_on() -> None:
     scenes = photograph_scenes(photographs(DATA / "landmarks68", held_out=True), teacher)
     figures = evaluate(create_detector(), scenes)
     assert figures.images > 100
-    assert figures.recall > 0.98
+    assert figures.recall >= 0.99
     assert figures.false_boxes < 0.03
