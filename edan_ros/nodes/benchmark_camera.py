@@ -91,7 +91,7 @@ class BenchmarkCamera(Node):
         return {"begin_ns": begin_ns, "published": published}
 
 
-def main() -> None:
+def _main() -> None:
     """Wait for the subscribers, publish, print what was published."""
     prepare()
     options = CameraOptions(**json.loads(sys.argv[1]))
@@ -108,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()
