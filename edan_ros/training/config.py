@@ -65,6 +65,7 @@ class TrainConfig:
     network: ``kind`` (a name of networks/registry.py; emotional_dan without) and the arguments of
     its class. precision: of the convolutions, "bf16" or "fp32". epoch_draws: so many of an
     epoch's draws are used, 0 for all. backbone: a file of torchvision's weights to start from.
+    start: the configuration of the narrower network whose run this one begins with (--start).
     validate: the set that epochs are measured on, see :class:`Validation`.
     logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
     export, 0 to 1; see :func:`edan_ros.training.finish.adjust_logits`. terms: of use, which the
@@ -85,6 +86,7 @@ class TrainConfig:
     epoch_draws: int = 0
     teacher: TeacherOptions | None = None
     backbone: str = ""
+    start: str = ""
     validate: dict[str, Any] | None = None
     logit_adjustment: float = 0.0
     terms: str = ""

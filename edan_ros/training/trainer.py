@@ -67,6 +67,10 @@ class Trainer:
             raise ConfigError(
                 f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
             )
+        if config.start and start is None and not any(out.glob("phase*.pt")):
+            raise ConfigError(
+                f"this run begins with one of {config.start}: give that run's folder with --start"
+            )
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:

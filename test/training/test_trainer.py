@@ -175,6 +175,12 @@ def test_a_wide_run_starts_where_a_narrow_one_ended(tmp_path: Path, samples: Sam
     assert (after.landmarks - before.landmarks).abs().max() < 1.0
 
 
+def test_a_start_that_is_needed_is_asked_for(tmp_path: Path, samples: Samples) -> None:
+    config = load_config(write(tmp_path, start="narrow.yaml"))
+    with pytest.raises(ConfigError, match=r"one of narrow\.yaml.*--start"):
+        Trainer(config, samples, tmp_path / "run")
+
+
 def test_a_start_that_is_not_there_is_named(tmp_path: Path, samples: Samples) -> None:
     config = load_config(write(tmp_path))
     with pytest.raises(ConfigError, match="train first"):
