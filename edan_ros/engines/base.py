@@ -64,3 +64,9 @@ class Engine(Protocol):
         Raises ValueError when the crops have another shape, EngineError when the run fails.
         """
         ...
+
+
+def check_crops(crops: NDArray[np.float32], size: int) -> None:
+    """Raises ValueError unless ``crops`` are (n, 1, size, size)."""
+    if crops.ndim != 4 or crops.shape[1:] != (1, size, size):
+        raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")

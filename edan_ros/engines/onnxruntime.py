@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edan_ros.engines.base import INPUT, OUTPUTS, Prediction
+from edan_ros.engines.base import INPUT, OUTPUTS, Prediction, check_crops
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 
 #: More threads than this do not make one face faster.
@@ -61,9 +61,7 @@ class OnnxRuntimeEngine:
         return self.manifest.input_size
 
     def infer(self, crops: NDArray[np.float32]) -> Prediction:
-        size = self.input_size
-        if crops.ndim != 4 or crops.shape[1:] != (1, size, size):
-            raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")
+        check_crops(crops, self.input_size)
         if not len(crops):
             return Prediction.empty(len(self.manifest.labels))
         crops = np.ascontiguousarray(crops, np.float32)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.engines.base import OUTPUTS, Prediction
+from edan_ros.engines.base import OUTPUTS, Prediction, check_crops
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
 from edan_ros.engines.manifest import Manifest, ModelError
 from edan_ros.engines.plan_cache import PlanCache, PlanKey
@@ -74,9 +74,7 @@ class TensorRTEngine:
         return self.manifest.input_size
 
     def infer(self, crops: NDArray[np.float32]) -> Prediction:
-        size = self.input_size
-        if crops.ndim != 4 or crops.shape[1:] != (1, size, size):
-            raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")
+        check_crops(crops, self.input_size)
         if not len(crops):
             return Prediction.empty(len(self.manifest.labels))
         parts = [self._runner.run(crops[i : i + LARGEST]) for i in range(0, len(crops), LARGEST)]

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edan_ros.engines.base import OUTPUTS, Prediction
+from edan_ros.engines.base import OUTPUTS, Prediction, check_crops
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.deployed import Deployed
@@ -57,9 +57,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def infer(self, crops: NDArray[np.float32]) -> Prediction:
-        size = self.input_size
-        if crops.ndim != 4 or crops.shape[1:] != (1, size, size):
-            raise ValueError(f"crops must be (n, 1, {size}, {size}), not {crops.shape}")
+        check_crops(crops, self.input_size)
         if not len(crops):
             return Prediction.empty(len(self.manifest.labels))
         given = torch.from_numpy(np.ascontiguousarray(crops, np.float32))
