@@ -58,7 +58,8 @@ def _emotions(args: argparse.Namespace) -> None:
         if here.leads:
             draws = config.epoch_draws or round(samples.weights.sum())
             print(f"{len(samples)} pictures, {draws} draws an epoch, on {here.device}", flush=True)
-            validation = Validation(args.data, crop_size(config), config.validate)
+            half = config.precision == "bf16"
+            validation = Validation(args.data, crop_size(config), config.validate, half=half)
         Trainer(
             config,
             samples,

@@ -50,13 +50,22 @@ class Validation:
     The emotions are those of FER2013's public test by FER+'s majority, or of the set ``source``:
     its ``layout``, ``path`` (under ``root``; the layout's name without) and its reader's options.
     Every picture is cropped once, with boxes jittered as a detector jitters (fixed seed). Where
-    ``root`` holds no landmarks68, landmarks and presence are not measured.
+    ``root`` holds no landmarks68, landmarks and presence are not measured. ``half``: a network
+    that is measured after an epoch runs in bfloat16, as in training.
 
     Raises ConfigError for a ``source`` without a layout, and without FER2013 where none is given;
     DataError for a set that cannot be read.
     """
 
-    def __init__(self, root: Path, size: int, source: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        size: int,
+        source: dict[str, Any] | None = None,
+        *,
+        half: bool = False,
+    ) -> None:
+        self.half = half
         options = dict(DEFAULT_SET if source is None else source)
         if "layout" not in options:
             raise ConfigError("validate: should name the layout of a data set")
@@ -99,7 +108,7 @@ class Validation:
     def __call__(self, network: EmotionNetwork) -> dict[str, float]:
         """Accuracy and macro-F1; of a network of 7 classes also the accuracy when they are summed
         to 3; landmark errors by stage (outer-eye) and presence acceptance."""
-        answers = self.ask(lambda crops: predict(network, crops), network.outputs)
+        answers = self.ask(lambda x: predict(network, x, half=self.half), network.outputs)
         logits = answers.emotions["logits"]
         classes = logits.shape[1]
         said = logits.argmax(axis=1)
@@ -149,16 +158,21 @@ def cut(
 
 @torch.inference_mode()
 def predict(
-    network: EmotionNetwork, crops: NDArray[np.float32], batch: int = 256
+    network: EmotionNetwork,
+    crops: NDArray[np.float32],
+    batch: int = 256,
+    *,
+    half: bool = False,
 ) -> dict[str, NDArray[np.float32]]:
     """Run a network over (n, 1, S, S) crops: logits and, where it has them, landmarks, stage1
-    (those of its first stage) and presence (0 to 1)."""
+    (those of its first stage) and presence (0 to 1). half: in bfloat16 where operators allow."""
     network.eval()
     device = next(network.parameters()).device
     parts: dict[str, list[NDArray[np.float32]]] = {}
     for i in range(0, len(crops), batch):
         x = torch.from_numpy(crops[i : i + batch]).to(device)
-        out = network(x.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            out = network(x.contiguous(memory_format=torch.channels_last))
         found = {"logits": out.logits}
         if out.landmarks is not None:
             found |= {"landmarks": out.landmarks, "stage1": out.stages[0]}
