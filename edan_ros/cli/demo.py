@@ -24,7 +24,7 @@ from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
 if TYPE_CHECKING:
     from edan_ros.nodes.session import Session, SessionOptions
-    from edan_ros.recording.console import Display
+    from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.record import Record
 
 
@@ -69,15 +69,16 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from edan_ros.nodes.session import Session, SessionError, reserved_namespace
-    from edan_ros.recording.console import Display, summary_lines
+    from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.record import Record
     from edan_ros.recording.run_info import RunInfo, write_run_info
+    from edan_ros.recording.summary import summary_lines
 
     console = Console(highlight=False)
     behavior, args.source = _what(args.what, args.source)
     source = _checked_source(args)
     say = partial(console.print, markup=False, soft_wrap=True)
-    display = Display(console, _images_expected(source, args))
+    progress = ImageProgress(console, _images_expected(source, args), "starting the nodes")
     try:
         veil = make_veil(args.privacy, args.detector, args.detector_model, ahead=True)
         record = Record(args.out, make_companion(behavior, args.language), veil)
@@ -86,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
     with _stop_signals() as stop, reserved_namespace("demo") as space:
         say(f"{source.name} -> {args.out}/   topics /{space}/image_raw, /{space}/faces")
         try:
-            with record, Session(_options(args, source, space), display.trouble) as session:
-                _follow(session, record, display, stop, args.seconds)
+            with record, Session(_options(args, source, space), progress.trouble) as session:
+                _follow(session, record, progress, stop, args.seconds)
             info = session.recorder.run_info
             settings = {"made by": "edan demo", "source": source.name} | info.settings
             write_run_info(args.out, RunInfo(info.model, settings))
@@ -117,19 +118,19 @@ def _what(words: list[str], source: str) -> tuple[str | None, str]:
 def _follow(
     session: Session,
     record: Record,
-    display: Display,
+    progress: ImageProgress,
     stop: threading.Event,
     seconds: float | None,
 ) -> None:
     """Writes down every result until the source has ended or it is time to stop."""
     from edan_ros.nodes.conversions import frame_result
 
-    with display:
+    with progress:
         for recorded in session.results(stop.is_set):
             image = None if recorded.image is None else decode(recorded.image)
             result = frame_result(recorded.result)
-            lines = record.add(recorded.stamp_ns, result, image, recorded.latency)
-            display.advance(lines, record.summary)
+            changes = record.add(recorded.stamp_ns, result, image, recorded.latency)
+            progress.advance(changes)
             if seconds is not None and record.summary.recorded_seconds >= seconds:
                 stop.set()
 

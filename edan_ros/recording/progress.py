@@ -1,9 +1,9 @@
-"""How far a run over recorded images is, and how long it will take."""
+"""How far a run is, what it has to tell on the way, and how long it will take."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.progress import (
@@ -22,10 +22,10 @@ _LINE_EVERY = 5.0
 class ImageProgress:
     """A context manager that shows a bar with the time left. On no terminal: a line now and then.
 
-    expected: images in all, None where that is not known.
+    expected: images in all, None where that is not known. waiting: what is shown before the first.
     """
 
-    def __init__(self, console: Console, expected: int | None) -> None:
+    def __init__(self, console: Console, expected: int | None, waiting: str = "") -> None:
         self._console = console
         self._expected = expected
         self._progress = Progress(
@@ -38,8 +38,9 @@ class ImageProgress:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=expected)
+        self._task = self._progress.add_task(waiting, total=expected)
         self._begin = time.monotonic()
+        self._first = self._begin
         self._next_line = self._begin + _LINE_EVERY
         #: Images so far.
         self.images = 0
@@ -48,12 +49,7 @@ class ImageProgress:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     @property
@@ -63,22 +59,33 @@ class ImageProgress:
 
     @property
     def rate(self) -> float:
-        """Images a second."""
+        """Images a second since the first came; of a single one, since the run began."""
+        if self.images > 1:
+            return (self.images - 1) / max(time.monotonic() - self._first, 1e-9)
         return self.images / max(self.seconds, 1e-9)
 
-    def advance(self) -> None:
-        """One more image."""
+    def advance(self, lines: Iterable[str] = ()) -> None:
+        """One more image; ``lines`` say what changed with it."""
+        for line in lines:
+            self.tell(line)
         self.images += 1
+        if self.images == 1:
+            self._first = time.monotonic()
         self._progress.update(
             self._task, completed=self.images, description=f"{self.rate:5.1f} images/s"
         )
-        if not self._console.is_terminal and time.monotonic() >= self._next_line:
-            self._next_line += _LINE_EVERY
+        now = time.monotonic()
+        if not self._console.is_terminal and now >= self._next_line:
+            self._next_line = now + _LINE_EVERY
             self.tell(self._line())
 
     def tell(self, line: str) -> None:
         """A line above the bar."""
         self._console.print(line, markup=False, soft_wrap=True)
+
+    def trouble(self, line: str) -> None:
+        """A warning above the bar."""
+        self._console.print(line, style="yellow", markup=False, soft_wrap=True)
 
     def _line(self) -> str:
         text = f"{self.images:6d} images, {self.rate:.1f}/s"

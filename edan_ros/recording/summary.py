@@ -1,4 +1,4 @@
-"""The figures of a run: images, faces, tracks, speed, latency, labels."""
+"""The figures of a run: images, faces, tracks, speed, latency, labels; and in words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edan_ros.core.faces import FrameResult
+
+#: Played at less than this share of real time, a recording counts as slowed down.
+_REAL_TIME = 0.9
+#: More tracks than this are not listed one by one.
+_TRACKS_SHOWN = 4
 
 
 @dataclass
@@ -68,3 +73,39 @@ class Summary:
         """Each label with its share of all faces seen, the most frequent first."""
         total = sum(self.labels.values())
         return [(label, count / total) for label, count in self.labels.most_common()]
+
+
+def summary_lines(summary: Summary, unprocessed: int, *, live: bool) -> list[str]:
+    """The figures of a run, a line each. unprocessed: images that got no result."""
+    rows = [("images", f"{summary.results} in {summary.recorded_seconds:.1f} s of the source")]
+    if unprocessed:
+        rows.append(("", f"{unprocessed} more were not processed: this machine is too slow"))
+    share = f"{100 * summary.face_share:.1f} %, at most {summary.most_faces} at once"
+    labels = ", ".join(f"{name} {100 * part:.0f} %" for name, part in summary.label_shares())
+    rows += [
+        ("with a face", share),
+        ("tracks", _tracks(summary)),
+        ("labels", labels or "none"),
+        ("speed", _speed(summary, live)),
+    ]
+    p50, p99 = summary.latency(50), summary.latency(99)
+    if p50 is not None and p99 is not None:
+        told = f"p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms"
+        rows.append(("latency", f"{told} (image published to faces received)"))
+    return [f"{name:13}{text}" for name, text in rows]
+
+
+def _tracks(summary: Summary) -> str:
+    count = len(summary.tracks)
+    if count > _TRACKS_SHOWN:
+        return f"{count}, the longest with {max(summary.tracks.values())} images"
+    shown = [f"person {track}: {images} images" for track, images in sorted(summary.tracks.items())]
+    return f"{count}" + (f" ({', '.join(shown)})" if shown else "")
+
+
+def _speed(summary: Summary, live: bool) -> str:
+    text = f"{summary.rate:.1f} images/s"
+    share = summary.recorded_seconds / summary.played_seconds if summary.played_seconds else 1.0
+    if not live and share < _REAL_TIME:
+        text += f"; slower than recorded ({share:.2f} of real time), so that no image is lost"
+    return text
