@@ -63,8 +63,7 @@ def fer2013_npz(folder: Path) -> Path:
 def fer2013_csv(folder: Path, *, votes: bool = True) -> Path:
     """Kaggle's file: two training pictures, one of each test; FER+ beside it."""
     rows = [(3, 10, "Training"), (6, 20, "Training"), (4, 30, "PublicTest"), (0, 40, "PrivateTest")]
-    lines = [f"{label},{' '.join([str(level)] * 48 * 48)},{usage}" for label, level, usage in rows]
-    write(folder / "fer2013.csv", "\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+    pixel_csv(folder / "fer2013.csv", rows)
     if votes:
         header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt"
         counts = ["0,10,0,0,0,0,0,0,0,0", "0,0,0,0,0,0,0,8,2,0"]
@@ -135,3 +134,9 @@ def rafdb(folder: Path) -> Path:
 def pts(path: Path, points: np.ndarray) -> Path:
     body = "\n".join(f"{x:.6f} {y:.6f}" for x, y in points)
     return write(path, f"version: 1\nn_points:  {len(points)}\n{{\n{body}\n}}\n")
+
+
+def pixel_csv(path: Path, rows: list[tuple[int, int, str]]) -> Path:
+    """Kaggle's form of small sets: a row of (label, grey level, usage) a picture of 48x48."""
+    lines = [f"{label},{' '.join([str(level)] * 48 * 48)},{usage}" for label, level, usage in rows]
+    return write(path, "\n".join(["emotion,pixels,Usage", *lines]) + "\n")

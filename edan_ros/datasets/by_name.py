@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.records import FaceSet, Record, choose, from_file, pictures_in, some
 
-_JAFFE = re.compile(rf"^[A-Z]{{2}}\.({'|'.join(maps.JAFFE)})\d*\.\d+$")
+_JAFFE = re.compile(rf"^[A-Z]{{2}}[._-]({'|'.join(maps.JAFFE)})\d*[._-]\d+(\.TIFF?)?$")
 _KDEF = re.compile(rf"^[AB][FM]\d{{2}}({'|'.join(maps.KDEF)})(FL|FR|HL|HR|S)$")
 _FERG = re.compile(r"^[a-z]+_([a-z]+)_\d+$")
 #: KDEF's five cameras: straight, half to either side, full profiles.
@@ -18,7 +20,11 @@ KDEF_VIEWS = ("S", "HL", "HR", "FL", "FR")
 
 
 def read_jaffe(path: Path) -> FaceSet:
-    """JAFFE (Lyons et al. 1998): files such as ``KA.AN1.39.tiff``."""
+    """JAFFE (Lyons et al. 1998): files such as ``KA.AN1.39.tiff``, in folders or not.
+
+    Converted copies (``KA.AN1.39.tiff.jpg``) too, and pictures sorted by emotion whatever they
+    are called.
+    """
 
     def emotion(stem: str) -> int | None:
         match = _JAFFE.match(stem.upper())
@@ -41,8 +47,13 @@ def read_kdef(path: Path, *, views: str | Sequence[str] = "S") -> FaceSet:
         match = _KDEF.match(stem.upper())
         return maps.KDEF[match[1]] if match and match[2] in wanted else None
 
+    def is_other_view(stem: str) -> bool:
+        match = _KDEF.match(stem.upper())
+        return match is not None and match[2] not in wanted
+
     about = f"views {', '.join(wanted)}"
-    return _by_name(path, emotion, about, f"pictures named like AF01AN{wanted[0]}.JPG")
+    expected = f"pictures named like AF01AN{wanted[0]}.JPG"
+    return _by_name(path, emotion, about, expected, {"other views": is_other_view})
 
 
 def read_ferg(path: Path) -> FaceSet:
@@ -58,17 +69,27 @@ def read_ferg(path: Path) -> FaceSet:
 
 
 def _by_name(
-    path: Path, emotion: Callable[[str], int | None], about: str, expected: str
+    path: Path,
+    emotion: Callable[[str], int | None],
+    about: str,
+    expected: str,
+    known: Mapping[str, Callable[[str], bool]] | None = None,
 ) -> FaceSet:
+    """The pictures to whose names ``emotion`` gives a label. known: others, told apart by name.
+
+    Where no picture has such a name, those sorted into a folder for each emotion.
+    """
     if not path.is_dir():
         raise DataError(f"{path} should be a folder with {expected}; there is no such folder")
-    pictures = pictures_in(path)
-    labelled = [(file, emotion(file.stem)) for file in pictures]
-    records = [
-        Record(str(file.relative_to(path)), from_file(file), label)
-        for file, label in labelled
-        if label is not None
-    ]
-    other = len(pictures) - len(records)
-    notes = [f"left out: pictures with other names ({other})"] if other else []
+    records, others = [], Counter[str]()
+    for file in pictures_in(path):
+        label = emotion(file.stem)
+        if label is not None:
+            records.append(Record(str(file.relative_to(path)), from_file(file), label))
+            continue
+        kinds = (name for name, test in (known or {}).items() if test(file.stem))
+        others[next(kinds, "pictures with other names")] += 1
+    if not records and has_classes(path):
+        return read_folder(path)
+    notes = [f"left out: {what} ({count})" for what, count in others.items()]
     return FaceSet(about, some(records, path, expected), notes=notes)

@@ -1,8 +1,14 @@
-"""CK+, the extended Cohn-Kanade set (Lucey et al. 2010): sequences from neutral to the peak."""
+"""CK+, the extended Cohn-Kanade set (Lucey et al. 2010): sequences from neutral to the peak.
+
+Also the two forms in which faces of 48x48 cut from it are passed on; those hold the last three
+frames of each sequence and are easier than the sequences.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +18,8 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.folder import has_classes, read_folder
+from edan_ros.datasets.pixel_table import read_pixels
 from edan_ros.datasets.records import FaceSet, Record, from_file, pictures_in, some, the_folder
 
 _IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
@@ -24,23 +32,61 @@ def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
 
     ``cohn-kanade-images/S005/001/*.png`` with ``Emotion/S005/001/*_emotion.txt`` and, where they
     are there, ``Landmarks/S005/001/*_landmarks.txt``. Sequences of contempt are left out with
-    their first frames; ``neutral=False`` leaves out all first frames.
+    their first frames; ``neutral=False`` leaves out all first frames. Or faces of 48x48: a csv
+    with the columns emotion, pixels, Usage (``ckextended.csv``), of which every row is read, or a
+    folder for each emotion (``CK+48``).
     """
+    file = path if path.suffix.lower() == ".csv" else next(iter(sorted(path.glob("*.csv"))), path)
+    if file.suffix.lower() == ".csv" and file.is_file():
+        return _read_csv(file)
+    if not any((path / name).is_dir() for name in _IMAGES) and has_classes(path):
+        return read_folder(path)
+    return _read_sequences(path, int(peaks), _is_true(neutral))
+
+
+def _read_csv(file: Path) -> FaceSet:
+    table = read_pixels(file, maps.CKPLUS_CSV)
+    records = [
+        Record(f"row {i}", partial(np.array, pixels), int(label))
+        for i, (pixels, label) in enumerate(zip(table.pixels, table.labels, strict=True))
+        if label >= 0
+    ]
+    contempt = int((table.labels < 0).sum())
+    notes = [f"left out: contempt ({contempt})"] if contempt else []
+    found = some(records, file, "rows of the seven emotions")
+    return FaceSet("faces of 48x48, all rows", found, cropped=True, notes=notes)
+
+
+def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
     images, emotions = the_folder(path, *_IMAGES), the_folder(path, *_EMOTIONS)
     landmarks = next((path / name for name in _LANDMARKS if (path / name).is_dir()), None)
     records: list[Record] = []
-    contempt = 0
+    left_out: Counter[str] = Counter()
+    labelled = set()
     for file in sorted(emotions.rglob("[!.]*_emotion.txt")):
-        emotion = _label(file)
-        if emotion is None:
-            contempt += 1
-            continue
         sequence = Path(*file.parent.parts[-2:])
-        records += _frames(images, sequence, emotion, landmarks, int(peaks), _is_true(neutral))
-    notes = [f"left out: sequences of contempt ({contempt})"] if contempt else []
-    about = f"peak frames{' and first frames as neutral' if _is_true(neutral) else ''}"
-    found = some(records, emotions, "S005/001/S005_001_00000011_emotion.txt and so on")
-    return FaceSet(about, found, notes=notes)
+        labelled.add(sequence)
+        emotion, frames = _label(file), pictures_in(images / sequence)
+        if emotion is None:
+            left_out["sequences of contempt"] += 1
+        elif not frames:
+            left_out["labelled sequences whose frames are not there"] += 1
+        else:
+            records += _records(frames, sequence, emotion, landmarks, peaks, neutral)
+    left_out["sequences without a label"] = len(_sequences(images) - labelled)
+    notes = [f"left out: {what} ({count})" for what, count in left_out.items() if count]
+    about = f"peak frames{' and first frames as neutral' if neutral else ''}"
+    expected = f"S005/001/S005_001_00000011_emotion.txt and so on, with the frames in {images}"
+    return FaceSet(about, some(records, emotions, expected), notes=notes)
+
+
+def _sequences(images: Path) -> set[Path]:
+    """S005/001 and so on: the folders of a person's folders."""
+    return {
+        folder.relative_to(images)
+        for folder in images.glob("*/*")
+        if folder.is_dir() and not folder.name.startswith(".")
+    }
 
 
 def _is_true(value: bool | str) -> bool:
@@ -48,20 +94,18 @@ def _is_true(value: bool | str) -> bool:
     return value not in (False, "false", "no", "0")
 
 
-def _frames(
-    images: Path,
+def _records(
+    frames: list[Path],
     sequence: Path,
     emotion: int,
     landmarks: Path | None,
     peaks: int,
     neutral: bool,
 ) -> Iterator[Record]:
-    frames = pictures_in(images / sequence)
-    if len(frames) < 2:
-        raise DataError(f"{images / sequence} should hold the frames of a labelled sequence")
-    peaks = min(max(peaks, 1), len(frames) - 1)
+    """Of a sequence; one of a single frame is its peak."""
+    peaks = min(max(peaks, 1), max(len(frames) - 1, 1))
     chosen = [(frame, emotion) for frame in frames[-peaks:]]
-    if neutral:
+    if neutral and len(frames) > 1:
         chosen.insert(0, (frames[0], EMOTIONS.index("neutral")))
     for frame, label in chosen:
         points = None

@@ -1,12 +1,12 @@
 """FER2013 with the votes of FER+, as this project keeps it or as Kaggle gives it.
 
 Kept: ``images.zip`` and ``labels.npz``, with landmarks of a face mesh. Kaggle's: ``fer2013.csv``
-(columns emotion, pixels, Usage), and beside it, where FER+ is wanted, ``fer2013new.csv``.
+(columns emotion, pixels, Usage), and beside it, where FER+ is wanted, ``fer2013new.csv``; or its
+folders ``train/angry`` and so on.
 """
 
 from __future__ import annotations
 
-import csv
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,19 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.folder import read_folder
+from edan_ros.datasets.pixel_table import USAGES, read_pixels, read_table
 from edan_ros.datasets.records import FaceSet, Record, choose, from_zip, some, the_file
 
 PARTS = ("train", "public_test", "private_test")
 LABELS = ("ferplus", "original")
 _TITLES = {"ferplus": "FER+ majority", "original": "original labels"}
-_USAGES = ("Training", "PublicTest", "PrivateTest")
+#: What the folder of a part is called, in the form of one folder a class.
+_FOLDERS = {
+    "train": ("train", "Training", "Train"),
+    "public_test": ("PublicTest", "public_test", "test", "Test", "validation", "val"),
+    "private_test": ("PrivateTest", "private_test", "test", "Test"),
+}
 _VOTES = (
     *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
     *("unknown", "NF"),
@@ -72,10 +79,14 @@ def read_fer2013(
     left out, and those that nearly equal a test picture. A test part with FER+ holds the pictures
     that have a majority.
     """
-    rows = _read_csv(path) if _is_csv(path) else _read_npz(path)
-    known = LABELS if rows.votes is not None else LABELS[1:]
-    labels = choose(labels or known[0], "labels", LABELS)
     choose(part, "part", PARTS)
+    if labels is not None:
+        choose(labels, "labels", LABELS)
+    in_folders = _read_folders(path, part, labels)
+    if in_folders is not None:
+        return in_folders
+    rows = _read_csv(path) if _is_csv(path) else _read_npz(path)
+    labels = labels or (LABELS[0] if rows.votes is not None else LABELS[1])
     index = np.flatnonzero((rows.usage == PARTS.index(part)) & ~rows.leak)
     emotions: NDArray[np.intp] = rows.original
     targets = None
@@ -117,6 +128,8 @@ def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None
 
 
 def _read_npz(folder: Path) -> _Rows:
+    if not (folder / "images.zip").is_file():
+        the_file(folder, "fer2013.csv", "images.zip with labels.npz", "train/angry/*.jpg and so on")
     archive, values = open_pair(folder)
     numbers = values["row"]
 
@@ -151,26 +164,15 @@ def _is_csv(path: Path) -> bool:
 
 def _read_csv(path: Path) -> _Rows:
     file = path if path.suffix == ".csv" else the_file(path, "fer2013.csv", "icml_face_data.csv")
-    pixels, usage, original = [], [], []
-    for number, row in enumerate(read_table(file, ("emotion", "pixels", "Usage")), start=2):
-        try:
-            picture = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
-            usage.append(_USAGES.index(row["Usage"]))
-            original.append(maps.FER2013[int(row["emotion"])])
-        except (ValueError, IndexError, OverflowError) as error:
-            raise DataError(
-                f"{file}, line {number}: expected an emotion 0 to 6, 48x48 grey levels and one of "
-                f"{', '.join(_USAGES)}: {error}"
-            ) from error
-        pixels.append(picture)
+    table = read_pixels(file, maps.FER2013)
     return _Rows(
-        lambda i: lambda: pixels[i],
-        [f"row {i}" for i in range(len(pixels))],
-        np.array(usage, np.intp),
-        np.array(original, np.intp),
-        _read_votes(file.parent / "fer2013new.csv", len(pixels)),
+        lambda i: lambda: table.pixels[i],
+        [f"row {i}" for i in range(len(table.pixels))],
+        table.usage,
+        table.labels,
+        _read_votes(file.parent / "fer2013new.csv", len(table.pixels)),
         None,
-        np.zeros(len(pixels), bool),
+        np.zeros(len(table.pixels), bool),
     )
 
 
@@ -178,24 +180,35 @@ def _read_votes(file: Path, count: int) -> NDArray[np.int64] | None:
     """The FER+ votes, a row for each picture in the order of the csv; None without the file."""
     if not file.is_file():
         return None
-    rows = [[int(row[name]) for name in _VOTES] for row in read_table(file, _VOTES)]
+    try:
+        rows = [[int(row[name]) for name in _VOTES] for row in read_table(file, _VOTES)]
+    except ValueError as error:
+        raise DataError(f"{file} should hold ten counts of votes in each row: {error}") from error
     if len(rows) != count:
         raise DataError(f"{file} has {len(rows)} rows, the pictures beside it {count}")
     return np.array(rows, np.int64)
 
 
-def read_table(file: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a csv by its header. Raises DataError unless it has at least these columns."""
-    # The pixels of a picture make fields longer than the csv module expects.
-    csv.field_size_limit(1 << 20)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream, skipinitialspace=True)
-            found = [name.strip() for name in rows.fieldnames or ()]
-            rows.fieldnames = found
-            missing = [name for name in columns if name not in found]
-            if missing:
-                raise DataError(f"{file} lacks the column {', '.join(missing)}; it has {found}")
-            return list(rows)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
+    """A part whose pictures are sorted into a folder for each part and class; None if they are not.
+
+    Kaggle's folder ``test`` holds both test parts, which its pictures' names tell apart
+    (PublicTest_88305.jpg); where they do not, it is the public test and said to be both.
+    """
+    folder = next((path / name for name in _FOLDERS[part] if (path / name).is_dir()), None)
+    if folder is None:
+        return None
+    if labels == "ferplus":
+        raise DataError(f"{folder}: pictures in folders have the original labels, not FER+'s")
+    found = read_folder(folder)
+    word = USAGES[PARTS.index(part)].lower()
+    named = [r for r in found.records if Path(r.name).name.lower().startswith(word)]
+    title = part.replace("_", " ")
+    if named:
+        found.records = named
+    elif folder.name.lower() == "test":
+        if part == "private_test":
+            raise DataError(f"{folder}: the names of its pictures do not say which are private")
+        title = "public and private test together"
+    found.about, found.cropped = f"{title}, {_TITLES['original']}", True
+    return found

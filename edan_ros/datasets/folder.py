@@ -31,7 +31,7 @@ def read_folder(path: Path) -> FaceSet:
         except KeyError:
             raise DataError(
                 f"{path} should hold {expected}; the folder {folder.name!r} is none of "
-                f"{', '.join(sorted(maps.SYNONYMS))}"
+                f"{', '.join(sorted(maps.SYNONYMS))}{_deeper(path, folder)}"
             ) from None
         pictures = pictures_in(folder)
         if emotion is None:
@@ -45,6 +45,22 @@ def read_folder(path: Path) -> FaceSet:
     return found
 
 
+def has_classes(path: Path) -> bool:
+    """Whether at least one folder in ``path`` is named after one of the seven emotions."""
+    names = (p.name for p in path.iterdir() if p.is_dir()) if path.is_dir() else ()
+    return any(maps.plain_word(name) in maps.SYNONYMS for name in names)
+
+
+def _deeper(path: Path, folder: Path) -> str:
+    """What to do where the classes are one level further down, as in train/happy."""
+    if not has_classes(folder):
+        return ""
+    return f": give the path of one part, such as {path / folder.name}"
+
+
 def _is_small(record: Record) -> bool:
-    image = record.image()
+    try:
+        image = record.image()
+    except DataError:  # it is counted when it is measured
+        return True
     return max(image.width, image.height) <= _SMALL

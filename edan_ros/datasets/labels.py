@@ -32,6 +32,10 @@ AFFECTNET = _indices(
 )
 #: CK+ label of a sequence (Lucey et al. 2010) -> emotion.
 CKPLUS = _indices(("neutral", "anger", "contempt", "disgust", "fear", "happy", "sad", "surprise"))
+#: Column ``emotion`` of the 48x48 csv in which CK+ is passed on -> emotion.
+CKPLUS_CSV = _indices(
+    ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt")
+)
 #: RAF-DB label (Li et al. 2017) -> emotion; its labels begin at 1.
 RAFDB = _indices(("", "surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"))
 #: ISED label (Happy et al. 2015) -> emotion; its labels begin at 1.
@@ -54,13 +58,13 @@ KDEF = dict(
 )
 
 _WORDS = {
-    "neutral": ("neutrality",),
+    "neutral": ("neutrality", "natural", "normal"),
     "happy": ("happiness", "joy", "joyful", "smile", "smiling"),
-    "sad": ("sadness",),
-    "surprise": ("surprised",),
-    "fear": ("fearful", "afraid", "scared"),
+    "sad": ("sadness", "unhappy"),
+    "surprise": ("surprised", "suprise", "suprised"),  # a common slip
+    "fear": ("fearful", "afraid", "scared", "frightened"),
     "disgust": ("disgusted",),
-    "anger": ("angry",),
+    "anger": ("angry", "furious"),
 }
 #: What a folder of pictures may be called -> emotion.
 SYNONYMS: dict[str, int] = {
@@ -80,7 +84,12 @@ def emotion_of(word: str) -> int | None:
 
     None for a class of LEFT_OUT. Raises KeyError for any other word.
     """
-    plain = "".join(letter for letter in word.lower() if letter.isalpha())
+    plain = plain_word(word)
     if plain in LEFT_OUT:
         return None
     return SYNONYMS[plain]
+
+
+def plain_word(word: str) -> str:
+    """Its letters alone, in small."""
+    return "".join(letter for letter in word.lower() if letter.isalpha())

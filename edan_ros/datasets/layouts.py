@@ -119,8 +119,29 @@ def read(layout: str, path: Path, *, training: bool = False, **options: Any) -> 
     if part:
         options.setdefault("part", part)
     try:
-        return how.read(path, **options)
+        return _read_here_or_below(how, path, options)
     except ValueError as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{layout}: an option has a wrong value: {error}") from error
+
+
+def _read_here_or_below(how: Layout, path: Path, options: dict[str, Any]) -> FaceSet:
+    """Archives often unpack into a folder of their own: where a set is not here and there is one
+    folder alone, it is looked for in that."""
+    try:
+        return how.read(path, **options)
+    except DataError as error:
+        inside = _visible(path)
+        if len(inside) != 1 or not inside[0].is_dir():
+            raise
+        try:
+            return _read_here_or_below(how, inside[0], options)
+        except DataError:
+            raise error from None
+
+
+def _visible(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return [p for p in path.iterdir() if not p.name.startswith((".", "__MACOSX"))]

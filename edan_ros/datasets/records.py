@@ -20,7 +20,9 @@ from edan_ros.core.images import Image
 from edan_ros.datasets.errors import DataError
 
 #: Endings of the files that are taken for pictures.
-PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", ".webp"})
+PICTURES = frozenset(
+    {".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,21 @@ def face_crop(record: Record, image: Image) -> Crop:
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """The picture of a file's bytes, grey or BGR. Raises DataError, which names it, if none."""
-    if data:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR)
-        if pixels is not None:
-            return np.asarray(pixels, np.uint8)
-    raise DataError(f"{name} is not a picture")
+    """The picture of a file's bytes, grey or BGR. Raises DataError, which names it, if none.
+
+    An alpha channel is dropped. Of 16 bits those in use are kept: scanners of 10 or 12 bits leave
+    the highest empty.
+    """
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        pixels = None
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        raise DataError(f"{name} is not a picture of 8 or 16 bits that OpenCV reads")
+    if pixels.dtype == np.uint16:
+        pixels = pixels >> max(int(pixels.max()).bit_length() - 8, 0)
+    return np.asarray(pixels, np.uint8)
 
 
 def _read_file(path: Path) -> NDArray[np.uint8]:

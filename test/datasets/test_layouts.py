@@ -77,7 +77,10 @@ def test_an_unknown_option_lists_those_there_are(tmp_path: Path) -> None:
 def test_class_maps_mean_the_seven() -> None:
     """Each map reaches every emotion that its set has, once."""
     every = set(range(len(EMOTIONS)))
-    for numbers in (labels.FER2013, labels.FERPLUS, labels.MUXSPACE, labels.AFFECTNET):
+    for numbers in (
+        *(labels.FER2013, labels.FERPLUS, labels.MUXSPACE, labels.AFFECTNET),
+        labels.CKPLUS_CSV,
+    ):
         assert sorted(n for n in numbers if n is not None) == sorted(every)
     assert {n for n in labels.CKPLUS if n is not None} == every
     assert {n for n in labels.RAFDB if n is not None} == every
@@ -137,6 +140,34 @@ def test_pictures_keep_their_channels(tmp_path: Path) -> None:
     grey_picture, red = read("folder", tmp_path).records
     assert (grey_picture.image().order, red.image().order) == ("mono", "bgr")
     np.testing.assert_array_equal(red.read(), colour)
+
+
+@pytest.mark.parametrize("name", ["a.PNG", "a.Jpg", "a.TIFF", "a.bmp", "a.webp", "a.pgm"])
+def test_pictures_of_all_formats_in_any_case(tmp_path: Path, name: str) -> None:
+    trees.save(tmp_path / "happy" / name, 90)
+    (one,) = read("folder", tmp_path).records
+    assert one.read().shape[:2] == (48, 48)
+    assert np.median(one.read()) == pytest.approx(90, abs=1)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+def test_sixteen_bits_keep_their_grey_levels(tmp_path: Path, bits: int, ending: str) -> None:
+    """Whatever part of the bits is in use, 256 levels are told apart."""
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    (tmp_path / "happy").mkdir()
+    cv2.imwrite(str(tmp_path / "happy" / f"a.{ending}"), levels << (bits - 8))
+    (one,) = read("folder", tmp_path).records
+    np.testing.assert_array_equal(one.read(), levels)
+
+
+def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
+    (tmp_path / "happy").mkdir()
+    picture = np.full((8, 8, 4), 70, np.uint8)
+    picture[..., 3] = 9
+    cv2.imwrite(str(tmp_path / "happy" / "a.png"), picture)
+    (one,) = read("folder", tmp_path).records
+    np.testing.assert_array_equal(one.read(), picture[..., :3])
 
 
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:

@@ -105,6 +105,31 @@ class TestFer2013:
         with pytest.raises(DataError, match="lacks the column pixels"):
             read("fer2013", file)
 
+    def test_a_folder_for_each_part_and_class(self, tmp_path: Path) -> None:
+        trees.save(tmp_path / "train" / "angry" / "Training_1.jpg")
+        trees.save(tmp_path / "test" / "fear" / "im1.png")
+        trees.save(tmp_path / "test" / "happy" / "im2.png")
+        assert labels(read("fer2013", tmp_path, training=True)) == ["anger"]
+        both = read("fer2013", tmp_path)
+        assert (labels(both), both.cropped) == (["fear", "happy"], True)
+        assert both.about == "public and private test together, original labels"
+        with pytest.raises(DataError, match="do not say which are private"):
+            read("fer2013", tmp_path, part="private_test")
+        with pytest.raises(DataError, match="have the original labels, not FER"):
+            read("fer2013", tmp_path, labels="ferplus")
+
+    def test_names_tell_the_two_test_parts_apart(self, tmp_path: Path) -> None:
+        trees.save(tmp_path / "test" / "sad" / "PublicTest_1.jpg")
+        trees.save(tmp_path / "test" / "neutral" / "PrivateTest_2.jpg")
+        public = read("fer2013", tmp_path)
+        assert (labels(public), public.about) == (["sad"], "public test, original labels")
+        assert labels(read("fer2013", tmp_path, part="private_test")) == ["neutral"]
+
+    def test_a_folder_that_is_none_of_these_forms(self, tmp_path: Path) -> None:
+        trees.save(tmp_path / "faces.png")
+        with pytest.raises(DataError, match=r"fer2013\.csv or images\.zip .* or train/angry"):
+            read("fer2013", tmp_path)
+
     def test_other_parts_and_labels_are_refused(self, kept: Path) -> None:
         with pytest.raises(DataError, match="part is 'test'; it can be train, public_test, priv"):
             read("fer2013", kept, part="test")
@@ -146,8 +171,48 @@ def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
     assert levels(faces) == [51, 54]
     assert faces.records[1].name == "S005_001_00000004.png"
     np.testing.assert_allclose(faces.records[1].landmarks, trees.landmarks(200, 240), atol=1e-3)
-    assert faces.notes == ["left out: sequences of contempt (1)"]
+    assert faces.notes == [
+        "left out: sequences of contempt (1)",
+        "left out: sequences without a label (1)",
+    ]
     assert levels(read("ckplus", folder, peaks="2", neutral="no")) == [53, 54]
+
+
+def test_ckplus_takes_what_there_is_of_damaged_sequences(tmp_path: Path) -> None:
+    folder = trees.ckplus(tmp_path / "ck")
+    frames = folder / "cohn-kanade-images"
+    trees.write(folder / "Emotion" / "S011" / "003" / "S011_003_00000004_emotion.txt", "4")
+    shutil.rmtree(frames / "S011")
+    for file in sorted((frames / "S005" / "001").glob("*.png"))[:3]:
+        file.unlink()
+    faces = read("ckplus", folder)
+    assert (labels(faces), levels(faces)) == (["surprise"], [54])
+    assert "left out: labelled sequences whose frames are not there (1)" in faces.notes
+
+
+def test_ckplus_as_rows_of_48_pixels(tmp_path: Path) -> None:
+    rows = [(label, 10 * label, "Training") for label in range(8)]
+    file = trees.pixel_csv(tmp_path / "ckextended.csv", rows)
+    for path in (file, tmp_path):
+        faces = read("ckplus", path)
+        assert labels(faces) == [
+            *("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+        ]
+        assert levels(faces) == [0, 10, 20, 30, 40, 50, 60]
+        assert (faces.notes, faces.cropped) == (["left out: contempt (1)"], True)
+    trees.pixel_csv(file, [(8, 10, "Training")])
+    with pytest.raises(DataError, match=r"line 2: expected an emotion 0 to 7.*the emotion is 8"):
+        read("ckplus", tmp_path)
+
+
+def test_ckplus_as_folders(tmp_path: Path) -> None:
+    """As unpacked, in a folder of its own: that is found too."""
+    words = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
+    for word in words:
+        trees.save(tmp_path / "CK+48" / word / "S010_004_00000017.png")
+    faces = read("ckplus", tmp_path)
+    assert labels(faces) == ["anger", "disgust", "fear", "happy", "sad", "surprise"]
+    assert (faces.notes, faces.cropped) == (["left out: contempt (1)"], True)
 
 
 def test_ckplus_without_landmarks(tmp_path: Path) -> None:
@@ -161,7 +226,7 @@ def test_ckplus_says_what_is_missing(tmp_path: Path) -> None:
         read("ckplus", tmp_path)
     folder = trees.ckplus(tmp_path / "ck")
     shutil.rmtree(folder / "cohn-kanade-images" / "S005" / "001")
-    with pytest.raises(DataError, match=r"S005/001 should hold the frames of a labelled sequence"):
+    with pytest.raises(DataError, match=r"Emotion should hold S005/001/S005_001_00000011_emotion"):
         read("ckplus", folder)
     shutil.rmtree(folder / "Emotion")
     with pytest.raises(
@@ -182,6 +247,21 @@ def test_jaffe(tmp_path: Path) -> None:
     assert not faces.cropped
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ka.an1.39.TIFF",
+        "KA.AN1.39.tiff.jpg",
+        "KA-AN1-39.png",
+        "jaffe/KA/KA.AN1.39.bmp",
+        "ANGRY/x.jpg",
+    ],
+)
+def test_jaffe_in_other_forms(tmp_path: Path, name: str) -> None:
+    trees.save(tmp_path / name, 10, (256, 256))
+    assert labels(read("jaffe", tmp_path)) == ["anger"]
+
+
 def test_kdef(tmp_path: Path) -> None:
     codes = {"AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happy"}
     codes |= {"NE": "neutral", "SA": "sad", "SU": "surprise"}
@@ -190,6 +270,11 @@ def test_kdef(tmp_path: Path) -> None:
             trees.save(tmp_path / "AF01" / f"AF01{code}{view}.JPG")
     assert labels(read("kdef", tmp_path)) == [codes[code] for code in sorted(codes)]
     assert Counter(labels(read("kdef", tmp_path, views="S/FR"))) == dict.fromkeys(codes.values(), 2)
+    trees.save(tmp_path / "AF31" / "AF31V.JPG")  # one of the set's own slips
+    assert read("kdef", tmp_path, views="S").notes == [
+        "left out: other views (14)",
+        "left out: pictures with other names (1)",
+    ]
     with pytest.raises(DataError, match="views is 'left'"):
         read("kdef", tmp_path, views=["left"])
 
@@ -297,6 +382,14 @@ def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
         read("folder", tmp_path)
     with pytest.raises(DataError, match="there is no such folder"):
         read("folder", tmp_path / "nowhere")
+
+
+def test_classes_one_level_down_are_pointed_at(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        trees.save(tmp_path / part / "happy" / "1.png")
+    with pytest.raises(DataError, match=r"'test' is none of .*: give the path of one part, such"):
+        read("folder", tmp_path)
+    assert labels(read("folder", tmp_path / "test")) == ["happy"]
 
 
 def test_muxspace_leaves_contempt_without_a_label(tmp_path: Path) -> None:
