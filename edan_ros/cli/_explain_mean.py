@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import make_folder
 from edan_ros.cli._pipeline import DEFAULT_MODEL, settings_of
-from edan_ros.cli.explain import write_picture
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError, FaceSet, Source, parse_source, read
 
@@ -28,6 +27,7 @@ def run_mean(args: argparse.Namespace) -> int:
     from edan_ros.explain.study import run_study
     from edan_ros.explain.study_pictures import draw_curves, draw_mean_maps
     from edan_ros.explain.study_tables import markdown
+    from edan_ros.recording.pictures import write_picture
 
     if args.emotion or args.method:
         raise DataError(

@@ -14,14 +14,10 @@ from edan_ros.cli._arguments import count, make_folder, positive
 from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.privacy import PRIVACY_MODES
-from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import create_source
 from edan_ros.sources.pictures import PictureSource
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from edan_ros.core.faces import Face, FrameResult
     from edan_ros.core.pipeline import Pipeline
     from edan_ros.engines import Engine
@@ -156,18 +152,11 @@ def _write_sheet(
 ) -> None:
     from edan_ros.core.privacy import apply_privacy
     from edan_ros.explain.sheet import draw_sheet
+    from edan_ros.recording.pictures import write_picture
 
     seen = apply_privacy(frame.image.bgr(), result.faces, args.privacy)
     sheet = draw_sheet(seen, found, title=name, outlines=args.privacy == "landmarks-only")
     write_picture(args.out / f"{name}.png", sheet)
-
-
-def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Raises RecordingError where it cannot be written."""
-    import cv2
-
-    if not cv2.imwrite(str(path), pixels):
-        raise RecordingError(f"{path} cannot be written: is the disk full?")
 
 
 def _record(found: Explanation) -> dict[str, object]:

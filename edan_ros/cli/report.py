@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from edan_ros.core.privacy import COVERED_FROM, PRIVACY_MODES
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.errors import writing
+from edan_ros.recording.run_folder import LINES
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.bag import BAG_ENDINGS, BagSource, is_bag
 
 if TYPE_CHECKING:
     from edan_ros.report.records import Recording
-
-LINES = "faces.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,11 +65,9 @@ def run(args: argparse.Namespace) -> int:
             print("edan report: no picture has the time of a change", file=sys.stderr)
     out = args.out or path.with_suffix(".html")
     page = render(recording, thumbnails)
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RecordingError(f"{out} cannot be written: {error.strerror or error}") from error
     for note in recording.notes:
         print(f"edan report: {note}", file=sys.stderr)
     people = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)

@@ -18,10 +18,12 @@ from rosbags.rosbag2 import (
     WriterError,
 )
 
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.errors import RecordingError, writing
 
 #: Of the metadata: with the newest one, older distributions could not read a topic's QoS.
 _VERSION = 8
+#: What rosbags raises where it cannot write, beside OSError.
+_ERRORS = (WriterError, sqlite3.Error)
 
 
 class BagWriter:
@@ -50,10 +52,8 @@ class BagWriter:
     def __enter__(self) -> BagWriter:
         if self.path.exists():
             self._check_replaceable()
-        try:
+        with writing(self.path, *_ERRORS):
             self._begin()
-        except (OSError, WriterError, sqlite3.Error) as error:
-            raise RecordingError(f"{self.path} cannot be written: {error}") from error
         return self
 
     def __exit__(
@@ -63,11 +63,10 @@ class BagWriter:
         at: TracebackType | None,
     ) -> None:
         try:
-            self._writer.__exit__(kind, error, at)
-            if error is None:
-                self._put_in_place()
-        except (OSError, WriterError, sqlite3.Error) as failure:
-            raise RecordingError(f"{self.path} cannot be written: {failure}") from failure
+            with writing(self.path, *_ERRORS):
+                self._writer.__exit__(kind, error, at)
+                if error is None:
+                    self._put_in_place()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._lock.close()
@@ -108,10 +107,8 @@ class BagWriter:
 
     def write(self, topic: str, time: int, data: bytes) -> None:
         """Append a message. time: nanoseconds. Raises RecordingError when the disk is full."""
-        try:
+        with writing(self.path, *_ERRORS):
             self._writer.write(self._connections[topic], time, data)
-        except (OSError, sqlite3.Error) as error:
-            raise RecordingError(f"{self.path} cannot be written: {error}") from error
 
     def _check_replaceable(self) -> None:
         if not self._replace:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Protocol, TextIO
+from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,14 +17,15 @@ from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.privacy import Veil
 from edan_ros.recording.changes import Changes
-from edan_ros.recording.lines import result_line
 from edan_ros.recording.moments import Moments
+from edan_ros.recording.pictures import write_picture
+from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary
 from edan_ros.recording.timeline import Timeline, under
 from edan_ros.recording.video import VideoWriter
 
-VIDEO, PICTURE, LINES, TIMELINE = "demo.mp4", "demo.png", "faces.jsonl", "timeline.png"
+VIDEO, PICTURE, TIMELINE = "demo.mp4", "demo.png", "timeline.png"
 FILES = (VIDEO, PICTURE, LINES, RUN_FILE, TIMELINE)
 #: Pixels of the timeline's picture.
 _TIMELINE_WIDTH = 1600
@@ -52,13 +51,13 @@ class _Shown(NamedTuple):
     caption: Mapping[str, Colour]
 
 
-class Record:
+class Record(RunFolder[_Shown]):
     """A context manager. Files of an earlier run in the same folder are replaced.
 
     companion: is given every result, and drawn under the video. veil: covers people before they
     are drawn; what it holds back is written later.
 
-    Raises OSError where the folder cannot be written.
+    Raises RecordingError where the folder cannot be written.
     """
 
     def __init__(
@@ -67,17 +66,12 @@ class Record:
         companion: Companion | None = None,
         veil: Veil[_Shown] | None = None,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        self.folder = folder
+        super().__init__(folder, FILES, veil or Veil("none"))
         self._companion = companion
-        self._veil: Veil[_Shown] = veil or Veil("none")
         self.summary = Summary()
         self._changes = Changes()
         self._moments = Moments()
-        self._video: VideoWriter | None = None
-        self._lines: TextIO = (folder / LINES).open("w", encoding="utf-8")
+        self._video = self._stack.enter_context(VideoWriter(folder / VIDEO))
 
     def add(
         self, stamp_ns: int, result: FrameResult, image: Image | None, latency: float | None
@@ -86,59 +80,32 @@ class Record:
 
         latency: seconds from the image's publication to the result's arrival.
         """
-        stamp = stamp_ns * 1e-9
-        self.summary.add(stamp, latency, result)
+        self.summary.add(stamp_ns * 1e-9, latency, result)
         seconds = self.summary.recorded_seconds
-        self._lines.write(result_line(stamp_ns, latency, result) + "\n")
+        self._add_line(stamp_ns, latency, result)
         changes = self._changes.update(seconds, result)
         if self._companion is not None:
             lines = self._companion.follow(seconds, result)
             changes += [f"{seconds:7.2f} s  {line}" for line in lines]
         if image is not None:
             caption = {} if self._companion is None else self._companion.caption()
-            shown = _Shown(seconds, result, caption)
-            self._show(self._veil.add(seconds, image, result.faces, shown))
+            self._add_picture(seconds, image, result, _Shown(seconds, result, caption))
         return changes
 
-    def files(self) -> list[Path]:
-        """What was written."""
-        return [p for p in (self.folder / name for name in FILES) if p.exists()]
-
-    def _show(self, ready: list[tuple[NDArray[np.uint8], _Shown]]) -> None:
-        for pixels, shown in ready:
-            annotated = annotate(pixels, shown.result)
-            self._moments.add(shown.seconds, annotated, shown.result)
-            self._write(annotated, shown)
-
-    def _write(self, annotated: NDArray[np.uint8], shown: _Shown) -> None:
+    def _draw(self, pixels: NDArray[np.uint8], item: _Shown) -> None:
         """One picture of the video, the companion's timeline under it."""
-        companion, seconds = self._companion, shown.seconds
-        if companion is not None:
-            width = annotated.shape[1]
-            strip = companion.timeline.strip(width, seconds, shown.caption)
-            annotated = under(annotated, strip)
-        height, width = annotated.shape[:2]
-        if self._video is None:
-            self._video = VideoWriter(self.folder / VIDEO, width, height)
-        self._video.write(annotated, seconds)
+        drawn = annotate(pixels, item.result)
+        self._moments.add(item.seconds, drawn, item.result)
+        if self._companion is not None:
+            strip = self._companion.timeline.strip(drawn.shape[1], item.seconds, item.caption)
+            drawn = under(drawn, strip)
+        self._video.write(drawn, item.seconds)
 
-    def __enter__(self) -> Record:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._show(self._veil.rest())
-        self._lines.close()
-        if self._video is not None:
-            self._video.close()
+    def _finish(self) -> None:
         sheet = self._moments.sheet()
         if sheet is not None:
-            cv2.imwrite(str(self.folder / PICTURE), sheet)
+            write_picture(self.folder / PICTURE, sheet)
         if self._companion is not None:
             end = self.summary.recorded_seconds
             picture = self._companion.timeline.whole(_TIMELINE_WIDTH, 0.0, end)
-            cv2.imwrite(str(self.folder / TIMELINE), picture)
+            write_picture(self.folder / TIMELINE, picture)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edan_ros.recording.errors import writing
+
 RUN_FILE = "run.json"
 #: What is told of a model, of what ModelInfo.msg has.
 _MODEL_FIELDS = (
@@ -38,10 +40,11 @@ def describe_model(info: Any) -> dict[str, str]:
 
 
 def write_run_info(folder: Path, info: RunInfo) -> Path:
-    """Writes the file. Raises OSError where it cannot."""
+    """Writes the file. Raises RecordingError where it cannot."""
     path = folder / RUN_FILE
     text = json.dumps({"model": info.model, "settings": info.settings}, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    with writing(path):
+        path.write_text(text + "\n", encoding="utf-8")
     return path
 
 

@@ -16,7 +16,7 @@ _ENCODER = "aac"
 
 
 class Sound:
-    """The first sound track of a video, or nothing where it has none.
+    """The first sound track of a video, or nothing where it has none. A context manager.
 
     Kept in step with the video's first frame. What cannot be decoded is left out.
     """
@@ -61,7 +61,10 @@ class Sound:
             assert self._output is not None
             self._output.mux(self._target.encode(None))
 
-    def close(self) -> None:
+    def __enter__(self) -> Sound:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Let go of the video."""
         self._input.close()
 

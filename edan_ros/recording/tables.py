@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from types import TracebackType
 
 from edan_ros.core.action_units import ACTION_UNITS
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
@@ -46,12 +45,7 @@ class FaceTable:
     def __enter__(self) -> FaceTable:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, stamp: float, name: str, result: FrameResult) -> None:

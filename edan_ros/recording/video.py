@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 from numpy.typing import NDArray
 
+from edan_ros.recording.errors import writing
 from edan_ros.recording.sound import Sound
 
 _TIME_BASE = Fraction(1, 90_000)
@@ -27,73 +28,70 @@ def _codec() -> tuple[str, dict[str, str]]:
 
 
 class VideoWriter:
-    """A context manager that writes frames to an MP4 file.
+    """A context manager that writes frames to an MP4 file, which is there from the first one on.
 
-    path: the file; its folder must exist. width, height: of the first frames; other sizes are
-    fitted in. max_side: pixels of the longer side above which the video is made smaller. sound: is
-    written along with the frames.
+    path: the file; its folder must exist. max_side: pixels of the longer side above which the
+    video is made smaller. sound: is written along with the frames.
+
+    Raises RecordingError where it cannot be written.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        width: int,
-        height: int,
-        *,
-        max_side: int = 1280,
-        sound: Sound | None = None,
-    ) -> None:
-        scale = min(1.0, max_side / max(width, height))
-        # The chroma planes of yuv420p have half the size.
-        self._size = tuple(max(2, 2 * round(scale * side / 2)) for side in (width, height))
-        self._container = av.open(str(path), "w", options={"movflags": "faststart"})
-        codec, options = _codec()
-        stream = self._container.add_stream(codec, rate=30, options=options)
-        assert isinstance(stream, av.VideoStream)
-        self._stream = stream
-        self._stream.width, self._stream.height = self._size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = _TIME_BASE
-        self._sound = sound
-        if sound is not None:
-            sound.begin(self._container)
-        self._begin: float | None = None
+    def __init__(self, path: Path, *, max_side: int = 1280, sound: Sound | None = None) -> None:
+        self._path, self._max_side, self._sound = path, max_side, sound
+        self._opened: tuple[OutputContainer, av.VideoStream] | None = None
+        self._begin = 0.0
         self._earliest = 0  # of the next frame, in ticks
 
     def write(self, pixels: NDArray[np.uint8], seconds: float) -> None:
         """Append a BGR frame, to be shown at ``seconds`` (of any clock; the first is the start).
 
-        A time that is not after that of the frame before is moved a little after it.
+        A time that is not after that of the frame before is moved a little after it. The first
+        frame gives the size: others are fitted in.
         """
-        if self._begin is None:
-            self._begin = seconds
-        at = round((seconds - self._begin) / _TIME_BASE)
-        at = max(at, self._earliest)
-        self._earliest = at + int(0.001 / _TIME_BASE)
-        frame = av.VideoFrame.from_ndarray(fitted(pixels, *self._size), format="bgr24")
-        frame.pts, frame.time_base = at, _TIME_BASE
-        self._container.mux(self._stream.encode(frame))
-        if self._sound is not None:
-            self._sound.up_to(float(at * _TIME_BASE))
-
-    def close(self) -> None:
-        """Write what the encoder holds back, and the index."""
-        self._container.mux(self._stream.encode())
-        if self._sound is not None:
-            self._sound.up_to(float(self._earliest * _TIME_BASE) + _LAST_FRAME)
-            self._sound.end()
-        self._container.close()
+        with writing(self._path):
+            if self._opened is None:
+                self._begin = seconds
+                self._opened = self._open(*pixels.shape[1::-1])
+            container, stream = self._opened
+            at = round((seconds - self._begin) / _TIME_BASE)
+            at = max(at, self._earliest)
+            self._earliest = at + int(0.001 / _TIME_BASE)
+            whole = fitted(pixels, stream.width, stream.height)
+            frame = av.VideoFrame.from_ndarray(whole, format="bgr24")
+            frame.pts, frame.time_base = at, _TIME_BASE
+            container.mux(stream.encode(frame))
+            if self._sound is not None:
+                self._sound.up_to(float(at * _TIME_BASE))
 
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        """Write what the encoder holds back, and the index."""
+        if self._opened is None:
+            return
+        container, stream = self._opened
+        with writing(self._path), container:
+            container.mux(stream.encode())
+            if self._sound is not None:
+                self._sound.up_to(float(self._earliest * _TIME_BASE) + _LAST_FRAME)
+                self._sound.end()
+
+    def _open(self, width: int, height: int) -> tuple[OutputContainer, av.VideoStream]:
+        container = av.open(str(self._path), "w", options={"movflags": "faststart"})
+        codec, options = _codec()
+        stream = container.add_stream(codec, rate=30, options=options)
+        assert isinstance(stream, av.VideoStream)
+        scale = min(1.0, self._max_side / max(width, height))
+        # The chroma planes of yuv420p have half the size.
+        stream.width, stream.height = (
+            max(2, 2 * round(scale * side / 2)) for side in (width, height)
+        )
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = _TIME_BASE
+        if self._sound is not None:
+            self._sound.begin(container)
+        return container, stream
 
 
 def fitted(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_written_is_said_so(capsys: pytest.CaptureFixtur
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     Path("out").write_text("in the way")
     assert main(["demo", "--source", "a.png"]) == 1
-    assert capsys.readouterr().err.startswith("edan demo: the folder out cannot be written: ")
+    assert capsys.readouterr().err.startswith("edan demo: out cannot be written: ")
 
 
 def test_a_missing_module_is_one_sentence(

@@ -11,7 +11,9 @@ from results import face, result
 
 from edan_ros.core.images import Image
 from edan_ros.core.privacy import Veil
-from edan_ros.recording.record import LINES, PICTURE, VIDEO, Record
+from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.record import PICTURE, VIDEO, Record
+from edan_ros.recording.run_folder import LINES
 from edan_ros.recording.run_info import RUN_FILE, RunInfo, read_run_info, write_run_info
 
 IMAGE = Image(np.full((48, 64, 3), 90, np.uint8))
@@ -77,3 +79,19 @@ def test_what_a_run_was_made_with_is_noted_and_forgotten_by_the_next(tmp_path: P
     with Record(tmp_path):
         pass
     assert read_run_info(tmp_path) == RunInfo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up() -> None:
+        # Nothing is removed first: the links stay.
+        monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+        with Record(tmp_path) as record:
+            record.add(0, result(face(1)), IMAGE, 0.02)
+
+    for name in (LINES, VIDEO, PICTURE):
+        (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(RecordingError, match="cannot be written: No space left on device"):
+        fill_up()

@@ -25,7 +25,7 @@ def read(path: Path) -> tuple[list[float], list[np.ndarray], av.VideoCodecContex
 
 def test_frames_keep_their_times(tmp_path: Path) -> None:
     times = [50.0, 50.04, 50.08, 51.5, 51.6]
-    with VideoWriter(tmp_path / "a.mp4", 64, 48) as video:
+    with VideoWriter(tmp_path / "a.mp4") as video:
         for number, time in enumerate(times):
             video.write(picture(40 * number), time)
     shown, pixels, codec = read(tmp_path / "a.mp4")
@@ -38,7 +38,7 @@ def test_frames_keep_their_times(tmp_path: Path) -> None:
 
 
 def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "a.mp4", 64, 48) as video:
+    with VideoWriter(tmp_path / "a.mp4") as video:
         for time in (1.0, 1.0, 0.5, 2.0):
             video.write(picture(100), time)
     shown, _, _ = read(tmp_path / "a.mp4")
@@ -59,14 +59,14 @@ def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
 def test_sizes_are_even_and_bounded(
     tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    with VideoWriter(tmp_path / "a.mp4", *size) as video:
+    with VideoWriter(tmp_path / "a.mp4") as video:
         video.write(picture(100, *size), 0.0)
     _, (frame,), _ = read(tmp_path / "a.mp4")
     assert frame.shape[1::-1] == expected
 
 
 def test_another_size_in_between_is_fitted_in(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "a.mp4", 64, 48) as video:
+    with VideoWriter(tmp_path / "a.mp4") as video:
         video.write(picture(200), 0.0)
         video.write(picture(200, 30, 90), 0.1)
     _, (_, tall), _ = read(tmp_path / "a.mp4")
