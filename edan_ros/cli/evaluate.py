@@ -167,8 +167,7 @@ def _judged(engine: Engine, source: Source, faces: FaceSet, crop: str | None, sc
     from edan_ros.evaluation.emotions import answers, judge
 
     crop = crop or ("given" if faces.cropped else "detect")
-    detector = create_detector() if crop == "detect" else None
-    said = progress(answers(engine, faces, detector), len(faces), source.name)
+    said = progress(answers(engine, faces, crop, create_detector()), len(faces), source.name)
     return judge(source.name, source.layout, crop, faces, list(said), scale)
 
 

@@ -43,6 +43,11 @@ class Record:
     points: NDArray[np.float64] | None = None
     box: Box | None = None
 
+    @property
+    def says_where(self) -> bool:
+        """Whether the set says where in the picture the face is."""
+        return not (self.landmarks is None and self.points is None and self.box is None)
+
     def image(self) -> Image:
         """The picture with the meaning of its channels."""
         pixels = self.read()

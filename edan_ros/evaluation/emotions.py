@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,36 +14,74 @@ from edan_ros.core.detectors import Detector
 from edan_ros.core.faces import Box
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.images import Image
-from edan_ros.datasets import FaceSet, Record, face_crop
+from edan_ros.datasets import DataError, FaceSet, Record, face_crop
 from edan_ros.engines import Engine
 from edan_ros.evaluation import metrics
-from edan_ros.evaluation.recognition import Answer, Finder, in_crops
+from edan_ros.evaluation.recognition import Answer, Finder, in_crops, in_largest_faces
 from edan_ros.evaluation.scales import Scale
 
 CROPS = ("given", "detect")
 #: Pictures that are read and run together.
 _BATCH = 32
+#: So many of the pictures that cannot be read are named.
+_NAMED = 5
 
 
-def answers(
-    engine: Engine, faces: FaceSet, detector: Detector | None = None
-) -> Iterator[Answer | None]:
+#: What is said of one picture: an answer, None where no face was found, or why it cannot be read.
+Said: TypeAlias = "Answer | DataError | None"
+
+
+def answers(engine: Engine, faces: FaceSet, crop: str, detector: Detector) -> Iterator[Said]:
     """What a model says of each picture of a set, in order.
 
-    With a detector the face is found and read as the live pipeline does; None where it is not
-    found. Without one the crop is where the set says that the face is (``face_crop``), and the
-    model looks once.
+    crop: ``detect`` finds and reads the face as the live pipeline does; None where it is not
+    found. ``given`` takes it where the set says that it is, and the model looks once; where the
+    set does not say, it is the largest that the detector finds or, if it finds none, the whole
+    picture. A picture that cannot be read is given as the DataError that says why.
     """
-    finder = None if detector is None else Finder(engine, detector)
+    finder = Finder(engine, detector)
     for start in range(0, len(faces), _BATCH):
         records = faces.records[start : start + _BATCH]
-        images = [record.image() for record in records]
-        if finder is None:
-            crops = [face_crop(r, image) for r, image in zip(records, images, strict=True)]
-            yield from in_crops(engine, images, crops)
-        else:
-            wanted = [_wanted(r, image) for r, image in zip(records, images, strict=True)]
-            yield from finder(images, wanted)
+        images = [_image(record) for record in records]
+        said: list[Said] = [image if isinstance(image, DataError) else None for image in images]
+        index = [i for i, image in enumerate(images) if isinstance(image, Image)]
+        good = [(records[i], images[i]) for i in index]
+        read = _found(finder, good) if crop == "detect" else _given(engine, good, detector)
+        for i, answer in zip(index, read, strict=True):
+            said[i] = answer
+        yield from said
+
+
+def _image(record: Record) -> Image | DataError:
+    """The picture, or why it cannot be used."""
+    try:
+        image = record.image()
+        if record.landmarks is not None:
+            face_crop(record, image)
+    except DataError as error:
+        return error
+    return image
+
+
+def _found(finder: Finder, pictures: Sequence[tuple[Record, Image]]) -> list[Answer | None]:
+    wanted = [_wanted(record, image) for record, image in pictures]
+    return finder([image for _, image in pictures], wanted)
+
+
+def _given(
+    engine: Engine, pictures: Sequence[tuple[Record, Image]], detector: Detector
+) -> list[Answer]:
+    known = [i for i, (record, _) in enumerate(pictures) if record.says_where]
+    others = [i for i in range(len(pictures)) if i not in set(known)]
+    answers: dict[int, Answer] = {}
+    if known:
+        crops = [face_crop(*pictures[i]) for i in known]
+        read = in_crops(engine, [pictures[i][1] for i in known], crops)
+        answers |= dict(zip(known, read, strict=True))
+    if others:
+        read = in_largest_faces(engine, [pictures[i][1] for i in others], detector)
+        answers |= dict(zip(others, read, strict=True))
+    return [answers[i] for i in range(len(pictures))]
 
 
 def _wanted(record: Record, image: Image) -> Box | None:
@@ -111,6 +150,10 @@ class Result:
         """Share of the pictures in which a face was found."""
         return float(self.found.mean())
 
+    def placed(self, place: str) -> int:
+        """Faces whose crop came from a place (``recognition``: GIVEN, FOUND, WHOLE)."""
+        return sum(answer is not None and answer.place == place for answer in self.answers)
+
     @property
     def accuracy(self) -> float:
         """Share of right answers; a face that was not found is a wrong one."""
@@ -160,29 +203,33 @@ def judge(
     layout: str,
     crop: str,
     faces: FaceSet,
-    said: Iterable[Answer | None],
+    said: Iterable[Said],
     scale: Scale,
 ) -> Result:
     """The answers to a set's pictures on a scale.
 
-    Pictures without a class of the scale are left out, unless the set has no emotions at all.
+    Pictures that cannot be read are left out, and those without a class of the scale, unless the
+    set has no emotions at all; the set's notes then say how many. Raises DataError when none can
+    be read.
     """
+    pairs, notes = _readable(faces, list(said))
     classes = np.array(
-        [-1 if r.emotion is None else scale.class_of[r.emotion] for r in faces.records], np.intp
+        [-1 if r.emotion is None else scale.class_of[r.emotion] for r, _ in pairs], np.intp
     )
     kept = np.flatnonzero(classes >= 0)
     if not len(kept):
-        kept = np.arange(len(faces))
-    given = list(said)
-    chosen = [given[i] for i in kept]
-    records = [faces.records[i] for i in kept]
+        kept = np.arange(len(pairs))
+    elif len(kept) < len(pairs):
+        notes.append(f"left out: pictures of no class asked for ({len(pairs) - len(kept)})")
+    records = [pairs[i][0] for i in kept]
+    chosen = [pairs[i][1] for i in kept]
     found = np.array([answer is not None for answer in chosen], bool)
     probabilities = np.full((len(kept), len(scale.names)), np.nan)
     if found.any():
         emotions = np.array([answer.probabilities for answer in chosen if answer is not None])
         probabilities[found] = scale.probabilities(emotions)
     errors = [_error(r, answer) for r, answer in zip(records, chosen, strict=True)]
-    part = FaceSet(faces.about, records, faces.cropped, faces.pseudo_landmarks, faces.notes)
+    part = FaceSet(faces.about, records, faces.cropped, faces.pseudo_landmarks, notes)
     return Result(
         name,
         layout,
@@ -195,6 +242,25 @@ def judge(
         probabilities,
         np.array(errors),
     )
+
+
+def _readable(
+    faces: FaceSet, said: Sequence[Said]
+) -> tuple[list[tuple[Record, Answer | None]], list[str]]:
+    """The pictures that could be read with what was said of them, and the set's notes."""
+    pairs, unreadable = [], []
+    for record, answer in zip(faces.records, said, strict=True):
+        if isinstance(answer, DataError):
+            unreadable.append(answer)
+        else:
+            pairs.append((record, answer))
+    if not unreadable:
+        return pairs, list(faces.notes)
+    if not pairs:
+        raise DataError(f"none of the {len(said)} pictures can be read: {unreadable[0]}")
+    named = "; ".join(str(error) for error in unreadable[:_NAMED])
+    more = "; ..." if len(unreadable) > _NAMED else ""
+    return pairs, [*faces.notes, f"left out: unreadable ({len(unreadable)}): {named}{more}"]
 
 
 def _error(record: Record, answer: Answer | None) -> float:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.config import PipelineConfig
 from edan_ros.core.crops import Crop, extract
-from edan_ros.core.detectors import Detector
+from edan_ros.core.detectors import Detector, FullFrame
 from edan_ros.core.emotions import softmax
-from edan_ros.core.faces import Box, Face
+from edan_ros.core.faces import Box, Detection, Face
 from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline
 from edan_ros.core.tracking import TrackingConfig
@@ -23,15 +23,22 @@ _STEP = 1.0 / 30.0
 #: Overlap (intersection over union) from which a face found is the one that is meant.
 _SAME_FACE = 0.25
 
+#: Where a crop came from: the set says it, the detector found it, the whole picture was taken.
+GIVEN, FOUND, WHOLE = "given", "found", "whole"
+#: How often the model looks again where its own landmarks are: after a detection as on a camera,
+#: after a guess until it has come to rest.
+_REFINEMENTS = {FOUND: 1, WHOLE: 2}
+
 
 @dataclass(frozen=True)
 class Answer:
     """What a model says of one face: landmarks (68, 2) pixels of the picture, probabilities (7,)
-    in the order of EMOTIONS, presence 0 to 1."""
+    in the order of EMOTIONS, presence 0 to 1. place: GIVEN, FOUND or WHOLE."""
 
     landmarks: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     presence: float
+    place: str = GIVEN
 
 
 def in_crops(
@@ -63,16 +70,47 @@ def _crop_or(landmarks: NDArray[np.float64], otherwise: Crop) -> Crop:
         return otherwise
 
 
+def in_largest_faces(engine: Engine, images: Sequence[Image], detector: Detector) -> list[Answer]:
+    """What a model says of the largest face of each image, wherever that is.
+
+    Where the detector finds none the image is taken to be cut to one face, and the model looks
+    until its own landmarks say where in the image that is.
+    """
+    found = [detector.detect(image) for image in images]
+    groups = {
+        FOUND: [i for i, faces in enumerate(found) if faces],
+        WHOLE: [i for i, faces in enumerate(found) if not faces],
+    }
+    answers: dict[int, Answer] = {}
+    for place, index in groups.items():
+        if not index:
+            continue
+        crops = [_largest(found[i] or FullFrame().detect(images[i])) for i in index]
+        chosen = [images[i] for i in index]
+        said = in_crops(engine, chosen, crops, refinements=_REFINEMENTS[place])
+        answers |= {i: replace(a, place=place) for i, a in zip(index, said, strict=True)}
+    return [answers[i] for i in range(len(images))]
+
+
+def _largest(found: Sequence[Detection]) -> Crop:
+    return Crop.from_detection(max(found, key=lambda face: face.box.size))
+
+
 class Finder:
     """Finds the face of a picture and reads it, exactly as the pipeline does on a camera.
 
     A picture is shown as two images: the detector finds the face in the first, and the second is
-    cut by the landmarks of the first, as in every later image of a camera.
+    cut by the landmarks of the first, as in every later image of a camera. A picture in which the
+    detector finds nothing is shown again as a camera's that is cut to one face (``full_frame``):
+    there is a face in it if the model sees one, by its presence threshold.
     """
 
     def __init__(self, engine: Engine, detector: Detector) -> None:
         config = PipelineConfig(tracking=TrackingConfig(birth_hits=1))
-        self._pipeline = Pipeline(detector, engine, config)
+        self._pipelines = {
+            FOUND: Pipeline(detector, engine, config),
+            WHOLE: Pipeline(FullFrame(), engine, config),
+        }
 
     def __call__(
         self, images: Sequence[Image], wanted: Sequence[Box | None]
@@ -81,24 +119,20 @@ class Finder:
 
         wanted: box of the landmarks of the face that is meant; without, the largest is taken.
         """
-        names = [str(i) for i in range(len(images))]
-        shown = [
-            self._pipeline.process_batch(
-                [(name, image, stamp, None) for name, image in zip(names, images, strict=True)]
-            )
-            for stamp in (0.0, _STEP)
-        ]
-        self._pipeline.reset()
-        faces = [
-            _the_face(second.faces or first.faces, box)
-            for first, second, box in zip(*shown, wanted, strict=True)
-        ]
-        return [
-            None
-            if face is None
-            else Answer(face.landmarks.astype(float), face.raw_probabilities, face.presence)
-            for face in faces
-        ]
+        answers: dict[int, Answer] = {}
+        for place, pipeline in self._pipelines.items():
+            missing = [i for i in range(len(images)) if i not in answers]
+            shown = [
+                pipeline.process_batch([(str(i), images[i], stamp, None) for i in missing])
+                for stamp in (0.0, _STEP)
+            ]
+            pipeline.reset()
+            for i, first, second in zip(missing, *shown, strict=True):
+                face = _the_face(second.faces or first.faces, wanted[i])
+                if face is not None:
+                    landmarks = face.landmarks.astype(float)
+                    answers[i] = Answer(landmarks, face.raw_probabilities, face.presence, place)
+        return [answers.get(i) for i in range(len(images))]
 
 
 def _the_face(faces: Sequence[Face], wanted: Box | None) -> Face | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
 from edan_ros.evaluation.emotions import Result
-from edan_ros.evaluation.tables import decimal, percent
+from edan_ros.evaluation.tables import about, decimal, percent
 
 #: Failures shown of each set, the surest first.
 SHOWN = 120
@@ -54,8 +54,7 @@ def write_report(folder: Path, results: Sequence[Result], model: str) -> Path:
 
 def _section(result: Result, folder: Path) -> Iterator[str]:
     yield f"<h2>{html.escape(result.name)}</h2>"
-    about = "; ".join([result.faces.about, f"crop {result.crop}", *result.faces.notes])
-    yield f"<p>{html.escape(about)}</p>"
+    yield f"<p>{html.escape(about(result))}; crop {result.crop}</p>"
     low, high = result.interval
     figures = [f"{result.n} pictures", f"face found in {percent(result.detected)}"]
     if result.labelled:

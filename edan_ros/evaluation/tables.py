@@ -10,6 +10,7 @@ import numpy as np
 
 from edan_ros.datasets.layouts import plain_name
 from edan_ros.evaluation.emotions import Result
+from edan_ros.evaluation.recognition import FOUND, WHOLE
 
 #: Accuracy across databases as published (the seed paper, Tables 1 and 2), by layout.
 _PUBLISHED_ON = ("ckplus", "jaffe", "ised")
@@ -71,7 +72,7 @@ def text(results: Sequence[Result], model: str) -> Iterator[str]:
 def overview(results: Sequence[Result]) -> Iterator[str]:
     """One row a set; what each holds and what was left out is said above it."""
     for result in results:
-        yield f"{result.name}: {'; '.join([result.faces.about, *result.faces.notes])}"
+        yield f"{result.name}: {about(result)}"
     yield ""
     yield from markdown(
         (
@@ -90,6 +91,18 @@ def overview(results: Sequence[Result]) -> Iterator[str]:
             "Landmark error: mean point distance over the distance of the outer eye corners, of "
             "the faces found; * against labels made by a model."
         )
+
+
+def about(result: Result) -> str:
+    """Which pictures were judged, what was left out, and where crops came from that the set does
+    not give."""
+    found, whole = result.placed(FOUND), result.placed(WHOLE)
+    said = [result.faces.about, *result.faces.notes]
+    if found and result.crop == "given":
+        said.append(f"face placed by the detector ({found})")
+    if whole:
+        said.append(f"face taken to fill the picture, as the detector found none ({whole})")
+    return "; ".join(said)
 
 
 def _row(result: Result) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pytest
 from grey_faces import (
     GreyDetector,
     GreyEngine,
+    NoDetector,
     emotion,
     face_set,
     landmarks,
@@ -20,11 +21,13 @@ from grey_faces import (
 )
 
 from edan_ros.core.crops import Crop
+from edan_ros.core.detectors import FullFrame
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Box
+from edan_ros.datasets import DataError, FaceSet, Record
 from edan_ros.evaluation import tables
 from edan_ros.evaluation.emotions import Result, answers, judge
-from edan_ros.evaluation.recognition import Finder, in_crops
+from edan_ros.evaluation.recognition import FOUND, GIVEN, WHOLE, Finder, in_crops
 from edan_ros.evaluation.scales import SEVEN, Scale, three
 
 HAPPY, SAD, SURPRISE, FEAR = map(emotion, ("happy", "sad", "surprise", "fear"))
@@ -38,8 +41,7 @@ def result(
     confidence: float = 0.94,
 ) -> Result:
     faces = face_set(*pairs)
-    detector = GreyDetector() if crop == "detect" else None
-    said = answers(GreyEngine(confidence), faces, detector)
+    said = answers(GreyEngine(confidence), faces, crop, GreyDetector())
     return judge("mine", layout, crop, faces, said, scale)
 
 
@@ -87,6 +89,7 @@ def test_three_classes() -> None:
     assert (positive.n, positive.accuracy) == (3, 1.0)
     ignored = result(*pairs, scale=three("ignore"))
     assert ignored.n == 2
+    assert ignored.faces.notes == ["left out: pictures of no class asked for (1)"]
     # What is left without surprise: 0.01 for each other emotion, of which four are negative.
     np.testing.assert_allclose(ignored.probabilities[0], [1 / 6, 1 / 6, 4 / 6], rtol=1e-5)
     np.testing.assert_allclose(ignored.probabilities.sum(axis=1), 1.0)
@@ -103,7 +106,7 @@ def test_classes_of_the_polarities() -> None:
 def test_a_set_of_landmarks_alone_has_no_accuracy() -> None:
     faces = face_set((100, None), (100, None))
     shifted = landmarks() + np.array([3.0, 0.0], np.float32)
-    said = list(answers(GreyEngine(), faces))
+    said = list(answers(GreyEngine(), faces, "given", GreyDetector()))
     faces.records = [record(100, None, landmarks=shifted)] * 2
     found = judge("points", "300w", "given", faces, said, SEVEN)
     assert found.n == 2
@@ -133,6 +136,51 @@ def test_the_finder_looks_twice_and_forgets() -> None:
     assert finder([image, image], [None, None])[1] is not None
     assert engine.runs == 2
     assert finder([record(0, None).image()], [None]) == [None]
+
+
+def test_a_picture_without_detections_may_be_one_face() -> None:
+    """The detector finds nothing in a dim picture: it is one face if the model sees one."""
+    dim, dark = record(level_of(HAPPY), None), record(4, None)
+    finder = Finder(GreyEngine(), NoDetector())
+    face, nobody = finder([dim.image(), dark.image()], [None, None])
+    assert face is not None
+    assert (face.place, int(face.probabilities.argmax())) == (WHOLE, HAPPY)
+    assert nobody is None
+    elsewhere = Box(0.0, 0.0, 20.0, 20.0)
+    assert finder([dim.image()], [elsewhere]) == [None]
+
+
+def test_a_face_that_is_not_given_is_looked_for() -> None:
+    """Given crops: where the set says, else what the detector finds, else the whole picture."""
+    level = level_of(SAD)
+    faces = FaceSet("all", [record(level, SAD, landmarks=landmarks()), record(level, SAD)])
+    said = list(answers(GreyEngine(), faces, "given", GreyDetector()))
+    assert [answer.place for answer in said] == [GIVEN, FOUND]
+    np.testing.assert_allclose(said[1].landmarks, landmarks(), atol=1.0)
+    (_, whole) = answers(GreyEngine(), faces, "given", NoDetector())
+    assert whole.place == WHOLE
+    frame = Crop.from_detection(FullFrame().detect(faces.records[1].image())[0])
+    np.testing.assert_allclose(Crop.from_landmarks(whole.landmarks).center, frame.center, atol=0.1)
+    judged = judge("mine", "folder", "given", faces, said, SEVEN)
+    assert (judged.accuracy, judged.detected) == (1.0, 1.0)
+    assert tables.about(judged) == "all; face placed by the detector (1)"
+
+
+def test_pictures_that_cannot_be_read_are_named_and_left_out() -> None:
+    def damaged() -> np.ndarray:
+        raise DataError("b.png is not a picture")
+
+    faces = face_set((level_of(HAPPY), HAPPY))
+    faces.records.append(Record("b.png", damaged, SAD))
+    faces.records.append(record(80, SAD, landmarks=np.zeros((68, 2), np.float32)))
+    for crop in ("given", "detect"):
+        said = list(answers(GreyEngine(), faces, crop, GreyDetector()))
+        judged = judge("mine", "folder", crop, faces, said, SEVEN)
+        assert (judged.n, judged.accuracy) == (1, 1.0)
+        (note,) = judged.faces.notes
+        assert note.startswith("left out: unreadable (2): b.png is not a picture; 80.png: its land")
+    with pytest.raises(DataError, match=r"none of the 1 pictures can be read: b\.png"):
+        judge("mine", "folder", "given", FaceSet("all", faces.records[1:2]), said[1:2], SEVEN)
 
 
 def test_refinement_looks_again_at_what_was_found() -> None:
@@ -165,7 +213,7 @@ def test_tables_hold_the_published_figures_beside_ours() -> None:
         "folder",
         "given",
         face_set((80, SAD)),
-        answers(GreyEngine(), face_set((80, SAD))),
+        answers(GreyEngine(), face_set((80, SAD)), "given", GreyDetector()),
         SEVEN,
     )
     assert "0.736" in "".join(tables.side_by_side([named], "grey"))
@@ -205,7 +253,7 @@ class TestReport:
         from edan_ros.evaluation.report import write_report
 
         faces = face_set((80, SAD))
-        said = answers(GreyEngine(), faces)
+        said = answers(GreyEngine(), faces, "given", GreyDetector())
         found = judge("<../a b>", "folder", "given", faces, said, SEVEN)
         page = write_report(tmp_path, [found], "grey")
         assert "&lt;../a b&gt;" in page.read_text(encoding="utf-8")
