@@ -14,6 +14,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.records import (
     FaceSet,
     Record,
@@ -28,6 +29,12 @@ from edan_ros.datasets.records import (
 PARTS = ("train", "test")
 _CSV = {"train": "training.csv", "test": "validation.csv"}
 _FOLDER = {"train": "train_set", "test": "val_set"}
+_ABOUT = {"train": "training", "test": "validation"}
+#: Where the classes of a part are folders.
+_SORTED = {
+    "train": ("train", "Train", "train_class", "."),
+    "test": ("val", "Val", "valid", "validation", "val_class", "test", "Test", "."),
+}
 #: The columns in their order: some copies of validation.csv come without the header.
 _COLUMNS = (
     *("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height"),
@@ -40,10 +47,15 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
 
     Either ``training.csv`` and ``validation.csv``, here or in Manually_Annotated_file_lists, with
     Manually_Annotated_Images; or the folders ``train_set`` and ``val_set`` with ``images`` and
-    ``annotations``. Contempt is left out, and so is what has no expression. The landmarks were
-    found automatically by the set's authors.
+    ``annotations``; or, as Kaggle has it, ``train``, ``val`` or ``test`` with a folder for each
+    class, or such folders alone, which are then the part asked for. Contempt is left out, and so is
+    what has no expression. The landmarks were found automatically by the set's authors; folders of
+    classes come without.
     """
     choose(part, "part", PARTS)
+    classes = next((path / n for n in _SORTED[part] if has_classes(path / n)), None)
+    if classes is not None:
+        return _from_classes(classes, part)
     left_out: Counter[str] = Counter()
     if (path / _FOLDER[part]).is_dir():
         records = list(_from_arrays(path / _FOLDER[part], left_out))
@@ -52,9 +64,14 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
         records = list(_from_csv(path, part, left_out))
         expected = f"rows with an expression in {_CSV[part]}"
     notes = [f"left out: {name} ({count})" for name, count in left_out.items()]
-    about = "training" if part == "train" else "validation"
     found = some(records, path, expected)
-    return FaceSet(about, found, cropped=True, pseudo_landmarks=True, notes=notes)
+    return FaceSet(_ABOUT[part], found, cropped=True, pseudo_landmarks=True, notes=notes)
+
+
+def _from_classes(folder: Path, part: str) -> FaceSet:
+    found = read_folder(folder)
+    found.about, found.cropped = f"{_ABOUT[part]}, folders by class", True
+    return found
 
 
 def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]:
@@ -62,7 +79,10 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]
     try:
         file = the_file(path, lists, _CSV[part])
     except DataError as error:
-        raise DataError(f"{error}; or the folder {_FOLDER[part]} of the npy layout") from None
+        raise DataError(
+            f"{error}; or the folder {_FOLDER[part]} of the npy layout, or {_SORTED[part][0]} with "
+            "a folder for each class"
+        ) from None
     images = the_folder(
         path,
         "Manually_Annotated_Images",
@@ -85,7 +105,7 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]
                     f"{file}, line {number}: expected {', '.join(_COLUMNS)}, with 68 landmarks "
                     f"x;y;... : {error}"
                 ) from error
-            name = row[_COLUMNS[0]]
+            name = row[_COLUMNS[0]].replace("\\", "/")
             yield Record(name, from_file(images / name), emotion, landmarks=landmarks)
 
 

@@ -30,8 +30,8 @@ def read_rafdb(path: Path, *, part: str, images: str = "aligned") -> FaceSet:
     """RAF-DB's training or test part.
 
     ``EmoLabel/list_patition_label.txt`` with ``Image/aligned`` or ``Image/original``, the latter
-    with the five points of ``Annotation/manual``; the folder ``basic`` around them may be there.
-    Or ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
+    with the five points of ``Annotation/manual`` where those are there; all of it in ``basic`` or
+    not. Or ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
     """
     choose(part, "part", PARTS)
     choose(images, "images", IMAGES)
@@ -43,11 +43,16 @@ def read_rafdb(path: Path, *, part: str, images: str = "aligned") -> FaceSet:
     else:
         records = list(_from_list(root, part, images))
         expected = f"{_LIST} with names that begin with {part}"
-    return FaceSet(f"{part}, {images}", some(records, path, expected), cropped=True)
+    # The originals are photographs: without their five points the face is looked for.
+    cropped = aligned or all(record.points is not None for record in records)
+    return FaceSet(f"{part}, {images}", some(records, path, expected), cropped=cropped)
 
 
 def _emotion(label: str, where: str) -> int:
+    """Of a number; of a word where a copy's folders are named so."""
     emotion = maps.RAFDB[int(label)] if label in {"1", "2", "3", "4", "5", "6", "7"} else None
+    if emotion is None:
+        emotion = maps.SYNONYMS.get(maps.plain_word(label))
     if emotion is None:
         raise DataError(f"{where}: expected a label 1 to 7, not {label}")
     return emotion
@@ -75,7 +80,8 @@ def _from_list(root: Path, part: str, images: str) -> Iterator[Record]:
         if images == "aligned":
             yield Record(name, from_file(folder / f"{stem}_aligned.jpg"), emotion)
         else:
-            points = _points(root / "Annotation" / "manual" / f"{stem}_manu_attri.txt")
+            file = root / "Annotation" / "manual" / f"{stem}_manu_attri.txt"
+            points = _points(file) if file.is_file() else None
             yield Record(name, from_file(folder / name), emotion, points=points)
 
 

@@ -159,9 +159,21 @@ def test_affectnet_npy(tmp_path: Path) -> None:
         read("affectnet", folder, training=True)
 
 
-def test_affectnet_says_both_layouts(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"validation\.csv.*; or the folder val_set"):
+def test_affectnet_says_all_layouts(tmp_path: Path) -> None:
+    expected = r"validation\.csv.*; or the folder val_set of the npy layout, or val with a folder"
+    with pytest.raises(DataError, match=expected):
         read("affectnet", tmp_path)
+
+
+def test_affectnet_as_folders(tmp_path: Path) -> None:
+    for word in ("Anger", "Contempt", "happy", "sad", "suprise"):
+        trees.save(tmp_path / "Train" / word / "1.png")
+    trees.save(tmp_path / "Test" / "fear" / "1.png")
+    train = read("affectnet", tmp_path, training=True)
+    assert labels(train) == ["anger", "happy", "sad", "surprise"]
+    assert (train.notes, train.cropped) == (["left out: Contempt (1)"], True)
+    assert labels(read("affectnet", tmp_path)) == ["fear"]
+    assert labels(read("affectnet", tmp_path / "Train")) == labels(train)
 
 
 def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
@@ -302,6 +314,10 @@ def test_rafdb(tmp_path: Path) -> None:
     original = read("rafdb", folder, images="original")
     assert levels(original) == [172]
     np.testing.assert_array_equal(original.records[0].points[0], [20, 20])
+    assert original.cropped
+    shutil.rmtree(folder / "basic" / "Annotation")
+    without = read("rafdb", folder, images="original")
+    assert (without.records[0].points, without.cropped) == (None, False)
 
 
 def test_rafdb_as_folders(tmp_path: Path) -> None:
@@ -309,6 +325,9 @@ def test_rafdb_as_folders(tmp_path: Path) -> None:
     for label in range(1, 8):
         trees.save(tmp_path / "DATASET" / "test" / str(label) / f"test_{label}.jpg")
     assert labels(read("rafdb", tmp_path)) == expected
+    for word in ("fear", "7_Neutral"):
+        trees.save(tmp_path / "words" / "test" / word / "x.jpg")
+    assert labels(read("rafdb", tmp_path / "words")) == ["neutral", "fear"]
     trees.save(tmp_path / "DATASET" / "test" / "8" / "x.jpg")
     with pytest.raises(DataError, match="expected a label 1 to 7, not 8"):
         read("rafdb", tmp_path)
