@@ -13,7 +13,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.recording.definitions import Definitions
+from edan_ros.recording.definitions import FACES, MODEL_INFO, Definitions
 from edan_ros.recording.run_info import describe_model, read_run_info
 from edan_ros.report.records import (
     LEVELS,
@@ -25,11 +25,10 @@ from edan_ros.report.records import (
     StreamBuilder,
 )
 from edan_ros.sources import SourceError
+from edan_ros.sources.bag import IMAGES
 from edan_ros.sources.bag_reader import BagReader, Message
 
-FACES, MODEL = "edan_ros/msg/FaceEmotionArray", "edan_ros/msg/ModelInfo"
 DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
-IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 #: What the emotion node draws has the stamps of the results, but is not what they were made from.
 _DRAWN = "/annotated"
 #: Milliseconds that a real latency lies between. Less has what was worked out afterwards and put
@@ -87,7 +86,7 @@ class _Found:
     def wanted(self, kinds: dict[str, str]) -> list[str]:
         """The topics to read."""
         self.builders = {name: StreamBuilder(name) for name, kind in kinds.items() if kind == FACES}
-        known = {FACES, MODEL, DIAGNOSTICS, *IMAGES}
+        known = {FACES, MODEL_INFO, DIAGNOSTICS, *IMAGES}
         return [n for n, kind in kinds.items() if kind in known and not n.endswith(_DRAWN)]
 
     def take(self, message: Message, kind: str) -> None:
@@ -105,7 +104,7 @@ class _Found:
             stamp = record.header.stamp.sec * 10**9 + record.header.stamp.nanosec or message.time
             self.builders[message.topic].add(stamp, [_sample(f) for f in record.faces], None)
             self.recorded[message.topic].setdefault(stamp, message.time)
-        elif kind == MODEL:
+        elif kind == MODEL_INFO:
             self.model = describe_model(record)
         else:
             self.diagnostics |= {status.name: _status(status) for status in record.status}
@@ -125,7 +124,7 @@ class _Found:
 def _store(reader: BagReader) -> Typestore:
     """Reads messages of this package as the bag defines them, else as they are installed."""
     store = get_typestore(Stores.LATEST)
-    for kind in (FACES, MODEL):
+    for kind in (FACES, MODEL_INFO):
         texts = (topic.definition for topic in reader.topics.values() if topic.kind == kind)
         text = next(filter(None, texts), "")
         if not text:

@@ -70,8 +70,6 @@ def render(
         pictures=bool(people) and not any(person.figures.number for person in people),
         most_people=MOST_PEOPLE,
         joined=joined(rows),
-        labels=LABELS,
-        colours={label: colour_code(label) for label in LABELS},
         data=page_data(recording, figures, shown),
         style=_text("report.css"),
         script="\n".join(_text(name) for name in _SCRIPTS),
@@ -84,10 +82,7 @@ def render(
 def live_page() -> str:
     """The page of `edan view` as text."""
     return _template("live.html").render(
-        labels=LABELS,
-        colours={label: colour_code(label) for label in LABELS},
-        style=_text("report.css"),
-        live_style=_text("live.css"),
+        style=_text("report.css") + _text("live.css"),
         script=_text("live.js"),
     )
 
@@ -183,6 +178,8 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
+    environment.globals["labels"] = LABELS
+    environment.globals["colours"] = {label: colour_code(label) for label in LABELS}
     return environment.get_template(name)
 
 

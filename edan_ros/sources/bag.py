@@ -16,7 +16,7 @@ from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
 if TYPE_CHECKING:
     from edan_ros.sources.bag_reader import BagReader, Message, Topic
 
-RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+RAW, COMPRESSED = IMAGES = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 BAG_ENDINGS = (".bag", ".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
 
@@ -46,7 +46,7 @@ def info_topic(image_topic: str) -> str:
 
 def image_topics(topics: Mapping[str, Topic], named: Collection[str]) -> list[str]:
     """The topics of images that are named, all without any. SourceError where there is no such."""
-    images = [name for name, topic in topics.items() if topic.kind in (RAW, COMPRESSED)]
+    images = [name for name, topic in topics.items() if topic.kind in IMAGES]
     if not images:
         raise SourceError("the bag holds no topic of images")
     wanted = {"/" + name.removeprefix("/") for name in named}
@@ -162,7 +162,7 @@ class BagSource:
             raise SourceError(f"{self.name}: not one image on {self.topic} can be decoded")
 
     def _choose(self, topics: Mapping[str, Topic], topic: str) -> str:
-        images = {name: t for name, t in topics.items() if t.kind in (RAW, COMPRESSED)}
+        images = {name: t for name, t in topics.items() if t.kind in IMAGES}
         if not images:
             raise SourceError(f"{self.name} holds no topic of images")
         if not topic:
