@@ -195,11 +195,12 @@ def _robustness(engine: Engine, args: argparse.Namespace) -> int:
     from edan_ros.evaluation.robustness import CONDITIONS, measure, table
 
     sets = {source.name: _read(source, args.pictures) for source in args.data}
+    print(f"{engine.manifest.name} {engine.manifest.version} on {engine.name} ({engine.device})")
     for name, faces in sets.items():
         print("; ".join([f"{name}: {faces.about}", f"{len(faces)} pictures", *faces.notes]))
     print()
     rows = list(progress(measure(engine, sets), len(CONDITIONS), "conditions"))
-    for line in table(rows):
+    for line in table(rows, [name for name, faces in sets.items() if faces.pseudo_landmarks]):
         print(line)
     if args.json:
         _write_json(args.json, {row.title: row.figures for row in rows})
