@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="write pictures and the failures there, report.html"
     )
     model.add_argument(
+        "--groups",
+        action="store_true",
+        help="also accuracy by light, sharpness, size and pose of the faces, and by how many of "
+        "those who labelled a picture agree",
+    )
+    model.add_argument(
         "--robustness",
         action="store_true",
         help="how accuracy and landmarks suffer under rotation, small faces, poor light and so on",
@@ -85,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         args.wrong("argument --data: two sets have one name; name them, as in LAYOUT:NAME=PATH")
     if args.pictures is not None and args.pictures < 1:
         args.wrong("argument --pictures: must be 1 or more")
-    if args.robustness and (args.classes != 7 or args.crop or args.out):
+    if args.robustness and (args.classes != 7 or args.crop or args.out or args.groups):
         args.wrong("argument --robustness: has seven classes, crops of its own and no report")
     engine = _engine(args)
     if args.robustness:
@@ -143,7 +149,7 @@ def _read(source: Source, pictures: int | None) -> FaceSet:
 
 
 def _measure(engine: Engine, args: argparse.Namespace) -> int:
-    from edan_ros.evaluation import tables
+    from edan_ros.evaluation import groups, tables
     from edan_ros.evaluation.scales import SEVEN, three
 
     scale = SEVEN if args.classes == len(SEVEN.names) else three(args.surprise)
@@ -154,6 +160,8 @@ def _measure(engine: Engine, args: argparse.Namespace) -> int:
     print(f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})")
     for line in tables.text(results, manifest.name):
         print(line)
+    for result in results if args.groups else ():
+        print("\n" + "\n".join(groups.table(result)))
     if args.json:
         _write_json(args.json, tables.as_json(results))
     if args.out:

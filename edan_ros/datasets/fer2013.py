@@ -108,11 +108,18 @@ def read_fer2013(
             int(emotions[i]) if emotions[i] >= 0 else None,
             None if targets is None else targets[k],
             _finite(None if rows.landmarks is None else rows.landmarks[i]),
+            agreement=_agreement(rows.votes[i])
+            if labels == "ferplus" and targets is None
+            else None,
         )
         for k, i in enumerate(index)
     ]
     found = some(records, path, f"pictures of the part {part}")
     return FaceSet(about, found, cropped=True, pseudo_landmarks=rows.landmarks is not None)
+
+
+def _agreement(votes: NDArray[np.integer]) -> float:
+    return float(votes.max() / votes.sum())
 
 
 def _targets(

@@ -32,7 +32,8 @@ class Record:
     name: unique in its set. read: returns the picture, uint8, (h, w) grey or (h, w, 3) BGR, and
     raises DataError where there is none. emotion: index into EMOTIONS, or None. target: (7,)
     distribution over EMOTIONS where a set knows more than one label. landmarks: (68, 2) pixels.
-    points: (5, 2), as in ``Detection.points``. box: of the landmarks. Each is None where unknown.
+    points: (5, 2), as in ``Detection.points``. box: of the landmarks. agreement: share of those
+    asked who said ``emotion``. Each is None where unknown.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Record:
     landmarks: NDArray[np.float32] | None = None
     points: NDArray[np.float64] | None = None
     box: Box | None = None
+    agreement: float | None = None
 
     @property
     def says_where(self) -> bool:

@@ -69,6 +69,22 @@ def test_three_classes_over_several_sets(pictures: Path) -> None:
     assert set(figures["a"]["per_class"]) == {"positive", "negative"}
 
 
+def test_groups(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--crop", "given", "--groups"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "folder: by what the pictures say of their faces" in said
+    assert "| sharpness (grey step a pixel): " in said
+
+
+def test_a_damaged_picture_is_left_out(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pictures / "sad" / "1.png").write_bytes(b"cut")
+    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--crop", "given"]
+    assert main([*command, "--json", "f.json"]) == 0
+    assert "unreadable (1): faces/sad/1.png is not a picture" in capsys.readouterr().out
+    assert json.loads(Path("f.json").read_text())["sets"]["folder"]["n"] == 3
+
+
 def test_fewer_pictures_are_said_to_be(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--pictures", "2"]
     assert main([*command, "--crop", "given"]) == 0

@@ -70,6 +70,7 @@ class TestFer2013:
     def test_the_test_part_is_the_public_one_unless_another_is_asked_for(self, kept: Path) -> None:
         public = read("fer2013", kept)
         assert (levels(public), labels(public)) == ([30], ["happy"])
+        assert [record.agreement for record in public.records] == [1.0]
         assert public.about == "public test, FER+ majority"
         private = read("fer2013", kept, part="private_test")
         assert (levels(private), labels(private)) == ([50], ["anger"])
@@ -79,6 +80,7 @@ class TestFer2013:
         faces = read("fer2013", kept, labels="original")
         assert labels(faces) == ["sad", "happy"]
         assert levels(faces) == [30, 40]
+        assert faces.records[0].agreement is None
 
     def test_the_csv_with_votes(self, tmp_path: Path) -> None:
         folder = trees.fer2013_csv(tmp_path / "kaggle")
