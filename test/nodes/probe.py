@@ -40,12 +40,14 @@ NAMES = {
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:
-    """The condition's value once it is true."""
+def wait_for(
+    condition: Callable[[], T], what: str, timeout: float = TIMEOUT, period: float = 0.005
+) -> T:
+    """The condition's value once it is true; asked for every `period` seconds."""
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, f"waited {timeout} s for {what}"
-        time.sleep(0.005)
+        time.sleep(period)
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from probe import TIMEOUT, spin, wait_for
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -30,9 +30,12 @@ from edan_ros.core.emotions import (
 from edan_ros.core.faces import Box, Face, HeadPose
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.nodes import qos
+from edan_ros.nodes.behavior_node import BehaviorNode
 from edan_ros.nodes.conversions import face_message
 
 WIDTH, HEIGHT = 640, 480
+#: Seconds between two looks at what the node has done.
+PERIOD = 2e-4
 #: Rotation of a head that looks straight into the camera: x_face = -z, y_face = x, z_face = -y.
 FRONTAL = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
 
@@ -98,18 +101,16 @@ def seconds_of(time_or_duration: Any) -> float:
 class Replay:
     """Starts a node on simulated time, and replays scenes to it.
 
+    In step with the node: the next message goes out when it has taken in the last. So nothing is
+    lost on a slow machine, and no time on a fast one.
+
     make: the node's class. topics: name -> type of what to listen to, kept in `heard`.
     """
 
     def __init__(
-        self,
-        make: Callable[..., Node],
-        topics: dict[str, Any],
-        *,
-        sim_time: bool = True,
-        **given: Any,
+        self, make: Callable[..., BehaviorNode], topics: dict[str, Any], **given: Any
     ) -> None:
-        parameters = {"use_sim_time": sim_time} | given
+        parameters = {"use_sim_time": True} | given
         self.node = make(
             parameter_overrides=[Parameter(name, value=v) for name, v in parameters.items()]
         )
@@ -120,11 +121,12 @@ class Replay:
         self._faces = self.me.create_publisher(FaceEmotionArray, "faces", qos.RESULTS)
         for topic, kind in (topics | {"/diagnostics": DiagnosticArray}).items():
             self.listen(kind, topic)
+        self._settled = self.me.create_client(GetParameters, self._service("get_parameters"))
+        self._setting = self.me.create_client(SetParameters, self._service("set_parameters"))
         self._threads = [spin(self.node), spin(self.me)]
         wait_for(self._faces.get_subscription_count, "the node to listen")
-        if sim_time:
-            wait_for(self._clock.get_subscription_count, "the node to take the time")
-            self.tick(0.0)
+        wait_for(self._clock.get_subscription_count, "the node to take the time")
+        self.tick(0.0)
 
     def close(self) -> None:
         """Take both down."""
@@ -137,15 +139,18 @@ class Replay:
             self.node.destroy_node()
 
     def listen(self, kind: Any, topic: str, profile: QoSProfile = qos.RESULTS) -> None:
-        """Keep every message of a topic."""
-        self.me.create_subscription(kind, topic, self.heard[topic].append, profile)
+        """Keep every message of a topic, from now on if the node has it already."""
+        mine = self.me.create_subscription(kind, topic, self.heard[topic].append, profile)
+        theirs = [p for p in self.node.publishers if p.topic_name == mine.topic_name]
+        wait_for(lambda: all(p.get_subscription_count() for p in theirs), f"{topic} to be found")
 
     def tick(self, seconds: float) -> None:
         """Move the simulated time on, or back."""
         self.now = round(self.now + seconds, 6)
-        clock = Clock()
-        clock.clock = header_at(self.now).stamp
-        self._clock.publish(clock)
+        stamp = header_at(self.now).stamp
+        self._clock.publish(Clock(clock=stamp))
+        clock = self.node.get_clock()
+        wait_for(lambda: clock.now().to_msg() == stamp, "the node to take the time", period=PERIOD)
 
     def show(self, *faces: FaceEmotion, stamp: float | None = None, **fields: Any) -> None:
         """Publish faces, stamped now unless said otherwise."""
@@ -155,22 +160,27 @@ class Replay:
         )
         for name, value in fields.items():
             setattr(array, name, value)
+        counts = self.node._counts
+        before = counts.total()
         self._faces.publish(array)
+        wait_for(lambda: counts.total() > before, "the node to take the faces", period=PERIOD)
 
-    def play(
-        self, seconds: float, *faces: FaceEmotion, rate: float = 20.0, speed: float = 4.0
-    ) -> None:
-        """Show faces for some simulated seconds, `speed` times as fast as real ones."""
+    def play(self, seconds: float, *faces: FaceEmotion, rate: float = 20.0) -> None:
+        """Show faces for some simulated seconds, and hear what the node says to that."""
         for _ in range(round(seconds * rate)):
             self.tick(1.0 / rate)
             self.show(*faces)
-            time.sleep(1.0 / rate / speed)
+        self.settle()
 
-    def pause(self, seconds: float, rate: float = 20.0, speed: float = 4.0) -> None:
-        """Let simulated time pass without faces."""
+    def pause(self, seconds: float, rate: float = 20.0) -> None:
+        """Let simulated time pass without faces, and hear what the node says to that."""
         for _ in range(round(seconds * rate)):
             self.tick(1.0 / rate)
-            time.sleep(1.0 / rate / speed)
+        self.settle()
+
+    def settle(self) -> None:
+        """Hear what the node has published: its answer to a question comes after that."""
+        self._ask(self._settled, GetParameters.Request())
 
     def set(self, **parameters: Any) -> tuple[bool, str]:
         """Set parameters (a__b for a.b) as `ros2 param set` does; whether all were, and why not."""
@@ -179,19 +189,28 @@ class Replay:
             Parameter(name.replace("__", "."), value=value).to_parameter_msg()
             for name, value in parameters.items()
         ]
-        client = self.me.create_client(SetParameters, f"{self.node.get_name()}/set_parameters")
-        assert client.wait_for_service(TIMEOUT)
-        future = client.call_async(request)
-        wait_for(future.done, "an answer of set_parameters")
-        self.me.destroy_client(client)
-        results = future.result().results
+        results = self._ask(self._setting, request).results
         return all(r.successful for r in results), " ".join(r.reason for r in results)
 
-    def report(self) -> DiagnosticStatus:
-        """The newest entry in /diagnostics of the node, published after this call."""
+    def _service(self, name: str) -> str:
+        return f"{self.node.get_fully_qualified_name()}/{name}"
+
+    def _ask(self, client: Client, request: Any) -> Any:
+        assert client.wait_for_service(TIMEOUT), client.srv_name
+        future = client.call_async(request)
+        wait_for(future.done, f"an answer of {client.srv_name}", period=PERIOD)
+        return future.result()
+
+    def report(self, *faces: FaceEmotion) -> DiagnosticStatus:
+        """The newest entry in /diagnostics of the node, published after this call.
+
+        faces: shown meanwhile, if any.
+        """
         self.heard["/diagnostics"].clear()
 
         def newest() -> DiagnosticStatus | None:
+            if faces:
+                self.play(0.05, *faces)
             entries = [s for array in self.heard["/diagnostics"] for s in array.status]
             return entries[-1] if entries else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,9 +89,8 @@ def test_without_a_head_pose_there_is_no_gaze_but_there_are_reactions(
     assert replay.heard["gaze_target"] == []
 
 
-@pytest.mark.parametrize("speed", [1.0, 10.0])
 def test_no_reaction_within_a_cooldown_with_drops_and_repeats(
-    make_replay: Callable[..., Replay], speed: float
+    make_replay: Callable[..., Replay],
 ) -> None:
     replay = make_replay()
     rate = 15.0
@@ -105,7 +103,7 @@ def test_no_reaction_within_a_cooldown_with_drops_and_repeats(
             replay.show(person)
         if i % 6 == 0:
             replay.show(person, stamp=replay.now - 0.4)
-        time.sleep(1.0 / rate / speed)
+    replay.settle()
     reactions = replay.heard["reaction"]
     assert len(reactions) >= 4
     times = [seconds_of(r.header.stamp) for r in reactions]
@@ -152,7 +150,8 @@ def test_the_table_of_the_package_is_the_default(make_replay: Callable[..., Repl
     replay = make_replay(reactions="")
     replay.play(3.0, face(1, "happy"))
     assert [r.rule for r in replay.heard["reaction"]] == ["share_joy"]
-    assert replay.report().message.startswith("Attending to person 1: score")
+    said = replay.report(face(1, "happy")).message
+    assert said.startswith("Attending to person 1: score")
 
 
 def test_a_frame_is_kept_at_the_gaze_target(make_replay: Callable[..., Replay]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -140,6 +139,12 @@ def test_the_topics_of_a_face_are_read_back(replay: Replay) -> None:
     for name, kind in kinds.items():
         replay.listen(kind, f"/humans/faces/f7/{name}")
     shown = face(7, "surprise", x=0.4)
+
+    def told() -> bool:
+        replay.play(0.1, shown)
+        return all(replay.heard[f"/humans/faces/f7/{name}"] for name in kinds)
+
+    wait_for(told, "all topics of the face")
     replay.play(2.0, shown)
     heard = {name: replay.heard[f"/humans/faces/f7/{name}"][-1] for name in kinds}
     for message in heard.values():
@@ -182,22 +187,28 @@ def test_images_of_faces_are_cut_only_when_somebody_wants_them(replay: Replay) -
         for _ in range(round(seconds * 10)):
             replay.tick(0.1)
             camera.publish(image_message(pixels, header_at(replay.now)))
-            time.sleep(0.02)
+            replay.settle()
             replay.show(face(1, x=0.5))
-            time.sleep(0.02)
+        replay.settle()
 
     play(1.0)
     assert camera.get_subscription_count() == 0
-    replay.listen(ImageMessage, "/humans/faces/f1/cropped")
-    replay.listen(ImageMessage, "/humans/faces/f1/aligned")
-    play(3.0)
+    topics = ["/humans/faces/f1/cropped", "/humans/faces/f1/aligned"]
+    for topic in topics:
+        replay.listen(ImageMessage, topic)
+
+    def cut() -> bool:
+        play(0.1)
+        return all(replay.heard[topic] for topic in topics)
+
+    wait_for(cut, "images of the face")
     assert camera.get_subscription_count() == 1
-    for name in ("cropped", "aligned"):
-        image = replay.heard[f"/humans/faces/f1/{name}"][-1]
+    for topic in topics:
+        image = replay.heard[topic][-1]
         assert (image.width, image.height, image.encoding) == (128, 128, "bgr8")
-        cut = np.array(image.data, np.uint8).reshape(128, 128, 3)
-        assert tuple(cut[64, 10]) == (255, 0, 0)
-        assert tuple(cut[64, 118]) == (0, 0, 0)
+        pixels = np.array(image.data, np.uint8).reshape(128, 128, 3)
+        assert tuple(pixels[64, 10]) == (255, 0, 0)
+        assert tuple(pixels[64, 118]) == (0, 0, 0)
 
 
 def test_the_robots_face_mirrors_on_the_topic_of_ros4hri(ros: None) -> None:  # noqa: ARG001
