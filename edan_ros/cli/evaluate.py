@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         action="extend",
         nargs="+",
-        required=True,
+        default=[],
         type=_source_or_folder,
         metavar="LAYOUT[:NAME]=PATH",
         help=f"data sets, each with its options behind it as in fer2013=PATH,part=train; layouts: "
@@ -70,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="how accuracy and landmarks suffer under rotation, small faces, poor light and so on",
     )
+    model.add_argument(
+        "--failures",
+        type=Path,
+        metavar="FILE",
+        help="draw where recognition ends: two photographs that scikit-image and matplotlib carry, "
+        "spoilt in several ways; needs no --data",
+    )
     detectors = parser.add_argument_group("of detectors")
     detectors.add_argument(
         "--names",
@@ -83,6 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.what == DETECTORS:
         return _compare_detectors(args)
+    if not args.data and not args.failures:
+        args.wrong("argument --data: names no data set")
     for source in args.data:
         if not isinstance(source, Source):
             args.wrong(f"argument --data: {source} should be LAYOUT=PATH or LAYOUT:NAME=PATH")
@@ -94,9 +103,11 @@ def run(args: argparse.Namespace) -> int:
     if args.robustness and (args.classes != 7 or args.crop or args.out or args.groups):
         args.wrong("argument --robustness: has seven classes, crops of its own and no report")
     engine = _engine(args)
+    if args.failures:
+        _draw_failures(engine, args)
     if args.robustness:
         return _robustness(engine, args)
-    return _measure(engine, args)
+    return _measure(engine, args) if args.data else 0
 
 
 def _engine(args: argparse.Namespace) -> Engine:
@@ -111,7 +122,7 @@ def _engine(args: argparse.Namespace) -> Engine:
     if len(manifest.labels) != 7 and (args.classes == 7 or args.robustness):
         args.wrong(f"argument --classes: {manifest.name} knows three classes: give --classes 3")
     if manifest.outputs and "landmarks" not in manifest.outputs:
-        if args.robustness or args.crop == "detect":
+        if args.robustness or args.failures or args.crop == "detect":
             args.wrong(
                 f"{manifest.name} gives no landmarks, by which faces are followed: only "
                 "--crop given measures it"
@@ -196,6 +207,24 @@ def _write_report(folder: Path, results: Sequence[Result], model: str) -> None:
     except OSError as error:
         raise DataError(f"the folder {folder} cannot be written: {error.strerror}") from error
     print(f"\nreport: {page}")
+
+
+def _draw_failures(engine: Engine, args: argparse.Namespace) -> None:
+    import cv2
+
+    from edan_ros.engines.detector_engine import create_detector
+    from edan_ros.evaluation.failures import draw, spoil
+    from edan_ros.sources.scene import load_photographs
+
+    detector, manifest = create_detector(), engine.manifest
+    photographs = [cv2.cvtColor(p, cv2.COLOR_BGR2GRAY) for p in load_photographs()]
+    rows = [spoil(engine, detector, photograph) for photograph in photographs]
+    try:
+        args.failures.parent.mkdir(parents=True, exist_ok=True)
+        draw(rows, f"{manifest.name} {manifest.version} with the package's detector", args.failures)
+    except (OSError, ValueError) as error:  # ValueError: an ending that matplotlib does not know
+        raise DataError(f"the picture {args.failures} cannot be written: {error}") from error
+    print(f"failures: {args.failures}")
 
 
 def _robustness(engine: Engine, args: argparse.Namespace) -> int:

@@ -157,6 +157,19 @@ def test_arguments_that_exclude_each_other(more: list[str]) -> None:
     assert usage_error(["evaluate", SHIPPED, "--data", "folder=x", *more]) == 2
 
 
+def test_failures_need_no_data() -> None:
+    for library in ("matplotlib", "skimage"):
+        pytest.importorskip(library)
+    assert main(["evaluate", SHIPPED, "--failures", "new/failures.png"]) == 0
+    assert cv2.imread("new/failures.png") is not None
+    assert main(["evaluate", SHIPPED, "--failures", "failures.docx"]) != 0
+
+
+def test_something_must_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error(["evaluate", SHIPPED]) == 2
+    assert "argument --data: names no data set" in capsys.readouterr().err
+
+
 def test_detectors_take_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert usage_error(["evaluate", "detector", "--data", "folder=x"]) == 2
     assert usage_error(["evaluate", "detector", "--data", "x", "y"]) == 2
