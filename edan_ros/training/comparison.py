@@ -156,30 +156,57 @@ def summed(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray
     return sums
 
 
-def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean accuracy of (runs, n) and half of its 95 % interval.
+@dataclass(frozen=True)
+class SeedNoise:
+    """What the seed alone does to accuracy: ``variance`` of one run, known from ``freedom`` more
+    runs than configurations. Without any (0) it is not known, and no interval holds it."""
 
-    The interval holds what comes of the choice of pictures and, from two runs on, of the seed.
-    """
-    return _half_width(right.astype(np.float64))
+    variance: float = 0.0
+    freedom: int = 0
+
+    @property
+    def width(self) -> float:
+        """Half a 95 % interval in standard errors: Student's, as the variance is an estimate."""
+        # SciPy takes a second to import, and nothing else here needs it.
+        from scipy.stats import t
+
+        return float(t.ppf(0.975, self.freedom)) if self.freedom else NINETY_FIVE
 
 
-def difference(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> tuple[float, float]:
+def seed_noise(rows: Sequence[NDArray[np.bool_] | None]) -> SeedNoise:
+    """From all configurations together, (runs, n) each: two runs of one say too little, and the
+    seed is taken to do the same to all."""
+    accuracies = [right.mean(axis=1) for right in rows if right is not None]
+    freedom = sum(len(of_runs) - 1 for of_runs in accuracies)
+    if not freedom:
+        return SeedNoise()
+    squares = sum(float(((of_runs - of_runs.mean()) ** 2).sum()) for of_runs in accuracies)
+    return SeedNoise(squares / freedom, freedom)
+
+
+def interval(right: NDArray[np.bool_], noise: SeedNoise) -> tuple[float, float]:
+    """Mean accuracy of (runs, n) and half of its 95 % interval, over pictures and seeds."""
+    variance = _of_pictures(right.astype(np.float64)) + noise.variance / len(right)
+    return float(right.mean()), noise.width * float(np.sqrt(variance))
+
+
+def difference(
+    right: NDArray[np.bool_], reference: NDArray[np.bool_], noise: SeedNoise
+) -> tuple[float, float]:
     """How much better than ``reference`` on the same pictures, and half of its 95 % interval.
 
-    Both (runs, n). Picture by picture, so that what is hard for both does not blur it; the seeds
-    are paired as far as both have them.
+    Both (runs, n). Picture by picture, so that what is hard for both does not blur it, and over the
+    seeds that both have; each run brings its own noise.
     """
     runs = min(len(right), len(reference))
-    return _half_width(right[:runs].astype(np.float64) - reference[:runs])
+    better = right[:runs].astype(np.float64) - reference[:runs]
+    variance = _of_pictures(better) + 2.0 * noise.variance / runs
+    return float(better.mean()), noise.width * float(np.sqrt(variance))
 
 
-def _half_width(values: NDArray[np.float64]) -> tuple[float, float]:
-    runs, count = values.shape
-    variance = values.mean(axis=0).var() / count
-    if runs > 1:
-        variance += values.mean(axis=1).var(ddof=1) / runs
-    return float(values.mean()), NINETY_FIVE * float(np.sqrt(variance))
+def _of_pictures(values: NDArray[np.float64]) -> float:
+    """Variance of the mean of (runs, n) that comes of the choice of pictures."""
+    return float(values.mean(axis=0).var() / values.shape[1])
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -189,14 +216,28 @@ def table(rows: Sequence[Row]) -> str:
         "first | macro-F1 | accuracy, 3 classes | landmark error |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    noise, noise_3 = seed_noise([r.right for r in rows]), seed_noise([r.right_3 for r in rows])
     for row in rows:
         cells = [row.name, str(len(row.results)), f"{row.mean('draws'):,.0f}"]
         cells += [f"{row.mean('parameters') / 1e6:.2f} M", f"{row.mean('gflop'):.3f}"]
-        cells += _accuracy_cells(row, rows[0])
-        cells.append("{:.1f} ± {:.1f} %".format(*(100 * v for v in interval(row.right_3))))
+        cells += _accuracy_cells(row, rows[0], noise)
+        three = (100 * v for v in interval(row.right_3, noise_3))
+        cells.append("{:.1f} ± {:.1f} %".format(*three))
         cells.append(_error_cell(row))
         lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", _about(noise)]
     return "\n".join(lines)
+
+
+def _about(noise: SeedNoise) -> str:
+    if not noise.freedom:
+        return (
+            "± is 95 %, of the choice of pictures alone: one seed does not say what another does."
+        )
+    return (
+        f"± is 95 %, of the choice of pictures and of the seed: its standard deviation is "
+        f"{100 * noise.variance**0.5:.1f} points of accuracy, from {noise.freedom} repeated runs."
+    )
 
 
 def _error_cell(row: Row) -> str:
@@ -207,12 +248,12 @@ def _error_cell(row: Row) -> str:
     return f"{last:.2f} %" if first == last else f"{first:.2f} to {last:.2f} %"
 
 
-def _accuracy_cells(row: Row, first: Row) -> list[str]:
+def _accuracy_cells(row: Row, first: Row, noise: SeedNoise) -> list[str]:
     if row.right is None:
         return ["-", "-", "-"]
-    mean, half = (100 * v for v in interval(row.right))
+    mean, half = (100 * v for v in interval(row.right, noise))
     against = "-"
     if row is not first and first.right is not None:
-        better, spread = (100 * v for v in difference(row.right, first.right))
+        better, spread = (100 * v for v in difference(row.right, first.right, noise))
         against = f"{better:+.1f} ± {spread:.1f}"
     return [f"{mean:.1f} ± {half:.1f} %", against, f"{row.mean('macro_f1'):.3f}"]

@@ -15,38 +15,62 @@ from edan_ros.core.emotions import softmax
 from edan_ros.training.comparison import (
     ANSWERS,
     RESULT,
+    SeedNoise,
     difference,
     interval,
     read_row,
+    seed_noise,
     summed,
     table,
 )
 from edan_ros.training.losses import TO_POLARITY
 
+#: Several seeds whose accuracy has a variance of .0004, known from infinitely many.
+NOISE = SeedNoise(0.0004, 10**6)
+
 
 def test_the_interval_of_one_run_is_that_of_its_pictures() -> None:
     """60 of 100 right: half of the interval is 1.96 times the root of .6 * .4 / 100."""
     right = np.arange(100)[None] < 60
-    mean, half = interval(right)
+    mean, half = interval(right, SeedNoise())
     assert mean == pytest.approx(0.6)
     assert half == pytest.approx(1.96 * math.sqrt(0.24 / 100))
+    assert interval(right, NOISE)[1] == pytest.approx(1.96 * math.sqrt(0.0024 + 0.0004), rel=1e-3)
 
 
-def test_seeds_that_disagree_widen_the_interval() -> None:
-    """Runs of 50 and 70 of 100: the seeds add a variance of .02 over two runs."""
-    right = np.stack([np.arange(100) < 50, np.arange(100) < 70])
-    pictures = right.mean(axis=0).var() / 100
-    assert interval(right)[1] == pytest.approx(1.96 * math.sqrt(pictures + 0.02 / 2))
+def test_the_seeds_of_all_configurations_say_what_a_seed_does() -> None:
+    """Accuracies .5 and .7, and .4, .5 and .6: squares of .02 and .02 over one and two degrees."""
+    first = np.stack([np.arange(100) < 50, np.arange(100) < 70])
+    second = np.stack([np.arange(100) < n for n in (40, 50, 60)])
+    noise = seed_noise([first, None, second, first[:1]])
+    assert noise.freedom == 3
+    assert noise.variance == pytest.approx(0.04 / 3)
+    assert noise.width == pytest.approx(3.182, abs=1e-3)  # Student's t, tables
+    pictures = first.mean(axis=0).var() / 100
+    assert interval(first, noise)[1] == pytest.approx(
+        noise.width * math.sqrt(pictures + noise.variance / 2)
+    )
+    assert seed_noise([first[:1], second[:1]]) == SeedNoise()
 
 
 def test_a_difference_is_taken_picture_by_picture() -> None:
     """Right where the other is, and on ten more: known much better than either accuracy."""
     reference = np.arange(1000)[None] < 600
     better = np.arange(1000)[None] < 610
-    mean, half = difference(better, reference)
+    mean, half = difference(better, reference, SeedNoise())
     assert mean == pytest.approx(0.01)
     assert half == pytest.approx(1.96 * math.sqrt(0.01 * 0.99 / 1000))
-    assert half < interval(better)[1] / 4
+    assert half < interval(better, SeedNoise())[1] / 4
+    noisy = difference(better, reference, NOISE)[1]
+    assert noisy == pytest.approx(1.96 * math.sqrt(0.01 * 0.99 / 1000 + 2 * 0.0004), rel=1e-3)
+
+
+def test_differences_are_over_the_seeds_that_both_have() -> None:
+    reference = np.stack([np.arange(100) < 60, np.arange(100) < 40])
+    once = np.arange(100)[None] < 61
+    assert difference(once, reference, NOISE)[0] == pytest.approx(0.01)
+    both = np.stack([np.arange(100) < 61, np.arange(100) < 45])
+    assert difference(both, reference, NOISE)[0] == pytest.approx(0.03)
 
 
 def test_sums_are_taken_of_calibrated_probabilities() -> None:
@@ -82,3 +106,14 @@ def test_seven_classes_are_summed_to_three(tmp_path: Path) -> None:
         "| seven | 1 | 640 | 2.00 M | 0.500 | 50.0 ± 69.3 % | - | 0.500 | 100.0 ± 0.0 % | - |"
         in lines
     )
+    assert lines[-1].startswith("± is 95 %, of the choice of pictures alone")
+
+
+def test_the_table_says_what_a_seed_does(tmp_path: Path) -> None:
+    majority = np.array([1, 1])
+    folders = [
+        write(tmp_path / str(i), np.eye(7)[said] * 9, majority)
+        for i, said in enumerate(([1, 1], [1, 2]))
+    ]
+    last = table([read_row("twice", folders)]).splitlines()[-1]
+    assert last.endswith("standard deviation is 35.4 points of accuracy, from 1 repeated runs.")
