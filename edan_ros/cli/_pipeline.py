@@ -12,7 +12,7 @@ import yaml
 from edan_ros.cli._arguments import existing_file
 from edan_ros.core.config import pipeline_config
 from edan_ros.core.pipeline import Pipeline
-from edan_ros.core.privacy import COVERED_FROM, PRIVACY_MODES, Find, Veil
+from edan_ros.core.privacy import COVERED_FROM, MARGIN, PRIVACY_MODES, Find, Veil
 from edan_ros.engines import ENGINES, Engine, create_engine
 from edan_ros.engines.detector_engine import DETECTORS, create_detector
 from edan_ros.training.errors import ConfigError
@@ -67,26 +67,33 @@ def _read_parameters(path: Path) -> dict[str, Any]:
     return values
 
 
-def make_veil(mode: str, detector: str | None, model_path: str | None, *, ahead: bool) -> Veil[Any]:
-    """What covers people in a sequence of pictures. mode: of PRIVACY_MODES. ahead: as of Veil.
+def make_find(mode: str, detector: str | None = None, model_path: str | None = None) -> Find | None:
+    """For "blur", of PRIVACY_MODES, what finds those, too, whom the model does not read.
 
-    For "blur" with a detector of its own, which finds those, too, whom the model does not read.
     Raises DetectorError.
     """
-    find: Find | None = None
-    if mode == "blur":
-        options = {"model_path": model_path or "", "score_threshold": COVERED_FROM}
-        find = create_detector(detector or "auto", **options).detect
-    return Veil(mode, find, ahead=ahead)
+    if mode != "blur":
+        return None
+    options = {"model_path": model_path or "", "score_threshold": COVERED_FROM}
+    return create_detector(detector or "auto", **options).detect
 
 
-def add_privacy_argument(parser: argparse.ArgumentParser) -> None:
-    """What is seen of people in the pictures that a command writes."""
+def make_veil(mode: str, detector: str | None, model_path: str | None, *, film: bool) -> Veil[Any]:
+    """What covers people in pictures. mode: of PRIVACY_MODES. film: they are a sequence.
+
+    Raises DetectorError.
+    """
+    find = make_find(mode, detector, model_path)
+    return Veil(mode, find, margin=MARGIN if film else 0.0)
+
+
+def add_privacy_argument(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """What is seen of people in the pictures that a command writes. more: of its help."""
     parser.add_argument(
         "--privacy",
         choices=PRIVACY_MODES,
         default="none",
-        help="what is seen of people: all, heads blurred, or landmarks alone",
+        help=f"what is seen of people: all, heads blurred, or landmarks alone{more}",
     )
 
 

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     folder = _folder(args, source)
     film = not isinstance(source, PictureSource)
     detector, file = settings.get("detector"), settings.get("detector_model")
-    veil = make_veil(args.privacy, detector, file, ahead=film)
+    veil = make_veil(args.privacy, detector, file, film=film)
     sound = Path(source.name) if isinstance(source, VideoSource) else None
     say(f"{source.name} -> {folder}/")
     with (

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     source = _checked_source(args)
     say = partial(console.print, markup=False, soft_wrap=True)
     progress = ImageProgress(console, _images_expected(source, args), "starting the nodes")
-    veil = make_veil(args.privacy, args.detector, args.detector_model, ahead=True)
+    veil = make_veil(args.privacy, args.detector, args.detector_model, film=True)
     record = Record(args.out, make_companion(behavior, args.language), veil)
     with _stop_signals() as stop, reserved_namespace("demo") as space:
         say(f"{source.name} -> {args.out}/   topics /{space}/image_raw, /{space}/faces")

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import count, make_folder, positive
-from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
+from edan_ros.cli._pipeline import (
+    add_model_arguments,
+    add_privacy_argument,
+    make_find,
+    make_pipeline,
+    settings_of,
+)
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.privacy import PRIVACY_MODES
 from edan_ros.sources import create_source
 from edan_ros.sources.pictures import PictureSource
 
@@ -60,12 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--count", type=count, default=50, help="with --mean: faces of each emotion at most"
     )
     parser.add_argument("--out", type=Path, default=Path("out/explain"), help="folder to write to")
-    parser.add_argument(
-        "--privacy",
-        choices=PRIVACY_MODES,
-        default="none",
-        help="what the sheets show of the faces; --mean never shows any",
-    )
+    add_privacy_argument(parser, "; --mean shows nobody")
     add_model_arguments(parser)
 
 
@@ -74,17 +74,27 @@ def run(args: argparse.Namespace) -> int:
         from edan_ros.cli._explain_mean import run_mean
 
         return run_mean(args)
+    # Imported when this command runs, not when `edan` starts: OpenCV.
+    from edan_ros.core.privacy import cover
+    from edan_ros.explain.sheet import draw_sheet
+    from edan_ros.recording.pictures import write_picture
+
     source = create_source(args.source, on_skip=partial(print, "edan explain:", file=sys.stderr))
-    pipeline, engine = make_pipeline(settings_of(args))
+    settings = settings_of(args)
+    pipeline, engine = make_pipeline(settings)
+    find = make_find(args.privacy, settings.get("detector"), settings.get("detector_model"))
     make_folder(args.out)
+    points_only = args.privacy == "landmarks-only"
     faces = pictures = 0
     with (args.out / LINES).open("w", encoding="utf-8") as lines:
         for frame, result in _results(source, pipeline, args.every):
             pictures += 1
+            seen = cover(frame.image, result.faces, args.privacy, find)
             for number, face in enumerate(result.faces, 1):
                 name = _name(frame, face, number)
                 found = _explain(args, engine, frame, face)
-                _write_sheet(args, frame, result, found, name)
+                sheet = draw_sheet(seen, found, title=name, outlines=points_only)
+                write_picture(args.out / f"{name}.png", sheet)
                 for explanation in (one for row in found for one in row):
                     record = {"picture": name, "time": round(frame.time, 3)}
                     lines.write(json.dumps({**record, **_record(explanation)}) + "\n")
@@ -141,22 +151,6 @@ def _explain(
         ),
     )
     return [[one(emotion, method) for method in methods] for emotion in wanted]
-
-
-def _write_sheet(
-    args: argparse.Namespace,
-    frame: Frame,
-    result: FrameResult,
-    found: list[list[Explanation]],
-    name: str,
-) -> None:
-    from edan_ros.core.privacy import apply_privacy
-    from edan_ros.explain.sheet import draw_sheet
-    from edan_ros.recording.pictures import write_picture
-
-    seen = apply_privacy(frame.image.bgr(), result.faces, args.privacy)
-    sheet = draw_sheet(seen, found, title=name, outlines=args.privacy == "landmarks-only")
-    write_picture(args.out / f"{name}.png", sheet)
 
 
 def _record(found: Explanation) -> dict[str, object]:

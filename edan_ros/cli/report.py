@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.core.privacy import COVERED_FROM, PRIVACY_MODES
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.cli._pipeline import add_privacy_argument, make_find
 from edan_ros.recording.errors import writing
 from edan_ros.recording.run_folder import LINES
 from edan_ros.sources import Frame, SourceError, create_source
@@ -37,12 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", help="the video, pictures or bag that the results were made from"
     )
-    parser.add_argument(
-        "--privacy",
-        choices=PRIVACY_MODES,
-        default="none",
-        help="what the pictures show of the faces",
-    )
+    add_privacy_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,11 +50,8 @@ def run(args: argparse.Namespace) -> int:
     recording = _read(path)
     thumbnails = None
     if args.thumbnails:
-        # Who was not recognised is in the pictures too, and blurred as well.
-        blur = args.privacy == "blur"
-        find = create_detector("edan", score_threshold=COVERED_FROM).detect if blur else None
         frames = _frames(recording, args.source)
-        thumbnails = make_thumbnails(recording, frames, args.privacy, find)
+        thumbnails = make_thumbnails(recording, frames, args.privacy, make_find(args.privacy))
         if not thumbnails:
             print("edan report: no picture has the time of a change", file=sys.stderr)
     out = args.out or path.with_suffix(".html")

@@ -33,7 +33,7 @@ _CELLS = 7
 #: side of their box: the landmarks end at the brows, a head does not, and hair tells who it is.
 _HALF_WIDTH, _HALF_HEIGHT, _ABOVE = 0.8, 1.0, 0.22
 #: Seconds for which a face is covered before it was first found and after it was last.
-_MARGIN = 0.5
+MARGIN = 0.5
 #: Overlap from which two places are covered as one.
 _SAME_PLACE = 0.85
 
@@ -71,6 +71,17 @@ def apply_privacy(
     return covered
 
 
+def cover(
+    image: Image, faces: Sequence[Face | Detection], mode: str, find: Find | None = None
+) -> NDArray[np.uint8]:
+    """A single picture as BGR, with nobody in it to be recognised.
+
+    faces: those known. find: looks for others, for "blur". Raises ValueError for another mode.
+    """
+    others = () if find is None or mode != "blur" else find(image)
+    return apply_privacy(image.bgr(), [*faces, *others], mode)
+
+
 class Veil(Generic[Item]):
     """Covers the faces in a sequence of pictures, also where one is not found in between.
 
@@ -80,16 +91,20 @@ class Veil(Generic[Item]):
 
     mode: of PRIVACY_MODES. find: looks for faces beside those that were read. ahead: whether to
     hold pictures back; without, they come at once and newcomers are covered as they are found.
+    margin: seconds for which a place is covered, 0.0 for pictures that are no sequence.
 
     Raises ValueError for another mode.
     """
 
-    def __init__(self, mode: str, find: Find | None = None, *, ahead: bool = True) -> None:
+    def __init__(
+        self, mode: str, find: Find | None = None, *, ahead: bool = True, margin: float = MARGIN
+    ) -> None:
         if mode not in PRIVACY_MODES:
             raise ValueError(f"privacy is '{mode}', must be one of {', '.join(PRIVACY_MODES)}")
         self.mode = mode
         self._find = find
-        self._ahead = _MARGIN if ahead else 0.0
+        self._margin = margin
+        self._ahead = margin if ahead else 0.0
         self._found: deque[tuple[float, list[Face | Detection]]] = deque()
         self._held: deque[tuple[float, NDArray[np.uint8], Item]] = deque()
 
@@ -118,12 +133,12 @@ class Veil(Generic[Item]):
 
     def _release(self) -> tuple[NDArray[np.uint8], Item]:
         seconds, pixels, item = self._held.popleft()
-        while self._found[0][0] < seconds - _MARGIN:
+        while self._found[0][0] < seconds - self._margin:
             self._found.popleft()
         near = sorted(self._found, key=lambda found: abs(found[0] - seconds))
         covered: list[Face | Detection] = []
         for time, faces in near:
-            if time - seconds > _MARGIN:
+            if time - seconds > self._margin:
                 continue
             # All of this picture's own; of the others what lies elsewhere.
             covered += [f for f in faces if time == seconds or not _is_covered(f, covered)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,16 @@ from edan_ros.core.crops import extract
 from edan_ros.core.detectors import Detector
 from edan_ros.core.drawing import annotate
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
-from edan_ros.core.faces import CameraModel, Face, FrameResult
+from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
-from edan_ros.core.privacy import Find, Veil, apply_privacy
+from edan_ros.core.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
+from edan_ros.explain.lettering import PAPER
+from edan_ros.explain.overlay import overlay
+from edan_ros.explain.sheet import draw_lines
 from edan_ros.msg import ModelInfo
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_input import Arrival, CameraInput, CameraOptions, Frame
@@ -121,8 +124,8 @@ class Recognition:
 
     def set_privacy(self, mode: str, find: Find | None = None) -> None:
         """What the annotated pictures and explanations show of people; find: as for Veil."""
-        self._privacy = mode
-        self._veils = {key: Veil[None](mode, find, ahead=False) for key in self.cameras}
+        self._privacy, self._find = mode, find and _one_at_a_time(find)
+        self._veils = {key: Veil[None](mode, self._find, ahead=False) for key in self.cameras}
 
     def replace_detector(self, detector: Detector) -> None:
         """Go on with another detector."""
@@ -189,8 +192,8 @@ class Recognition:
 
     def explain(
         self, camera: CameraInput, track_id: int, emotion: int, method: str
-    ) -> tuple[Frame, Explanation, NDArray[np.float32]]:
-        """The newest image, a map of one of its faces, and the crop as far as it may be seen.
+    ) -> tuple[Frame, Explanation, NDArray[np.uint8]]:
+        """The newest image, a map of one of its faces, and the map drawn over what may be seen.
 
         track_id 0: the largest; emotion UNKNOWN: the face's own. Raises ExplanationError where
         there is no such face, EngineError.
@@ -208,14 +211,28 @@ class Recognition:
             frame.image, face, emotion, method, size=size, probabilities=self._probabilities
         )
         if self._privacy == "none":
-            return frame, found, found.crop
-        covered = apply_privacy(frame.image.bgr(), result.faces, self._privacy)
-        return frame, found, extract(Image(covered), [face.crop], size)[0, 0]
+            return frame, found, overlay(found.crop, found.values)
+        covered = Image(cover(frame.image, result.faces, self._privacy, self._find))
+        drawn = overlay(extract(covered, [face.crop], size)[0, 0], found.values)
+        if self._privacy == "landmarks-only":
+            draw_lines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, PAPER)
+        return frame, found, drawn
 
     def _probabilities(self, crops: NDArray[np.float32]) -> NDArray[np.floating]:
         with self._lock:
             logits = self.engine.infer(crops).logits
         return softmax(logits, self.engine.manifest.temperature)
+
+
+def _one_at_a_time(find: Find) -> Find:
+    """The worker's thread and the executor's look for faces with the same detector."""
+    lock = threading.Lock()
+
+    def found(image: Image) -> Sequence[Detection]:
+        with lock:
+            return find(image)
+
+    return found
 
 
 def _choose_face(faces: list[Face], track_id: int) -> Face:

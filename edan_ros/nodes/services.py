@@ -14,7 +14,6 @@ from edan_ros.core.images import Image, ImageError
 from edan_ros.core.messages import camera_model, decode
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import METHODS, Explanation
-from edan_ros.explain.overlay import overlay
 from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
 from edan_ros.nodes.camera_input import CameraInput, Frame
 from edan_ros.nodes.conversions import array_message, image_message
@@ -82,15 +81,15 @@ def _choose_method(name: str) -> str:
 
 
 def _fill(
-    response: ExplainFace.Response, frame: Frame, found: Explanation, shown: NDArray[np.float32]
+    response: ExplainFace.Response, frame: Frame, found: Explanation, drawn: NDArray[np.uint8]
 ) -> None:
-    """shown: the crop as far as it may be seen."""
+    """drawn: the map over what may be seen of the crop."""
     size = found.crop.shape[0]
     response.header = frame.header
     response.track_id = found.face.track_id
     response.emotion = found.emotion
     response.probability = found.probability
-    response.overlay = image_message(overlay(shown, found.values), frame.header)
+    response.overlay = image_message(drawn, frame.header)
     response.map_height, response.map_width = found.values.shape
     response.map = array.array("f", found.values.tobytes())
     shares = landmark_shares(found.values, found.landmarks, size)

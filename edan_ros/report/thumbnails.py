@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.faces import Box, Detection
-from edan_ros.core.privacy import Find, apply_privacy
+from edan_ros.core.privacy import Find, cover
 from edan_ros.report.records import LABELS, Recording, Stream, Track
 from edan_ros.sources.base import Frame
 
@@ -65,9 +65,7 @@ def make_thumbnails(
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
         for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
             covered = _boxes_at(stream, moment.time)
-            if find is not None and privacy == "blur":
-                covered += find(frame.image)
-            pixels = apply_privacy(frame.image.bgr(), covered, privacy)
+            pixels = cover(frame.image, covered, privacy, find)
             picture = _picture(moment, pixels, points_only=privacy == "landmarks-only")
             label = LABELS[moment.track.labels[moment.row]]
             made[number, moment.track.number].append(Thumbnail(moment.time, label, picture))

@@ -9,7 +9,7 @@ from test_drawing import face_of
 
 from edan_ros.core.faces import Face
 from edan_ros.core.images import Image
-from edan_ros.core.privacy import PRIVACY_MODES, Veil, apply_privacy
+from edan_ros.core.privacy import PRIVACY_MODES, Veil, apply_privacy, cover
 
 
 def stripes(width: int = 320, height: int = 240) -> np.ndarray:
@@ -119,6 +119,24 @@ def test_without_looking_ahead_pictures_come_at_once() -> None:
         covered += [number] if detail(pixels, face) < 20.0 else []
     assert covered == list(range(10, 24))
     assert veil.rest() == []
+
+
+def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
+    faces, veil = [face_of(Disc(90, 120)), face_of(Disc(230, 120))], Veil[int]("blur", margin=0.0)
+    for number in (0, 1):
+        ((pixels, at),) = veil.add(0.5 * number, Image(stripes()), [faces[number]], number)
+        assert at == number
+        assert detail(pixels, faces[number]) < 20.0
+        assert detail(pixels, faces[1 - number]) == 255.0
+
+
+def test_a_single_picture_covers_whom_only_the_detector_finds() -> None:
+    known, other = face_of(Disc(90, 120)), Disc(230, 120)
+    covered = cover(Image(stripes()), [known], "blur", lambda _: [detection_of(other, 0.3)])
+    assert detail(covered, known) < 20.0
+    assert detail(covered, face_of(other)) < 20.0
+    plain = cover(Image(stripes()), [known], "none", lambda _: [detection_of(other, 0.3)])
+    np.testing.assert_array_equal(plain, stripes())
 
 
 def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:

@@ -165,7 +165,8 @@ def test_the_picture_of_an_explanation_keeps_the_privacy_that_is_set(
     def stripes() -> float:
         answer = explain(probe, emotion=FaceEmotion.SAD)  # its map is empty
         picture = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
-        return float(picture[64:192, 64:192].std())
+        # Of each column the middle: the landmarks' lines, which stay, are thin.
+        return float(np.median(picture[64:192, 64:192], axis=0).std())
 
     assert stripes() > 15
     assert probe.set(annotated_privacy=mode)[0]
