@@ -24,6 +24,9 @@ MULTIPLE = 32
 NOTHING = 128
 #: Of two boxes that overlap more (intersection over union), the worse one is dropped.
 OVERLAP = 0.35
+#: Of two boxes of which the smaller one lies in the larger by this part, the worse one is dropped:
+#: a mouth is no face in a face.
+INSIDE = 0.7
 #: More candidates than this are not looked at, best first.
 MOST_CANDIDATES = 400
 
@@ -70,7 +73,8 @@ class OwnDetector:
 
 
 def suppress(answers: Answers, threshold: float) -> list[int]:
-    """Indices of the answers of at least this score that no better one overlaps too much."""
+    """Indices of the answers of at least this score, best first, without those that mean the same
+    face as a better one."""
     candidates = np.flatnonzero(answers.scores >= threshold)
     if not len(candidates):
         return []
@@ -82,7 +86,22 @@ def suppress(answers: Answers, threshold: float) -> list[int]:
         0.0,
         OVERLAP,
     )
-    return [int(i) for i in candidates[np.asarray(kept, np.intp).ravel()]]
+    return _not_inside(answers.boxes, candidates[np.asarray(kept, np.intp).ravel()])
+
+
+def _not_inside(boxes: NDArray[np.float32], candidates: NDArray[np.intp]) -> list[int]:
+    """Of candidates, best first, those that lie in no better one and that no better one lies in."""
+    low = boxes[candidates, :2]
+    high = low + boxes[candidates, 2:]
+    areas = np.maximum(boxes[candidates, 2:], 1e-3).prod(axis=1)
+    shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    shared = np.maximum(shared, 0.0).prod(axis=2)
+    within = shared > INSIDE * np.minimum(areas[:, None], areas)
+    kept: list[int] = []
+    for i in range(len(candidates)):
+        if not within[i, kept].any():
+            kept.append(i)
+    return [int(i) for i in candidates[kept]]
 
 
 def _filled_up(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -66,6 +66,10 @@ class Residual(nn.Module):
         super().__init__()
         self.body = _separable(channels, channels, kernel)
 
+    def start_small(self) -> None:
+        """Begin as almost nothing but the input, so that a trained network may be given more."""
+        nn.init.constant_(self.body[2].weight, 0.1)
+
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
 
@@ -88,7 +92,8 @@ class FaceDetector(nn.Module):
     """(B, 1, H, W) float grey levels 0 to 255 -> :class:`Found`; H and W multiples of 32.
 
     widths: channels at strides 2, 4, 8, 16 and 32. blocks: residual blocks at strides 4 to 32.
-    neck: channels of the three maps that the heads read.
+    neck: channels of the three maps that the heads read. refined: residual blocks on the finest of
+    these, where the small faces are.
     """
 
     def __init__(
@@ -96,12 +101,14 @@ class FaceDetector(nn.Module):
         widths: tuple[int, ...] = (16, 24, 48, 80, 96),
         blocks: tuple[int, ...] = (0, 3, 4, 3),
         neck: int = 48,
+        refined: int = 0,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "widths": list(widths),
             "blocks": list(blocks),
             "neck": neck,
+            "refined": refined,
         }
         self.stem = nn.Sequential(*_convolution(1, widths[0], 3, 2), nn.ReLU(inplace=True))
         self.stages = nn.ModuleList()
@@ -116,6 +123,7 @@ class FaceDetector(nn.Module):
         self.lateral = nn.ModuleList(
             nn.Sequential(*_convolution(width, neck, 1)) for width in widths[2:]
         )
+        self.refined = nn.Sequential(*(Residual(neck, 3) for _ in range(refined)))
         self.heads = nn.ModuleList(
             nn.Sequential(_separable(neck, neck), nn.Conv2d(neck, CHANNELS, 1)) for _ in STRIDES
         )
@@ -136,6 +144,7 @@ class FaceDetector(nn.Module):
             maps[fine] = maps[fine] + functional.interpolate(
                 maps[fine + 1], scale_factor=2.0, mode="nearest"
             )
+        maps[0] = self.refined(maps[0])
         heads = [head(functional.relu(m)) for head, m in zip(self.heads, maps, strict=True)]
         raw = torch.cat([head.flatten(2) for head in heads], dim=2).transpose(1, 2)
         grid = cells([h.shape[2] for h in heads], [h.shape[3] for h in heads])

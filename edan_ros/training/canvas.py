@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edan_ros.training.detector_sources import Picture
 
-#: Faces (mean of width and height, pixels) below this are neither wanted nor wrong.
+#: Faces (mean of width and height, pixels) below this are neither wanted nor wrong, unless a
+#: canvas says otherwise.
 SMALLEST_FACE = 9.0
 #: Of a face at the border this part must be inside to be wanted, and less than that is neither
 #: wanted nor wrong down to the second number, below which nothing should be found.
@@ -28,8 +29,8 @@ class Canvas:
     find it; where not, finding it is not wrong either. All in pixels of the canvas.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, smallest: float = SMALLEST_FACE) -> None:
+        self.size, self.smallest = size, smallest
         self.pixels = np.zeros((size, size), np.uint8)
         self.boxes = np.empty((0, 4), np.float32)
         self.points = np.empty((0, 5, 2), np.float32)
@@ -86,7 +87,7 @@ class Canvas:
             boxes = np.concatenate([boxes, unsure])
             points = np.concatenate([points, np.zeros((len(unsure), 5, 2))])
         inside = shared_area(boxes, region) / np.maximum(area(boxes), 1e-6)
-        large = boxes[:, 2:].mean(axis=1) >= SMALLEST_FACE
+        large = boxes[:, 2:].mean(axis=1) >= self.smallest
         sure = np.arange(len(boxes)) < len(outlines)
         keep = inside >= BARELY_INSIDE
         self.boxes = np.concatenate([self.boxes, boxes[keep]]).astype(np.float32)

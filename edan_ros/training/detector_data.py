@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from edan_ros.training.augment import Augmentation, degrade
-from edan_ros.training.canvas import Canvas, area, placing, shared_area, warp
+from edan_ros.training.canvas import SMALLEST_FACE, Canvas, area, placing, shared_area, warp
+from edan_ros.training.clutter import draw_clutter, shade
 from edan_ros.training.detector_sources import Picture
 from edan_ros.training.detector_targets import assign
 
@@ -31,11 +32,12 @@ class Composition:
     faces of the sizes ``pasted_face`` on top, at most ``beside`` where there is such a photograph.
     turned: share of rolls drawn evenly up to ``widest_roll_deg``; the others are normal with
     ``roll_deg``. shares: how often a pasted picture comes from which set. empty: share of pasted
-    pictures without a face. plain: share of canvases with an even background. nobody: share of
-    backgrounds and of pasted empty pictures that come from pictures without people, where there
-    are any. shapes: share of canvases with lines, discs and letters. covered: share of faces that
-    something is laid over. dark: share of canvases with a sixth to a half of the light and the
-    noise of a camera that amplifies it.
+    pictures without a face. plain: share of canvases with an even or evenly graded background.
+    nobody: share of backgrounds and of pasted empty pictures that come from pictures without
+    people, where there are any. shapes: share of canvases with lines, discs, spots and words.
+    covered: share of faces that something is laid over. dark: share of canvases with a sixth to a
+    half of the light and the noise of a camera that amplifies it. smallest: faces below are
+    neither wanted nor wrong.
     """
 
     scene: float = 0.55
@@ -56,6 +58,7 @@ class Composition:
     shapes: float = 0.2
     covered: float = 0.15
     dark: float = 0.0
+    smallest: float = SMALLEST_FACE
 
 
 class Composer:
@@ -75,13 +78,13 @@ class Composer:
 
     def __call__(self, rng: np.random.Generator) -> Canvas:
         """One canvas, before the camera's part."""
-        canvas = Canvas(self.size)
+        canvas = Canvas(self.size, self.how.smallest)
         if rng.random() < self.how.plain:
-            canvas.pixels[:] = rng.integers(0, 256)
+            canvas.pixels[:] = shade((self.size, self.size), rng)
         else:
             self._background(canvas, rng)
         if rng.random() < self.how.shapes:
-            _draw_shapes(canvas.pixels, rng)
+            draw_clutter(canvas.pixels, rng)
         if rng.random() < self.how.scene:
             self._scene(canvas, rng)
             count = rng.integers(0, self.how.beside + 1)
@@ -264,51 +267,6 @@ def _soft_mask(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.f
     bumps = cv2.resize(rng.uniform(-0.12, 0.12, (4, 4)).astype(np.float32), (width, height))
     edge = rng.uniform(0.03, 0.25)
     return np.clip((1.0 - radius + bumps) / edge, 0.0, 1.0).astype(np.float32)
-
-
-def _draw_shapes(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """Lines, discs, rectangles and letters: what rooms and streets are full of."""
-    size = pixels.shape[0]
-    for _ in range(rng.integers(2, 12)):
-        grey = int(rng.integers(0, 256))
-        a, b = (tuple(int(v) for v in rng.integers(0, size, 2)) for _ in range(2))
-        thickness = int(rng.choice([-1, 1, 2, 4]))
-        kind = rng.integers(5)
-        if kind == 4:
-            _spot(pixels, a, grey, rng)
-        elif kind == 0:
-            cv2.line(pixels, a, b, grey, abs(thickness))
-        elif kind == 1:
-            cv2.circle(pixels, a, int(rng.integers(2, 60)), grey, thickness)
-        elif kind == 2:
-            corner = (a[0] + int(rng.integers(4, 90)), a[1] + int(rng.integers(4, 90)))
-            cv2.rectangle(pixels, a, corner, grey, thickness)
-        else:
-            _write(pixels, a, grey, rng)
-
-
-def _spot(
-    pixels: NDArray[np.uint8], at: tuple[int, int], grey: int, rng: np.random.Generator
-) -> None:
-    """A small oval with another inside: eyes, lamps, buttons, what passes for a distant face."""
-    axes = rng.uniform(3.0, 22.0) * np.array([1.0, rng.uniform(1.0, 1.7)])
-    turn = float(rng.uniform(0, 180))
-    for part, level in ((1.0, grey), (rng.uniform(0.3, 0.8), int(rng.integers(0, 256)))):
-        half = (int(part * axes[0]), int(part * axes[1]))
-        cv2.ellipse(pixels, at, half, turn, 0, 360, level, -1, cv2.LINE_AA)
-
-
-def _write(
-    pixels: NDArray[np.uint8], at: tuple[int, int], grey: int, rng: np.random.Generator
-) -> None:
-    """Letters of any weight; every other word has an outline of another grey."""
-    letters = "".join(chr(c) for c in rng.integers(48, 123, rng.integers(1, 8)))
-    font, height = int(rng.integers(0, 8)), float(rng.uniform(0.3, 2.5))
-    weight = int(rng.integers(1, 3 + int(4 * height)))
-    if rng.random() < 0.5:
-        edge = weight + int(rng.integers(2, 7))
-        cv2.putText(pixels, letters, at, font, height, int(rng.integers(0, 256)), edge)
-    cv2.putText(pixels, letters, at, font, height, grey, weight)
 
 
 def _darkened(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -102,13 +102,22 @@ def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manif
 
 
 def _command(config_path: Path, config: DetectorConfig) -> str:
-    """What to type to train and export the network again."""
-    train = "edan train config/train/{} --data DATA --out {}"
-    steps = [train.format(config.start, "START")] if config.start else []
-    start = " --start START" if config.start else ""
-    steps.append(train.format(config_path.name, "RUN") + start)
-    export = f"edan export config/train/{config_path.name} RUN --data DATA --to edan_ros/weights"
-    return " && ".join([*steps, export])
+    """What to type to train and export the network again, from the first run on."""
+    steps: list[str] = []
+    for name, start in _runs(config_path.name, config.start, config_path.parent):
+        step = f"edan train config/train/{name} --data DATA --out {Path(name).stem}"
+        steps.append(step + (f" --start {Path(start).stem}" if start else ""))
+    run = config_path.stem
+    steps.append(f"edan export config/train/{run}.yaml {run} --data DATA --to edan_ros/weights")
+    return " && ".join(steps)
+
+
+def _runs(name: str, start: str, folder: Path) -> list[tuple[str, str]]:
+    """(configuration, that of the run it begins with or empty) of a run and those before it."""
+    if not start:
+        return [(name, "")]
+    before = load_detector_config(folder / start).start
+    return [*_runs(start, before, folder), (name, start)]
 
 
 def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:

@@ -13,6 +13,9 @@ SIZES = {8: (0.0, 48.0), 16: (32.0, 120.0), 32: (88.0, np.inf)}
 #: Middle of a cell from the middle of a box, in widths and heights, up to which the cell answers
 #: for the face, and up to which saying so would not be wrong.
 NEAR, AROUND = 0.2, 0.38
+#: A stride whose sizes are further off than this factor has to say nothing of a face: a part of it
+#: that looks like a small face is none.
+OTHER_STRIDE = 1.6
 #: In strides: a box may be so small that no cell's middle is near by the rule above.
 NEAREST = 0.75
 #: Label of a cell that is neither right nor wrong.
@@ -61,7 +64,8 @@ def assign(
     around = (relative <= AROUND) | (offset.max(axis=2) <= 1.25 * stride)
     mean = extent.mean(axis=1)
     right_stride = (mean >= grid[:, 3:4]) & (mean < grid[:, 4:5])
-    score[(around & wanted).any(axis=1)] = IGNORED
+    allowed = (mean >= grid[:, 3:4] / OTHER_STRIDE) & (mean < grid[:, 4:5] * OTHER_STRIDE)
+    score[(around & allowed & wanted).any(axis=1)] = IGNORED
     score[((relative <= 0.5) & ~wanted).any(axis=1)] = IGNORED
     mine = near & right_stride & wanted
     distance = np.where(mine, relative, np.inf)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from edan_ros.networks.face_detector import FaceDetector
+from edan_ros.networks.face_detector import FaceDetector, Residual
 from edan_ros.training.augment import Augmentation
 from edan_ros.training.checkpoints import Average, append_log, save_state
 from edan_ros.training.config import build, read_yaml
@@ -36,7 +36,8 @@ class DetectorConfig:
     size: side of the training canvases, pixels. pictures: canvases an epoch. threshold: score of
     the trained network from which the exported one says that there is a face. terms: of use, which
     the data put on the weights. start: the configuration of the run whose weights this one begins
-    with, by its file's name; empty for a run that begins with nothing.
+    with, by its file's name; empty for a run that begins with nothing. frozen: parts of the network
+    that keep the weights and statistics they begin with.
     """
 
     name: str
@@ -55,6 +56,7 @@ class DetectorConfig:
     threshold: float = 0.5
     terms: str = ""
     start: str = ""
+    frozen: tuple[str, ...] = ()
     network: dict[str, Any] = field(default_factory=dict)
     composition: Composition = field(default_factory=Composition)
     camera: Augmentation = field(default_factory=Augmentation)
@@ -79,9 +81,9 @@ def load_detector_config(path: Path) -> DetectorConfig:
 class DetectorTrainer:
     """Runs a configuration; resumes from the last finished epoch in ``out``.
 
-    start: folder of another run, whose averaged weights a new run begins with. Raises ConfigError
-    when it holds none or those of another network, and when it is missing though the configuration
-    says that there is one.
+    start: folder of another run, whose averaged weights a new run begins with; the new network may
+    have more residual blocks. Raises ConfigError when it holds none or those of another network,
+    and when it is missing though the configuration says that there is one.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class DetectorTrainer:
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.network = self._first_network(start).to(self.device, memory_format=torch.channels_last)
+        for name in config.frozen:
+            self.network.get_submodule(name).requires_grad_(False)
         self.average = Average(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
@@ -107,7 +111,7 @@ class DetectorTrainer:
 
     def _first_network(self, start: Path | None) -> FaceDetector:
         if start is not None:
-            return load_averaged(self.config, start)
+            return load_averaged(self.config, start, deeper=True)
         if self.config.start and not self.checkpoint.is_file():
             raise ConfigError(
                 f"this run goes on from one of {self.config.start}: give that run's folder "
@@ -144,6 +148,8 @@ class DetectorTrainer:
         sums = dict.fromkeys(TERMS, 0.0)
         started = time.monotonic()
         self.network.train()
+        for name in config.frozen:
+            self.network.get_submodule(name).eval()
         bar = tqdm(
             batches(data, config.batch, workers=self.workers),
             total=steps,
@@ -176,22 +182,39 @@ class DetectorTrainer:
         return {name: float(getattr(losses, name).detach()) for name in TERMS}
 
 
-def load_averaged(config: DetectorConfig, run: Path) -> FaceDetector:
-    """The averaged network of a run's checkpoint. Raises ConfigError when there is none."""
+def load_averaged(config: DetectorConfig, run: Path, *, deeper: bool = False) -> FaceDetector:
+    """The averaged network of a run's checkpoint. Raises ConfigError when there is none.
+
+    deeper: ``config`` may have residual blocks that the checkpoint lacks; they begin small.
+    """
     checkpoint = run / CHECKPOINT
     if not checkpoint.is_file():
         raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
     network = FaceDetector(**config.network)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    known = state["average"]
+    if deeper:
+        known = {**_started_small(network, known), **known}
     try:
-        network.load_state_dict(state["average"])
+        network.load_state_dict(known)
     except RuntimeError as error:  # what torch raises when names or shapes differ
         raise ConfigError(f"{checkpoint} holds another network than {config.name}") from error
     return network
 
 
+def _started_small(network: FaceDetector, known: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of those residual blocks of a fresh network of which nothing is known."""
+    state = {}
+    for name, block in network.named_modules():
+        if isinstance(block, Residual) and not any(key.startswith(f"{name}.") for key in known):
+            block.start_small()
+            state.update({f"{name}.{k}": v for k, v in block.state_dict().items()})
+    return state
+
+
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     """Weights decay; biases and the parameters of normalisations do not."""
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    weights = [p for p in trained if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
     return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]

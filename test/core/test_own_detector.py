@@ -57,6 +57,13 @@ def test_of_overlapping_boxes_the_best_is_left() -> None:
     assert suppress(answers([0.1], [[0, 0, 9, 9]]), 0.5) == []
 
 
+def test_of_a_face_and_a_part_of_it_the_better_is_left() -> None:
+    whole, mouth, beside = [0, 0, 80, 80], [20, 40, 32, 32], [64, 40, 32, 32]
+    boxes = [whole, mouth, beside]
+    assert suppress(answers([0.9, 0.8, 0.7], boxes), 0.5) == [0, 2]
+    assert suppress(answers([0.8, 0.9, 0.7], boxes), 0.5) == [1, 2]
+
+
 def test_found_in_a_reduced_copy_and_told_in_pixels_of_the_image() -> None:
     """An image of 200 x 100 searched at 100 x 50: twice the size, pixel centres at integers."""
     fake = Fake(answers([0.9], [[5, 10, 30, 35]]))

@@ -18,6 +18,7 @@ from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.datasets import DataError
 from edan_ros.training.augment import Augmentation
 from edan_ros.training.canvas import Canvas, placing, warp
+from edan_ros.training.clutter import draw_clutter, shade
 from edan_ros.training.config import ConfigError
 from edan_ros.training.detector_data import (
     Composer,
@@ -213,3 +214,28 @@ def test_backgrounds_come_from_pictures_without_people_where_asked() -> None:
     assert dark.pixels.mean() < 0.65 * 255
     plain = Composer(sets, 160, replace(how, nobody=0.0, plain=1.0))(np.random.default_rng(0))
     assert np.ptp(plain.pixels) == 0
+
+
+def test_clutter_stays_on_the_picture_and_repeats() -> None:
+    """Shapes reach over every border; what they cover, and how, is the draw's alone."""
+    changed = 0.0
+    for seed in range(40):
+        first, second = (np.full((96, 96), 90, np.uint8) for _ in range(2))
+        draw_clutter(first, np.random.default_rng(seed))
+        draw_clutter(second, np.random.default_rng(seed))
+        np.testing.assert_array_equal(first, second)
+        changed += float(np.mean(first != 90)) / 40
+    assert 0.1 < changed < 0.9
+
+
+def test_a_shade_is_even_or_changes_in_one_direction() -> None:
+    steps = [np.diff(shade((8, 9), np.random.default_rng(seed)), axis=1) for seed in range(30)]
+    assert all(np.allclose(step, step[0, 0], atol=1e-3) for step in steps)
+    assert 5 < sum(bool(abs(step[0, 0]) > 0.01) for step in steps) < 25
+
+
+def test_faces_below_the_smallest_are_neither_wanted_nor_background() -> None:
+    for smallest, wanted in ((40.0, [True]), (80.0, [False])):
+        canvas = Canvas(320, smallest)
+        canvas.lay(picture(), STILL, (0, 0, 320, 320))
+        assert canvas.wanted.tolist() == wanted

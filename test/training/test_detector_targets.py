@@ -49,6 +49,16 @@ def test_strides_share_the_work_by_size() -> None:
         assert set(grid[targets["score"] == 1.0][:, 2]) == strides
 
 
+def test_a_part_of_a_large_face_is_no_small_face() -> None:
+    """Cells of fine strides say no inside a face far above their sizes, and may say what they like
+    of one that is hardly above."""
+    grid = cell_grid(SIZE)
+    for size, small_may_speak in ((100, False), (60, True)):
+        targets = one([64 - size / 2, 64 - size / 2, size, size])
+        middle = (grid[:, 2] == 8) & (np.abs(grid[:, :2] - 64).max(axis=1) < 0.3 * size)
+        assert set(targets["score"][middle]) == {IGNORED if small_may_speak else 0.0}
+
+
 def test_an_unwanted_face_is_ignored_and_not_background() -> None:
     targets = one([40, 40, 40, 40], wanted=False)
     assert set(targets["score"]) == {IGNORED, 0.0}

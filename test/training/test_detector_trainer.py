@@ -37,6 +37,7 @@ def config(**changes) -> DetectorConfig:
     base = replace(
         load_detector_config(RECIPE),
         start="",
+        frozen=(),
         size=64,
         batch=4,
         epochs=2,
@@ -96,6 +97,29 @@ def test_a_run_goes_on_from_the_weights_of_another(tmp_path: Path) -> None:
     wider = config(network={**SMALL, "neck": 16})
     with pytest.raises(ConfigError, match="another network"):
         DetectorTrainer(wider, pictures, tmp_path / "third", start=tmp_path / "first")
+
+
+def test_a_run_that_goes_on_may_have_more_blocks_and_frozen_parts(tmp_path: Path) -> None:
+    first = train(tmp_path / "first").average.network
+    deeper = {**SMALL, "blocks": [0, 2, 0, 1], "refined": 1}
+    how = config(network=deeper, frozen=("stem",))
+    pictures = {"landmarks68": [picture(1), picture(2)]}
+    second = DetectorTrainer(how, pictures, tmp_path / "on", workers=0, start=tmp_path / "first")
+    known, begun = first.state_dict(), second.network.state_dict()
+    assert {k.rsplit(".", 2)[0] for k in set(begun) - set(known)} == {
+        "stages.1.2.body",
+        "refined.0.body",
+    }
+    for name, value in known.items():
+        torch.testing.assert_close(begun[name], value)
+    picture_ = torch.rand(1, 1, 64, 64) * 255
+    before, after = (n.eval()(picture_).logits for n in (first, second.average.network))
+    assert 0 < (before - after).abs().max() < 0.5
+    trained = second.run().state_dict()
+    kept = [n for n, v in known.items() if torch.equal(trained[n], v)]
+    assert set(kept) == {n for n in known if n.startswith("stem.")}
+    with pytest.raises(ConfigError, match="another network"):  # a run's own network must be whole
+        load_averaged(how, tmp_path / "first")
 
 
 def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
@@ -164,10 +188,17 @@ def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
     assert manifest.terms == config().terms != ""
     assert manifest.metrics == {"recall": 0.5}
     assert "--start" not in manifest.training["command"]
-    monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config(start="a"))
+    starts = {"detector.yaml": "b.yaml", "b.yaml": "a.yaml", "a.yaml": ""}
+    monkeypatch.setattr(
+        detector_export, "load_detector_config", lambda path: config(start=starts[path.name])
+    )
     manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
-    assert manifest.training["command"].startswith("edan train config/train/a --data DATA")
-    assert "--start START" in manifest.training["command"]
+    steps = manifest.training["command"].split(" && ")
+    assert steps[:3] == [
+        "edan train config/train/a.yaml --data DATA --out a",
+        "edan train config/train/b.yaml --data DATA --out b --start a",
+        "edan train config/train/detector.yaml --data DATA --out detector --start b",
+    ]
     assert manifest.parameters == sum(
         p.numel() for p in load_averaged(config(), tmp_path / "run").parameters()
     )
