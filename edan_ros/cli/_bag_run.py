@@ -86,17 +86,17 @@ class Plan:
     model: str
 
 
-def choose_cameras(topics: Mapping[str, Topic], named: Collection[str]) -> dict[str, Camera]:
+def choose_cameras(reader: BagReader, named: Collection[str]) -> dict[str, Camera]:
     """The cameras of a bag by topic. named: topics of images; of all where none is.
 
     Results go beside the images, as the emotion node publishes them (front/image_raw ->
     front/faces); for one of two topics in one namespace, below it. A topic that only repeats
     another one compressed is left out. Raises SourceError where there is no such topic.
     """
-    images = image_topics(topics, named)
+    images, topics = image_topics(reader, named), reader.topics
     chosen = images if named else [name for name in images if _is_own(name, images, topics)]
     if not chosen:
-        raise SourceError("the bag holds no image that can be read, or only depth images")
+        raise SourceError(f"{reader.path} holds no image that can be read, or only depth images")
     beside = [_namespace(name) + "/faces" for name in chosen]
     return {
         name: Camera(

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or args.bag.resolve().parent / f"{_stem(args.bag)}_faces"
     with ExitStack() as stack:
         reader = stack.enter_context(_opened(args.bag, out))
-        cameras = choose_cameras(reader.topics, args.topics)
+        cameras = choose_cameras(reader, args.topics)
         plan = make_plan(reader, cameras, args.replace_faces)
         settings = settings_of(args)
         pipeline, engine = make_pipeline(settings)

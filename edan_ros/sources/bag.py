@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from edan_ros.core.messages import camera_model, decode, stamp_ns
 from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
 
 if TYPE_CHECKING:
-    from edan_ros.sources.bag_reader import BagReader, Message, Topic
+    from edan_ros.sources.bag_reader import BagReader, Message
 
 RAW, COMPRESSED = IMAGES = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
@@ -44,18 +44,21 @@ def info_topic(image_topic: str) -> str:
     return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
 
 
-def image_topics(topics: Mapping[str, Topic], named: Collection[str]) -> list[str]:
+def image_topics(reader: BagReader, named: Collection[str] = ()) -> list[str]:
     """The topics of images that are named, all without any. SourceError where there is no such."""
-    images = [name for name, topic in topics.items() if topic.kind in IMAGES]
+    images = sorted(name for name, topic in reader.topics.items() if topic.kind in IMAGES)
     if not images:
-        raise SourceError("the bag holds no topic of images")
+        raise SourceError(
+            f"{reader.path} holds no topic of images ({' or '.join(IMAGES)}), but "
+            f"{', '.join(sorted(reader.topics))}"
+        )
     wanted = {"/" + name.removeprefix("/") for name in named}
     missing = sorted(wanted.difference(images))
     if missing:
         raise SourceError(
-            f"the bag has no images on {', '.join(missing)}, but on {', '.join(sorted(images))}"
+            f"{reader.path} has no images on {', '.join(missing)}, but on {', '.join(images)}"
         )
-    return sorted(wanted or images)
+    return sorted(wanted) or images
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class BagPlayback:
         with open_bag(path) as reader:
             if reader.is_ros1:
                 raise SourceError(f"{path} is a bag of ROS 1: convert it first, rosbags-convert")
-            images = image_topics(reader.topics, topics)
+            images = image_topics(reader, topics)
             infos = {info_topic(name) for name in images} & reader.topics.keys()
             self.images = images
             self.kinds = {name: reader.topics[name].kind for name in (*images, *infos)}
@@ -129,7 +132,7 @@ class BagSource:
         self._path = path
         self._on_skip = on_skip
         with open_bag(path) as reader:
-            self.topic = self._choose(reader.topics, topic)
+            self.topic = _choose(reader, topic)
             self.length = reader.topics[self.topic].count
             begin, end = reader.times
             seconds = (end - begin) * 1e-9
@@ -161,14 +164,10 @@ class BagSource:
         if begin is None:
             raise SourceError(f"{self.name}: not one image on {self.topic} can be decoded")
 
-    def _choose(self, topics: Mapping[str, Topic], topic: str) -> str:
-        images = {name: t for name, t in topics.items() if t.kind in IMAGES}
-        if not images:
-            raise SourceError(f"{self.name} holds no topic of images")
-        if not topic:
-            return max(images.values(), key=lambda t: (t.kind == RAW, t.count)).name
-        wanted = "/" + topic.removeprefix("/")
-        if wanted not in images:
-            there = ", ".join(sorted(images))
-            raise SourceError(f"{self.name} has no images on {wanted}, but on {there}")
-        return wanted
+
+def _choose(reader: BagReader, topic: str) -> str:
+    """The topic of images that is named, else the raw one with most messages."""
+    images = image_topics(reader, [topic] if topic else ())
+    return max(
+        images, key=lambda name: (reader.topics[name].kind == RAW, reader.topics[name].count)
+    )

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -125,13 +126,15 @@ def test_types_of_others_keep_their_definition_or_their_lack_of_one(tmp_path: Pa
             assert "edan_ros/msg/FaceEmotion" in reader.typestore.fielddefs
 
 
-def topics(**kinds: str) -> dict[str, Topic]:
+def bag_with(**kinds: str) -> Any:
+    """As much of a reader as is asked for its topics. kinds: of each, __ for / in its name."""
     long = {"raw": "Image", "jpeg": "CompressedImage", "info": "CameraInfo"}
     names = {name.replace("__", "/"): kind for name, kind in kinds.items()}
-    return {
+    topics = {
         f"/{name}": Topic(f"/{name}", f"sensor_msgs/msg/{long[kind]}", 5)
         for name, kind in names.items()
     }
+    return SimpleNamespace(path=Path("run1"), topics=topics)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +167,17 @@ def topics(**kinds: str) -> dict[str, Topic]:
 def test_results_go_where_the_node_publishes_them(
     there: dict[str, str], named: list[str], expected: dict[str, str]
 ) -> None:
-    cameras = choose_cameras(topics(**there), named)
+    cameras = choose_cameras(bag_with(**there), named)
     assert {name: camera.faces for name, camera in cameras.items()} == expected
 
 
 def test_topics_that_are_not_there_are_said_so() -> None:
-    with pytest.raises(SourceError, match="no images on /b, but on /a/image"):
-        choose_cameras(topics(a__image="raw"), ["b"])
-    with pytest.raises(SourceError, match="holds no topic of images"):
-        choose_cameras(topics(a__camera_info="info"), [])
+    with pytest.raises(SourceError, match=r"^run1 has no images on /b, but on /a/image$"):
+        choose_cameras(bag_with(a__image="raw"), ["b"])
+    with pytest.raises(
+        SourceError, match=r"^run1 holds no topic of images .*, but /a/camera_info$"
+    ):
+        choose_cameras(bag_with(a__camera_info="info"), [])
 
 
 def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(
