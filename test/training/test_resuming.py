@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
-from small_training import run, same, two_emotions, write  # noqa: E402
+from small_training import run, same, write  # noqa: E402
 
 from edan_ros.training.checkpoints import load_average, read_log, read_state  # noqa: E402
 from edan_ros.training.config import load_config  # noqa: E402
@@ -20,27 +20,16 @@ from edan_ros.training.samples import Samples  # noqa: E402
 from edan_ros.training.stopping import Interrupted  # noqa: E402
 from edan_ros.training.trainer import Trainer  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A network this small is slower on two threads than on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def samples() -> Samples:
-    return two_emotions()
+pytestmark = pytest.mark.usefixtures("one_thread")
+Finished = Callable[[Path], Path]
 
 
 def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
-    tmp_path: Path, samples: Samples
+    tmp_path: Path, samples: Samples, finished: Finished
 ) -> None:
     """Stopped after the first of two epochs and started again: the same weights."""
     config = write(tmp_path)
-    whole = run(config, samples, tmp_path / "whole")
+    whole = load_average(finished(tmp_path / "whole") / "phase1.pt")
     first_epoch_only = iter([{}])
     with pytest.raises(StopIteration):
         Trainer(
@@ -54,8 +43,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     assert len(read_log(tmp_path / "cut")) == 3
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])
 def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
     tmp_path: Path, samples: Samples, monkeypatch, number: signal.Signals, workers: int
 ) -> None:
@@ -82,10 +70,10 @@ def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
 
 
 def test_a_crash_costs_no_more_than_the_time_between_checkpoints(
-    tmp_path: Path, samples: Samples, monkeypatch
+    tmp_path: Path, samples: Samples, finished: Finished, monkeypatch
 ) -> None:
     config = write(tmp_path)
-    whole = run(config, samples, tmp_path / "whole")
+    whole = load_average(finished(tmp_path / "whole") / "phase1.pt")
     step = Trainer._step
 
     def crash(trainer: Trainer, progress, *rest) -> None:
@@ -101,30 +89,33 @@ def test_a_crash_costs_no_more_than_the_time_between_checkpoints(
     assert same(run(config, samples, tmp_path / "cut"), whole)
 
 
-def test_a_run_of_another_network_is_not_gone_on_with(tmp_path: Path, samples: Samples) -> None:
-    run(write(tmp_path), samples, tmp_path / "run")
+def test_a_run_of_another_network_is_not_gone_on_with(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
+    finished(tmp_path / "run")
     other = write(tmp_path, network={"size": 32, "width": 0.25})
     with pytest.raises(ConfigError, match="another network"):
         run(other, samples, tmp_path / "run")
 
 
 def test_what_changed_since_a_run_began_is_said(
-    tmp_path: Path, samples: Samples, capsys: pytest.CaptureFixture
+    tmp_path: Path, samples: Samples, finished: Finished, capsys: pytest.CaptureFixture
 ) -> None:
-    run(write(tmp_path), samples, tmp_path / "run")
+    finished(tmp_path / "run")
     run(write(tmp_path, loss={"emotion": 1.0}), samples, tmp_path / "run")
     assert "changed since the run began: loss" in capsys.readouterr().out
 
 
-def test_a_checkpoint_of_the_first_versions_is_read(tmp_path: Path, samples: Samples) -> None:
+def test_a_checkpoint_of_the_first_versions_is_read(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
     """They named neither the kind of network nor a step, nor arguments that came later."""
-    config = write(tmp_path)
-    whole = run(config, samples, tmp_path / "run")
-    path = tmp_path / "run/phase1.pt"
+    path = finished(tmp_path / "run") / "phase1.pt"
+    whole = load_average(path)
     state = torch.load(path, weights_only=True)
     kept = ("epoch", "network", "average", "steps", "optimiser")
     old = {name: state[name] for name in kept}
     old["config"] = {k: v for k, v in state["config"].items() if k != "landmarks"}
     torch.save(old, path)
     assert same(load_average(path), whole)
-    assert same(run(config, samples, tmp_path / "run"), whole)
+    assert same(run(write(tmp_path), samples, tmp_path / "run"), whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
 from random_network import need_torchvision  # noqa: E402
-from small_training import CONFIG, run, same, two_emotions, write  # noqa: E402
+from small_training import CONFIG, run, same, write  # noqa: E402
 
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
 from edan_ros.training.checkpoints import load_average, read_log  # noqa: E402
@@ -22,51 +22,43 @@ from edan_ros.training.export import export, make_manifest  # noqa: E402
 from edan_ros.training.samples import Samples  # noqa: E402
 from edan_ros.training.trainer import Trainer  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A network this small is slower on two threads than on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
+Finished = Callable[[Path], Path]
 
 
-@pytest.fixture
-def samples() -> Samples:
-    return two_emotions()
-
-
-def test_it_learns_and_logs(tmp_path: Path, samples: Samples) -> None:
-    network = run(write(tmp_path), samples, tmp_path / "run")
-    assert network.config["stages"] == 2
-    log = read_log(tmp_path / "run")
+def test_it_learns_and_logs(tmp_path: Path, finished: Finished) -> None:
+    out = finished(tmp_path / "run")
+    assert load_average(out / "phase1.pt").config["stages"] == 2
+    log = read_log(out)
     assert [(entry["phase"], entry["epoch"]) for entry in log] == [(0, 0), (0, 1), (1, 0)]
     assert log[-1]["train_emotion"] < log[0]["train_emotion"]
     assert log[-1]["train_landmarks"] < log[0]["train_landmarks"]
 
 
 def test_the_first_stage_is_frozen_while_the_second_learns(
-    tmp_path: Path, samples: Samples
+    tmp_path: Path, finished: Finished
 ) -> None:
-    config = write(tmp_path)
-    both = run(config, samples, tmp_path / "run").state_dict()
-    first = torch.load(tmp_path / "run/phase0.pt", weights_only=True)["average"]
+    out = finished(tmp_path / "run")
+    first, both = (load_average(out / f"phase{n}.pt").state_dict() for n in (0, 1))
     for name, value in first.items():
         if name.startswith("stage1.") and "num_batches" not in name:
             assert torch.allclose(both[name], value, atol=1e-6), name
 
 
-def test_a_seed_decides_everything(tmp_path: Path, samples: Samples) -> None:
-    first, again, other = (
-        run(write(tmp_path, seed=seed), samples, tmp_path / name)
-        for name, seed in (("first", 3), ("again", 3), ("other", 4))
+def test_a_seed_decides_everything(tmp_path: Path, samples: Samples, finished: Finished) -> None:
+    first = load_average(finished(tmp_path / "first") / "phase1.pt")
+    again, other = (
+        run(write(tmp_path, seed=seed), samples, tmp_path / f"seed{seed}")
+        for seed in (CONFIG["seed"], 4)
     )
     assert same(first, again)
     assert not same(first, other)
 
 
-def test_both_stages_learn_in_a_joint_phase(tmp_path: Path, samples: Samples) -> None:
+def test_both_stages_learn_in_a_joint_phase(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
+    finished(tmp_path / "run")
     phases = [*CONFIG["phases"], {"stages": 2, "epochs": 1, "learning_rate": 0.01, "joint": True}]
     run(write(tmp_path, phases=phases), samples, tmp_path / "run")
     before, after = (load_average(tmp_path / f"run/phase{n}.pt").state_dict() for n in (1, 2))
@@ -97,9 +89,8 @@ def test_every_network_is_trained_by_the_same_command(
     assert same(load_average(tmp_path / "run/phase0.pt"), network)
 
 
-def test_the_curves_show_every_loss_by_itself(tmp_path: Path, samples: Samples) -> None:
-    run(write(tmp_path), samples, tmp_path / "run")
-    (path,) = (tmp_path / "run").glob("*.png")
+def test_the_curves_show_every_loss_by_itself(tmp_path: Path, finished: Finished) -> None:
+    (path,) = finished(tmp_path / "run").glob("*.png")
     picture = cv2.imread(str(path)).astype(int)
     # Matplotlib's first five: total, emotion, landmarks, intermediate, presence.
     for rgb in ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)):
@@ -107,9 +98,11 @@ def test_the_curves_show_every_loss_by_itself(tmp_path: Path, samples: Samples) 
         assert close.sum() > 20, rgb
 
 
-def test_a_teacher_draws_its_student_to_what_it_says(tmp_path: Path, samples: Samples) -> None:
+def test_a_teacher_draws_its_student_to_what_it_says(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
     """With the teacher's term alone, the student learns its answers; from a run and from a file."""
-    teacher = run(write(tmp_path), samples, tmp_path / "teacher")
+    teacher = load_average(finished(tmp_path / "teacher") / "phase1.pt")
     file = tmp_path / "teacher.onnx"
     export(teacher, file)
     make_manifest(teacher, file, name="teacher", version="0").save()
@@ -126,8 +119,10 @@ def test_a_teacher_draws_its_student_to_what_it_says(tmp_path: Path, samples: Sa
         assert terms[-1] < 0.9 * terms[0]
 
 
-def test_a_teacher_of_other_classes_is_refused(tmp_path: Path, samples: Samples) -> None:
-    run(write(tmp_path), samples, tmp_path / "teacher")
+def test_a_teacher_of_other_classes_is_refused(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
+    finished(tmp_path / "teacher")
     config = write(
         tmp_path,
         network={"size": 32, "width": 0.125, "classes": 3},
@@ -160,8 +155,10 @@ def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: Samples) -> None
             run(config, samples, tmp_path / "other")
 
 
-def test_a_wide_run_starts_where_a_narrow_one_ended(tmp_path: Path, samples: Samples) -> None:
-    narrow = run(write(tmp_path), samples, tmp_path / "narrow")
+def test_a_wide_run_starts_where_a_narrow_one_ended(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
+    narrow = load_average(finished(tmp_path / "narrow") / "phase1.pt")
     still = [{"stages": n, "epochs": 1, "learning_rate": 1e-9} for n in (1, 2)]
     config = load_config(write(tmp_path, network={"size": 32, "width": 0.25}, phases=still))
     wide = Trainer(
