@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
-import tempfile
+import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 # Above 101 the ports of a domain reach into the range the kernel hands out (Linux).
 DOMAINS = range(1, 102)
-# Each test starts where the last one stopped: what a test left behind is not heard by the next.
-_domains_in_turn = itertools.cycle(DOMAINS)
+# Each worker of pytest-xdist has its share of them. In it, each test starts where the last one
+# stopped: what a test left behind is not heard by the next.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_domains = DOMAINS[_worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+_domains_in_turn = itertools.cycle(_domains)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,16 +32,15 @@ def ros_on_this_machine_only(tmp_path_factory: pytest.TempPathFactory) -> None:
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A ROS_DOMAIN_ID that no other test of this or another test run has, set in the environment.
 
-    Held by a lock on a file until the test ends. `rclpy.init()` and child processes take it from
-    the environment.
+    Held until the test ends by a socket's name, which belongs to the network as the domain does:
+    no file is left, and runs of other users count. `rclpy.init()` and child processes take the
+    domain from the environment.
     """
-    folder = Path(tempfile.gettempdir()) / "edan_ros_test_domains"
-    folder.mkdir(exist_ok=True)
-    for domain in itertools.islice(_domains_in_turn, len(DOMAINS)):
-        with (folder / str(domain)).open("w") as lock:
+    for domain in itertools.islice(_domains_in_turn, len(_domains)):
+        with socket.socket(socket.AF_UNIX) as held:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                held.bind(f"\0edan_ros_test_domain_{domain}")
+            except OSError:  # taken
                 continue
             monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
             yield domain
