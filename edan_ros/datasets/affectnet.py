@@ -14,17 +14,9 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import from_file, pictures_in, the_file, the_folder
 from edan_ros.datasets.folder import has_classes, read_folder
-from edan_ros.datasets.records import (
-    FaceSet,
-    Record,
-    choose,
-    from_file,
-    pictures_in,
-    some,
-    the_file,
-    the_folder,
-)
+from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "test")
 _CSV = {"train": "training.csv", "test": "validation.csv"}

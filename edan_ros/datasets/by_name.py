@@ -9,8 +9,9 @@ from pathlib import Path
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import from_file, pictures_in
 from edan_ros.datasets.folder import has_classes, read_folder
-from edan_ros.datasets.records import FaceSet, Record, choose, from_file, pictures_in, some
+from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 _JAFFE = re.compile(rf"^[A-Z]{{2}}[._-]({'|'.join(maps.JAFFE)})\d*[._-]\d+(\.TIFF?)?$")
 _KDEF = re.compile(rf"^[AB][FM]\d{{2}}({'|'.join(maps.KDEF)})(FL|FR|HL|HR|S)$")

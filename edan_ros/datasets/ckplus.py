@@ -18,9 +18,10 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import from_file, pictures_in, the_folder
 from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.pixel_table import read_pixels
-from edan_ros.datasets.records import FaceSet, Record, from_file, pictures_in, some, the_folder
+from edan_ros.datasets.records import FaceSet, Record, some
 
 _IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
 _EMOTIONS = ("Emotion", "Emotion_labels")

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import from_zip, the_file
 from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.pixel_table import USAGES, read_pixels, read_table
-from edan_ros.datasets.records import FaceSet, Record, choose, from_zip, some, the_file
+from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "public_test", "private_test")
 LABELS = ("ferplus", "original")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.records import FaceSet, Record, from_file, pictures_in, some
+from edan_ros.datasets.files import from_file, pictures_in
+from edan_ros.datasets.records import FaceSet, Record, some
 
 #: Pictures of at most so many pixels a side are taken to be cut to the face; a few are looked at.
 _SMALL, _LOOKED_AT = 128, 9

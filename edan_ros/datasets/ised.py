@@ -10,8 +10,9 @@ import numpy as np
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import from_file, the_folder
 from edan_ros.datasets.folder import read_folder
-from edan_ros.datasets.records import FaceSet, Record, from_file, some, the_folder
+from edan_ros.datasets.records import FaceSet, Record, some
 
 _DETAILS = "ISED_details.mat"
 #: Columns of the details, from 0: the peak picture's path and the emotion.

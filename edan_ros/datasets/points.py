@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.records import PICTURES, FaceSet, Record, from_file, some
+from edan_ros.datasets.files import PICTURES, from_file
+from edan_ros.datasets.records import FaceSet, Record, some
 
 
 def read_points(path: Path) -> FaceSet:

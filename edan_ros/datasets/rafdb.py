@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.records import (
-    FaceSet,
-    Record,
-    choose,
-    from_file,
-    pictures_in,
-    some,
-    the_file,
-    the_folder,
-)
+from edan_ros.datasets.files import from_file, pictures_in, the_file, the_folder
+from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "test")
 IMAGES = ("aligned", "original")

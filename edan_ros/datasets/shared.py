@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.fer2013 import open_pair
-from edan_ros.datasets.records import FaceSet, Record, choose, from_zip, some
+from edan_ros.datasets.files import from_zip
+from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 LANDMARKS68_PARTS = ("train", "held_out", "all")
 

@@ -1,0 +1,102 @@
+"""Files of data sets: where they should be, and the pictures in them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.datasets.errors import DataError
+
+#: Endings of the files that are taken for pictures.
+PICTURES = frozenset(
+    {".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+
+
+def decode(data: bytes, name: str) -> NDArray[np.uint8]:
+    """The picture of a file's bytes, grey or BGR. Raises DataError, which names it, if none.
+
+    An alpha channel is dropped. Of 16 bits those in use are kept: scanners of 10 or 12 bits leave
+    the highest empty.
+    """
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        pixels = None
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        raise DataError(f"{name} is not a picture of 8 or 16 bits that OpenCV reads")
+    if pixels.dtype == np.uint16:
+        pixels = pixels >> max(int(pixels.max()).bit_length() - 8, 0)
+    return np.asarray(pixels, np.uint8)
+
+
+def _read_file(path: Path) -> NDArray[np.uint8]:
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(f"cannot read the picture {path}: {error.strerror}") from error
+
+
+def _read_zipped(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
+    try:
+        return decode(archive.read(name), f"{archive.filename}: {name}")
+    except KeyError as error:
+        raise DataError(f"{archive.filename} holds no picture {name}") from error
+
+
+def from_file(path: Path) -> Callable[[], NDArray[np.uint8]]:
+    """For ``Record.read``: the picture of a file."""
+    return partial(_read_file, path)
+
+
+def from_zip(archive: zipfile.ZipFile, name: str) -> Callable[[], NDArray[np.uint8]]:
+    """For ``Record.read``: a picture in an archive that stays open."""
+    return partial(_read_zipped, archive, name)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All pictures in a folder and below, in order; hidden files and folders left out."""
+    found = (
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PICTURES
+        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+    )
+    return sorted(found)
+
+
+def the_folder(path: Path, *names: str) -> Path:
+    """The first of some folders below ``path`` that is there.
+
+    Raises DataError, which says what was expected, when none is.
+    """
+    for name in names:
+        if (path / name).is_dir():
+            return path / name
+    raise DataError(f"{path} should hold the folder {' or '.join(names)}; {what_is_in(path)}")
+
+
+def the_file(path: Path, *names: str) -> Path:
+    """The first of some files below ``path`` that is there. Raises DataError when none is."""
+    for name in names:
+        if (path / name).is_file():
+            return path / name
+    raise DataError(f"{path} should hold the file {' or '.join(names)}; {what_is_in(path)}")
+
+
+def what_is_in(path: Path, most: int = 6) -> str:
+    """A folder's content in words, for messages."""
+    if not path.is_dir():
+        return "it is no folder" if path.exists() else "there is no such folder"
+    names = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
+    if not names:
+        return "it is empty"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"it holds {', '.join(names[:most])}{more}"
