@@ -53,7 +53,7 @@ def _emotions(args: argparse.Namespace) -> None:
 
     config = load_config(args.config)
     with world(args.device) as here:
-        samples = load_samples(config.data, args.data)
+        samples = load_samples(config.data, args.data, print if here.leads else None)
         validation = None
         if here.leads:
             draws = config.epoch_draws or round(samples.weights.sum())

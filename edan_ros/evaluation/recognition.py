@@ -85,14 +85,15 @@ def in_largest_faces(engine: Engine, images: Sequence[Image], detector: Detector
     for place, index in groups.items():
         if not index:
             continue
-        crops = [_largest(found[i] or FullFrame().detect(images[i])) for i in index]
+        crops = [largest(found[i] or FullFrame().detect(images[i])) for i in index]
         chosen = [images[i] for i in index]
         said = in_crops(engine, chosen, crops, refinements=_REFINEMENTS[place])
         answers |= {i: replace(a, place=place) for i, a in zip(index, said, strict=True)}
     return [answers[i] for i in range(len(images))]
 
 
-def _largest(found: Sequence[Detection]) -> Crop:
+def largest(found: Sequence[Detection]) -> Crop:
+    """The crop of the largest of some faces, at least one."""
     return Crop.from_detection(max(found, key=lambda face: face.box.size))
 
 

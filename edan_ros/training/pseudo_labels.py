@@ -31,7 +31,7 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     records = list(faces.records)
     made = np.zeros(len(records), bool)
     for start in range(0, len(missing), _BATCH):
-        index = missing[start : start + _BATCH]
+        index = [i for i in missing[start : start + _BATCH] if _is_readable(records[i])]
         answers = _answers(engine, [records[i] for i in index], faces.cropped)
         for i, answer in zip(index, answers, strict=True):
             if answer is not None and answer.presence >= engine.manifest.presence_threshold:
@@ -40,6 +40,14 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     if missing and not made.any():
         raise DataError(f"{model} finds no face in {len(missing)} pictures of the set")
     return replace(faces, records=records), made
+
+
+def _is_readable(record: Record) -> bool:
+    try:
+        record.read()
+    except DataError:  # counted where the set is made ready
+        return False
+    return True
 
 
 def _answers(engine: Engine, records: Sequence[Record], cropped: bool) -> list[Answer | None]:

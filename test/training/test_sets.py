@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from edan_ros.core.crops import Crop
+from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE
-from edan_ros.datasets import DataError, FaceSet, Record
+from edan_ros.core.images import Image
+from edan_ros.datasets import DataError, FaceSet, Record, read
 from edan_ros.engines import Manifest, Prediction
 from edan_ros.training import pseudo_labels, sets
 from edan_ros.training.errors import ConfigError
@@ -108,6 +111,56 @@ def test_large_pictures_are_cut_down_to_the_face() -> None:
     own = Crop.from_landmarks(samples.landmarks[0])
     np.testing.assert_allclose(own.center, samples.crops[0].center, atol=1e-2)
     assert own.side == pytest.approx(samples.crops[0].side, rel=1e-3)
+
+
+def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> None:
+    for number in range(3):
+        trees.save(tmp_path / "mine" / "happy" / f"{number}.png")
+    (tmp_path / "mine" / "happy" / "1.png").write_bytes(b"cut")
+    (tmp_path / "mine" / "contempt").mkdir()
+    told: list[str] = []
+    data = {"mine": {"layout": "folder", "landmarks": None}}
+    samples = load_samples(data, tmp_path, told.append)
+    assert len(samples) == 2
+    (line,) = told
+    assert line.startswith("mine: all: 2 pictures; left out: contempt (0); left out: pictures that")
+    assert line.endswith("1.png is not a picture of 8 or 16 bits that OpenCV reads (1)")
+    with pytest.raises(DataError, match=r"1\.png is not a picture"):
+        samples_of(read("folder", tmp_path / "mine"))
+    for number in (0, 2):
+        (tmp_path / "mine" / "happy" / f"{number}.png").unlink()
+    with pytest.raises(DataError, match="no picture of mine can be used: pictures that cannot"):
+        load_samples(data, tmp_path)
+
+
+class RightHalfDetector:
+    """A face in the right half of each picture that is not dark."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        if image.pixels.mean() < 5:
+            return []
+        half = image.width / 2
+        small = Detection(Box(0.0, 0.0, 9.0, 9.0))
+        return [small, Detection(Box(half, 0.0, half, float(image.height)))]
+
+
+def test_faces_of_photographs_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "create_detector", RightHalfDetector)
+    dark = Record("dark", lambda: np.zeros((64, 64), np.uint8), 3)
+    marked = records(4, landmarks=trees.landmarks())
+    faces = FaceSet("all", [*records(1), dark, *marked])
+    left_out: Counter[str] = Counter()
+    samples = samples_of(faces, left_out=left_out)
+    assert samples.emotions.argmax(axis=1).tolist() == [1, 4]
+    assert left_out == {"pictures in which no face is found": 1}
+    found = Crop.from_detection(Detection(Box(32.0, 0.0, 32.0, 64.0)))
+    assert (samples.crops[0].center[0], samples.crops[0].side) == (found.center[0], found.side)
+    own = Crop.from_landmarks(trees.landmarks())
+    assert samples.crops[1].side == own.side
+    whole = samples_of(faces)
+    assert len(whole) == 3
+    cut = samples_of(FaceSet("all", records(1), cropped=True))
+    assert cut.crops[0].side == whole.crops[1].side != found.side
 
 
 class MeanFaceEngine:
