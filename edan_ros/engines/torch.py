@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from edan_ros.engines.base import OUTPUTS, Prediction, check_crops
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.onnxruntime import default_threads
+from edan_ros.networks.attention import by_place
 from edan_ros.networks.deployed import Deployed
 from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN
 
@@ -92,6 +93,15 @@ class _Graph:
         return self._outputs
 
 
+def _by_place(state: dict[str, torch.Tensor]) -> None:
+    """The last hidden layer's weight as the network has it; files up to 0.1.1 have a matrix."""
+    last = "stage2" if any(name.startswith("stage2.") for name in state) else "stage1"
+    weight = state.pop(f"{last}.hidden.weight", None)
+    if weight is not None:
+        state[f"{last}.shares"] = by_place(weight, weight.shape[1] // state[LAST].shape[0])
+        state[f"{last}.hidden_bias"] = state.pop(f"{last}.hidden.bias")
+
+
 def load_network(manifest: Manifest) -> Deployed:
     """The network of an exported EmotionalDAN, built from the tensors of its ONNX file.
 
@@ -105,6 +115,7 @@ def load_network(manifest: Manifest) -> Deployed:
             state[name.removeprefix(PREFIX)] = torch.from_numpy(values)
     if LAST not in state:
         raise ModelError(f"torch cannot run {manifest.path}: it has no tensor {PREFIX}{LAST}")
+    _by_place(state)
     try:
         # The last block has the most channels: rounded, they still tell the width exactly.
         channels = state[LAST].shape[0]

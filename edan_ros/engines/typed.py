@@ -16,7 +16,9 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 #: Convolutions and dense layers: nearly all of the operations. They run in FP16.
-HEAVY = frozenset({"Conv", "Gemm", "MatMul"})
+HEAVY = frozenset({"Conv", "Gemm"})
+#: So does a product that has something in FP16 to multiply; the others are geometry.
+PRODUCT = "MatMul"
 #: These only choose or move numbers: they stay in FP16 behind a heavy layer.
 CARRYING = frozenset({"Relu", "MaxPool", "Flatten"})
 SUFFIX = "_half"
@@ -53,7 +55,8 @@ class _Rewriter:
         new = NodeProto()
         new.CopyFrom(node)
         del new.input[:]
-        if node.op_type in HEAVY or carrying:
+        product = node.op_type == PRODUCT and any(self._is_half(name) for name in node.input)
+        if node.op_type in HEAVY or product or carrying:
             new.input.extend([self._as_half(name) for name in node.input])
             new.output[0] += SUFFIX
             self._half[node.output[0]] = new.output[0]

@@ -5,10 +5,33 @@ from __future__ import annotations
 import copy
 
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from edan_ros.networks.attention import attention_maps
+from edan_ros.networks.attention import attention_maps, by_place, hidden_shares, hidden_sums
 from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
+
+
+class DeployedStage(nn.Module):
+    """The last stage, folded, with its hidden layer as the sum of what each place adds to it.
+
+    ``forward`` returns what :class:`Stage` does, but in place of the last convolution's output
+    those shares (:func:`hidden_shares`), which the maps are made of.
+    """
+
+    def __init__(self, stage: Stage, places: int) -> None:
+        super().__init__()
+        self.blocks, self.pool = stage.blocks, stage.pool
+        self.shares = nn.Parameter(by_place(stage.hidden.weight.detach(), places))
+        self.hidden_bias = nn.Parameter(stage.hidden.bias.detach())
+        self.landmark_step = stage.landmark_step
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        for block in self.blocks[:-1]:
+            x = self.pool(block(x))
+        shares = hidden_shares(self.blocks[-1](x), self.shares)
+        hidden = functional.relu(hidden_sums(shares) + self.hidden_bias)
+        return self.landmark_step(hidden), hidden, shares
 
 
 class Deployed(nn.Module):
@@ -18,12 +41,13 @@ class Deployed(nn.Module):
     def __init__(self, network: EmotionalDAN) -> None:
         super().__init__()
         self.network = fold(network)
+        places = (network.config["size"] // 16) ** 2
+        last = f"stage{network.config['stages']}"
+        setattr(self.network, last, DeployedStage(getattr(self.network, last), places))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         out = self.network(crops)
-        # Folded: the hidden layer's weight holds its normalisation. It is stored once for both.
-        weights = self.network.emotion.weight, self.network.last_stage.hidden.weight
-        maps = attention_maps(out, *weights)
+        maps = attention_maps(out.hidden, out.features, self.network.emotion.weight, out.frame)
         return out.landmarks, out.logits, out.presence.sigmoid(), maps
 
 

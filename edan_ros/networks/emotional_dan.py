@@ -86,25 +86,41 @@ class Stage(nn.Module):
 
 
 class Similarity(NamedTuple):
-    """Row-vector similarity ``x @ A + t`` with A = [[a, b], [-b, a]]; a, b (B, 1), t (B, 2)."""
+    """Row-vector similarity ``x @ matrix + t``; matrix [[a, b], [-b, a]] (B, 2, 2), t (B, 1, 2)."""
 
-    a: Tensor
-    b: Tensor
+    matrix: Tensor
     t: Tensor
 
     def apply(self, points: Tensor) -> Tensor:
         """(B, n, 2) -> (B, n, 2)."""
-        x, y = points[..., 0], points[..., 1]
-        u = self.a * x - self.b * y + self.t[:, 0:1]
-        v = self.b * x + self.a * y + self.t[:, 1:2]
-        return torch.stack((u, v), dim=-1)
+        return _product(points, self.matrix) + self.t
+
+    def apply_to(self, grid: Tensor) -> Tensor:
+        """(1, n, 3) of :func:`homogeneous` -> (B, n, 2): quicker for many points."""
+        return _product(grid, torch.cat((self.matrix, self.t), dim=1))
 
     def inverse(self) -> Similarity:
         """The inverse, in closed form: no matrix inversion in the graph."""
-        norm = self.a * self.a + self.b * self.b
-        a, b = self.a / norm, -self.b / norm
-        x, y = self.t[:, 0:1], self.t[:, 1:2]
-        return Similarity(a, b, -torch.cat((a * x - b * y, b * x + a * y), dim=1))
+        squared = self.matrix.square().sum(dim=(1, 2), keepdim=True) * 0.5
+        matrix = self.matrix.transpose(1, 2) / squared
+        return Similarity(matrix, -_product(self.t, matrix))
+
+    def then(self, scale: float, shift: float) -> Similarity:
+        """This one, and then ``x * scale + shift``."""
+        return Similarity(self.matrix * scale, self.t * scale + shift)
+
+
+def homogeneous(axis: Tensor) -> Tensor:
+    """(1, n * n, 3): x, y and 1 of every point of a square grid, row by row."""
+    x, y = torch.meshgrid(axis, axis, indexing="xy")
+    return torch.stack((x, y, torch.ones_like(x)), dim=-1).view(1, -1, 3)
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    # Few and small products instead of many element-wise steps: at one face a run, each step costs
+    # its call. Where training multiplies in half precision, these must not.
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
 
 
 def fit_similarity(points: Tensor, target: Tensor) -> Similarity:
@@ -113,14 +129,15 @@ def fit_similarity(points: Tensor, target: Tensor) -> Similarity:
     The scale is kept above zero even if all points coincide, so that a crop without a face
     yields finite numbers.
     """
-    mean, target_mean = points.mean(dim=1), target.mean(dim=0)
-    p, q = points - mean[:, None], target - target_mean
-    norm = (p * p).sum(dim=(1, 2)).clamp_min(1e-3)[:, None]
-    a = (p * q).sum(dim=(1, 2))[:, None] / norm
-    b = (p[..., 0] * q[:, 1] - p[..., 1] * q[:, 0]).sum(dim=1, keepdim=True) / norm
-    x, y = mean[:, 0:1], mean[:, 1:2]
-    t = target_mean - torch.cat((a * x - b * y, b * x + a * y), dim=1)
-    return Similarity(a, b, t)
+    mean, target_mean = points.mean(dim=1, keepdim=True), target.mean(dim=0)
+    q = target - target_mean
+    turned = torch.stack((q[:, 1], -q[:, 0]), dim=1)
+    # The products with these are a, b, -b, a times the squared size of the points.
+    wanted = torch.stack((q, turned, -turned, q), dim=-1).flatten(0, 1)
+    p = (points - mean).flatten(1)
+    norm = p.square().sum(dim=1, keepdim=True).clamp_min(1e-3)
+    matrix = (_product(p, wanted) / norm).view(-1, 2, 2)
+    return Similarity(matrix, target_mean - _product(mean, matrix))
 
 
 class Connection(nn.Module):
@@ -131,9 +148,8 @@ class Connection(nn.Module):
         self.size = size
         self.feature = nn.Linear(HIDDEN, (size // 2) ** 2)
         axis = torch.arange(size, dtype=torch.float32)
-        grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(1, -1, 2)
         self.register_buffer("axis", axis, persistent=False)
-        self.register_buffer("grid", grid, persistent=False)
+        self.register_buffer("grid", homogeneous(axis), persistent=False)
         self.register_buffer("canonical", canonical, persistent=False)
 
     def forward(
@@ -142,8 +158,8 @@ class Connection(nn.Module):
         """Returns the next stage's input (B, 3, S, S), the landmarks in the normalised frame,
         and the similarity that leads there."""
         transform = fit_similarity(landmarks, self.canonical)
-        source = transform.inverse().apply(self.grid)
-        grid = (source * (2.0 / (self.size - 1)) - 1.0).view(-1, self.size, self.size, 2)
+        source = transform.inverse().then(2.0 / (self.size - 1), -1.0).apply_to(self.grid)
+        grid = source.view(-1, self.size, self.size, 2)
         warped = functional.grid_sample(image, grid, padding_mode="border", align_corners=True)
         aligned = transform.apply(landmarks)
         half = self.size // 2
@@ -155,8 +171,9 @@ class Connection(nn.Module):
         """1 / (1 + distance to the nearest landmark), (B, 1, S, S) (DAN, equation 6)."""
         # (B, rows, landmarks, columns): ONNX Runtime finds the least of neighbouring rows of
         # memory 2.5 times as fast as that of whole pictures.
-        dx = (self.axis - landmarks[..., 0:1]).square()[:, None]
-        dy = (self.axis[:, None] - landmarks[:, None, :, 1]).square()[..., None]
+        x, y = landmarks.split(1, dim=2)
+        dx = (self.axis - x).square()[:, None]
+        dy = (self.axis[:, None] - y.transpose(1, 2)).square()[..., None]
         nearest = (dx + dy).amin(dim=2)[:, None]
         return 1.0 / (1.0 + nearest.sqrt())
 

@@ -1,7 +1,7 @@
 """Write a model in another precision: FP16 for TensorRT, INT8 for processors or for TensorRT.
 
-INT8 is static, with a QuantizeLinear and DequantizeLinear pair around each convolution, hidden
-layer and the product behind the attention maps, weights by output channel, activations by tensor
+INT8 is static, with a QuantizeLinear and DequantizeLinear pair around each convolution and hidden
+layer, weights by output channel, activations by tensor
 over their range on training crops. The first convolution of each stage, the landmark steps, the
 feature picture and the heads stay in FP32: of edan-lite they are 1 % of the operations, and they
 hold what a pixel or a point hangs on.
@@ -41,8 +41,7 @@ from edan_ros.training.validation import Validation, cut
 CALIBRATION = 400
 #: Parts of the names of layers that stay in FP32.
 KEPT = ("blocks.0.0", "landmark_step", "feature", "emotion", "presence")
-QUANTISED = ("Conv", "Gemm", "MatMul", "MaxPool")
-MAPS = "_maps"
+QUANTISED = ("Conv", "Gemm", "MaxPool")
 
 
 def write_half(model: str, to: Path) -> Manifest:
@@ -175,11 +174,7 @@ def quantised(path: Path, crops: NDArray[np.float32], *, symmetric: bool) -> onn
 
 
 def widened(path: Path) -> onnx.ModelProto:
-    """A model with all weights in FP32, as the quantiser wants them.
-
-    The attention maps get a copy of the hidden layer's weight, which is quantised by its other
-    dimension: were it shared, it would be widened again in every run.
-    """
+    """A model with all weights in FP32, as the quantiser wants them."""
     model = onnx.load(path)
     graph = model.graph
     halves = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT16}
@@ -193,13 +188,6 @@ def widened(path: Path) -> onnx.ModelProto:
             kept.append(node)
     del graph.node[:]
     graph.node.extend(kept)
-    weights = {t.name: t for t in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in weights:
-            copy = graph.initializer.add()
-            copy.CopyFrom(weights[node.input[1]])
-            copy.name += MAPS
-            node.input[1] = copy.name
     return model
 
 

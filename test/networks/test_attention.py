@@ -8,8 +8,22 @@ torch = pytest.importorskip("torch", reason="networks need the train extra (torc
 
 from random_network import network_with_random_state  # noqa: E402
 
-from edan_ros.networks.attention import attention_maps  # noqa: E402
-from edan_ros.networks.emotional_dan import Similarity  # noqa: E402
+from edan_ros.networks.attention import (  # noqa: E402
+    attention_maps,
+    by_place,
+    hidden_shares,
+    hidden_sums,
+)
+from edan_ros.networks.base import Output  # noqa: E402
+from edan_ros.networks.emotional_dan import EmotionalDAN, Similarity  # noqa: E402
+
+
+def maps_of(network: EmotionalDAN, out: Output) -> torch.Tensor:
+    """The maps from the last convolution's activations, as the exported network makes them."""
+    places = out.features.shape[2] * out.features.shape[3] // 4
+    weight = by_place(network.last_stage.hidden_weight(), places)
+    shares = hidden_shares(out.features, weight)
+    return attention_maps(out.hidden, shares, network.emotion.weight, out.frame)
 
 
 @pytest.mark.parametrize("stages", [1, 2])
@@ -18,7 +32,7 @@ def test_maps_equal_gradient_times_activation_by_automatic_differentiation(stage
     network = network_with_random_state(size=64, width=0.25, stages=stages)
     out = network(torch.rand(3, 1, 64, 64) * 255)._replace(frame=None)
     stage = network.last_stage
-    maps = attention_maps(out, network.emotion.weight, stage.hidden_weight())
+    maps = maps_of(network, out)
     assert (maps.amax(dim=(2, 3)) > 0).all()
 
     for label in range(7):
@@ -31,6 +45,16 @@ def test_maps_equal_gradient_times_activation_by_automatic_differentiation(stage
         assert torch.allclose(maps[:, label], expected, atol=1e-5)
 
 
+def test_the_shares_of_all_places_are_the_hidden_layer() -> None:
+    """Also where two of the four places under a pooled one are equally active, as in INT8."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randint(0, 3, (3, 8, 4, 4), generator=generator).float()
+    weight = torch.rand(5, 8 * 4, generator=generator)
+    pooled = torch.nn.functional.max_pool2d(features, 2)
+    sums = hidden_sums(hidden_shares(features, by_place(weight, 4)))
+    assert torch.allclose(sums, pooled.flatten(1) @ weight.t(), atol=1e-5)
+
+
 @pytest.mark.parametrize("stages", [1, 2])
 def test_maps_equal_those_of_captum_through_the_whole_network(stages: int) -> None:
     """Captum's gradient times activation of the last convolution, summed over its channels."""
@@ -38,7 +62,7 @@ def test_maps_equal_those_of_captum_through_the_whole_network(stages: int) -> No
     network = network_with_random_state(size=64, width=0.25, stages=stages)
     crops = torch.rand(2, 1, 64, 64) * 255
     out = network(crops)._replace(frame=None)
-    maps = attention_maps(out, network.emotion.weight, network.last_stage.hidden_weight())
+    maps = maps_of(network, out)
     layer = network.last_stage.blocks[-1]
     method = attr.LayerGradientXActivation(lambda x: network(x).logits, layer)
     for label in range(7):
@@ -50,11 +74,10 @@ def test_maps_lie_over_the_crop_and_not_over_what_the_second_stage_saw() -> None
     """A frame moved by two cells of the map to the right: the map moves back by two."""
     network = network_with_random_state(size=64, width=0.25)
     out = network(torch.rand(1, 1, 64, 64) * 255)
-    stay = Similarity(torch.ones(1, 1), torch.zeros(1, 1), torch.zeros(1, 2))
-    move = stay._replace(t=torch.tensor([[16.0, 0.0]]))
-    weights = network.emotion.weight, network.last_stage.hidden_weight()
+    stay = Similarity(torch.eye(2)[None], torch.zeros(1, 1, 2))
+    move = stay._replace(t=torch.tensor([[[16.0, 0.0]]]))
     before, same, moved = (
-        attention_maps(out._replace(frame=frame), *weights) for frame in (None, stay, move)
+        maps_of(network, out._replace(frame=frame)) for frame in (None, stay, move)
     )
     assert torch.allclose(before, same, atol=1e-5)
     assert torch.allclose(moved[..., :6], before[..., 2:], atol=1e-5)
