@@ -27,10 +27,12 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.nodes import qos
+from edan_ros.nodes.camera_statistics import Snapshot
 from edan_ros.nodes.conversions import image_message
 from edan_ros.nodes.emotion_node import EmotionNode
 
-TIMEOUT = 10.0
+#: Seconds that are waited for anything at most: long, for the machine may be busy.
+TIMEOUT = 60.0
 NAMES = {
     State.PRIMARY_STATE_UNCONFIGURED: "unconfigured",
     State.PRIMARY_STATE_INACTIVE: "inactive",
@@ -142,10 +144,26 @@ class Probe:
             wait_for(publisher.get_subscription_count, f"a subscriber of {topic}")
         self._publishers[topic].publish(message)
 
-    def offer(self, message: Any, topic: str = "image_raw") -> None:
-        """Publish an image that no array will come for, and let the node have a look at it."""
+    def figures(self, camera: str = "camera") -> Snapshot:
+        """What the node counts of a camera, now."""
+        return self.node._recognition.cameras[camera].statistics.snapshot()
+
+    def offer(self, message: Any, topic: str = "image_raw", camera: str = "camera") -> None:
+        """Publish an image and wait until the node has used it or counted what is wrong."""
+
+        def done() -> int:
+            figures = self.figures(camera)
+            return figures.processed + sum(figures.bad.values())
+
+        before = done()
         self.publish(message, topic)
-        time.sleep(0.05)
+        wait_for(lambda: done() > before, "the node to be done with the image")
+
+    def receive(self, message: Any, topic: str = "image_raw", camera: str = "camera") -> None:
+        """Publish an image and wait until the node has received it."""
+        before = self.figures(camera).received
+        self.publish(message, topic)
+        wait_for(lambda: self.figures(camera).received > before, "the node to receive the image")
 
     def answer(self, message: Any, topic: str = "image_raw", **options: Any) -> FaceEmotionArray:
         """Publish an image and wait for its array, which must be the next."""

@@ -167,14 +167,19 @@ def test_unreadable_pictures_are_counted(listen: Listen, tmp_path: Path) -> None
     assert [image.data[0] for image in camera.images] == [0, 2]
 
 
+def levels(camera: CameraListener) -> set[int]:
+    """Of the pictures that came; the first is sent again until it is acknowledged."""
+    return {image.data[0] for image in camera.images}
+
+
 def test_waiting_for_acknowledgements(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 4)
     camera = listen(source=str(source), rate=100.0, wait_for_acknowledgement=True)
-    for count in range(1, 5):
-        images = camera.wait_for_images(count)
+    for number in range(4):
+        wait_for(lambda n=number: n in levels(camera), f"image {number}")
         time.sleep(0.15)
-        assert len(images) == count, "the next image waits"
-        camera.acknowledge(images[-1])
+        assert levels(camera) == set(range(number + 1)), "the next image waits"
+        camera.acknowledge(camera.images[-1])
     status = camera.wait_for_status("the recording has ended")
     assert values(status)["not_acknowledged"] == "0"
     assert float(values(status)["behind_the_recording_s"]) > 0.2
@@ -234,7 +239,7 @@ def test_the_process_ends_with_the_recording(tmp_path: Path) -> None:
     source = write_pictures(tmp_path / "a: 'b' \"ü\" #", 3)
     troubles: list[str] = []
     camera = start(troubles, source=str(source), rate=50.0)
-    assert wait_for(lambda: camera.exit_code() is not None, "the end", timeout=30.0)
+    assert wait_for(lambda: camera.exit_code() is not None, "the end")
     assert camera.exit_code() == 0
     wait_for(lambda: any("3 images published" in line for line in camera.tail), "its last line")
     assert troubles == []
@@ -244,11 +249,13 @@ def test_the_process_ends_with_the_recording(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     troubles: list[str] = []
-    camera = start(troubles, source=str(tmp_path / "none"), retry=60.0)
-    wait_for(lambda: troubles, "the first error", timeout=30.0)
+    started = time.monotonic()
+    camera = start(troubles, source=str(tmp_path / "none"), retry=600.0)
+    wait_for(lambda: troubles, "the first error")
     begin = time.monotonic()
+    limit = max(5.0, begin - started)  # a machine on which the start took longer is busy
     camera.send(number)
     wait_for(lambda: camera.exit_code() is not None, "the end")
     assert camera.exit_code() == 0
-    assert time.monotonic() - begin < 5.0
+    assert time.monotonic() - begin < limit
     assert len(troubles) == 1, troubles

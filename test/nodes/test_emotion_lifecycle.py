@@ -230,7 +230,8 @@ def test_disabled_it_publishes_nothing_until_enabled(probe: Probe) -> None:
     assert (answer.success, answer.message) == (True, "disabled")
     assert probe.state() == "active"
     assert "disabled" in probe.report().message
-    probe.offer(probe.image(bright()))
+    probe.publish(probe.image(bright()))
+    assert probe.state() == "active"  # an answer that comes after anything about the image
     assert len(probe.arrays) == 1
     assert probe.call(SetBool, service, SetBool.Request(data=True)).message == "enabled"
     wait_for(lambda: probe.me.count_subscribers("image_raw") == 1, "the subscription")

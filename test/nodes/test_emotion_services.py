@@ -142,9 +142,9 @@ def test_explain_by_occlusion(probe: Probe) -> None:
     pixels = bright()
     pixels[:, 160:] = 120
     probe.answer(probe.image(pixels))
-    start = time.monotonic()
+    start = time.process_time()
     answer = explain(probe, method="occlusion")
-    assert time.monotonic() - start < 2.0
+    assert time.process_time() - start < 2.0
     assert answer.success
     values = np.reshape(answer.map, (answer.map_height, answer.map_width))
     assert values.max() == 1.0
@@ -197,7 +197,7 @@ def test_explain_before_the_first_face(probe: Probe) -> None:
 
 def test_explain_the_face_of_a_camera_by_name_and_track(make_probe: Callable[..., Probe]) -> None:
     probe = make_probe(cameras=["front", "cabin"])
-    probe.offer(probe.image(bright()), "cabin/image_raw")
+    probe.offer(probe.image(bright()), "cabin/image_raw", "cabin")
     assert not explain(probe).success
     answer = explain(probe, camera="cabin")
     assert answer.success

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -76,10 +75,9 @@ def test_several_cameras_share_a_batch_but_no_tracks(make_probe: Callable[..., P
     probe.engine.batches.clear()
     probe.engine.gate.clear()
     probe.publish(probe.image(bright()), "front/image_raw")
-    time.sleep(0.2)
-    probe.publish(probe.image(bright()), "front/image_raw")
-    probe.publish(probe.image(bright()), "cabin/image_raw")
-    time.sleep(0.2)
+    wait_for(lambda: probe.engine.runs == 2, "the image to be at work")
+    for camera in ("front", "cabin"):
+        probe.receive(probe.image(bright()), f"{camera}/image_raw", camera)
     probe.engine.gate.set()
     wait_for(lambda: len(cabin) == 2 and len(front) == 3, "both cameras again")
     assert probe.engine.batches == [1, 2]
@@ -92,9 +90,10 @@ def test_only_the_newest_image_waits_and_drops_are_counted(probe: Probe) -> None
     probe.answer(probe.image(bright()))
     probe.engine.gate.clear()
     messages = [probe.image(bright()) for _ in range(6)]
-    for message in messages:
-        probe.publish(message)
-        time.sleep(0.05)
+    probe.publish(messages[0])
+    wait_for(lambda: probe.engine.runs == 2, "the first image to be at work")
+    for message in messages[1:]:
+        probe.receive(message)
     probe.engine.gate.set()
     wait_for(lambda: len(probe.arrays) == 3, "the first and the newest image")
     assert [a.header for a in probe.arrays[1:]] == [messages[0].header, messages[-1].header]
@@ -104,41 +103,41 @@ def test_only_the_newest_image_waits_and_drops_are_counted(probe: Probe) -> None
     assert values["images_dropped"] == "4"
 
 
-def test_annotated_images_only_when_somebody_looks(probe: Probe) -> None:
-    message = probe.image(bright())
-    probe.answer(message)
-    assert probe.me.count_publishers("faces/annotated") == 1
+def look(probe: Probe) -> Callable[[np.ndarray], ImageMessage]:
+    """Subscribe to the annotated images; what is returned gives that of an image."""
     seen: list[ImageMessage] = []
     probe.listen(ImageMessage, "faces/annotated", seen, qos.images("reliable"))
-    wait_for(
-        lambda: probe.node.count_subscribers("faces/annotated") == 1, "the subscription to be known"
-    )
-    message = probe.image(bright())
-    wait_for(lambda: probe.answer(probe.image(bright())) and seen, "an annotated image")
-    picture = seen[-1]
+    publisher = probe.node._recognition.cameras["camera"].annotated
+    wait_for(publisher.get_subscription_count, "the subscription to be known")
+
+    def annotated(pixels: np.ndarray) -> ImageMessage:
+        header = probe.answer(probe.image(pixels)).header
+        return wait_for(lambda: next((p for p in seen if p.header == header), None), "its picture")
+
+    return annotated
+
+
+def pixels_of(picture: ImageMessage) -> np.ndarray:
+    return np.frombuffer(picture.data, np.uint8).reshape(240, 320, 3).astype(int)
+
+
+def test_annotated_images_only_when_somebody_looks(probe: Probe) -> None:
+    probe.answer(probe.image(bright()))
+    assert probe.me.count_publishers("faces/annotated") == 1
+    assert probe.node._recognition.cameras["camera"].annotated.get_subscription_count() == 0
+    picture = look(probe)(bright())
     assert (picture.width, picture.height, picture.encoding) == (320, 240, "bgr8")
-    assert picture.header.frame_id == message.header.frame_id
-    pixels = np.frombuffer(picture.data, np.uint8).reshape(240, 320, 3)
-    assert (pixels != 200).any()
+    assert picture.header.frame_id == "front_optical"
+    assert (pixels_of(picture) != 200).any()
 
 
 def test_the_attention_map_is_drawn_while_it_is_asked_for(probe: Probe) -> None:
-    seen: list[ImageMessage] = []
-    probe.listen(ImageMessage, "faces/annotated", seen, qos.images("reliable"))
-    wait_for(
-        lambda: probe.node.count_subscribers("faces/annotated") == 1, "the subscription to be known"
-    )
-
-    def drawn() -> np.ndarray:
-        before = len(seen)
-        wait_for(lambda: probe.answer(probe.image(bright())) and len(seen) > before, "a picture")
-        return np.frombuffer(seen[-1].data, np.uint8).reshape(240, 320, 3).astype(int)
-
-    plain = drawn()
+    annotated = look(probe)
+    plain = pixels_of(annotated(bright()))
     assert probe.set(attention_overlay=True)[0]
-    hot = drawn()
+    hot = pixels_of(annotated(bright()))
     assert probe.set(attention_overlay=False)[0]
-    assert np.array_equal(drawn(), plain)
+    assert np.array_equal(pixels_of(annotated(bright())), plain)
     # The fake engine's map is one cell, to the lower right of the middle of the face.
     changed = np.argwhere((plain != hot).any(axis=2))
     assert len(changed) > 50
@@ -148,26 +147,20 @@ def test_the_attention_map_is_drawn_while_it_is_asked_for(probe: Probe) -> None:
 
 
 def test_the_annotated_topic_shows_no_more_of_people_than_is_allowed(probe: Probe) -> None:
-    seen: list[ImageMessage] = []
-    probe.listen(ImageMessage, "faces/annotated", seen, qos.images("reliable"))
+    annotated = look(probe)
     stripes = bright()
     stripes[:, ::8] = 0
 
-    def detail() -> int:
+    def detail(picture: ImageMessage) -> int:
         """The largest step between neighbours where the fake face is, beside what is drawn."""
-        before = len(seen)
-        wait_for(lambda: probe.answer(probe.image(stripes)) and len(seen) > before, "a picture")
-        picture = np.frombuffer(seen[-1].data, np.uint8).reshape(240, 320, 3)
-        part = picture[112:118, 150:154].astype(int)
+        part = pixels_of(picture)[112:118, 150:154]
         return int(np.abs(np.diff(part, axis=1)).max())
 
-    assert detail() == 200
+    assert detail(annotated(stripes)) == 200
     assert probe.set(annotated_privacy="blur")[0]
-    assert detail() < 60
+    assert detail(annotated(stripes)) < 60
     assert probe.set(annotated_privacy="landmarks-only")[0]
-    detail()
-    outside = np.frombuffer(seen[-1].data, np.uint8).reshape(240, 320, 3)[-20:, :]
-    assert np.unique(outside).size == 1
+    assert np.unique(pixels_of(annotated(stripes))[-20:]).size == 1
     good, why = probe.set(annotated_privacy="mosaic")
     assert not good
     assert "none, blur, landmarks-only" in why
