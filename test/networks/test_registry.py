@@ -32,12 +32,11 @@ def small(kind: str, **options: object) -> EmotionNetwork:
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("classes", [7, 3])
-def test_every_network_reads_grey_crops_and_says_what_it_gives(kind: str, classes: int) -> None:
-    network = small(kind, size=48, classes=classes).eval()
+def test_every_network_reads_grey_crops_and_says_what_it_gives(kind: str) -> None:
+    network = small(kind, size=48, classes=3).eval()
     with torch.inference_mode():
         out = network(torch.rand(2, 1, 48, 48) * 255)
-    assert out.logits.shape == (2, classes)
+    assert out.logits.shape == (2, 3)
     assert (out.landmarks is not None) == ("landmarks" in network.outputs)
     assert (out.presence is not None) == ("presence" in network.outputs)
     assert (out.units is not None) == ("units" in network.outputs)
@@ -57,6 +56,7 @@ def test_gain_and_offset_of_the_camera_change_nothing(kind: str) -> None:
     crops = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(2)) * 100
     with torch.inference_mode():
         dark, bright = network(crops).logits, network(crops * 2 + 40).logits
+    assert dark.shape == (2, 7)
     assert torch.allclose(dark, bright, atol=0.05 * float(dark.abs().max()) + 1e-3)
 
 

@@ -197,7 +197,7 @@ def test_stop_is_quick_and_frees_the_source() -> None:
         time.sleep(0.005)
     begin = time.monotonic()
     player.stop()
-    assert time.monotonic() - begin < 0.9
+    assert time.monotonic() - begin < 10.0  # of the 1000 s that the next frame is away
     assert source.closed == 1
     assert log.times == [0.0]
     assert not log.end.is_set()
