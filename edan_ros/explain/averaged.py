@@ -26,8 +26,7 @@ class AveragedGradCam:
         import onnx
 
         model = onnx.load(manifest.path)
-        self._features, self._hidden, names = _head(model, manifest)
-        self._emotion, self._dense = (_weight(model, name) for name in names)
+        self._features, self._hidden, self._emotion, self._dense = _head(model, manifest)
         self._moved = any(node.op_type == "GridSample" for node in model.graph.node)
         for name in (self._features, self._hidden):
             model.graph.output.append(onnx.ValueInfoProto(name=name))
@@ -66,31 +65,36 @@ class AveragedGradCam:
         return np.stack([cv2.warpAffine(m, matrix, (side, side), flags=flags) for m in maps])
 
 
-def _head(model, manifest: Manifest) -> tuple[str, str, tuple[str, str]]:
-    """Names of the last convolution's activations, the hidden layer, and the two dense weights."""
+def _head(model, manifest: Manifest) -> tuple[str, str, NDArray[np.float32], NDArray[np.float32]]:
+    """Names of the last convolution's activations and the hidden layer; the two dense weights."""
     maker = {output: node for node in model.graph.node for output in node.output}
 
-    def back(name: str, *kinds: str) -> str:
-        """What goes into the node that makes a value; over nodes that only reshape."""
+    def back(name: str, *kinds: str):
+        """The last node of some kinds on the way to a value, along the first inputs."""
         node = maker.get(name)
-        while node is not None and node.op_type in ("Cast", "Flatten", "Identity", "Reshape"):
-            node = maker.get(node.input[0])
-        if node is None or node.op_type not in kinds:
+        while node is not None and node.op_type not in kinds:
+            node = maker.get(node.input[0]) if node.input else None
+        if node is None:
             raise ModelError(
-                f"{manifest.path} has no head of EmotionalDAN: {name} is made otherwise"
+                f"{manifest.path} has no head of EmotionalDAN: no {' or '.join(kinds)} makes {name}"
             )
-        weights.extend(node.input[1:2])
-        return str(node.input[0])
+        return node
 
-    weights: list[str] = []
-    hidden = back("logits", "Gemm", "MatMul")
-    dense = back(back(hidden, "Relu"), "Gemm", "MatMul")
-    features = back(dense, "MaxPool")
-    return features, hidden, (weights[0], weights[1])
+    last = back("logits", "Gemm", "MatMul")
+    emotion, hidden = _weight(model, last.input[1]), str(last.input[0])
+    layer = back(back(hidden, "Relu").input[0], "Gemm", "MatMul", "Conv")
+    dense = _weight(model, layer.input[1])
+    if layer.op_type == "Conv":  # a group for each place: networks/attention.py, by_place
+        units = emotion.shape[1]
+        dense = dense.reshape(-1, units, dense.shape[1]).transpose(1, 2, 0).reshape(units, -1)
+        features = back(layer.input[0], "Relu").output[0]
+    else:
+        features = back(layer.input[0], "MaxPool").input[0]
+    return str(features), hidden, emotion, dense
 
 
 def _weight(model, name: str) -> NDArray[np.float32]:
-    """(out, in) values of a dense layer's weight, which may be stored as FP16 behind a Cast."""
+    """A layer's weight, (out, in, ...), which may be stored as FP16 behind a Cast."""
     from onnx import numpy_helper
 
     casts = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Cast"}
