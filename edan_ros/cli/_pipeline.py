@@ -39,8 +39,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameters",
         type=existing_file,
-        help="YAML file with parameters of the emotion node: the same settings as live",
+        help="YAML file with parameters of the emotion node, as `ros2 run` takes it",
     )
+
+
+def chosen_parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """The emotion node's parameters that the command line itself names."""
+    names = ("model", "engine", "detector", "detector_model")
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -49,8 +55,7 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     Raises ConfigError where the file cannot be read.
     """
     values = _read_parameters(Path(args.parameters)) if args.parameters else {}
-    names = ("model", "engine", "detector", "detector_model")
-    return values | {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+    return values | chosen_parameters(args)
 
 
 def _read_parameters(path: Path) -> dict[str, Any]:

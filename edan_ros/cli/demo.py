@@ -14,11 +14,15 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from edan_ros.behaviors.catalogue import languages
-from edan_ros.cli._arguments import existing_file, not_negative, positive
+from edan_ros.cli._arguments import not_negative, positive
 from edan_ros.cli._companions import BEHAVIORS, make_companion
-from edan_ros.cli._pipeline import add_privacy_argument, make_veil
+from edan_ros.cli._pipeline import (
+    add_model_arguments,
+    add_privacy_argument,
+    chosen_parameters,
+    make_veil,
+)
 from edan_ros.core.messages import decode
-from edan_ros.engines.detector_engine import DETECTORS
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
@@ -51,16 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seconds", type=positive, help="end after so much of the source")
     parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
-    parser.add_argument("--model", default="", help="a model of the package, or an .onnx file")
-    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="what finds faces")
-    parser.add_argument(
-        "--detector-model",
-        type=existing_file,
-        help="the detector's .onnx file",
-    )
-    parser.add_argument(
-        "--parameters", type=existing_file, help="YAML file with parameters for the emotion node"
-    )
+    add_model_arguments(parser)
     add_privacy_argument(parser)
 
 
@@ -161,17 +156,11 @@ def _options(args: argparse.Namespace, source: Source, namespace: str) -> Sessio
         "wait_for_acknowledgement": not source.live,
         "stamps": "now" if source.live else "recorded",
     }
-    emotion = {
-        "image_reliability": "reliable",
-        "detector": args.detector,
-        "detector_model": args.detector_model,
-        "model": args.model,
-    }
-    given = {name: value for name, value in emotion.items() if value}
+    emotion = {"image_reliability": "reliable", **chosen_parameters(args)}
     if isinstance(source, PictureSource) and not args.rate:
-        given["max_gap"] = 0.5 / PICTURE_RATE  # pictures of a folder need not be a film
+        emotion["max_gap"] = 0.5 / PICTURE_RATE  # pictures of a folder need not be a film
     files = (args.parameters,) if args.parameters else ()
-    return SessionOptions(namespace, camera, given, files)
+    return SessionOptions(namespace, camera, emotion, files)
 
 
 @contextmanager

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from edan_ros.cli._arguments import existing_file, not_negative
-from edan_ros.engines import ENGINES
-from edan_ros.engines.detector_engine import DETECTORS
+from edan_ros.cli._arguments import not_negative
+from edan_ros.cli._pipeline import add_model_arguments, chosen_parameters
 from edan_ros.sources import create_source
 
 
@@ -26,17 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate", type=not_negative, default=0.0, help="images a second; 0: as recorded"
     )
     parser.add_argument("--loop", action="store_true", help="begin a recording anew at its end")
-    parser.add_argument("--model", help="a model of the package, or an .onnx file")
-    parser.add_argument("--engine", choices=ENGINES, help="what runs the model")
-    parser.add_argument("--detector", choices=DETECTORS, help="what finds faces")
-    parser.add_argument(
-        "--detector-model",
-        type=existing_file,
-        help="the detector's .onnx file",
-    )
-    parser.add_argument(
-        "--parameters", type=existing_file, help="YAML file with parameters for both nodes"
-    )
+    add_model_arguments(parser)
     parser.add_argument(
         "--ros-args", nargs=argparse.REMAINDER, default=[], help="all that follows is for ROS"
     )
@@ -52,11 +41,10 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.nodes.runner import run_together
 
     files = [args.parameters] if args.parameters else []
-    names = ("model", "engine", "detector", "detector_model")
-    chosen = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     arguments = partial(ros_arguments, namespace=args.namespace, parameter_files=files)
     remap = ["-r", f"image_raw:={args.topic}"]
-    makers: list[Callable[[], Any]] = [partial(EmotionNode, cli_args=[*arguments(chosen), *remap])]
+    emotion = partial(EmotionNode, cli_args=[*arguments(chosen_parameters(args)), *remap])
+    makers: list[Callable[[], Any]] = [emotion]
     if args.source is not None:
         camera = {"source": args.source, "rate": args.rate, "loop": args.loop}
         camera["wait_for_subscribers"] = 1  # else the beginning is lost while the model loads
