@@ -75,7 +75,8 @@ class ImageProgress:
             self._task, completed=self.images, description=f"{self.rate:5.1f} images/s"
         )
         now = time.monotonic()
-        if not self._console.is_terminal and now >= self._next_line:
+        # Of a single image there is no rate to foretell anything from.
+        if not self._console.is_terminal and self.images > 1 and now >= self._next_line:
             self._next_line = now + _LINE_EVERY
             self.tell(self._line())
 

@@ -52,9 +52,11 @@ def test_without_a_terminal_a_line_every_five_seconds_says_what_is_left(clock: C
 def test_of_an_unknown_length_nothing_is_said_to_be_left(clock: Clock) -> None:
     shown = console()
     with ImageProgress(shown, None) as progress:
-        clock.now += 10.0
+        clock.now += 10.0  # until the first image, of which nothing is foretold
         progress.advance()
-    assert text(shown) == "     1 images, 0.1/s\n"
+        clock.now += 0.5
+        progress.advance()
+    assert text(shown) == "     2 images, 2.0/s\n"
 
 
 def test_a_terminal_shows_changes_above_the_bar() -> None:
