@@ -24,7 +24,8 @@ from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
 from edan_ros.core.smoothing import EmotionSmoother, Smoothed
-from edan_ros.core.tracking import Request, Sight, Track, Tracker
+from edan_ros.core.track import Track
+from edan_ros.core.tracking import Request, Sight, Tracker
 
 #: Time between images that carry the same stamp, as those of a driver that sets none do.
 _NOMINAL_STEP = 1.0 / 30.0

@@ -4,14 +4,7 @@ A live track predicts where its face is, the network aligns the landmarks there,
 the track's next place. A detection that no live track explains is looked at as well: it is a lost
 person's face or a new one.
 
-Motion is an alpha-beta filter of constant velocity. Its alpha is 1: the landmarks say to a few
-per cent of the face where it is. Its beta is 1 - exp(-dt / 0.1 s), so that it works at any rate of
-images. A prediction believes in the velocity for a while only: it moves by
-v * T * (1 - exp(-dt / T)).
-
-What is half covered seems to shrink and to stop. While another one touches a face its size follows
-slowly (1.5 s) and its shape not at all, and once it looks smaller than that its velocity follows
-as slowly; with these it is waited for when it is hidden.
+How one of them moves and is waited for: ``core/track.py``.
 
 Who is who is decided for all tracks and all faces seen together, by the assignment of least total
 cost; ``core/association.py`` says what a pair costs. Overlap alone says whether it is possible at
@@ -20,9 +13,8 @@ all. No picture of anybody is kept or compared.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +31,7 @@ from edan_ros.core.association import (
 )
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection
+from edan_ros.core.track import Track
 
 #: Largest overlap cost at which a face is that of a live track, and by how much it grows for each
 #: second that a track has been lost, in which the person may have moved.
@@ -52,12 +45,6 @@ _SLIP_COST = 0.8
 #: Distance of the middles, in sizes of the larger face, below which two faces are one: two people's
 #: faces cannot both be seen there; and below which one head may be covering the other face.
 _SAME_FACE, _TOUCHING = 0.35, 1.6
-#: How much smaller than before a face looks, where another one touches it, once it is covered.
-_COVERED = 0.95
-#: Seconds over which a velocity is averaged, and those of what touches and covers.
-_VELOCITY_TIME, _TOUCHING_TIME = 0.1, 1.5
-#: Seconds for which a motion is believed to go on, of a live track and of a lost one.
-_MOTION_TIME, _LOST_MOTION_TIME = 0.25, 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +59,6 @@ class TrackingConfig:
     memory: float = 1.0
     birth_hits: int = 3
     birth_presence: float = 0.8
-
-
-@dataclass(slots=True)
-class Track:
-    """One face that is or was followed.
-
-    crop: where it is believed to be. shape: (68, 2) landmarks in its crop, in sides of it, and
-    side: that of its crop, both of when no other face touched it. velocity: (2,) pixels a second.
-    presence: of the last image. lost_for: seconds since it was last seen, 0 while it is live.
-    """
-
-    id: int
-    landmarks: NDArray[np.float32]
-    crop: Crop
-    shape: NDArray[np.float64]
-    side: float
-    presence: float
-    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
-    hits: int = 1
-    confirmed: bool = False
-    live: bool = True
-    lost_for: float = 0.0
 
 
 @dataclass(slots=True)
@@ -149,13 +114,7 @@ class Tracker:
         """Move all tracks ``elapsed`` seconds (>= 0) on, and forget those lost for too long."""
         self._elapsed = elapsed
         for track in self._tracks:
-            time = _MOTION_TIME if track.live else _LOST_MOTION_TIME
-            decay = math.exp(-elapsed / time)
-            shift = track.velocity * (time * (1.0 - decay))
-            track.crop = Crop(track.crop.center + shift, track.crop.side, track.crop.roll)
-            if not track.live:
-                track.velocity = track.velocity * decay
-                track.lost_for += elapsed
+            track.predict(elapsed)
         self._tracks = [t for t in self._tracks if t.live or t.lost_for <= config.memory]
 
     def requests(self, detections: Iterable[Detection], limit: int) -> list[Request]:
@@ -180,7 +139,7 @@ class Tracker:
                 live[i].crop = new[j].crop
             new[j].track = live[i].track
         fresh = [r for r in new if r.track is None]
-        costs = overlaps_between([t.crop for t in lost], [r.crop for r in fresh])
+        costs = _overlaps(lost, [r.crop for r in fresh])
         for i, j in assigned(costs + _absences(lost), costs <= _gates(lost)):
             fresh[j].track = lost[i]
         return self._limited(live + fresh, limit)
@@ -189,7 +148,7 @@ class Tracker:
     def _limited(wanted: list[Request], limit: int) -> list[Request]:
         for request in wanted[limit:]:
             if request.track is not None:
-                request.track.live = False
+                request.track.lose()
         return wanted[:limit]
 
     def update(
@@ -211,10 +170,11 @@ class Tracker:
         matched = {id(track) for _, track in found}
         for track in self._tracks:
             if track.live and id(track) not in matched:
-                track.live = False
-                track.crop = Crop(track.crop.center, track.side, track.crop.roll)
+                track.lose()
         for face, track in found:
-            self._move(track, face, touching=id(track) in touching)
+            track.see(face.crop, face.shape, self._elapsed, touching=id(track) in touching)
+            track.landmarks = np.asarray(face.sight.landmarks, np.float32)
+            track.presence = face.sight.presence
         taken = {face.number for face, _ in found}
         # What a known track's crop shows and no track explains is a face that it slipped on.
         fresh = [face for face in seen if face.number not in taken and face.request.track is None]
@@ -231,7 +191,7 @@ class Tracker:
         tracks = self._tracks
         if not (tracks and seen):
             return []
-        overlap = overlaps_between([t.crop for t in tracks], [s.crop for s in seen])
+        overlap = _overlaps(tracks, [s.crop for s in seen])
         possible = overlap <= _gates(tracks)
         rows = {id(track): i for i, track in enumerate(tracks) if track.live}
         for j, face in enumerate(seen):
@@ -253,32 +213,6 @@ class Tracker:
         track = Track(next(self._ids), landmarks, crop, shape, crop.side, presence)
         self._tracks.append(track)
         return track
-
-    def _move(self, track: Track, face: _Seen, *, touching: bool) -> None:
-        """The track's next place, and its velocity from the error of the prediction."""
-        elapsed = self._elapsed
-        if not track.live:
-            track.velocity = np.zeros(2)
-        elif elapsed > 0.0:
-            covered = touching and face.crop.side < _COVERED * track.side
-            time = _TOUCHING_TIME if covered else _VELOCITY_TIME
-            # The first step of a track, new or found again, is all that is known of its velocity.
-            known = track.velocity.any()
-            weight = 1.0 - math.exp(-elapsed / time) if known else 1.0
-            # The prediction already holds the damped motion of the old velocity.
-            damped = _MOTION_TIME * (1.0 - math.exp(-elapsed / _MOTION_TIME)) / elapsed
-            error = (face.crop.center - track.crop.center) * (weight / elapsed)
-            track.velocity = track.velocity * (1.0 + weight * (damped - 1.0)) + error
-        if touching:
-            weight = 1.0 - math.exp(-elapsed / _TOUCHING_TIME)
-            track.side += weight * (face.crop.side - track.side)
-        else:
-            track.shape, track.side = face.shape, face.crop.side
-        track.crop = face.crop
-        track.landmarks = np.asarray(face.sight.landmarks, np.float32)
-        track.presence = face.sight.presence
-        track.hits += 1
-        track.live, track.lost_for = True, 0.0
 
 
 def _faces(requests: Sequence[Request], sights: Sequence[Sight], threshold: float) -> list[_Seen]:
@@ -317,6 +251,12 @@ def _apart(seen: list[_Seen]) -> list[_Seen]:
         if not same[i, kept].any():
             kept.append(i)
     return [seen[i] for i in sorted(kept)]
+
+
+def _overlaps(tracks: Sequence[Track], crops: Sequence[Crop]) -> NDArray[np.float64]:
+    """(tracks, crops): overlap costs with where each track is, or would be if it walked on."""
+    here = overlaps_between([t.crop for t in tracks], crops)
+    return np.minimum(here, overlaps_between([t.further for t in tracks], crops))
 
 
 def _absences(tracks: Sequence[Track]) -> NDArray[np.float64]:

@@ -95,6 +95,12 @@ def test_the_first_step_is_believed_whole() -> None:
         assert list(follower.step([Disc(x, 100)])) == [1]
 
 
+def test_two_images_of_one_moment_say_nothing_of_a_velocity() -> None:
+    follower = Follower()
+    for x, elapsed in ((100, 0.0), (101, 1e-9), (101, STEP), (101, STEP)):
+        assert list(follower.step([Disc(x, 100)], [Disc(x, 100)], elapsed)) == [1]
+
+
 def test_a_lost_face_that_returns_in_time_keeps_its_id() -> None:
     follower = Follower()
     for _ in range(5):
@@ -154,6 +160,41 @@ def test_two_who_cross_keep_their_ids(speeds, sizes, offset: float) -> None:
             assert shown.setdefault(track, face is front) == (face is front)
         at += np.array([speeds[0], -speeds[1]]) * 70 * STEP
     assert set(shown) == {1, 2}
+
+
+def _beside(face: Disc, cover: Disc) -> tuple[float, Disc]:
+    """How much of a face another one hides, 0 to 1, and what the network makes of the rest: a
+    smaller face, pushed out."""
+    over = np.clip(((face.size + cover.size) / 2 - abs(face.x - cover.x)) / face.size, 0.0, 1.0)
+    x = face.x + np.sign(face.x - cover.x) * 0.25 * over * face.size
+    return float(over), Disc(x, face.y, face.size * (1.0 - 0.25 * over))
+
+
+@pytest.mark.parametrize("speeds", [(2.0, 2.0), (2.0, 1.6), (1.6, 2.0), (3.0, 2.0), (2.0, 3.0)])
+@pytest.mark.parametrize("middle", [400, 415])
+def test_two_who_cross_behind_a_third_keep_their_ids(speeds, middle: int) -> None:
+    """Nobody sees them meet, their faces are alike, and the slower one vanishes later: who comes
+    out is who walked that way."""
+    follower, front = Follower(), Disc(400, 200, 90)
+    shown: dict[int, str] = {}
+    unseen = 0
+    start = 400 / sum(speeds)  # pixels of way at a speed of one
+    for way in np.arange(-start, start, 70 * STEP):
+        first = Disc(middle + speeds[0] * way, 207, 70)
+        second = Disc(middle - speeds[1] * way, 193, 70)
+        seen = {"front": front}
+        hidden, part = _beside(first, front)
+        if hidden < 0.45:
+            seen["first"] = part
+        hidden, part = max((_beside(second, by) for by in (front, first)), key=lambda b: b[0])
+        if hidden < 0.45:
+            seen["second"] = part
+        unseen += len(seen) == 1
+        for track, face in follower.step(list(seen.values()), list(seen.values())).items():
+            name = next(name for name, one in seen.items() if one is face)
+            assert shown.setdefault(track, name) == name
+    assert len(shown) == 3
+    assert unseen * STEP > 0.25
 
 
 def test_two_tracks_on_one_face_become_the_older() -> None:
