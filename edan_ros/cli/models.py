@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="take the file from this folder and leave the network alone",
     )
-    place.add_argument("--url", default="", help="take it from this address, such as a mirror's")
+    place.add_argument(
+        "--url", type=_address, default="", help="take it from this address, such as a mirror's"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +42,12 @@ def run(args: argparse.Namespace) -> int:
     print(f"{path}  {model.licence}, sha256 {model.sha256}")
     print(f"use it with the parameters detector:=yunet detector_model:={path}")
     return 0
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"'{text}' begins with neither http:// nor https://")
+    return text
 
 
 def _list(folder: Path) -> None:

@@ -219,6 +219,7 @@ def test_the_commands(
     assert f"detector_model:={tmp_path / MODEL.file}" in capsys.readouterr().out
     assert main(["models", "list"]) == 0
     assert "edan models fetch" not in capsys.readouterr().out
-    with pytest.raises(SystemExit) as error:
-        main(["models", "fetch", "unheard-of"])
-    assert error.value.code == 2
+    for wrong in (["unheard-of"], ["made-up", "--url", "ftp://here/made_up.onnx"]):
+        with pytest.raises(SystemExit) as error:
+            main(["models", "fetch", *wrong])
+        assert error.value.code == 2
