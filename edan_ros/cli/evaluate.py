@@ -229,7 +229,7 @@ def _draw_failures(engine: Engine, args: argparse.Namespace) -> None:
 
 def _robustness(engine: Engine, args: argparse.Namespace) -> int:
     from edan_ros.cli._progress import progress
-    from edan_ros.evaluation.robustness import CONDITIONS, measure, table
+    from edan_ros.evaluation.robustness import CONDITIONS, as_json, measure, table
 
     sets = {source.name: _read(source, args.pictures) for source in args.data}
     print(f"{engine.manifest.name} {engine.manifest.version} on {engine.name} ({engine.device})")
@@ -240,5 +240,5 @@ def _robustness(engine: Engine, args: argparse.Namespace) -> int:
     for line in table(rows, [name for name, faces in sets.items() if faces.pseudo_landmarks]):
         print(line)
     if args.json:
-        _write_json(args.json, {row.title: row.figures for row in rows})
+        _write_json(args.json, as_json(rows))
     return 0

@@ -192,6 +192,17 @@ def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std() / np.sqrt(len(values))) if len(values) else float("nan")
 
 
+def as_json(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """The figures by condition and set; null where there is none."""
+    return {
+        row.title: {
+            name: {key: value if np.isfinite(value) else None for key, value in figures.items()}
+            for name, figures in row.figures.items()
+        }
+        for row in rows
+    }
+
+
 def table(rows: Sequence[Row], pseudo: Collection[str] = ()) -> Iterator[str]:
     """A row a condition: accuracy and landmark error of each set, with what they have changed.
 

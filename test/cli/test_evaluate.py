@@ -102,7 +102,10 @@ def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "p: all; 1 pictures" in said
     assert "| eyes under sunglasses" in said
-    assert json.loads(Path("r.json").read_text())["clean"]["p"]["n"] == 1
+    figures = json.loads(Path("r.json").read_text())["clean"]["p"]
+    assert figures["n"] == 1
+    assert figures["accuracy"] is None
+    assert figures["landmark_error"] > 0.0
 
 
 @pytest.mark.parametrize(
