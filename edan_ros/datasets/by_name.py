@@ -81,7 +81,7 @@ def _by_name(
     Where no picture has such a name, those sorted into a folder for each emotion.
     """
     if not path.is_dir():
-        raise DataError(f"{path} should be a folder with {expected}; there is no such folder")
+        raise DataError(f"{path} should be a folder with {expected}; it is none")
     records, others = [], Counter[str]()
     for file in pictures_in(path):
         label = emotion(file.stem)

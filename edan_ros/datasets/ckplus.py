@@ -37,12 +37,19 @@ def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
     with the columns emotion, pixels, Usage (``ckextended.csv``), of which every row is read, or a
     folder for each emotion (``CK+48``).
     """
-    file = path if path.suffix.lower() == ".csv" else next(iter(sorted(path.glob("*.csv"))), path)
-    if file.suffix.lower() == ".csv" and file.is_file():
+    if any((path / name).is_dir() for name in _IMAGES):
+        return _read_sequences(path, int(peaks), _is_true(neutral))
+    file = path if path.is_file() else next(iter(sorted(path.glob("*.csv"))), None)
+    if file is not None and file.suffix.lower() == ".csv":
         return _read_csv(file)
-    if not any((path / name).is_dir() for name in _IMAGES) and has_classes(path):
+    if has_classes(path):
         return read_folder(path)
-    return _read_sequences(path, int(peaks), _is_true(neutral))
+    try:
+        return _read_sequences(path, int(peaks), _is_true(neutral))
+    except DataError as error:
+        raise DataError(
+            f"{error}; or faces of 48x48 as ckextended.csv or a folder for each emotion"
+        ) from None
 
 
 def _read_csv(file: Path) -> FaceSet:

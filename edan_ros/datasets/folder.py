@@ -22,7 +22,7 @@ def read_folder(path: Path) -> FaceSet:
     """
     expected = "a folder of pictures for each emotion, such as neutral and happy"
     if not path.is_dir():
-        raise DataError(f"{path} should hold {expected}; there is no such folder")
+        raise DataError(f"{path} should hold {expected}; it is no folder")
     records: list[Record] = []
     notes = []
     folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] not in "._")

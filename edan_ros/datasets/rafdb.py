@@ -57,7 +57,10 @@ def _from_folders(folder: Path) -> Iterator[Record]:
 
 
 def _from_list(root: Path, part: str, images: str) -> Iterator[Record]:
-    file = the_file(root, f"EmoLabel/{_LIST}", _LIST)
+    try:
+        file = the_file(root, f"EmoLabel/{_LIST}", _LIST)
+    except DataError as error:
+        raise DataError(f"{error}; or the aligned pictures in DATASET/{part}/1 to 7") from None
     folder = the_folder(root, f"Image/{images}", images)
     for line in file.read_text(encoding="utf-8").splitlines():
         words = line.split()

@@ -236,9 +236,14 @@ def test_ckplus_without_landmarks(tmp_path: Path) -> None:
 
 
 def test_ckplus_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="should hold the folder cohn-kanade-images or "):
+    expected = (
+        "should hold the folder cohn-kanade-images or .*; or faces of 48x48 as ckextended.csv"
+    )
+    with pytest.raises(DataError, match=expected):
         read("ckplus", tmp_path)
     folder = trees.ckplus(tmp_path / "ck")
+    trees.write(folder / "subjects.csv", "person,age\n")
+    assert len(read("ckplus", folder)) == 2
     shutil.rmtree(folder / "cohn-kanade-images" / "S005" / "001")
     with pytest.raises(DataError, match=r"Emotion should hold S005/001/S005_001_00000011_emotion"):
         read("ckplus", folder)
@@ -401,7 +406,7 @@ def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
     trees.save(tmp_path / "grumpy" / "1.png")
     with pytest.raises(DataError, match="the folder 'grumpy' is none of afraid, anger, angry"):
         read("folder", tmp_path)
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="it is no folder"):
         read("folder", tmp_path / "nowhere")
 
 
