@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edan_ros.networks.emotional_dan import Similarity, homogeneous
+from edan_ros.networks.emotional_dan import Similarity
 
 
 def by_place(weight: Tensor, places: int) -> Tensor:
@@ -82,6 +82,7 @@ def _in_crop(maps: Tensor, frame: Similarity) -> Tensor:
     side = int(maps.shape[-1])
     axis = torch.arange(side, dtype=maps.dtype, device=maps.device) * 8.0 + 3.5
     scale = 2.0 / (8.0 * (side - 1))
-    source = frame.then(scale, -3.5 * scale - 1.0).apply_to(homogeneous(axis))
+    places = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(1, -1, 2)
+    source = frame.then(scale, -3.5 * scale - 1.0).apply(places)
     grid = source.view(-1, side, side, 2)
     return functional.grid_sample(maps, grid, padding_mode="zeros", align_corners=True)

@@ -93,11 +93,8 @@ class Similarity(NamedTuple):
 
     def apply(self, points: Tensor) -> Tensor:
         """(B, n, 2) -> (B, n, 2)."""
+        # Not with t as a third row of the matrix: TensorRT-RTX 1.7 then crashes while it builds.
         return _product(points, self.matrix) + self.t
-
-    def apply_to(self, grid: Tensor) -> Tensor:
-        """(1, n, 3) of :func:`homogeneous` -> (B, n, 2): quicker for many points."""
-        return _product(grid, torch.cat((self.matrix, self.t), dim=1))
 
     def inverse(self) -> Similarity:
         """The inverse, in closed form: no matrix inversion in the graph."""
@@ -108,12 +105,6 @@ class Similarity(NamedTuple):
     def then(self, scale: float, shift: float) -> Similarity:
         """This one, and then ``x * scale + shift``."""
         return Similarity(self.matrix * scale, self.t * scale + shift)
-
-
-def homogeneous(axis: Tensor) -> Tensor:
-    """(1, n * n, 3): x, y and 1 of every point of a square grid, row by row."""
-    x, y = torch.meshgrid(axis, axis, indexing="xy")
-    return torch.stack((x, y, torch.ones_like(x)), dim=-1).view(1, -1, 3)
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
@@ -148,8 +139,9 @@ class Connection(nn.Module):
         self.size = size
         self.feature = nn.Linear(HIDDEN, (size // 2) ** 2)
         axis = torch.arange(size, dtype=torch.float32)
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(1, -1, 2)
         self.register_buffer("axis", axis, persistent=False)
-        self.register_buffer("grid", homogeneous(axis), persistent=False)
+        self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("canonical", canonical, persistent=False)
 
     def forward(
@@ -158,7 +150,7 @@ class Connection(nn.Module):
         """Returns the next stage's input (B, 3, S, S), the landmarks in the normalised frame,
         and the similarity that leads there."""
         transform = fit_similarity(landmarks, self.canonical)
-        source = transform.inverse().then(2.0 / (self.size - 1), -1.0).apply_to(self.grid)
+        source = transform.inverse().then(2.0 / (self.size - 1), -1.0).apply(self.grid)
         grid = source.view(-1, self.size, self.size, 2)
         warped = functional.grid_sample(image, grid, padding_mode="border", align_corners=True)
         aligned = transform.apply(landmarks)
