@@ -157,7 +157,10 @@ class PlanCache:
     def prepare(self) -> None:
         """Make the folder, for its owner alone, and check it. Raises EngineError."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # One by one: with parents=True, mkdir makes all but the last as the umask says.
+            for folder in (*reversed(self.folder.parents), self.folder):
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise EngineError(f"cannot make the folder {self.folder}: {error.strerror}") from error
         self.check()

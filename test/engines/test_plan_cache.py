@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 from dataclasses import fields, replace
 from pathlib import Path
@@ -123,6 +124,16 @@ def test_nothing_is_stored_where_others_can_write(tmp_path: Path) -> None:
     # A folder of one's own in a shared one with the sticky bit, as in /tmp, is safe.
     shared.chmod(0o1777)
     PlanCache(shared / "mine").store(KEY, PLAN)
+
+
+def test_every_folder_is_made_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    """Ubuntu's lets the group write: what is made so would be refused at once."""
+    before = os.umask(0o002)
+    try:
+        PlanCache(tmp_path / "edan_ros" / "engines").store(KEY, PLAN)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "edan_ros").stat().st_mode) == 0o700
 
 
 def test_a_link_to_a_shared_folder_is_followed(tmp_path: Path) -> None:
