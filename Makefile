@@ -1,5 +1,5 @@
 # make demo [SOURCE=clip.mp4|0|folder|bag]   a camera in, emotions out, over real ROS 2 topics
-# make test [ROS=kilted] [TESTS=test/core]   lint and the whole test suite
+# make test [ROS=kilted] [TESTS=test/core] [JOBS=4]   lint and the whole test suite
 # make lint | build | clean
 #
 # Everything runs in a virtual environment of this folder, one a ROS distribution, made on first use.
@@ -7,6 +7,8 @@
 ROS ?= jazzy
 SOURCE ?=
 TESTS ?=
+# Processes that share the tests, file by file: many tests wait for processes and topics.
+JOBS ?= 2
 # What pip installs as PyTorch for the tests; they are skipped where it cannot be had.
 TORCH ?= -r scripts/requirements/torch-cpu.txt
 # TensorRT-RTX builds plans without a GPU; the tests that do so are skipped where it cannot be had.
@@ -34,7 +36,7 @@ demo: $(VENV)/.demo
 	$(BIN)/edan demo $(if $(SOURCE),--source "$(SOURCE)")
 
 test: lint
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -35,7 +35,7 @@ def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
 def demo(out: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and all that it says."""
     process = start(out, *arguments)
-    said, _ = process.communicate(timeout=100)
+    said, _ = process.communicate(timeout=250)
     return process.returncode, said
 
 
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
         time.sleep(0.05)
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=100)
     assert process.returncode == 0, said
     assert "images" in said
     assert "Traceback" not in said
@@ -115,7 +115,7 @@ def test_two_at_the_same_time_keep_apart(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
     arguments = ("--source", str(tmp_path), "--rate", "4")
     processes = [start(tmp_path / f"out{run}", *arguments) for run in range(2)]
-    said = [process.communicate(timeout=100)[0] for process in processes]
+    said = [process.communicate(timeout=250)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert sorted("/demo_2/faces" in text for text in said) == [False, True]
     assert [len(lines(tmp_path / f"out{run}")) for run in range(2)] == [12, 12]

@@ -109,7 +109,7 @@ def test_there_is_a_companion_for_every_behaviour() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("behavior", BEHAVIORS)
 def test_on_a_clip_it_decides_what_is_seen(
     behavior: str,

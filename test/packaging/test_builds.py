@@ -121,7 +121,15 @@ def test_pip_install(tmp_path: Path) -> None:
     }
     run([sys.executable, "-m", "venv", str(tmp_path / "venv")], tmp_path, environment)
     python = tmp_path / "venv" / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--disable-pip-version-check",
+    ]
     distribution = "kilted" if Path(sys.prefix).name.endswith("kilted") else "jazzy"
     requirements = tree / "scripts" / "requirements" / f"ros-{distribution}.txt"
     ros = subprocess.run(
