@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,12 @@ def test_torch_is_imported_by_networks_training_and_explain_alone(folder: str) -
     # benchmark, which holds its matrix products against those of the others.
     lazy = {("engines", "torch.py"), ("benchmark", "machine.py")}
     assert [str(found) for found in wrong if (folder, found.path.name) not in lazy] == []
+
+
+def test_every_file_of_the_tests_has_a_name_of_its_own() -> None:
+    """They are imported as modules of one level: two of a name, and nothing is collected."""
+    counts = Counter(path.name for path in (ROOT / "test").rglob("*.py"))
+    assert [name for name, count in counts.items() if count > 1] == ["conftest.py"]
 
 
 def test_tensorrt_is_imported_by_its_engine_alone() -> None:
