@@ -7,7 +7,7 @@
 ROS ?= jazzy
 SOURCE ?=
 TESTS ?=
-# Processes that share the tests, file by file: many tests wait for processes and topics.
+# Processes that share the tests, file by file, each with one thread for torch: many tests wait.
 JOBS ?= 2
 # What pip installs as PyTorch for the tests; they are skipped where it cannot be had.
 TORCH ?= -r scripts/requirements/torch-cpu.txt
@@ -36,7 +36,7 @@ demo: $(VENV)/.demo
 	$(BIN)/edan demo $(if $(SOURCE),--source "$(SOURCE)")
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
