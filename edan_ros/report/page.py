@@ -114,7 +114,7 @@ def signed(value: float) -> str:
     """A value from -1 to 1 with its sign, as text."""
     if math.isnan(value):
         return "\N{EN DASH}"
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")  # never -0.00
 
 
 def number(value: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from recordings import face, line, long_recording, smile, write_lines
 
 from edan_ros.recording.run_info import RunInfo, write_run_info
 from edan_ros.report.from_lines import read_lines
-from edan_ros.report.page import MOST_PEOPLE, chart_library, clock, percent, render
+from edan_ros.report.page import MOST_PEOPLE, chart_library, clock, percent, render, signed
 from edan_ros.report.records import Status
 
 
@@ -130,3 +131,13 @@ def test_times(seconds: float, text: str) -> None:
 
 def test_shares() -> None:
     assert [percent(x) for x in (0.0, 0.001, 0.5, 1.0)] == ["0 %", "< 1 %", "50 %", "100 %"]
+
+
+def test_what_rounds_to_zero_has_no_minus() -> None:
+    assert [signed(v) for v in (-0.004, 0.0, -0.01, 0.25, math.nan)] == [
+        "+0.00",
+        "+0.00",
+        "\N{MINUS SIGN}0.01",
+        "+0.25",
+        "\N{EN DASH}",
+    ]

@@ -15,7 +15,7 @@
     return element;
   }
   const percent = (share) => `${Math.round(100 * share)} %`;
-  const signed = (value) => (value === null ? "–" : (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2));
+  const signed = (value) => (value === null ? "–" : (value <= -0.005 ? "−" : "+") + Math.abs(value).toFixed(2));
 
   function cameraOf(told) {
     if (cameras.has(told.number)) return cameras.get(told.number);

@@ -58,7 +58,7 @@ function clock(time, digits = 1) {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
 const percent = (share) => `${Math.round(100 * share)} %`;
-const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
+const signed = (value) => (value <= -0.005 ? "−" : "+") + Math.abs(value).toFixed(2);
 
 // The index of the sample nearest to a time.
 function nearest(times, time) {
