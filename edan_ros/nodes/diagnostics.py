@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from edan_ros.core.messages import model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.nodes.camera_input import CameraInput
 from edan_ros.nodes.camera_statistics import Snapshot
@@ -16,6 +17,8 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 #: Share of the images dropped above which a camera counts as too fast for this machine.
 SLOW_SHARE = 0.2
+#: What is told of the model beside its name, of the fields of ModelInfo.msg.
+_TOLD = ("version", "sha256", "engine", "why", "device", "precision")
 
 
 @dataclass(frozen=True)
@@ -122,17 +125,10 @@ def model_status(
         level = ERROR if remark and state != "configuring" else WARN
         message = f"{state}: {remark}" if remark else state
         return _status(f"{node}: model", level, message, values)
-    engine, manifest = recognition.engine, recognition.engine.manifest
-    values |= {
-        "model": manifest.name,
-        "version": manifest.version,
-        "sha256": manifest.sha256,
-        "engine": engine.name,
-        "why": engine.why,
-        "device": engine.device,
-        "precision": engine.precision,
-        "detector": recognition.detector,
-    }
+    engine = recognition.engine
+    fields = model_fields(engine)
+    values |= {"model": fields["name"], **{name: fields[name] for name in _TOLD}}
+    values["detector"] = recognition.detector
     return _status(f"{node}: model", OK, f"{state}: {describe(engine)}", values, engine.device)
 
 
