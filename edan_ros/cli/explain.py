@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--count", type=count, default=50, help="with --mean: faces of each emotion at most"
     )
     parser.add_argument("--out", type=Path, default=Path("out/explain"), help="folder to write to")
+    parser.add_argument("--bag-topic", default="", help="topic of the images in a bag")
     add_privacy_argument(parser, "; --mean shows nobody")
     add_model_arguments(parser)
 
@@ -79,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.explain.sheet import draw_sheet
     from edan_ros.recording.pictures import write_picture
 
-    source = create_source(args.source, on_skip=partial(print, "edan explain:", file=sys.stderr))
+    warn = partial(print, "edan explain:", file=sys.stderr)
+    source = create_source(args.source, topic=args.bag_topic, on_skip=warn)
     settings = settings_of(args)
     pipeline, engine = make_pipeline(settings)
     find = make_find(args.privacy, settings.get("detector"), settings.get("detector_model"))
