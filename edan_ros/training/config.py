@@ -68,8 +68,9 @@ class TrainConfig:
     start: the configuration of the narrower network whose run this one begins with (--start).
     validate: the set that epochs are measured on, see :class:`Validation`.
     logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
-    export, 0 to 1; see :func:`edan_ros.training.finish.adjust_logits`. terms: of use, which the
-    data put on the weights.
+    export, 0 to 1, of all or of some by name; see
+    :func:`edan_ros.training.finish.adjust_logits`. terms: of use, which the data put on the
+    weights.
     """
 
     name: str
@@ -88,7 +89,7 @@ class TrainConfig:
     backbone: str = ""
     start: str = ""
     validate: dict[str, Any] | None = None
-    logit_adjustment: float = 0.0
+    logit_adjustment: float | dict[str, float] = 0.0
     terms: str = ""
 
 

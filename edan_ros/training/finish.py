@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edan_ros.core.emotions import softmax
+from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.engines.manifest import Manifest
 from edan_ros.engines.raw import RawModel
 from edan_ros.evaluation import metrics
@@ -17,6 +17,7 @@ from edan_ros.networks.registry import kind_of
 from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.checkpoints import load_average, newest_checkpoint
 from edan_ros.training.config import TrainConfig, load_config
+from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import export, make_manifest
 from edan_ros.training.losses import TO_POLARITY
 from edan_ros.training.samples import Samples
@@ -31,13 +32,30 @@ def emotion_prior(samples: Samples) -> NDArray[np.float64]:
     return total / total.sum()
 
 
-def adjust_logits(network: EmotionNetwork, prior: NDArray[np.float64], strength: float) -> None:
+def adjust_logits(
+    network: EmotionNetwork, prior: NDArray[np.float64], strength: float | NDArray[np.float64]
+) -> None:
     """Take ``strength`` times the log of the training prior off the logits, in the bias.
 
     (Menon et al. 2021, equation 9.) Rare emotions are then said more often; 0 changes nothing.
+    ``strength``: one for all classes, or (C,).
     """
     with torch.no_grad():
-        network.emotion.bias -= strength * torch.from_numpy(np.log(prior)).float()
+        network.emotion.bias -= torch.from_numpy(strength * np.log(prior)).float()
+
+
+def strengths(given: float | dict[str, float], classes: int) -> float | NDArray[np.float64]:
+    """What a configuration says of ``logit_adjustment``, as :func:`adjust_logits` takes it.
+
+    Raises ConfigError for a name that is no emotion, and for names without seven classes.
+    """
+    if not isinstance(given, dict):
+        return given
+    unknown = sorted(set(given) - set(EMOTIONS))
+    if unknown or classes != len(EMOTIONS):
+        what = f"{', '.join(unknown)} is none" if unknown else f"{classes} classes are not those"
+        raise ConfigError(f"logit_adjustment: {what} of {', '.join(EMOTIONS)}")
+    return np.array([float(given.get(name, 0.0)) for name in EMOTIONS])
 
 
 def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) -> Manifest:
@@ -48,7 +66,8 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
         prior = emotion_prior(load_samples(config.data, data))
         if network.config["classes"] == TO_POLARITY.shape[1]:
             prior = prior @ TO_POLARITY.numpy()
-        adjust_logits(network, prior, config.logit_adjustment)
+        strength = strengths(config.logit_adjustment, network.config["classes"])
+        adjust_logits(network, prior, strength)
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)

@@ -12,7 +12,12 @@ from random_network import network_with_random_state  # noqa: E402
 from edan_ros.core.crops import Crop  # noqa: E402
 from edan_ros.core.emotions import softmax  # noqa: E402
 from edan_ros.training.calibration import fit_temperature  # noqa: E402
-from edan_ros.training.finish import adjust_logits, emotion_prior  # noqa: E402
+from edan_ros.training.errors import ConfigError  # noqa: E402
+from edan_ros.training.finish import (  # noqa: E402
+    adjust_logits,
+    emotion_prior,
+    strengths,
+)
 from edan_ros.training.samples import concatenate, make_samples  # noqa: E402
 
 
@@ -48,3 +53,14 @@ def test_adjusted_logits_forget_the_prior() -> None:
     adjust_logits(network, prior, 1.0)
     expected = before - torch.from_numpy(np.log(prior)).float()
     assert torch.allclose(network(crops).logits, expected, atol=1e-5)
+
+
+def test_logits_can_be_adjusted_of_some_emotions_by_name() -> None:
+    np.testing.assert_array_equal(strengths({"disgust": 0.2}, 7), [0, 0, 0, 0, 0, 0.2, 0])
+    assert strengths(0.3, 3) == 0.3
+
+
+@pytest.mark.parametrize(("given", "classes"), [({"digust": 0.2}, 7), ({"disgust": 0.2}, 3)])
+def test_adjustment_of_what_is_no_class_is_refused(given: dict[str, float], classes: int) -> None:
+    with pytest.raises(ConfigError, match=r"logit_adjustment: .* of neutral, happy"):
+        strengths(given, classes)
