@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="build plans now, so that no node has to wait")
     build.add_argument(
-        "models", nargs="*", help="models of the package, or .onnx files; all that ship if none"
+        "models",
+        nargs="*",
+        help="models of the package, or .onnx files; if none, all that ship but those in INT8 for "
+        "processors",
     )
     build.add_argument(
         "--engine", choices=ON_GPU, default="tensorrt", help="what will run them (tensorrt)"
@@ -68,9 +71,13 @@ def _build(args: argparse.Namespace, cache: PlanCache) -> None:
             "--target, or give --engine tensorrt_rtx"
         )
     gpus = [Gpu("", capability, "") for capability in args.target or ()] or [_gpu_here(args)]
-    for model in args.models or shipped_models():
+    for model in args.models or _for_gpus():
         for gpu in gpus:
             _build_one(model, args.engine, gpu, cache, again=args.again)
+
+
+def _for_gpus() -> list[str]:
+    return [name for name in shipped_models() if load_manifest(name).precision != "int8"]
 
 
 def _gpu_here(args: argparse.Namespace) -> Gpu:

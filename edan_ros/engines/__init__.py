@@ -85,7 +85,8 @@ def _automatic(
             try:
                 engine = _make(kind, manifest, threads, tell, progress)
             except EngineError as error:
-                reasons.append(str(error))
+                if str(error) not in reasons:
+                    reasons.append(str(error))
             else:
                 engine.why = "the fastest that works here"
                 return engine

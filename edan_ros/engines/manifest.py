@@ -57,6 +57,11 @@ class Manifest:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def quantised(self) -> bool:
+        """Whether the model is in INT8, for ``int8`` or ``int8-gpu`` (training/precision.py)."""
+        return self.precision.startswith("int8")
+
     def save(self) -> Path:
         """Write the manifest beside its model and return where."""
         values = asdict(self)

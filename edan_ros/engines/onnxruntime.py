@@ -49,7 +49,7 @@ class OnnxRuntimeEngine:
         self.manifest = manifest
         self.why = ""
         # Weights stored as FP16 are widened once, at load.
-        self.precision = "int8" if manifest.precision.startswith("int8") else "fp32"
+        self.precision = "int8" if manifest.quantised else "fp32"
         self.threads = threads or default_threads()
         self._session = open_session(manifest.path, OUTPUTS, threads=self.threads)
         provider = self._session.get_providers()[0]

@@ -63,7 +63,8 @@ def precision_of(manifest: Manifest) -> str:
     if manifest.precision == "int8":
         raise EngineError(
             f"{manifest.name} was quantised for processors, in a way that TensorRT does not take: "
-            "edan export MODEL --precision int8-gpu makes one for it"
+            "take the model that it was made from, which runs there in FP16, or make one with edan "
+            "export MODEL --precision int8-gpu"
         )
     return TYPED.get(manifest.precision, "fp16")
 

@@ -38,7 +38,7 @@ class TorchEngine:
         threads: processor threads, of the whole process; 0 for a default that suits the machine.
 
     Raises:
-        ModelError: if the file is not an exported EmotionalDAN.
+        ModelError: if the file is not an exported EmotionalDAN, or one in INT8.
     """
 
     name = "torch"
@@ -105,8 +105,13 @@ def _by_place(state: dict[str, torch.Tensor]) -> None:
 def load_network(manifest: Manifest) -> Deployed:
     """The network of an exported EmotionalDAN, built from the tensors of its ONNX file.
 
-    Raises ModelError when they are not those of an EmotionalDAN.
+    Raises ModelError when they are not those of an EmotionalDAN in FP32 or FP16.
     """
+    if manifest.quantised:
+        raise ModelError(
+            f"torch cannot run {manifest.name}, which is in INT8: take the engine onnxruntime, or "
+            "the model that it was made from"
+        )
     state = {}
     for tensor in onnx.load(manifest.path).graph.initializer:
         name = tensor.name.removesuffix(STORED_HALF)

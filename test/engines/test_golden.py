@@ -29,7 +29,11 @@ Crops = Callable[[int], NDArray[np.float32]]
 TOLERANCES = {"fp32": (0.1, 1e-3), "fp16": (0.5, 1e-2)}
 
 
-@pytest.fixture(params=shipped_models(), scope="module")
+#: Those in INT8 say nearly the same, see test_shipped_int8.py.
+MODELS = [name for name in shipped_models() if not load_manifest(name).quantised]
+
+
+@pytest.fixture(params=MODELS, scope="module")
 def model(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
