@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edan_ros.cli._pipeline import add_privacy_argument
 from edan_ros.datasets import LAYOUTS, DataError, Source, parse_source
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--out", type=Path, metavar="DIR", help="write pictures and the failures there, report.html"
     )
+    add_privacy_argument(parser, ", in the pictures of --out")
     model.add_argument(
         "--groups",
         action="store_true",
@@ -176,7 +178,7 @@ def _measure(engine: Engine, args: argparse.Namespace) -> int:
     if args.json:
         _write_json(args.json, tables.as_json(results))
     if args.out:
-        _write_report(args.out, results, manifest.name)
+        _write_report(args, results, manifest.name)
     return 0
 
 
@@ -199,13 +201,13 @@ def _write_json(file: Path, values: object) -> None:
     print(f"\nfigures: {file}")
 
 
-def _write_report(folder: Path, results: Sequence[Result], model: str) -> None:
+def _write_report(args: argparse.Namespace, results: Sequence[Result], model: str) -> None:
     from edan_ros.evaluation.report import write_report
 
     try:
-        page = write_report(folder, results, model)
+        page = write_report(args.out, results, model, args.privacy)
     except OSError as error:
-        raise DataError(f"the folder {folder} cannot be written: {error.strerror}") from error
+        raise DataError(f"the folder {args.out} cannot be written: {error.strerror}") from error
     print(f"\nreport: {page}")
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
+from edan_ros.core.faces import Box, Detection
+from edan_ros.core.privacy import apply_privacy
 from edan_ros.evaluation.emotions import Result
 from edan_ros.evaluation.tables import about, decimal, percent
 
@@ -34,13 +36,16 @@ figcaption { font-size: .78rem; overflow-wrap: anywhere } b { color: #a93226 }
 """
 
 
-def write_report(folder: Path, results: Sequence[Result], model: str) -> Path:
+def write_report(
+    folder: Path, results: Sequence[Result], model: str, privacy: str = "none"
+) -> Path:
     """Write the page and its pictures into a folder, which is made; returns the page.
 
-    Raises OSError when the folder cannot be written.
+    privacy: of PRIVACY_MODES, what is seen of the faces. Raises OSError when the folder cannot be
+    written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sections = "\n".join(line for result in results for line in _section(result, folder))
+    sections = "\n".join(line for result in results for line in _section(result, folder, privacy))
     title = html.escape(f"{model} on {', '.join(result.name for result in results)}")
     page = folder / "report.html"
     page.write_text(
@@ -52,7 +57,7 @@ def write_report(folder: Path, results: Sequence[Result], model: str) -> Path:
     return page
 
 
-def _section(result: Result, folder: Path) -> Iterator[str]:
+def _section(result: Result, folder: Path, privacy: str) -> Iterator[str]:
     yield f"<h2>{html.escape(result.name)}</h2>"
     yield f"<p>{html.escape(about(result))}; crop {result.crop}</p>"
     low, high = result.interval
@@ -74,10 +79,10 @@ def _section(result: Result, folder: Path) -> Iterator[str]:
             f"<p class='charts'><img src='{name}-confusion.png' alt='confusion matrix'>"
             f"<img src='{name}-reliability.png' alt='reliability'></p>"
         )
-    yield from _failures(result)
+    yield from _failures(result, privacy)
 
 
-def _failures(result: Result) -> Iterator[str]:
+def _failures(result: Result, privacy: str) -> Iterator[str]:
     wrong = failures(result)
     lost = int((~result.found).sum())
     yield (
@@ -86,7 +91,7 @@ def _failures(result: Result) -> Iterator[str]:
     )
     for i in wrong[:SHOWN]:
         record = result.faces.records[i]
-        picture = base64.b64encode(_jpeg(_thumbnail(result, i))).decode()
+        picture = base64.b64encode(_jpeg(_thumbnail(result, i, privacy))).decode()
         truth = result.scale.names[result.truth[i]] if result.truth[i] >= 0 else ""
         if result.found[i]:
             said = result.scale.names[result.said[i]]
@@ -108,7 +113,7 @@ def failures(result: Result) -> NDArray[np.intp]:
     return np.concatenate([lost, wrong[np.argsort(-sure)]])
 
 
-def _thumbnail(result: Result, i: int) -> NDArray[np.uint8]:
+def _thumbnail(result: Result, i: int, privacy: str) -> NDArray[np.uint8]:
     """The face as the model last saw it, or the whole picture where it was not found."""
     image = result.faces.records[i].image()
     answer = result.answers[i]
@@ -118,7 +123,13 @@ def _thumbnail(result: Result, i: int) -> NDArray[np.uint8]:
     else:
         matrix = Crop.from_landmarks(answer.landmarks).matrix(THUMBNAIL)
     side = (THUMBNAIL, THUMBNAIL)
-    return np.asarray(cv2.warpAffine(image.bgr(), matrix, side, flags=cv2.INTER_AREA), np.uint8)
+    plain = np.asarray(cv2.warpAffine(image.bgr(), matrix, side, flags=cv2.INTER_AREA), np.uint8)
+    # All of it is a face, or may hold one.
+    shown = apply_privacy(plain, [Detection(Box(0.0, 0.0, *side))], privacy)
+    if privacy == "landmarks-only" and answer is not None:
+        for x, y in answer.landmarks @ matrix[:, :2].T + matrix[:, 2]:
+            cv2.circle(shown, (round(x), round(y)), 1, (235, 235, 235), -1, cv2.LINE_AA)
+    return shown
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:

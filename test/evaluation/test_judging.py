@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -247,6 +250,23 @@ class TestReport:
             drawn = cv2.imread(str(page.parent / name))
             assert drawn is not None
             assert drawn.std() > 5
+
+    @pytest.mark.parametrize(
+        ("privacy", "least", "most"), [("none", 30, 255), ("blur", 0, 12), ("landmarks-only", 0, 0)]
+    )
+    def test_faces_are_covered_where_asked(
+        self, tmp_path: Path, privacy: str, least: float, most: float
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        from edan_ros.evaluation.report import write_report
+
+        found = result((0, FEAR), crop="detect")  # not found: all of the picture is shown
+        noise = np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
+        found.faces.records[:] = [replace(r, read=lambda: noise) for r in found.faces.records]
+        page = write_report(tmp_path, [found], "grey", privacy).read_text(encoding="utf-8")
+        (data,) = re.findall("data:image/jpeg;base64,([^']+)", page)
+        pixels = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert least <= pixels.std() <= most
 
     def test_names_of_sets_make_safe_files(self, tmp_path: Path) -> None:
         pytest.importorskip("matplotlib")
