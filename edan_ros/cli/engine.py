@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compute capability of a GPU that is not here, 8.6 or 86, for example; with "
         "tensorrt_rtx alone, may be given several times",
     )
+    # Which engine takes --target, argparse cannot say.
+    build.set_defaults(usage_error=build.error)
     build.add_argument("--again", action="store_true", help="build also where a plan is there")
     listing = actions.add_parser("list", help="what was built, and from what")
     clear = actions.add_parser("clear", help="delete what was built")
@@ -66,7 +68,7 @@ def _capability(text: str) -> str:
 
 def _build(args: argparse.Namespace, cache: PlanCache) -> None:
     if args.target and args.engine != "tensorrt_rtx":
-        raise EngineError(
+        args.usage_error(
             f"{args.engine} builds only for the GPU of the machine that it runs on: leave out "
             "--target, or give --engine tensorrt_rtx"
         )

@@ -83,7 +83,6 @@ def test_a_plan_of_another_file_is_built_again(
     [
         (["build"], "no NVIDIA driver here .*: to build for a GPU elsewhere, give --engine"),
         (["build", "--engine", "tensorrt_rtx"], "to build for a GPU elsewhere, give its --target"),
-        (["build", "--target", "86"], "tensorrt builds only for the GPU of the machine"),
         (["build", "x", "--engine", "tensorrt_rtx", "--target", "86"], "no model is called 'x'"),
     ],
 )
@@ -98,6 +97,13 @@ def test_what_cannot_be_built_is_told(
     text = capsys.readouterr().err
     assert text.count("\n") == 1
     assert re.search(message, text)
+
+
+def test_tensorrt_builds_for_no_gpu_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["engine", "build", "--target", "86"])
+    assert error.value.code == 2
+    assert "tensorrt builds only for the GPU of the machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("capability", ["x", "8", "8.x"])
