@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,10 @@ from edan_ros.core.privacy import Veil
 from edan_ros.recording.errors import writing
 from edan_ros.recording.lines import result_line
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 LINES = "faces.jsonl"
 
 Item = TypeVar("Item")
+Run = TypeVar("Run", bound="RunFolder[Any]")
 
 
 class RunFolder(ABC, Generic[Item]):
@@ -47,7 +45,7 @@ class RunFolder(ABC, Generic[Item]):
             lines = (folder / LINES).open("w", encoding="utf-8")
         self._lines = self._stack.enter_context(lines)
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Run) -> Run:
         return self
 
     def __exit__(self, *_: object) -> None:

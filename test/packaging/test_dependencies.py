@@ -24,6 +24,7 @@ ROSDEP_KEYS = {
 }
 # Imported name -> distribution, for what pip installs; the first three come with apt's ROS too.
 DISTRIBUTIONS = {
+    "PIL": "pillow",
     "av": "av",
     "backports": "backports.zstd",
     "cv2": "opencv-python-headless",
