@@ -31,13 +31,23 @@ def resized(photograph: Photograph, factor: float) -> Photograph:
 
 
 def photograph_scenes(photographs: list[Photograph], teacher: Detector) -> list[Scene]:
-    """Each photograph at LONGEST_SIDE; the faces that ``teacher`` finds beside may be found."""
+    """Each photograph at LONGEST_SIDE; the faces that ``teacher`` finds beside may be found.
+
+    A photograph that comes with several faces is one scene.
+    """
+    faces: dict[bytes, list[NDArray[np.floating]]] = {}
+    pictures: dict[bytes, NDArray[np.uint8]] = {}
+    for pixels, landmarks in photographs:
+        key = pixels.tobytes()
+        pictures[key] = pixels
+        faces.setdefault(key, []).append(landmarks)
     scenes = []
-    for photograph in photographs:
-        pixels, landmarks = resized(photograph, LONGEST_SIDE / max(photograph[0].shape[:2]))
-        image = Image(pixels, "bgr")
+    for key, pixels in pictures.items():
+        large = [resized((pixels, f), LONGEST_SIDE / max(pixels.shape[:2])) for f in faces[key]]
+        image = Image(large[0][0], "bgr")
         others = tuple(d.box for d in teacher.detect(image))
-        scenes.append(Scene(image, (Box.from_landmarks(landmarks),), others))
+        own = tuple(Box.from_landmarks(landmarks) for _, landmarks in large)
+        scenes.append(Scene(image, own, others))
     return scenes
 
 

@@ -92,6 +92,19 @@ def test_boxes_follow_the_pictures(photograph) -> None:
     assert photograph_scenes([photograph], Fixed())[0].image.width == 640
 
 
+def test_two_faces_of_one_photograph_are_one_scene(photograph) -> None:
+    """What is false in it counts once."""
+    pixels, landmarks = photograph
+    other = pixels.copy()
+    other[0, 0] ^= 255
+    scenes = photograph_scenes(
+        [(pixels, landmarks), (other, landmarks), (pixels.copy(), landmarks + 5.0)], Fixed()
+    )
+    assert [len(scene.faces) for scene in scenes] == [2, 1]
+    first, second = scenes[0].faces
+    assert second.x - first.x == pytest.approx(5.0 * 640 / max(pixels.shape))
+
+
 def test_small_faces_have_the_size_and_others_move_along(photograph) -> None:
     own = Box.from_landmarks(photograph[1])
     scene = sized_face_scenes([photograph], Fixed(own), 24.0)[0]
