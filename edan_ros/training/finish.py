@@ -21,7 +21,7 @@ from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import export, make_manifest
 from edan_ros.training.losses import TO_POLARITY
 from edan_ros.training.samples import Samples
-from edan_ros.training.sets import load_samples
+from edan_ros.training.sets import by_emotion, load_samples
 from edan_ros.training.validation import Validation, acceptance
 
 
@@ -51,11 +51,12 @@ def strengths(given: float | dict[str, float], classes: int) -> float | NDArray[
     """
     if not isinstance(given, dict):
         return given
-    unknown = sorted(set(given) - set(EMOTIONS))
-    if unknown or classes != len(EMOTIONS):
-        what = f"{', '.join(unknown)} is none" if unknown else f"{classes} classes are not those"
-        raise ConfigError(f"logit_adjustment: {what} of {', '.join(EMOTIONS)}")
-    return np.array([float(given.get(name, 0.0)) for name in EMOTIONS])
+    strength = by_emotion(given, 0.0, "logit_adjustment")
+    if classes != len(strength):
+        raise ConfigError(
+            f"logit_adjustment: {classes} classes are not those of {', '.join(EMOTIONS)}"
+        )
+    return strength
 
 
 def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) -> Manifest:

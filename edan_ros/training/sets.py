@@ -208,9 +208,16 @@ def _draws(
 ) -> NDArray[np.float64]:
     if not isinstance(draws, Mapping):
         return np.full(len(emotions), float(draws))
-    unknown = sorted(set(draws) - set(EMOTIONS))
-    if unknown:
-        raise ConfigError(f"data: draws: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}")
-    by_emotion = np.array([float(draws.get(name, 1.0)) for name in EMOTIONS])
     known = np.isfinite(emotions).all(axis=1)
-    return np.where(known, by_emotion[emotions.argmax(axis=1)], 1.0)
+    return np.where(known, by_emotion(draws, 1.0, "data: draws")[emotions.argmax(axis=1)], 1.0)
+
+
+def by_emotion(values: Mapping[str, float], otherwise: float, entry: str) -> NDArray[np.float64]:
+    """(7,) an entry of a configuration by the emotions' names; ``otherwise`` for those not named.
+
+    Raises ConfigError for a name that is no emotion.
+    """
+    unknown = sorted(set(values) - set(EMOTIONS))
+    if unknown:
+        raise ConfigError(f"{entry}: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}")
+    return np.array([float(values.get(name, otherwise)) for name in EMOTIONS])
