@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet, Record, face_crop
 from edan_ros.engines import Engine, create_engine
 from edan_ros.engines.detector_engine import create_detector
@@ -31,9 +33,9 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     records = list(faces.records)
     made = np.zeros(len(records), bool)
     for start in range(0, len(missing), _BATCH):
-        index = [i for i in missing[start : start + _BATCH] if _is_readable(records[i])]
-        answers = _answers(engine, [records[i] for i in index], faces.cropped)
-        for i, answer in zip(index, answers, strict=True):
+        pictures = _readable({i: records[i] for i in missing[start : start + _BATCH]})
+        answers = _answers(engine, list(pictures.values()), faces.cropped)
+        for i, answer in zip(pictures, answers, strict=True):
             if answer is not None and answer.presence >= engine.manifest.presence_threshold:
                 records[i] = replace(records[i], landmarks=answer.landmarks.astype(np.float32))
                 made[i] = True
@@ -42,17 +44,20 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     return replace(faces, records=records), made
 
 
-def _is_readable(record: Record) -> bool:
-    try:
-        record.read()
-    except DataError:  # counted where the set is made ready
-        return False
-    return True
+def _readable(records: Mapping[int, Record]) -> dict[int, tuple[Record, Image]]:
+    """The records whose pictures can be read, with these."""
+    pictures = {}
+    for i, record in records.items():
+        with suppress(DataError):  # counted where the set is made ready
+            pictures[i] = record, record.image()
+    return pictures
 
 
-def _answers(engine: Engine, records: Sequence[Record], cropped: bool) -> list[Answer | None]:
-    images = [record.image() for record in records]
+def _answers(
+    engine: Engine, pictures: Sequence[tuple[Record, Image]], cropped: bool
+) -> list[Answer | None]:
+    images = [image for _, image in pictures]
     if cropped:
-        crops = [face_crop(record, image) for record, image in zip(records, images, strict=True)]
+        crops = [face_crop(record, image) for record, image in pictures]
         return list(in_crops(engine, images, crops, refinements=1))
     return Finder(engine, create_detector())(images, [None] * len(images))
