@@ -76,14 +76,6 @@ class Stage(nn.Module):
         hidden = functional.relu(self.hidden_norm(self.hidden(flat)))
         return self.landmark_step(hidden), hidden, features
 
-    def hidden_weight(self) -> Tensor:
-        """(256, channels * (S/16)^2): from the flattened last pooling to the hidden layer, its
-        normalisation folded in."""
-        norm = self.hidden_norm
-        assert norm.running_var is not None
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        return scale[:, None] * self.hidden.weight
-
 
 class Similarity(NamedTuple):
     """Row-vector similarity ``x @ matrix + t``; matrix [[a, b], [-b, a]] (B, 2, 2), t (B, 1, 2)."""

@@ -15,13 +15,14 @@ from edan_ros.networks.attention import (  # noqa: E402
     hidden_sums,
 )
 from edan_ros.networks.base import Output  # noqa: E402
+from edan_ros.networks.deployed import fold  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN, Similarity  # noqa: E402
 
 
 def maps_of(network: EmotionalDAN, out: Output) -> torch.Tensor:
     """The maps from the last convolution's activations, as the exported network makes them."""
     places = out.features.shape[2] * out.features.shape[3] // 4
-    weight = by_place(network.last_stage.hidden_weight(), places)
+    weight = by_place(fold(network).last_stage.hidden.weight, places)
     shares = hidden_shares(out.features, weight)
     return attention_maps(out.hidden, shares, network.emotion.weight, out.frame)
 
