@@ -79,6 +79,10 @@ class YuNet:
     name = "yunet"
     every_image = False
 
+    #: Pictures are filled up to this side at least. OpenCV (4.14) reads memory that was never
+    #: written where the coarsest map is a single cell, and then sees faces in an even grey.
+    _LEAST_SIDE = 64
+
     def __init__(
         self, model_path: str, score_threshold: float, min_face: float, max_side: int
     ) -> None:
@@ -114,13 +118,21 @@ class YuNet:
         if min(image.width, image.height) < self._min_face:
             return []
         small, scale = shrink(image, self._max_side)
-        size = (small.width, small.height)
+        pixels = self._filled_up(small.bgr())
+        size = pixels.shape[1::-1]
         if size != self._input_size:
             self._network.setInputSize(size)
             self._input_size = size
-        _, rows = self._network.detect(small.bgr())
+        _, rows = self._network.detect(pixels)
         found = [] if rows is None else [self._detection(row, scale) for row in rows]
         return best_first(found, self._min_face)
+
+    def _filled_up(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        below, right = (max(self._LEAST_SIDE - side, 0) for side in pixels.shape[:2])
+        if not (below or right):
+            return pixels
+        filled = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        return np.asarray(filled, np.uint8)
 
     @staticmethod
     def _detection(row: NDArray[np.float32], scale: float) -> Detection:

@@ -137,6 +137,15 @@ def test_any_size_is_searched_without_a_face(name: str, path: str, shape: tuple)
     assert len(found) == (1 if name == "full_frame" else 0)
 
 
+@has_data
+def test_tiny_pictures_are_filled_up_for_yunet() -> None:
+    """OpenCV reads memory that was never written where YuNet's coarsest map is one cell: one in
+    fifty searches of a picture of 30 x 30 then finds a face, with a score of up to 1."""
+    image = Image(np.full((30, 30), 90, np.uint8), "mono")
+    for _ in range(40):
+        assert create_detector("yunet", model_path=str(YUNET)).detect(image) == []
+
+
 @pytest.mark.parametrize(("name", "path"), every_detector()[:2])
 def test_boxes_found_in_a_reduced_copy_are_those_of_the_image(name: str, path: str) -> None:
     """An enlarged photograph gives the boxes of the original, enlarged."""
