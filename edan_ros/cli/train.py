@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="folder of a finished run that a new one starts from: of a narrower network, whose "
-        "function it takes, or of the same detector",
+        help="what a new run starts from: a model of the same network, by name or .onnx file; or "
+        "the folder of a finished run, of a narrower network or of the same detector",
     )
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda or cuda:N; auto takes a GPU where there is one"
@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.config import read_yaml
+    from edan_ros.training.config import with_base
 
-    train = _detector if read_yaml(args.config).get("task") == "detector" else _emotions
+    train = _detector if with_base(args.config).get("task") == "detector" else _emotions
     train(args)
     return 0
 

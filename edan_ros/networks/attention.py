@@ -22,6 +22,12 @@ def by_place(weight: Tensor, places: int) -> Tensor:
     return groups.reshape(places * len(weight), -1, 1, 1)
 
 
+def from_places(weight: Tensor, units: int) -> Tensor:
+    """The dense layer's weight that :func:`by_place` was given, for H = ``units``."""
+    groups = weight.view(-1, units, weight.shape[1]).permute(1, 2, 0)
+    return groups.reshape(units, -1)
+
+
 def hidden_shares(features: Tensor, weight: Tensor) -> Tensor:
     """What each place adds to each hidden unit, (places, H, B, 5).
 

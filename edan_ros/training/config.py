@@ -20,7 +20,7 @@ class Phase:
     """One phase of a run: so many epochs from where the last phase ended.
 
     stages: of an EmotionalDAN, 1 or 2. The second stage is trained with the first one frozen, as
-    DAN is, unless ``joint`` trains both end to end or no phase came before.
+    DAN is, unless ``joint`` trains both end to end or neither a phase nor a model came before.
     """
 
     epochs: int

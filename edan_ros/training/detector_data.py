@@ -28,20 +28,24 @@ class Composition:
     """What is drawn how often. Sizes are means of a box's width and height in pixels.
 
     scene: share of canvases that begin with a photograph of a face of the sizes
-    ``scene_face``; the others begin with background. pasted: at most so many small pictures of
-    faces of the sizes ``pasted_face`` on top, at most ``beside`` where there is such a photograph.
-    turned: share of rolls drawn evenly up to ``widest_roll_deg``; the others are normal with
-    ``roll_deg``. shares: how often a pasted picture comes from which set. empty: share of pasted
-    pictures without a face. plain: share of canvases with an even or evenly graded background.
-    nobody: share of backgrounds and of pasted empty pictures that come from pictures without
-    people, where there are any. shapes: share of canvases with lines, discs, spots and words.
-    covered: share of faces that something is laid over. dark: share of canvases with a sixth to a
-    half of the light and the noise of a camera that amplifies it. smallest: faces below are
-    neither wanted nor wrong.
+    ``scene_face``; the others begin with background. mosaic: share of canvases with two to
+    ``tiles`` photographs of faces of the sizes ``tile_face``, beside and over each other. pasted:
+    at most so many small pictures of faces of the sizes ``pasted_face`` on top, at most ``beside``
+    where there is such a photograph. turned: share of rolls drawn evenly up to ``widest_roll_deg``;
+    the others are normal with ``roll_deg``. shares: how often a pasted picture comes from which
+    set. empty: share of pasted pictures without a face. plain: share of canvases with an even or
+    evenly graded background. nobody: share of backgrounds and of pasted empty pictures that come
+    from pictures without people, where there are any. shapes: share of canvases with lines, discs,
+    spots and words. covered: share of faces that something is laid over. dark: share of canvases
+    with a sixth to a half of the light and the noise of a camera that amplifies it. smallest: faces
+    below are neither wanted nor wrong.
     """
 
     scene: float = 0.55
     scene_face: tuple[float, float] = (28.0, 380.0)
+    mosaic: float = 0.0
+    tiles: int = 8
+    tile_face: tuple[float, float] = (12.0, 48.0)
     pasted: int = 9
     beside: int = 2
     pasted_face: tuple[float, float] = (9.5, 90.0)
@@ -85,8 +89,11 @@ class Composer:
             self._background(canvas, rng)
         if rng.random() < self.how.shapes:
             draw_clutter(canvas.pixels, rng)
+        if self.how.mosaic and rng.random() < self.how.mosaic:
+            for _ in range(rng.integers(2, self.how.tiles + 1)):
+                self._scene(canvas, rng, self.how.tile_face)
         if rng.random() < self.how.scene:
-            self._scene(canvas, rng)
+            self._scene(canvas, rng, self.how.scene_face)
             count = rng.integers(0, self.how.beside + 1)
         else:
             count = rng.integers(0, self.how.pasted + 1)
@@ -143,12 +150,12 @@ class Composer:
                 return
         canvas.pixels[y0:y1, x0:x1] = rng.integers(0, 256)
 
-    def _scene(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def _scene(self, canvas: Canvas, rng: np.random.Generator, sizes: tuple[float, float]) -> None:
         """A whole photograph with one of its faces anywhere, down to half outside."""
         picture = self.photographs[rng.integers(len(self.photographs))]
         face = picture.outlines[rng.integers(len(picture.outlines))]
         extent = face.max(axis=0) - face.min(axis=0)
-        size = _log_uniform(self.how.scene_face, rng)
+        size = _log_uniform(sizes, rng)
         scale = size / float(extent.mean())
         margin = min(0.2 * size, 0.5 * self.size)
         target = rng.uniform(margin, self.size - margin, 2)

@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from edan_ros.networks.face_detector import FaceDetector, Residual
+from edan_ros.networks.unfold import unfold
 from edan_ros.training.augment import Augmentation
 from edan_ros.training.checkpoints import Average, append_log, save_state
-from edan_ros.training.config import build, read_yaml
+from edan_ros.training.config import build, with_base
 from edan_ros.training.data import batches
 from edan_ros.training.detector_data import Composer, Composition, DetectorData
 from edan_ros.training.detector_loss import DetectorWeights, detector_loss
 from edan_ros.training.detector_sources import Picture
 from edan_ros.training.errors import ConfigError
+from edan_ros.training.model_weights import detector_weights, starting_model
 from edan_ros.training.phase_run import learning_rate
 
 #: The entry of a configuration that says that it trains a detector.
@@ -65,7 +67,7 @@ class DetectorConfig:
 
 def load_detector_config(path: Path) -> DetectorConfig:
     """Read a configuration. Raises ConfigError with the entry that is wrong."""
-    raw = read_yaml(path)
+    raw = with_base(path)
     for name, kind in (
         ("composition", Composition),
         ("camera", Augmentation),
@@ -81,9 +83,10 @@ def load_detector_config(path: Path) -> DetectorConfig:
 class DetectorTrainer:
     """Runs a configuration; resumes from the last finished epoch in ``out``.
 
-    start: folder of another run, whose averaged weights a new run begins with; the new network may
-    have more residual blocks. Raises ConfigError when it holds none or those of another network,
-    and when it is missing though the configuration says that there is one.
+    start: what a new run begins with: folder of another run, whose averaged weights are taken, or a
+    shipped detector's name or file. The new network may have more residual blocks. Raises
+    ConfigError when it holds weights of another network or none, and when it is missing though the
+    configuration says that there is one.
     """
 
     def __init__(
@@ -110,14 +113,34 @@ class DetectorTrainer:
         )
 
     def _first_network(self, start: Path | None) -> FaceDetector:
-        if start is not None:
+        if self.checkpoint.is_file():
+            return FaceDetector(**self.config.network)
+        if start is not None and start.is_dir():
             return load_averaged(self.config, start, deeper=True)
-        if self.config.start and not self.checkpoint.is_file():
+        if start is not None:
+            return self._trained(start)
+        if self.config.start:
             raise ConfigError(
                 f"this run goes on from one of {self.config.start}: give that run's folder "
                 "with --start"
             )
         return FaceDetector(**self.config.network)
+
+    def _trained(self, model: Path) -> FaceDetector:
+        """A network with the function of a model file."""
+        config = self.config
+        known = detector_weights(starting_model(model, TASK).path)
+        network = FaceDetector(**config.network)
+        network.load_state_dict({**network.state_dict(), **_started_small(network, known)})
+        data = DetectorData(self.composer, config.camera, 2 * config.batch, config.seed, 0)
+        images = torch.stack([torch.from_numpy(data[i]["image"]) for i in range(len(data))])
+        try:
+            unfold(network, known, images[:, None].float())
+        except ValueError as error:
+            raise ConfigError(
+                f"{model} holds another network than {config.name}: {error}"
+            ) from error
+        return network
 
     @property
     def checkpoint(self) -> Path:

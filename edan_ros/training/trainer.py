@@ -15,6 +15,7 @@ from tqdm import tqdm
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.emotional_dan import EmotionalDAN
 from edan_ros.networks.registry import create_network
+from edan_ros.networks.unfold import unfold
 from edan_ros.networks.widen import widen
 from edan_ros.training.checkpoints import Average, append_log, forget_log_from, load_average
 from edan_ros.training.config import Phase, TrainConfig, network_options
@@ -22,6 +23,7 @@ from edan_ros.training.curves import draw_curves
 from edan_ros.training.data import EpochData, batches
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.learner import Learner, Teacher
+from edan_ros.training.model_weights import recogniser_weights, starting_model
 from edan_ros.training.phase_run import PhaseRun, clip, learning_rate, make_optimiser, set_rate
 from edan_ros.training.samples import Samples
 from edan_ros.training.sharpness import sharpen
@@ -39,12 +41,14 @@ class Trainer:
             Only the process that leads needs it.
         world: this process among those of the run.
         workers: processes that prepare batches, for each process of the run.
-        start: the folder of a finished run of a narrower network with the same phases. Each phase
-            then starts with what its network computes, instead of at random.
+        start: what the run begins with, instead of at random. A folder: that of a finished run of
+            a narrower network with the same phases; each phase starts with what its network
+            computes. Otherwise a model with the first phase's network, by name or file.
         minutes: between checkpoints inside an epoch.
 
     Raises:
-        ConfigError: if the configuration does not fit the network, the data or the checkpoints.
+        ConfigError: if the configuration does not fit the network, the data, the checkpoints or
+            what the run should begin with.
         Interrupted: from :meth:`run`, when a signal ended it; a checkpoint is left.
     """
 
@@ -92,8 +96,10 @@ class Trainer:
         try:
             if previous is not None and previous.config == network.config:
                 network.load_state_dict(previous.state_dict())
-            elif self.start is not None:
+            elif self.start is not None and self.start.is_dir():
                 network = self._widened(number, network, previous)
+            elif self.start is not None and previous is None:
+                self._take_model(network)
             elif previous is not None:
                 network.warm_start(previous)
             elif self.config.backbone:
@@ -112,6 +118,17 @@ class Trainer:
         if previous is not None:
             network.stage1.load_state_dict(previous.stage1.state_dict())
         return network
+
+    def _trained(self, number: int) -> bool:
+        """Whether a phase begins with weights that were trained before."""
+        return number > 0 or (self.start is not None and not self.start.is_dir())
+
+    def _take_model(self, network: EmotionNetwork) -> None:
+        """Give a fresh network the function of the model that the run begins with."""
+        weights = recogniser_weights(starting_model(self.start, "emotions"))
+        data = self._draw(network, 0)
+        crops = [data[i]["crop"] for i in range(min(len(data), 4 * self.config.batch))]
+        unfold(network, weights, torch.from_numpy(np.stack(crops))[:, None].float())
 
     def _run_phase(
         self, number: int, phase: Phase, previous: EmotionNetwork | None, stop: StopRequest
@@ -145,7 +162,7 @@ class Trainer:
         learner = Learner(
             network,
             config.loss,
-            frozen=network.config.get("stages") == 2 and not phase.joint and number > 0,
+            frozen=network.config.get("stages") == 2 and not phase.joint and self._trained(number),
             half=config.precision == "bf16",
             teacher=teacher,
         ).to(device)
@@ -154,7 +171,7 @@ class Trainer:
 
     def _run_epoch(self, run: PhaseRun, module: nn.Module, stop: StopRequest) -> dict[str, float]:
         """Train what is left of an epoch; the mean of each term of the loss, and the seconds."""
-        data = self._draw(run)
+        data = self._draw(run.network, 1000 * run.number + run.epoch)
         steps = len(data) // self.config.batch
         bar = self._bar(run, data, steps)
         module.train()
@@ -174,17 +191,17 @@ class Trainer:
         means = {f"train_{name}": value / steps for name, value in run.sums.items()}
         return {**means, "seconds": run.seconds}
 
-    def _draw(self, run: PhaseRun) -> EpochData:
-        """The pictures of the epoch in progress. Raises ConfigError when they fill no batch."""
+    def _draw(self, network: EmotionNetwork, epoch: int) -> EpochData:
+        """The pictures of an epoch. Raises ConfigError when they fill no batch."""
         config = self.config
         data = EpochData(
             self.samples,
-            run.network.config["size"],
+            network.config["size"],
             config.augmentation,
             config.seed,
-            1000 * run.number + run.epoch,
+            epoch,
             draws=config.epoch_draws,
-            units="units" in run.network.outputs,
+            units="units" in network.outputs,
         )
         if len(data) < config.batch:
             raise ConfigError(f"an epoch draws {len(data)} pictures, and a batch is {config.batch}")

@@ -14,7 +14,8 @@ from test_detector_data import picture  # noqa: E402
 from torch.utils.data import default_collate  # noqa: E402
 
 from edan_ros.engines.detector_engine import DetectorNetwork  # noqa: E402
-from edan_ros.engines.manifest import load_manifest  # noqa: E402
+from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
+from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
 from edan_ros.training.config import ConfigError  # noqa: E402
 from edan_ros.training.detector_data import Composition, DetectorData  # noqa: E402
 from edan_ros.training.detector_export import (  # noqa: E402
@@ -99,6 +100,31 @@ def test_a_run_goes_on_from_the_weights_of_another(tmp_path: Path) -> None:
         DetectorTrainer(wider, pictures, tmp_path / "third", start=tmp_path / "first")
 
 
+def test_a_run_goes_on_from_a_model_file(tmp_path: Path) -> None:
+    """What the file says, the new network says too, but for what its new blocks add."""
+    torch.manual_seed(1)
+    first = FaceDetector(**SMALL)
+    first(torch.rand(8, 1, 64, 64) * 255)  # running statistics of its own
+    file = tmp_path / "first.onnx"
+    export_detector(first.eval(), file)
+    values = {"sha256": sha256_of(file), "task": "detector", "labels": (), "input_size": 64}
+    Manifest(path=file, name="first", version="0", **values).save()
+    pictures = {"landmarks68": [picture(1), picture(2)]}
+    same = DetectorTrainer(config(), pictures, tmp_path / "same", start=file).network
+    blank = torch.rand(1, 1, 64, 64) * 255
+    with torch.no_grad():
+        wanted, given = first(blank), same.eval()(blank)
+    torch.testing.assert_close(given.logits, wanted.logits, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(given.boxes, wanted.boxes, atol=1e-2, rtol=1e-3)
+    deeper = config(network={**SMALL, "blocks": [1, 2, 0, 1], "refined": 2})
+    more = DetectorTrainer(deeper, pictures, tmp_path / "more", start=file).network
+    with torch.no_grad():
+        assert 0 < (more.eval()(blank).logits - wanted.logits).abs().max() < 0.5
+    wider = config(network={**SMALL, "neck": 16})
+    with pytest.raises(ConfigError, match=r"first\.onnx holds another network"):
+        DetectorTrainer(wider, pictures, tmp_path / "wider", start=file)
+
+
 def test_a_run_that_goes_on_may_have_more_blocks_and_frozen_parts(tmp_path: Path) -> None:
     first = train(tmp_path / "first").average.network
     deeper = {**SMALL, "blocks": [0, 2, 0, 1], "refined": 1}
@@ -138,7 +164,7 @@ def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["size: [", "name: x", "task: emotions", "colour: red"])
 def test_wrong_configurations_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "wrong.yaml"
-    lines = RECIPE.read_text().replace("task: detector\n", "")
+    lines = RECIPE.read_text().replace("base: ", f"base: {RECIPE.parent}/")
     path.write_text(text if text in ("size: [", "name: x") else f"{lines}\n{text}\n")
     with pytest.raises(ConfigError, match=r"wrong\.yaml"):
         load_detector_config(path)

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 from random_network import need_torchvision  # noqa: E402
 from small_training import CONFIG, run, same, write  # noqa: E402
 
+from edan_ros.networks.base import Output  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
 from edan_ros.training.checkpoints import load_average, read_log  # noqa: E402
 from edan_ros.training.config import load_config  # noqa: E402
@@ -119,6 +120,35 @@ def test_a_teacher_draws_its_student_to_what_it_says(
         assert terms[-1] < 0.9 * terms[0]
 
 
+def test_a_run_goes_on_from_a_model_file(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
+    """Before the first step it says what the model says; then the second stage alone learns."""
+    model = load_average(finished(tmp_path / "first") / "phase1.pt")
+    file = tmp_path / "first.onnx"
+    export(model, file)
+    make_manifest(model, file, name="first", version="0").save()
+    crops = torch.rand(8, 1, 32, 32) * 255
+    wanted = model(crops)
+
+    def trained(epochs: int) -> Output:
+        phases = [{"stages": 2, "epochs": epochs, "learning_rate": 0.01}]
+        config = load_config(write(tmp_path, phases=phases))
+        out = tmp_path / f"run{epochs}"
+        return Trainer(config, samples, out, workers=0, start=file).run()(crops)
+
+    begun, learned = trained(0), trained(1)
+    for name in ("logits", "landmarks", "presence"):
+        torch.testing.assert_close(
+            getattr(begun, name), getattr(wanted, name), atol=1e-3, rtol=1e-3
+        )
+    torch.testing.assert_close(learned.stages[0], wanted.stages[0], atol=1e-3, rtol=1e-3)
+    assert (learned.logits - wanted.logits).abs().max() > 0.05
+    wide = load_config(write(tmp_path, network={"size": 32, "width": 0.25}))
+    with pytest.raises(ConfigError, match="phase 1 cannot start: the network has no stage1"):
+        Trainer(wide, samples, tmp_path / "wide", workers=0, start=file).run()
+
+
 def test_a_teacher_of_other_classes_is_refused(
     tmp_path: Path, samples: Samples, finished: Finished
 ) -> None:
@@ -180,7 +210,7 @@ def test_a_start_that_is_needed_is_asked_for(tmp_path: Path, samples: Samples) -
 
 def test_a_start_that_is_not_there_is_named(tmp_path: Path, samples: Samples) -> None:
     config = load_config(write(tmp_path))
-    with pytest.raises(ConfigError, match="train first"):
+    with pytest.raises(ConfigError, match="none is neither the folder of a run nor a model"):
         Trainer(
             config, samples, tmp_path / "run", lambda _: {}, workers=0, start=tmp_path / "none"
         ).run()
