@@ -42,6 +42,7 @@ def create_engine(
     model: str | Path,
     *,
     threads: int = 0,
+    cameras: int = 0,
     tell: Callable[[str], None] = _log.warning,
     progress: Progress | None = None,
 ) -> Engine:
@@ -51,6 +52,7 @@ def create_engine(
         kind: one of :data:`ENGINES`.
         model: a shipped model's name, or the path of an .onnx file with its manifest beside it.
         threads: CPU threads for one run, 0 for a default that suits the machine.
+        cameras: that keep cores of the machine busy, for that default.
         tell: told a line before and after what takes minutes, and when ``auto`` had to do
             without a GPU that is there.
         progress: told how far a build for TensorRT is, see :data:`Progress`.
@@ -63,15 +65,19 @@ def create_engine(
         raise EngineError(f"there is no engine {kind!r}: choose one of {', '.join(ENGINES)}")
     manifest = load_manifest(model)
     require_complete(manifest)
+    on_cpu = {"threads": threads, "cameras": cameras}
     if kind == "auto":
-        return _automatic(manifest, threads, tell, progress)
-    engine = _make(kind, manifest, threads, tell, progress)
+        return _automatic(manifest, on_cpu, tell, progress)
+    engine = _make(kind, manifest, on_cpu, tell, progress)
     engine.why = "asked for"
     return engine
 
 
 def _automatic(
-    manifest: Manifest, threads: int, tell: Callable[[str], None], progress: Progress | None
+    manifest: Manifest,
+    on_cpu: dict[str, int],
+    tell: Callable[[str], None],
+    progress: Progress | None,
 ) -> Engine:
     from edan_ros.engines.cuda_driver import find_gpu
 
@@ -83,7 +89,7 @@ def _automatic(
     else:
         for kind in ON_GPU:
             try:
-                engine = _make(kind, manifest, threads, tell, progress)
+                engine = _make(kind, manifest, on_cpu, tell, progress)
             except EngineError as error:
                 if str(error) not in reasons:
                     reasons.append(str(error))
@@ -91,7 +97,7 @@ def _automatic(
                 engine.why = "the fastest that works here"
                 return engine
         tell(f"{manifest.name} runs on ONNX Runtime, not on TensorRT: {'; '.join(reasons)}")
-    engine = _make("onnxruntime", manifest, threads, tell, progress)
+    engine = _make("onnxruntime", manifest, on_cpu, tell, progress)
     engine.why = f"no TensorRT: {'; '.join(reasons)}"
     return engine
 
@@ -99,7 +105,7 @@ def _automatic(
 def _make(
     kind: str,
     manifest: Manifest,
-    threads: int,
+    on_cpu: dict[str, int],
     tell: Callable[[str], None],
     progress: Progress | None,
 ) -> Engine:
@@ -110,11 +116,11 @@ def _make(
 
         engine = TensorRTEngine(manifest, kind, tell=tell, progress=progress)
     elif kind == "torch":
-        engine = _torch_engine(manifest, threads)
+        engine = _torch_engine(manifest, on_cpu["threads"])
     else:
         from edan_ros.engines.onnxruntime import OnnxRuntimeEngine
 
-        engine = OnnxRuntimeEngine(manifest, threads=threads)
+        engine = OnnxRuntimeEngine(manifest, **on_cpu)
     # The first run allocates memory and takes several times as long as the later ones.
     engine.infer(np.zeros((1, 1, engine.input_size, engine.input_size), np.float32))
     return engine

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +30,25 @@ def default_threads(cameras: int = 0) -> int:
 
     At least 1 and at most MAX_THREADS, of the cores that this process may use.
     """
-    free = len(os.sched_getaffinity(0)) - math.ceil(cameras / CAMERAS_PER_CORE)
+    free = _cores() - math.ceil(cameras / CAMERAS_PER_CORE)
     return max(1, min(MAX_THREADS, free))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 class OnnxRuntimeEngine:
     """A model on ONNX Runtime.
 
+    One face runs on as many threads as the cameras leave free. Several faces would keep those busy
+    for so long that images are lost, and divide well: they are cut into parts that run at once, on
+    all cores.
+
     Args:
         manifest: the model's manifest; its file has been checked.
-        threads: threads of one run; 0 takes :func:`default_threads`.
+        threads: threads of one run, and of all faces; 0 takes :func:`default_threads` and parts.
+        cameras: that keep cores of this machine busy.
 
     Raises:
         ModelError: if the file is no ONNX model or lacks an input or output of this package.
@@ -45,12 +56,15 @@ class OnnxRuntimeEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
+    def __init__(self, manifest: Manifest, *, threads: int = 0, cameras: int = 0) -> None:
         self.manifest = manifest
         self.why = ""
         # Weights stored as FP16 are widened once, at load.
         self.precision = "int8" if manifest.quantised else "fp32"
-        self.threads = threads or default_threads()
+        self.threads = threads or default_threads(cameras)
+        #: A batch is cut into so many parts at most.
+        self.parts = 1 if threads else max(1, _cores() // self.threads)
+        self._pool = ThreadPoolExecutor(self.parts, f"{manifest.name}-part")
         self._session = open_session(manifest.path, OUTPUTS, threads=self.threads)
         provider = self._session.get_providers()[0]
         self.device = "cuda" if provider.startswith("CUDA") else "cpu"
@@ -66,6 +80,18 @@ class OnnxRuntimeEngine:
             return Prediction.empty(len(self.manifest.labels))
         crops = np.ascontiguousarray(crops, np.float32)
         outputs = {k: np.empty((len(crops), *shape), np.float32) for k, shape in self._shapes}
+        parts = min(self.parts, len(crops))
+        ends = [len(crops) * part // parts for part in range(parts + 1)]
+        runs = [
+            self._pool.submit(self._run, crops[a:b], {k: v[a:b] for k, v in outputs.items()})
+            for a, b in pairwise(ends[1:])
+        ]
+        self._run(crops[: ends[1]], {k: v[: ends[1]] for k, v in outputs.items()})
+        for run in runs:
+            run.result()
+        return Prediction(**outputs)
+
+    def _run(self, crops: NDArray[np.float32], outputs: Mapping[str, NDArray[np.float32]]) -> None:
         # Bound to our own memory, the run copies nothing in or out.
         binding = self._session.io_binding()
         _bind(binding.bind_input, INPUT, crops)
@@ -75,7 +101,6 @@ class OnnxRuntimeEngine:
             self._session.run_with_iobinding(binding)
         except RuntimeError as error:  # what ONNX Runtime's exceptions derive from
             raise EngineError(f"ONNX Runtime cannot run {self.manifest.name}: {error}") from error
-        return Prediction(**outputs)
 
     def _output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Each output and its shape for one face, by a first run: the file need not tell."""

@@ -200,7 +200,8 @@ class EmotionNode(LifecycleNode):
         return self._make_engine(
             values["engine"],
             values["model"],
-            threads=_threads(values),
+            threads=values["threads"],
+            cameras=len(values["cameras"]),
             tell=self.get_logger().warning,
             progress=self._on_build,
         )
@@ -231,7 +232,7 @@ class EmotionNode(LifecycleNode):
             score_threshold=values["detector_threshold"],
             min_face=values["min_face"],
             max_side=values["detector_max_side"],
-            threads=_threads(values),
+            threads=values["threads"] or default_threads(len(values["cameras"])),
         )
 
     def _apply(self, values: Mapping[str, Any], changed: set[str]) -> None:
@@ -298,11 +299,6 @@ class EmotionNode(LifecycleNode):
         if self._state != "active":
             return f"not listening: the node is {self._state}"
         return "" if self._enabled else "not listening: disabled by the service ~/enable"
-
-
-def _threads(values: Mapping[str, Any]) -> int:
-    """Of one run of a model on the processor."""
-    return int(values["threads"]) or default_threads(len(values["cameras"]))
 
 
 def main(args: list[str] | None = None) -> None:

@@ -71,7 +71,8 @@ _STRUCTURE = (
     Parameter(
         "threads",
         0,
-        "processor threads for one run of the model; 0 for the cores that the cameras leave free",
+        "processor threads for the model; 0 for the cores that the cameras leave free, and all "
+        "cores for several faces",
         Change.CONFIGURE,
         bounds=(0, 64),
     ),

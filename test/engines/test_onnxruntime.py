@@ -13,7 +13,7 @@ import pytest
 
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.images import Image
-from edan_ros.engines import Engine, ModelError, create_engine
+from edan_ros.engines import Engine, EngineError, ModelError, create_engine
 from edan_ros.engines.manifest import WEIGHTS, Manifest, load_manifest, sha256_of
 from edan_ros.engines.onnxruntime import OnnxRuntimeEngine, default_threads
 
@@ -107,6 +107,47 @@ def test_cameras_keep_cores_for_themselves(
     """One core for each four cameras that have begun, but one is left for the model."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     assert default_threads(cameras) == threads
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "cameras", "parts"),
+    [(1, 0, 1, 1), (2, 0, 1, 2), (2, 1, 1, 1), (2, 0, 0, 1), (6, 0, 1, 1), (8, 0, 1, 2)],
+)
+def test_several_faces_take_the_cameras_cores_too(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, cameras: int, parts: int
+) -> None:
+    """Unless the user has said how many threads there may be."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=threads, cameras=cameras)
+    assert engine.parts == parts
+
+
+@pytest.mark.parametrize("faces", [1, 2, 3, 5, 8])
+def test_a_batch_cut_into_parts_says_the_same(faces: int) -> None:
+    manifest = load_manifest("edan-lite")
+    whole, cut = (OnnxRuntimeEngine(manifest, threads=1) for _ in range(2))
+    cut.parts = 3
+    shape = (faces, 1, whole.input_size, whole.input_size)
+    crops = np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
+    expected, given = whole.infer(crops), cut.infer(crops)
+    for name in ("landmarks", "logits", "presence", "attention"):
+        np.testing.assert_allclose(getattr(given, name), getattr(expected, name), atol=1e-3)
+
+
+def test_a_part_that_fails_is_told() -> None:
+    engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=1)
+    engine.parts, run = 2, engine._run
+
+    def fail_on_the_second(crops, outputs) -> None:
+        if crops[0, 0, 0, 0] == 1.0:
+            raise EngineError("out of memory")
+        run(crops, outputs)
+
+    engine._run = fail_on_the_second
+    crops = np.zeros((2, 1, engine.input_size, engine.input_size), np.float32)
+    crops[1] = 1.0
+    with pytest.raises(EngineError, match="out of memory"):
+        engine.infer(crops)
 
 
 def test_weights_stored_in_half_precision_are_widened_at_load_and_not_in_every_run(

@@ -37,10 +37,12 @@ class SlowBuild:
         _model: str,
         *,
         threads: int,
+        cameras: int,
         tell: Callable[[str], None],
         progress: Callable[[float], None],
     ) -> FakeEngine:
         assert threads >= 0
+        assert cameras == 1
         tell("building fake, which takes minutes")
         builder = threading.Thread(target=self._build, args=(progress,))
         builder.start()
