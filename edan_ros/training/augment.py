@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.geometry import MIRROR_PERMUTATION
 from edan_ros.core.images import Image
+from edan_ros.training.covers import wear
 from edan_ros.training.samples import Samples
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """How far crops and grey levels are moved. Shifts are parts of the crop's side.
+
+    worn: share of the faces with landmarks that wear a mask or glasses (training/covers.py).
 
     The defaults cover the spread of YuNet's and the Haar cascade's boxes around the true ones,
     the rotation that remains when a detector does not tell the roll, and cameras from good to
@@ -37,6 +40,7 @@ class Augmentation:
     jpeg: float = 0.15
     erase: float = 0.2
     miss: float = 0.04
+    worn: float = 0.0
 
 
 @dataclass
@@ -72,6 +76,8 @@ def render(
         pixels = np.ascontiguousarray(pixels[:, ::-1])
         landmarks = landmarks[MIRROR_PERMUTATION]
         landmarks[:, 0] = size - 1 - landmarks[:, 0]
+    if how.worn and rng.random() < how.worn and np.isfinite(landmarks).all():
+        pixels = wear(pixels, landmarks, rng)
     pixels = degrade(pixels, rng, how)
     return Example(pixels, landmarks, emotion, face, float(samples.trust[index]))
 
