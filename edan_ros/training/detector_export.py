@@ -25,12 +25,9 @@ from edan_ros.engines.manifest import Manifest, sha256_of
 from edan_ros.evaluation.detection import evaluate
 from edan_ros.evaluation.detection_scenes import photograph_scenes
 from edan_ros.networks.face_detector import FaceDetector
-from edan_ros.training.detector_trainer import (
-    DetectorConfig,
-    load_averaged,
-    load_detector_config,
-)
+from edan_ros.training.detector_trainer import load_averaged, load_detector_config
 from edan_ros.training.export import flops, trace
+from edan_ros.training.reproduction import reproduction
 
 #: The score that every detector of the package is asked for unless a user says otherwise.
 USUAL_THRESHOLD = 0.6
@@ -77,7 +74,7 @@ def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manif
     path = to / f"{config.name}.onnx"
     export_detector(network, path, config.threshold)
     training: dict[str, Any] = {
-        "command": _command(config_path, config),
+        "command": reproduction(config_path, to),
         "data": list(config.data),
         "seed": config.seed,
     }
@@ -99,25 +96,6 @@ def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manif
     manifest = replace(manifest, metrics=metrics)
     manifest.save()
     return manifest
-
-
-def _command(config_path: Path, config: DetectorConfig) -> str:
-    """What to type to train and export the network again, from the first run on."""
-    steps: list[str] = []
-    for name, start in _runs(config_path.name, config.start, config_path.parent):
-        step = f"edan train config/train/{name} --data DATA --out {Path(name).stem}"
-        steps.append(step + (f" --start {Path(start).stem}" if start else ""))
-    run = config_path.stem
-    steps.append(f"edan export config/train/{run}.yaml {run} --data DATA --to edan_ros/weights")
-    return " && ".join(steps)
-
-
-def _runs(name: str, start: str, folder: Path) -> list[tuple[str, str]]:
-    """(configuration, that of the run it begins with or empty) of a run and those before it."""
-    if not start:
-        return [(name, "")]
-    before = load_detector_config(folder / start).start
-    return [*_runs(start, before, folder), (name, start)]
 
 
 def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:

@@ -16,10 +16,11 @@ from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.registry import kind_of
 from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.checkpoints import load_average, newest_checkpoint
-from edan_ros.training.config import TrainConfig, load_config
+from edan_ros.training.config import load_config
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import export, make_manifest
 from edan_ros.training.losses import TO_POLARITY
+from edan_ros.training.reproduction import reproduction
 from edan_ros.training.samples import Samples
 from edan_ros.training.sets import by_emotion, load_samples
 from edan_ros.training.validation import Validation, acceptance
@@ -78,7 +79,7 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
         "terms": config.terms,
         "precision": "fp16 storage" if half else "fp32",
         "training": {
-            "command": _command(config, config_path, to, half=half),
+            "command": reproduction(config_path, to, half=half),
             "network": {"kind": kind_of(network), **network.config},
             "data": list(config.data),
             "seed": config.seed,
@@ -98,24 +99,6 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
     )
     manifest.save()
     return manifest
-
-
-def _command(config: TrainConfig, config_path: Path, to: Path, *, half: bool) -> str:
-    """What to type to train and export the network again."""
-    shown = _shown(config_path)
-    train = "edan train {} --data DATA --out {}"
-    if config.start:
-        first = _shown(config_path.with_name(config.start))
-        steps = [train.format(first, "START"), train.format(shown, "RUN") + " --start START"]
-    else:
-        steps = [train.format(shown, "RUN")]
-    export = f"edan export {shown} RUN --data DATA --to {_shown(to)}{' --half' if half else ''}"
-    return " && ".join([*steps, export])
-
-
-def _shown(path: Path) -> str:
-    """A path as a manifest may tell it: nothing of this machine beyond the place it was run in."""
-    return path.name if path.is_absolute() else path.as_posix()
 
 
 def measure(model: Path, validation: Validation) -> dict[str, float]:

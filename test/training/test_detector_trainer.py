@@ -213,18 +213,9 @@ def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
     assert load_manifest(manifest.path, "detector") == manifest
     assert manifest.terms == config().terms != ""
     assert manifest.metrics == {"recall": 0.5}
-    assert "--start" not in manifest.training["command"]
-    starts = {"detector.yaml": "b.yaml", "b.yaml": "a.yaml", "a.yaml": ""}
-    monkeypatch.setattr(
-        detector_export, "load_detector_config", lambda path: config(start=starts[path.name])
-    )
-    manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
-    steps = manifest.training["command"].split(" && ")
-    assert steps[:3] == [
-        "edan train config/train/a.yaml --data DATA --out a",
-        "edan train config/train/b.yaml --data DATA --out b --start a",
-        "edan train config/train/detector.yaml --data DATA --out detector --start b",
-    ]
+    command = manifest.training["command"]
+    assert command.startswith("edan train detector-base.yaml --data DATA --out detector-base && ")
+    assert command.endswith(" detector --data DATA --to to")
     assert manifest.parameters == sum(
         p.numel() for p in load_averaged(config(), tmp_path / "run").parameters()
     )
