@@ -254,9 +254,14 @@ def _apart(seen: list[_Seen]) -> list[_Seen]:
 
 
 def _overlaps(tracks: Sequence[Track], crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """(tracks, crops): overlap costs with where each track is, or would be if it walked on."""
-    here = overlaps_between([t.crop for t in tracks], crops)
-    return np.minimum(here, overlaps_between([t.further for t in tracks], crops))
+    """(tracks, crops): overlap costs with where each track is, or, of the lost, would be if it
+    walked on."""
+    costs = overlaps_between([t.crop for t in tracks], crops)
+    lost = [i for i, track in enumerate(tracks) if not track.live]
+    if lost:
+        further = overlaps_between([tracks[i].further for i in lost], crops)
+        costs[lost] = np.minimum(costs[lost], further)
+    return costs
 
 
 def _absences(tracks: Sequence[Track]) -> NDArray[np.float64]:
