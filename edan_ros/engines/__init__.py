@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edan_ros.engines.base import Engine, Prediction
+from edan_ros.engines.choice import ENGINES, ON_GPU, choose, torch_needed
 from edan_ros.engines.manifest import (
     EngineError,
     Manifest,
@@ -18,13 +19,9 @@ from edan_ros.engines.manifest import (
 )
 from edan_ros.engines.tensorrt_progress import Progress
 
-#: Names that create_engine takes. ``auto`` takes TensorRT where it works, else ONNX Runtime.
-ENGINES = ("auto", "tensorrt", "tensorrt_rtx", "onnxruntime", "torch")
-#: In the order in which ``auto`` tries them on a machine with a GPU.
-ON_GPU = ("tensorrt", "tensorrt_rtx")
-
 __all__ = [
     "ENGINES",
+    "ON_GPU",
     "Engine",
     "EngineError",
     "Manifest",
@@ -61,45 +58,12 @@ def create_engine(
         ModelError: if the model is missing, damaged or wrong.
         EngineError: if there is no such engine, or the one asked for cannot run here.
     """
-    if kind not in ENGINES:
-        raise EngineError(f"there is no engine {kind!r}: choose one of {', '.join(ENGINES)}")
     manifest = load_manifest(model)
     require_complete(manifest)
     on_cpu = {"threads": threads, "cameras": cameras}
-    if kind == "auto":
-        return _automatic(manifest, on_cpu, tell, progress)
-    engine = _make(kind, manifest, on_cpu, tell, progress)
-    engine.why = "asked for"
-    return engine
-
-
-def _automatic(
-    manifest: Manifest,
-    on_cpu: dict[str, int],
-    tell: Callable[[str], None],
-    progress: Progress | None,
-) -> Engine:
-    from edan_ros.engines.cuda_driver import find_gpu
-
-    reasons = []
-    try:
-        find_gpu()
-    except EngineError as error:
-        reasons.append(str(error))
-    else:
-        for kind in ON_GPU:
-            try:
-                engine = _make(kind, manifest, on_cpu, tell, progress)
-            except EngineError as error:
-                if str(error) not in reasons:
-                    reasons.append(str(error))
-            else:
-                engine.why = "the fastest that works here"
-                return engine
-        tell(f"{manifest.name} runs on ONNX Runtime, not on TensorRT: {'; '.join(reasons)}")
-    engine = _make("onnxruntime", manifest, on_cpu, tell, progress)
-    engine.why = f"no TensorRT: {'; '.join(reasons)}"
-    return engine
+    return choose(
+        kind, manifest.name, lambda name: _make(name, manifest, on_cpu, tell, progress), tell
+    )
 
 
 def _make(
@@ -127,10 +91,6 @@ def _make(
 
 
 def _torch_engine(manifest: Manifest, threads: int) -> Engine:
-    try:
+    with torch_needed():
         from edan_ros.engines.torch import TorchEngine
-    except ModuleNotFoundError as error:
-        raise EngineError(
-            f"the engine torch needs the Python library {error.name}: pip install 'edan_ros[train]'"
-        ) from error
     return TorchEngine(manifest, threads=threads)

@@ -1,0 +1,82 @@
+"""Which engine runs a model: the one that was asked for, or the fastest that works here.
+
+One rule for every kind of model, so that what is said of it and of its failures is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+from edan_ros.engines.manifest import EngineError
+
+#: Names of engines. ``auto`` takes TensorRT where it works, else ONNX Runtime.
+ENGINES = ("auto", "tensorrt", "tensorrt_rtx", "onnxruntime", "torch")
+#: In the order in which ``auto`` tries them on a machine with a GPU.
+ON_GPU = ("tensorrt", "tensorrt_rtx")
+
+
+class Runs(Protocol):
+    """What runs a model. why: the reason for this engine, for people."""
+
+    why: str
+
+
+T = TypeVar("T", bound=Runs)
+
+
+def choose(kind: str, model: str, make: Callable[[str], T], tell: Callable[[str], None]) -> T:
+    """What ``make`` makes of the engine of that kind.
+
+    Args:
+        kind: one of :data:`ENGINES`.
+        model: its name, for people.
+        make: takes the name of any engine but ``auto``; raises EngineError where it cannot run.
+        tell: told a line when ``auto`` had to do without a GPU that is there.
+
+    Raises:
+        EngineError: if there is no such engine, or the one asked for cannot run here.
+    """
+    if kind not in ENGINES:
+        raise EngineError(f"there is no engine {kind!r}: choose one of {', '.join(ENGINES)}")
+    if kind == "auto":
+        return _automatic(model, make, tell)
+    made = make(kind)
+    made.why = "asked for"
+    return made
+
+
+def _automatic(model: str, make: Callable[[str], T], tell: Callable[[str], None]) -> T:
+    from edan_ros.engines.cuda_driver import find_gpu
+
+    reasons = []
+    try:
+        find_gpu()
+    except EngineError as error:
+        reasons.append(str(error))
+    else:
+        for kind in ON_GPU:
+            try:
+                made = make(kind)
+            except EngineError as error:
+                if str(error) not in reasons:
+                    reasons.append(str(error))
+            else:
+                made.why = "the fastest that works here"
+                return made
+        tell(f"{model} runs on ONNX Runtime, not on TensorRT: {'; '.join(reasons)}")
+    made = make("onnxruntime")
+    made.why = f"no TensorRT: {'; '.join(reasons)}"
+    return made
+
+
+@contextlib.contextmanager
+def torch_needed() -> Iterator[None]:
+    """Around the import of what needs torch: raises EngineError, which says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"the engine torch needs the Python library {error.name}: pip install 'edan_ros[train]'"
+        ) from error
