@@ -82,7 +82,9 @@ def similarity(
         raise ValueError("a similarity needs at least two distinct source points")
     a = (p * q).sum(axis=(-2, -1)) / norm
     b = (p[:, 0] * q[..., 1] - p[:, 1] * q[..., 0]).sum(axis=-1) / norm
-    matrix = np.stack([np.stack([a, b], axis=-1), np.stack([-b, a], axis=-1)], axis=-2)
+    matrix = np.empty((*np.shape(a), 2, 2))
+    matrix[..., 0, 0] = matrix[..., 1, 1] = a
+    matrix[..., 0, 1], matrix[..., 1, 0] = b, -b
     return matrix, dst_mean - src_mean @ matrix
 
 
