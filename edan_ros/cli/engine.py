@@ -11,6 +11,7 @@ from rich.table import Table
 
 from edan_ros.engines import ON_GPU, EngineError
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
+from edan_ros.engines.detector_engine import TASK
 from edan_ros.engines.manifest import load_manifest, require_complete, shipped_models
 from edan_ros.engines.plan_cache import PlanCache, PlanKey
 
@@ -21,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "models",
         nargs="*",
-        help="models of the package, or .onnx files; if none, all that ship but those in INT8 for "
-        "processors",
+        help="models of the package, or .onnx files; if none, all that ship, the face detector "
+        "among them, but those in INT8 for processors",
     )
     build.add_argument(
         "--engine", choices=ON_GPU, default="tensorrt", help="what will run them (tensorrt)"
@@ -79,7 +80,8 @@ def _build(args: argparse.Namespace, cache: PlanCache) -> None:
 
 
 def _for_gpus() -> list[str]:
-    return [name for name in shipped_models() if load_manifest(name).precision != "int8"]
+    names = shipped_models(task=None)
+    return [name for name in names if load_manifest(name, task=None).precision != "int8"]
 
 
 def _gpu_here(args: argparse.Namespace) -> Gpu:
@@ -95,11 +97,12 @@ def _gpu_here(args: argparse.Namespace) -> Gpu:
 
 def _build_one(model: str, engine: str, gpu: Gpu, cache: PlanCache, *, again: bool) -> None:
     from edan_ros.engines.tensorrt import make_plan
-    from edan_ros.engines.tensorrt_build import batch_profile, plan_key
+    from edan_ros.engines.tensorrt_build import plan_key, profile_of
 
-    manifest = load_manifest(model)
-    require_complete(manifest)
-    profile = batch_profile(manifest.input_size)
+    manifest = load_manifest(model, task=None)
+    if manifest.task != TASK:
+        require_complete(manifest)
+    profile = profile_of(manifest)
     key = plan_key(manifest, engine, gpu, profile)
     console = Console()
     with cache.locked(key):

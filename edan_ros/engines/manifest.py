@@ -76,13 +76,15 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def shipped_models(task: str = "emotions") -> list[str]:
-    """Names of the models in the package that do this task."""
-    return sorted(p.stem for p in WEIGHTS.glob("*.json") if _parse(p).task == task)
+def shipped_models(task: str | None = "emotions") -> list[str]:
+    """Names of the models in the package that do this task, or of all."""
+    return sorted(p.stem for p in WEIGHTS.glob("*.json") if task in (None, _parse(p).task))
 
 
-def load_manifest(model: str | Path, task: str = "emotions") -> Manifest:
+def load_manifest(model: str | Path, task: str | None = "emotions") -> Manifest:
     """The manifest of a shipped model's name, or of a path to its .onnx or .json file.
+
+    task: what the model must do; None takes any.
 
     Raises ModelError when either file is missing or unreadable, when the model does another task,
     or when its SHA-256 is not the one in the manifest; the message names the file and both sums.
@@ -98,7 +100,7 @@ def load_manifest(model: str | Path, task: str = "emotions") -> Manifest:
             )
     record = path.with_suffix(".json")
     manifest = _parse(record)
-    if manifest.task != task:
+    if task not in (None, manifest.task):
         raise ModelError(f"{record} is a model for {manifest.task}; a model for {task} is needed")
     if not manifest.path.is_file():
         raise ModelError(

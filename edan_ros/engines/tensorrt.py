@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,11 @@ from edan_ros.engines.plan_cache import PlanCache, PlanKey
 from edan_ros.engines.tensorrt_build import (
     BATCHES,
     Profile,
-    batch_profile,
     build_plan,
     library,
     plan_key,
     precision_of,
+    profile_of,
     typed_graph,
 )
 from edan_ros.engines.tensorrt_progress import Progress
@@ -32,25 +32,27 @@ LARGEST = BATCHES[-1]
 DURATION = {"tensorrt": "minutes", "tensorrt_rtx": "seconds"}
 
 
-class TensorRTEngine:
+class TensorRTModel:
     """A model on TensorRT. Its plan is built where none fits, which takes minutes on a Jetson.
 
     Args:
         manifest: the model's manifest; its file has been checked.
         name: 'tensorrt', or 'tensorrt_rtx' for the one that comes by pip.
+        outputs: that the model must have.
         tell: told one line before a plan is built, and one after.
         progress: told how far the build is, see :data:`Progress`.
         cache: where plans are kept.
 
     Raises:
         EngineError: if a library or a GPU is missing, or the plan cannot be built.
-        ModelError: if the model is none of this package, or TensorRT cannot read it.
+        ModelError: if the model lacks an output, or TensorRT cannot read it.
     """
 
     def __init__(
         self,
         manifest: Manifest,
         name: str,
+        outputs: Sequence[str],
         *,
         tell: Callable[[str], None],
         progress: Progress | None = None,
@@ -65,9 +67,28 @@ class TensorRTEngine:
         self.device = f"cuda:0 ({gpu.name})"
         self._runner = open_plan(manifest, name, gpu, cache or PlanCache(), tell, progress)
         weakref.finalize(self, self._runner.close)
-        missing = set(OUTPUTS) - set(self._runner.outputs)
+        missing = set(outputs) - set(self._runner.outputs)
         if missing:
             raise ModelError(f"{manifest.path} lacks the outputs {', '.join(sorted(missing))}")
+
+    def run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The outputs by name. values: within the plan's profile. Raises EngineError."""
+        return self._runner.run(values)
+
+
+class TensorRTEngine(TensorRTModel):
+    """A model of faces on TensorRT, for batches of any size. Arguments and errors as there."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        name: str,
+        *,
+        tell: Callable[[str], None],
+        progress: Progress | None = None,
+        cache: PlanCache | None = None,
+    ) -> None:
+        super().__init__(manifest, name, OUTPUTS, tell=tell, progress=progress, cache=cache)
 
     @property
     def input_size(self) -> int:
@@ -77,7 +98,7 @@ class TensorRTEngine:
         check_crops(crops, self.input_size)
         if not len(crops):
             return Prediction.empty(len(self.manifest.labels))
-        parts = [self._runner.run(crops[i : i + LARGEST]) for i in range(0, len(crops), LARGEST)]
+        parts = [self.run(crops[i : i + LARGEST]) for i in range(0, len(crops), LARGEST)]
         return Prediction(**{name: np.concatenate([p[name] for p in parts]) for name in OUTPUTS})
 
 
@@ -90,7 +111,7 @@ def open_plan(
     progress: Progress | None,
 ) -> PlanRunner:
     """The model's plan from the cache, or built anew where none fits or loads."""
-    profile = batch_profile(manifest.input_size)
+    profile = profile_of(manifest)
     key = plan_key(manifest, kind, gpu, profile)
     with cache.locked(key):
         found = cache.load(key)

@@ -1,4 +1,4 @@
-"""Build a plan with TensorRT: from a typed graph, for one GPU, with the batch left open.
+"""Build a plan with TensorRT: from a typed graph, for one GPU, with batch or sides left open.
 
 Keeps to what TensorRT 10.3 to 11 and TensorRT-RTX have in common. A network is strongly typed:
 its precisions are those that the graph names (engines/typed.py).
@@ -27,6 +27,8 @@ INSTALL = {
 }
 #: Faces in one run: the fewest, the usual number, the most.
 BATCHES = (1, 2, 16)
+#: Height and width of the pictures that a detector searches: the smallest, the usual, the largest.
+PICTURES = ((32, 32), (480, 640), (1280, 1280))
 #: Precision of a manifest -> of the convolutions, where the graph names it as TensorRT wants it.
 #: Of other models the convolutions are made FP16 (engines/typed.py).
 TYPED = {"fp16": "fp16", "int8-gpu": "int8"}
@@ -83,10 +85,21 @@ def typed_graph(manifest: Manifest) -> bytes:
     return graph
 
 
+def profile_of(manifest: Manifest) -> Profile:
+    """What a model is given: a detector pictures of many sizes, all others batches of crops."""
+    return picture_profile() if manifest.task == "detector" else batch_profile(manifest.input_size)
+
+
 def batch_profile(size: int) -> Profile:
     """The profile of a model that takes (n, 1, size, size) crops."""
     fewest, usual, most = ((n, 1, size, size) for n in BATCHES)
     return {INPUT: (fewest, usual, most)}
+
+
+def picture_profile() -> Profile:
+    """The profile of a model that takes (1, 1, height, width) pictures."""
+    smallest, usual, largest = ((1, 1, *sides) for sides in PICTURES)
+    return {INPUT: (smallest, usual, largest)}
 
 
 def plan_key(manifest: Manifest, kind: str, gpu: Gpu, profile: Profile) -> PlanKey:

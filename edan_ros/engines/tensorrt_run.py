@@ -1,4 +1,4 @@
-"""Run a plan: a context, page-locked buffers and a CUDA graph for each batch size.
+"""Run a plan: a context, page-locked buffers and a CUDA graph for each shape of the input.
 
 PyCUDA is imported here and nowhere else, when a plan is run: it has to be compiled where it runs,
 and nobody but TensorRT's users needs it.
@@ -17,6 +17,10 @@ from edan_ros.engines.base import INPUT
 from edan_ros.engines.cuda_driver import CudaGraph
 from edan_ros.engines.manifest import EngineError
 from edan_ros.engines.tensorrt_build import library
+
+#: Shapes of the input that are kept ready: as many as a model of faces has batch sizes. Pictures
+#: of a folder may have any number of sizes, of which the one unused for longest gives way.
+MOST_SHAPES = 16
 
 
 class PlanError(EngineError):
@@ -54,7 +58,7 @@ class PlanRunner:
         #: On a Jetson processor and GPU share their memory: what is page-locked is not copied.
         self.shared = bool(device.get_attribute(self.cuda.device_attribute.INTEGRATED))
         self._context = device.retain_primary_context()
-        self._batches: dict[int, _Batch] = {}
+        self._ready: dict[tuple[int, ...], _Ready] = {}  # the last used at the end
         with self._errors(), self._current():
             self._log = self.trt.Logger(self.trt.Logger.ERROR)
             try:
@@ -72,23 +76,27 @@ class PlanRunner:
         output = self.trt.TensorIOMode.OUTPUT
         self.outputs = [n for n in names if self.engine.get_tensor_mode(n) == output]
 
-    def run(self, crops: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The outputs by name for (n, 1, S, S) crops, n within the plan's profile.
+    def run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The outputs by name for an input whose shape is within the plan's profile.
 
-        Raises EngineError when the run fails.
+        Raises EngineError when the run fails, or for another shape.
         """
         with self._errors(), self._current():
-            batch = self._batches.get(len(crops))
-            if batch is None:
-                batch = self._batches[len(crops)] = _Batch(self, crops.shape)
-            return batch.run(crops)
+            ready = self._ready.pop(values.shape, None) or self._prepare(values.shape)
+            self._ready[values.shape] = ready
+            return ready.run(values)
+
+    def _prepare(self, shape: tuple[int, ...]) -> _Ready:
+        if len(self._ready) >= MOST_SHAPES:
+            self._ready.pop(next(iter(self._ready))).close()
+        return _Ready(self, shape)
 
     def close(self) -> None:
         """Give back what the plan holds on the GPU."""
         with self._current():
-            for batch in self._batches.values():
-                batch.close()
-            self._batches.clear()
+            for ready in self._ready.values():
+                ready.close()
+            self._ready.clear()
             del self.engine, self._runtime, self.stream, self.scratch
         self._context.detach()
 
@@ -109,8 +117,8 @@ class PlanRunner:
             raise EngineError(f"CUDA failed: {error}") from error
 
 
-class _Batch:
-    """Everything for one batch size: nothing is allocated once it has run."""
+class _Ready:
+    """Everything for one shape of the input: nothing is allocated once it has run."""
 
     def __init__(self, runner: PlanRunner, shape: tuple[int, ...]) -> None:
         self._runner = runner
@@ -127,8 +135,8 @@ class _Batch:
         if runner.kind == "tensorrt":  # RTX makes graphs of its own, see _context
             self._graph = CudaGraph(runner.stream.handle, self._enqueue)
 
-    def run(self, crops: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        np.copyto(self._host[INPUT], crops)
+    def run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        np.copyto(self._host[INPUT], values)
         if self._graph is None:
             self._enqueue()
         else:

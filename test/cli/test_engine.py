@@ -10,6 +10,7 @@ import pytest
 
 from edan_ros.cli.main import main
 from edan_ros.engines import EngineError
+from edan_ros.engines.manifest import load_manifest, shipped_models
 from edan_ros.engines.plan_cache import PlanCache
 from edan_ros.engines.tensorrt_build import library
 
@@ -76,6 +77,24 @@ def test_a_plan_of_another_file_is_built_again(
     plan.write_bytes(plan.read_bytes()[:1000])
     assert main([*arguments, "--cache", str(tmp_path)]) == 0
     assert f"{plan} is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("rtx")
+def test_without_names_all_that_run_on_a_gpu_are_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The face detector, too, which then is there by its name."""
+    ahead = ["--engine", "tensorrt_rtx", "--target", "86", "--cache", str(tmp_path)]
+    assert main(["engine", "build", *ahead]) == 0
+    built = {key.model for _, key in PlanCache(tmp_path).plans()}
+    names = shipped_models(task=None)
+    assert built == {n for n in names if load_manifest(n, task=None).precision != "int8"}
+    assert {"edan-detector", "edan-lite"} <= built
+    capsys.readouterr()
+    assert main(["engine", "build", "edan-detector", *ahead]) == 0
+    assert (
+        capsys.readouterr().out == "edan-detector-fp16-tensorrt_rtx-sm86.plan is there and fits\n"
+    )
 
 
 @pytest.mark.parametrize(

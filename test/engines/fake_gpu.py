@@ -12,7 +12,6 @@ import math
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,19 @@ import onnxruntime
 import pytest
 
 from edan_ros.engines import tensorrt, tensorrt_run
+from edan_ros.engines.base import INPUT
 from edan_ros.engines.cuda_driver import Gpu
+from edan_ros.engines.manifest import Manifest
+from edan_ros.engines.tensorrt_build import profile_of
 
 GPU = Gpu("Fake RTX 3060", "8.6", "12.6")
 
 
 class FakeGpu:
-    """The machine. model: the ONNX file that every plan computes. shared: whether GPU and
-    processor share their memory. refused: plans that the runtime does not accept."""
+    """The machine. model: what every plan computes. shared: whether GPU and processor share their
+    memory. refused: plans that the runtime does not accept."""
 
-    def __init__(self, real: Any, model: Path) -> None:
+    def __init__(self, real: Any, model: Manifest) -> None:
         self.real, self.model = real, model
         self.shared = False
         self.refused: set[bytes] = set()
@@ -180,7 +182,8 @@ class _Engine:
 
     def __init__(self, gpu: FakeGpu) -> None:
         self.gpu, self.trt = gpu, gpu.real
-        self.session = onnxruntime.InferenceSession(str(gpu.model))
+        self.session = onnxruntime.InferenceSession(str(gpu.model.path))
+        self.smallest, _, self.largest = profile_of(gpu.model)[INPUT]
         self.names = sorted(v.name for v in self.session.get_outputs())
         self.names.append(self.session.get_inputs()[0].name)
         self.num_io_tensors = len(self.names)
@@ -215,7 +218,8 @@ class _Context:
         self._memory = address
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        if not 1 <= shape[0] <= 16:
+        sides = zip(self._engine.smallest, shape, self._engine.largest, strict=True)
+        if not all(low <= side <= high for low, side, high in sides):
             return False
         feed = {name: np.zeros(shape, np.float32)}
         outputs = self._engine.session.run(self._engine.names[:-1], feed)

@@ -5,11 +5,14 @@ Plans are built ahead of time for SM 86 (RTX 30) and 89 (RTX 40); Jetson's SM 87
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edan_ros.core.own_detector import MULTIPLE
 from edan_ros.engines import EngineError, ModelError
 from edan_ros.engines.base import INPUT, OUTPUTS
 from edan_ros.engines.cuda_driver import Gpu
@@ -19,12 +22,14 @@ from edan_ros.engines.plan_cache import PlanCache, PlanKey
 from edan_ros.engines.tensorrt import make_plan
 from edan_ros.engines.tensorrt_build import (
     BATCHES,
-    Profile,
+    PICTURES,
     batch_profile,
     build_plan,
     library,
+    picture_profile,
     plan_key,
     precision_of,
+    profile_of,
     typed_graph,
 )
 
@@ -38,16 +43,10 @@ MODELS = [
     *(name for name in shipped_models() if load_manifest(name).precision != "int8"),
     *shipped_models(TASK),
 ]
-#: Sides of the pictures that the detector sees: smallest, usual, largest.
-PICTURES = (1, 1, 64, 64), (1, 1, 480, 640), (1, 1, 640, 640)
 
 
 def manifest_of(model: str) -> Manifest:
-    return load_manifest(model, TASK if model in shipped_models(TASK) else "emotions")
-
-
-def profile_of(manifest: Manifest) -> Profile:
-    return {INPUT: PICTURES} if manifest.task == TASK else batch_profile(manifest.input_size)
+    return load_manifest(model, task=None)
 
 
 def key_of(model: str, capability: str = "8.6") -> PlanKey:
@@ -60,16 +59,27 @@ def cache(tmp_path: Path) -> PlanCache:
     return PlanCache(tmp_path)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_parser_takes_every_node(model: str) -> None:
-    """And sees the inputs and outputs by name, all FP32, with the batch left open."""
-    manifest = manifest_of(model)
+@contextmanager
+def parsed(manifest: Manifest) -> Iterator[Any]:
+    """The network that TensorRT reads of a model; what it depends on lives as long."""
     builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
     assert parser.parse(typed_graph(manifest)), [
         parser.get_error(i).desc() for i in range(parser.num_errors)
     ]
+    yield network
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_parser_takes_every_node(model: str) -> None:
+    """And sees the inputs and outputs by name, all FP32, with the batch left open."""
+    manifest = manifest_of(model)
+    with parsed(manifest) as network:
+        check_types(manifest, network)
+
+
+def check_types(manifest: Manifest, network: Any) -> None:
     inputs = [network.get_input(i) for i in range(network.num_inputs)]
     outputs = [network.get_output(i) for i in range(network.num_outputs)]
     assert [tensor.name for tensor in inputs] == [INPUT]
@@ -85,6 +95,37 @@ def test_the_parser_takes_every_node(model: str) -> None:
     sampling = [layer for layer in layers if layer.type == trt.LayerType.GRID_SAMPLE]
     assert all(layer.get_output(0).dtype == trt.DataType.FLOAT for layer in sampling)
     assert bool(sampling) == (manifest.task != TASK)
+    # Probabilities, and the sizes of boxes, which are exponentials.
+    curves = [layer for layer in layers if is_a_curve(layer)]
+    assert curves
+    assert {layer.get_output(0).dtype for layer in curves} == {trt.DataType.FLOAT}
+
+
+def is_a_curve(layer: Any) -> bool:
+    """Whether a layer is a sigmoid or an exponential."""
+    if layer.type == trt.LayerType.ACTIVATION:
+        layer.__class__ = trt.IActivationLayer
+        return bool(layer.type == trt.ActivationType.SIGMOID)
+    if layer.type == trt.LayerType.UNARY:
+        layer.__class__ = trt.IUnaryLayer
+        return bool(layer.op == trt.UnaryOperation.EXP)
+    return False
+
+
+@pytest.mark.parametrize("sides", [*PICTURES, (96, 128)])
+@pytest.mark.parametrize("model", shipped_models(TASK))
+def test_tensorrt_knows_a_detectors_cells_before_it_runs(
+    model: str, sides: tuple[int, int]
+) -> None:
+    """Memory for the outputs is taken before the first run: their shape must follow from the
+    picture's alone."""
+    height, width = sides
+    cells = sum(height // stride * (width // stride) for stride in (8, 16, 32))
+    with parsed(manifest_of(model)) as network:
+        network.get_input(0).shape = (1, 1, height, width)
+        outputs = [network.get_output(i) for i in range(network.num_outputs)]
+        shapes = {tensor.name: tuple(tensor.shape) for tensor in outputs}
+    assert shapes == {"scores": (1, cells), "boxes": (1, cells, 4), "points": (1, cells, 5, 2)}
 
 
 @pytest.mark.parametrize("capability", ["8.6", "8.9"])
@@ -123,6 +164,10 @@ def test_the_profile_is_dynamic() -> None:
     (shapes,) = batch_profile(64).values()
     assert [shape[0] for shape in shapes] == list(BATCHES) == [1, 2, 16]
     assert str(shapes) in key_of("edan-lite").profile
+    (shapes,) = picture_profile().values()
+    assert [shape[2:] for shape in shapes] == list(PICTURES)
+    assert {shape[:2] for shape in shapes} == {(1, 1)}
+    assert all(side % MULTIPLE == 0 for sides in PICTURES for side in sides)
 
 
 def test_a_gpu_that_it_does_not_build_for(cache: PlanCache) -> None:

@@ -42,7 +42,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch, plans: Path) -> FakeGpu:
     monkeypatch.setenv("XDG_CACHE_HOME", str(plans))
-    return FakeGpu(REAL, load_manifest(MODEL).path)
+    return FakeGpu(REAL, load_manifest(MODEL))
 
 
 def faces(count: int) -> NDArray[np.float32]:
