@@ -47,7 +47,10 @@ Network = Callable[[NDArray[np.uint8]], Answers]
 
 
 class OwnDetector:
-    """Faces that a network of this package finds, with box, score, roll and five points."""
+    """Faces that a network of this package finds, with box, score, roll and five points.
+
+    network: what is asked of each picture.
+    """
 
     name = "edan"
     every_image = False
@@ -55,7 +58,7 @@ class OwnDetector:
     def __init__(
         self, network: Network, score_threshold: float, min_face: float, max_side: int
     ) -> None:
-        self._network = network
+        self.network = network
         self._score_threshold = score_threshold
         self._min_face = min_face
         self._max_side = max_side
@@ -65,7 +68,7 @@ class OwnDetector:
         if min(image.width, image.height) < self._min_face:
             return []
         small, scale = shrink(image, self._max_side)
-        answers = self._network(_filled_up(small.gray()))
+        answers = self.network(_filled_up(small.gray()))
         found = [
             _detection(answers, index, scale) for index in suppress(answers, self._score_threshold)
         ]

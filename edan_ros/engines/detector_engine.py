@@ -1,8 +1,11 @@
-"""Run the package's own face detector on ONNX Runtime, and choose among all detectors."""
+"""Run the package's own face detector on any engine, and choose among all detectors."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +14,17 @@ from edan_ros.core import detectors
 from edan_ros.core.detectors import Detector, DetectorError
 from edan_ros.core.own_detector import MULTIPLE, Answers, OwnDetector
 from edan_ros.engines.base import INPUT
-from edan_ros.engines.manifest import EngineError, ModelError, load_manifest, shipped_models
-from edan_ros.engines.onnxruntime import open_session
+from edan_ros.engines.choice import ON_GPU, choose, torch_needed
+from edan_ros.engines.manifest import (
+    EngineError,
+    Manifest,
+    ModelError,
+    load_manifest,
+    shipped_models,
+)
+from edan_ros.engines.onnxruntime import device_of, open_session
+from edan_ros.engines.tensorrt_build import PICTURES
+from edan_ros.engines.tensorrt_progress import Progress
 
 TASK = "detector"
 #: The detector that ships.
@@ -20,20 +32,71 @@ SHIPPED = "edan-detector"
 #: Names that create_detector takes.
 DETECTORS = ("auto", "edan", *detectors.DETECTORS[1:])
 DETECTOR_OUTPUTS = ("scores", "boxes", "points")
+#: Height and width of the picture that a network is tried with: what it allocates then, most
+#: cameras need.
+USUAL = PICTURES[1]
+
+_log = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """Runs a detector's network. name, device, why: as of an Engine."""
+
+    name: str
+    device: str
+    why: str
+
+    def run(self, picture: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """At least DETECTOR_OUTPUTS by name, for (1, 1, H, W) grey levels 0 to 255.
+
+        Raises EngineError when the run fails.
+        """
+        ...
 
 
 class DetectorNetwork:
-    """A detector's network on ONNX Runtime.
+    """A detector's network on an engine.
 
-    model: a shipped detector's name, or the path of an .onnx file with its manifest beside it.
-    threads: threads of one run; 0 takes as many as the process may use, at most 4.
+    Args:
+        model: a shipped detector's name, or the path of an .onnx file with its manifest beside it.
+        engine: one of ENGINES.
+        threads: of one run on the processor; 0 takes as many as the process may use, at most 4.
+        max_side: longest side of the pictures that will be searched, pixels.
+        tell, progress: as of ``create_engine``.
 
-    Raises ModelError if the model is missing, damaged, or no detector of this package.
+    Raises:
+        ModelError: if the model is missing, damaged, or no detector of this package.
+        EngineError: if there is no such engine, or the one asked for cannot run here.
     """
 
-    def __init__(self, model: str | Path = SHIPPED, *, threads: int = 0) -> None:
-        self.manifest = load_manifest(model, TASK)
-        self._session = open_session(self.manifest.path, DETECTOR_OUTPUTS, threads=threads)
+    def __init__(
+        self,
+        model: str | Path = SHIPPED,
+        engine: str = "onnxruntime",
+        *,
+        threads: int = 0,
+        max_side: int = max(USUAL),
+        tell: Callable[[str], None] = _log.warning,
+        progress: Progress | None = None,
+    ) -> None:
+        self.manifest = manifest = load_manifest(model, TASK)
+
+        def make(kind: str) -> Runner:
+            runner: Runner
+            if kind in ON_GPU:
+                runner = _on_tensorrt(manifest, kind, max_side, tell, progress)
+            elif kind == "torch":
+                runner = _on_torch(manifest, threads)
+            else:
+                runner = _OnnxRuntime(manifest, threads)
+            runner.run(np.zeros((1, 1, *USUAL), np.float32))
+            return runner
+
+        self.runner = choose(engine, manifest.name, make, tell)
+
+    def __str__(self) -> str:
+        """The engine and where it runs, for people."""
+        return f"{self.runner.name} ({self.runner.device})"
 
     def __call__(self, gray: NDArray[np.uint8]) -> Answers:
         """The answers of all cells for an (H, W) picture whose sides are multiples of 32.
@@ -42,13 +105,51 @@ class DetectorNetwork:
         """
         if gray.ndim != 2 or gray.shape[0] % MULTIPLE or gray.shape[1] % MULTIPLE or not gray.size:
             raise ValueError(f"sides must be multiples of {MULTIPLE}, not {gray.shape}")
-        feed = {INPUT: gray[None, None].astype(np.float32)}
+        said = self.runner.run(gray[None, None].astype(np.float32))
+        return Answers(*(said[name][0] for name in DETECTOR_OUTPUTS))
+
+
+class _OnnxRuntime:
+    """Raises ModelError for a file that is no detector of this package."""
+
+    name = "onnxruntime"
+
+    def __init__(self, manifest: Manifest, threads: int) -> None:
+        self._model = manifest.name
+        self._session = open_session(manifest.path, DETECTOR_OUTPUTS, threads=threads)
+        self.device, self.why = device_of(self._session), ""
+
+    def run(self, picture: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         try:
-            scores, boxes, points = self._session.run(DETECTOR_OUTPUTS, feed)
+            values = self._session.run(DETECTOR_OUTPUTS, {INPUT: picture})
         except RuntimeError as error:  # what ONNX Runtime's exceptions derive from
-            name = self.manifest.name
-            raise EngineError(f"ONNX Runtime cannot run {name}: {error}") from error
-        return Answers(scores[0], boxes[0], points[0])
+            raise EngineError(f"ONNX Runtime cannot run {self._model}: {error}") from error
+        return dict(zip(DETECTOR_OUTPUTS, values, strict=True))
+
+
+def _on_tensorrt(
+    manifest: Manifest,
+    kind: str,
+    max_side: int,
+    tell: Callable[[str], None],
+    progress: Progress | None,
+) -> Runner:
+    """Imported here: TensorRT needs libraries that others do not. Raises EngineError."""
+    from edan_ros.engines.tensorrt import TensorRTModel
+
+    largest = max(PICTURES[-1])
+    if max_side > largest:
+        raise EngineError(
+            f"the plan of {manifest.name} takes pictures of up to {largest} pixels a side, and "
+            f"detector_max_side is {max_side}"
+        )
+    return TensorRTModel(manifest, kind, DETECTOR_OUTPUTS, tell=tell, progress=progress)
+
+
+def _on_torch(manifest: Manifest, threads: int) -> Runner:
+    with torch_needed():
+        from edan_ros.engines.torch_detector import TorchDetector
+    return TorchDetector(manifest, threads=threads)
 
 
 def create_detector(
@@ -58,15 +159,20 @@ def create_detector(
     score_threshold: float = 0.6,
     min_face: float = 20.0,
     max_side: int = 640,
+    engine: str = "onnxruntime",
     threads: int = 0,
+    tell: Callable[[str], None] = _log.warning,
+    progress: Progress | None = None,
 ) -> Detector:
     """A detector by name, as ``core.detectors.create_detector``, and "edan", which ships.
 
     "auto" takes yunet where its file is given, else edan where its weights are in the package,
     else haar. For "edan" model_path is the .onnx file of another detector trained with this
-    package, or empty, and threads those of one run, as of DetectorNetwork.
+    package, or empty, and engine, threads, tell and progress are those of DetectorNetwork; OpenCV
+    runs the others.
 
-    Raises DetectorError when that detector cannot be made, ValueError for an unknown name.
+    Raises DetectorError when that detector cannot be made, EngineError when its engine cannot run
+    here, ValueError for an unknown name.
     """
     if name not in DETECTORS:
         raise ValueError(f"detector '{name}' is unknown: use one of {', '.join(DETECTORS)}")
@@ -81,7 +187,20 @@ def create_detector(
             max_side=max_side,
         )
     try:
-        network = DetectorNetwork(model_path or SHIPPED, threads=threads)
+        network = DetectorNetwork(
+            model_path or SHIPPED,
+            engine=engine,
+            threads=threads,
+            max_side=max_side,
+            tell=tell,
+            progress=progress,
+        )
     except ModelError as error:
         raise DetectorError(str(error)) from error
     return OwnDetector(network, score_threshold, min_face, max_side)
+
+
+def describe(detector: Detector) -> str:
+    """A detector's name, and what runs it where that could be something else, for people."""
+    network = detector.network if isinstance(detector, OwnDetector) else None
+    return f"{detector.name} on {network}" if network is not None else detector.name

@@ -66,8 +66,7 @@ class OnnxRuntimeEngine:
         self.parts = 1 if threads else max(1, _cores() // self.threads)
         self._pool = ThreadPoolExecutor(self.parts, f"{manifest.name}-part")
         self._session = open_session(manifest.path, OUTPUTS, threads=self.threads)
-        provider = self._session.get_providers()[0]
-        self.device = "cuda" if provider.startswith("CUDA") else "cpu"
+        self.device = device_of(self._session)
         self._shapes = self._output_shapes()
 
     @property
@@ -145,3 +144,8 @@ def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.Infe
             f"{', '.join(sorted(outputs))}"
         )
     return session
+
+
+def device_of(session: ort.InferenceSession) -> str:
+    """Where a session runs, "cpu" or "cuda"."""
+    return "cuda" if session.get_providers()[0].startswith("CUDA") else "cpu"

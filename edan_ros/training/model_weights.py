@@ -5,18 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-import torch
-from onnx import numpy_helper
 from torch import Tensor
 
 from edan_ros.engines.manifest import Manifest, ModelError, load_manifest
 from edan_ros.engines.torch import load_network
+from edan_ros.engines.torch_detector import folded_weights
 from edan_ros.networks.attention import from_places
 from edan_ros.networks.emotional_dan import EmotionalDAN
 from edan_ros.training.errors import ConfigError
-
-#: What the exporter puts before the names of a network's nodes and tensors.
-ROOT = "network"
 
 
 def starting_model(start: Path, task: str) -> Manifest:
@@ -46,30 +42,4 @@ def recogniser_weights(manifest: Manifest) -> dict[str, Tensor]:
 
 def detector_weights(model: Path) -> dict[str, Tensor]:
     """The folded weights of a face detector's file, as ``unfold`` takes them."""
-    graph = onnx.load(model).graph
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:  # the exporter keeps equal tensors once
-        if node.op_type == "Identity" and node.input[0] in tensors:
-            tensors[node.output[0]] = tensors[node.input[0]]
-    state = {}
-    for node in graph.node:
-        if node.op_type == "Conv":
-            layer = _module(node.name)
-            for kind, name in zip(("weight", "bias"), node.input[1:], strict=False):
-                values = numpy_helper.to_array(tensors[name]).copy()
-                state[f"{layer}.{kind}"] = torch.from_numpy(values)
-    return state
-
-
-def _module(node: str) -> str:
-    """ "/network/a.1/a.1.0/body/body.2/Conv" -> "a.1.0.body.2".
-
-    The exporter names a node by the modules that it is in. A child of a list or sequence has the
-    name of its parent before its own.
-    """
-    path: list[str] = []
-    for part in node.removeprefix(f"/{ROOT}/").split("/")[:-1]:
-        if path and part.startswith(f"{path[-1]}."):
-            path.pop()
-        path.append(part)
-    return ".".join(path)
+    return folded_weights(onnx.load(model).graph)

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop, extract
+from edan_ros.core.detectors import shrink
 from edan_ros.core.images import Image
+from edan_ros.core.own_detector import MULTIPLE
 from edan_ros.engines.detector_engine import create_detector
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "media" / "photos"
@@ -27,6 +29,13 @@ def _photographs() -> list[Image]:
     from edan_ros.sources.scene import load_photographs
 
     return [Image(pixels, "bgr") for pixels in load_photographs()]
+
+
+@pytest.fixture(scope="session")
+def face_pictures() -> list[NDArray[np.uint8]]:
+    """(H, W) grey pictures of faces, small, their sides cut to what a detector's network takes."""
+    grey = [shrink(image, 320)[0].gray() for image in _photographs()]
+    return [g[: len(g) // MULTIPLE * MULTIPLE, : g.shape[1] // MULTIPLE * MULTIPLE] for g in grey]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
-"""The detector's network on ONNX Runtime, and the choice among all detectors."""
+"""The detector's network on the processor, and the choice among engines and detectors."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ onnx = pytest.importorskip("onnx", reason="a small model is made with the test e
 
 from edan_ros.core.detectors import DetectorError  # noqa: E402
 from edan_ros.core.images import Image  # noqa: E402
-from edan_ros.engines import create_engine, detector_engine  # noqa: E402
+from edan_ros.engines import EngineError, create_engine, detector_engine  # noqa: E402
 from edan_ros.engines.detector_engine import (  # noqa: E402
     DETECTOR_OUTPUTS,
     DetectorNetwork,
     create_detector,
+    describe,
 )
 from edan_ros.engines.manifest import (  # noqa: E402
     Manifest,
@@ -125,6 +127,40 @@ def test_auto_falls_back_where_no_detector_ships(monkeypatch: pytest.MonkeyPatch
     )
     create_detector("auto")
     assert calls == ["auto"]
+
+
+def test_what_runs_a_detector_is_said_where_there_is_a_choice(model: Path) -> None:
+    detector = create_detector("edan", model_path=str(model))
+    assert describe(detector) == "edan on onnxruntime (cpu)"
+    assert describe(create_detector("full_frame", engine="tensorrt")) == "full_frame"
+
+
+def test_auto_without_a_gpu_is_onnx_runtime(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise EngineError("there is no NVIDIA driver here")
+
+    monkeypatch.setattr("edan_ros.engines.cuda_driver.find_gpu", none)
+    said: list[str] = []
+    network = DetectorNetwork(model, "auto", tell=said.append)
+    assert network.runner.name == "onnxruntime"
+    assert network.runner.why == "no TensorRT: there is no NVIDIA driver here"
+    assert said == []
+
+
+def test_an_engine_that_cannot_run_it_says_why(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(EngineError, match="there is no engine 'abacus'"):
+        create_detector("edan", model_path=str(model), engine="abacus")
+    monkeypatch.setitem(sys.modules, "edan_ros.engines.torch_detector", None)
+    with pytest.raises(EngineError, match="the engine torch needs the Python library"):
+        create_detector("edan", model_path=str(model), engine="torch")
+
+
+def test_torch_takes_no_other_network(model: Path) -> None:
+    pytest.importorskip("torch", reason="the engine torch needs torch")
+    with pytest.raises(ModelError, match=r"torch cannot run .*lateral|torch cannot run .*stem"):
+        DetectorNetwork(model, "torch")
 
 
 def test_an_unknown_name_is_refused() -> None:

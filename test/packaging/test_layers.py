@@ -38,6 +38,8 @@ FOLDERS = sorted(
 )
 ROS = {"rclpy", "ament_index_python", "launch", "launch_ros", "cv_bridge", "diagnostic_updater"}
 TORCH = {"torch", "torchvision", "onnxscript"}
+#: Files of engines/ that import it.
+WITH_TORCH = {"torch", "torch_detector"}
 
 
 def sources(folder: str) -> list[Path]:
@@ -68,8 +70,8 @@ def test_arrows_run_one_way(folder: str) -> None:
         parts = found.module.split(".")
         if parts[0] == "edan_ros" and len(parts) > 1:
             part = parts[1]
-            if (folder, found.path.name, part) == ("engines", "torch.py", "networks"):
-                continue  # loaded only when it is asked for
+            if (folder, part) == ("engines", "networks") and found.path.stem in WITH_TORCH:
+                continue  # loaded only when they are asked for
             if part != folder and part not in ALLOWED[folder]:
                 wrong.append(str(found))
     assert not wrong
@@ -90,10 +92,10 @@ def test_ros_is_imported_in_nodes_alone(folder: str) -> None:
 )
 def test_torch_is_imported_by_networks_training_and_explain_alone(folder: str) -> None:
     wrong = [found for found in imports(folder) if found.top in TORCH]
-    # Loaded only when they are asked for: the engine that runs a model with torch, and the
+    # Loaded only when they are asked for: the engines that run a model with torch, and the
     # benchmark, which holds its matrix products against those of the others.
-    lazy = {("engines", "torch.py"), ("benchmark", "machine.py")}
-    assert [str(found) for found in wrong if (folder, found.path.name) not in lazy] == []
+    lazy = {"engines": WITH_TORCH, "benchmark": {"machine"}}.get(folder, set())
+    assert [str(found) for found in wrong if found.path.stem not in lazy] == []
 
 
 def test_every_file_of_the_tests_has_a_name_of_its_own() -> None:
@@ -118,7 +120,7 @@ def test_the_run_time_path_needs_no_torch() -> None:
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for folder in ("core", "engines", "nodes")
         for path in sources(folder)
-        if path.stem not in {"torch", "tensorrt"} and not is_for_launch_files(path)
+        if path.stem not in {*WITH_TORCH, "tensorrt"} and not is_for_launch_files(path)
     ]
     pytest.importorskip("rclpy")
     code = f"import sys\nsys.modules['torch'] = None\nimport {', '.join(modules)}"

@@ -1,0 +1,83 @@
+"""The detector says on every engine what its network says in double precision, on real pictures.
+
+Boxes and points of cells that see a face within 0.1 pixel in FP32 and 0.5 in FP16, scores within
+1e-3 and 1e-2. As in test_golden.py, the graph for TensorRT is evaluated as a GPU rounds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edan_ros.engines.base import INPUT
+from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, SHIPPED, TASK, DetectorNetwork
+from edan_ros.engines.manifest import load_manifest, shipped_models
+
+torch = pytest.importorskip("torch", reason="the reference is torch in double precision")
+pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file")
+
+from half_reference import run as run_rounded  # noqa: E402
+
+from edan_ros.engines.torch_detector import TorchDetector  # noqa: E402
+from edan_ros.engines.typed import typed_half  # noqa: E402
+
+pytestmark = pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="none ships")
+
+TOLERANCES = {"fp32": (0.1, 1e-3), "fp16": (0.5, 1e-2)}
+#: The score from which a cell's box and points count: half of what makes a detection.
+SEEN = 0.3
+
+Outputs = Mapping[str, NDArray[np.floating]]
+
+
+@pytest.fixture(scope="module")
+def expected(face_pictures: list[NDArray[np.uint8]]) -> list[Outputs]:
+    """What torch says in double precision."""
+    reference = TorchDetector(load_manifest(SHIPPED, TASK), threads=1)
+    reference._network.double()
+    with pytest.MonkeyPatch.context() as patch:
+        # The network keeps its geometry in FP32 by .float(), whatever its convolutions run in.
+        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        said = [reference.run(gray[None, None].astype(np.float64)) for gray in face_pictures]
+    assert said[0]["scores"].dtype == np.float64
+    return said
+
+
+def check(found: Outputs, expected: Outputs, precision: str) -> float:
+    """Returns the largest distance in pixels."""
+    pixels, probability = TOLERANCES[precision]
+    assert np.abs(found["scores"] - expected["scores"]).max() < probability
+    sees = expected["scores"][0] > SEEN
+    assert sees.any()
+    distance = max(
+        float(np.abs(found[name] - expected[name])[0, sees].max()) for name in ("boxes", "points")
+    )
+    assert distance < pixels
+    return distance
+
+
+@pytest.mark.parametrize("kind", ["onnxruntime", "torch"])
+def test_an_engine_says_what_double_precision_says(
+    kind: str, face_pictures: list[NDArray[np.uint8]], expected: list[Outputs]
+) -> None:
+    network = DetectorNetwork(engine=kind, threads=1)
+    assert (network.runner.name, network.runner.why) == (kind, "asked for")
+    for gray, wanted in zip(face_pictures, expected, strict=True):
+        answers = network(gray)
+        found = dict(zip(DETECTOR_OUTPUTS, (values[None] for values in answers), strict=True))
+        check(found, wanted, "fp32")
+
+
+def test_the_graph_for_tensorrt_says_what_double_precision_says(
+    face_pictures: list[NDArray[np.uint8]], expected: list[Outputs]
+) -> None:
+    graph = typed_half(load_manifest(SHIPPED, TASK).path)
+    distances = [
+        check(run_rounded(graph, {INPUT: gray[None, None].astype(np.float32)}), wanted, "fp16")
+        for gray, wanted in zip(face_pictures, expected, strict=True)
+    ]
+    # Were nothing rounded to FP16, they would agree as those in FP32 do.
+    assert max(distances) > 1e-3
