@@ -33,7 +33,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", help=f"a model of the package, or an .onnx file; {DEFAULT_MODEL} by default"
     )
-    parser.add_argument("--engine", choices=ENGINES, help="what runs the model")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs model and detector")
     parser.add_argument("--detector", choices=DETECTORS, help="what finds faces")
     parser.add_argument("--detector-model", type=existing_file, help="the detector's file")
     parser.add_argument(
@@ -115,9 +115,10 @@ def make_pipeline(settings: Mapping[str, Any]) -> tuple[Pipeline, Engine]:
         options = {
             theirs: settings[ours] for ours, theirs in _DETECTION.items() if ours in settings
         }
-        detector = create_detector(name, **options)
+        kind = settings.get("engine", "auto")
+        detector = create_detector(name, engine=kind, **options)
         engine = create_engine(
-            settings.get("engine", "auto"),
+            kind,
             settings.get("model", DEFAULT_MODEL),
             threads=settings.get("threads", 0),
         )

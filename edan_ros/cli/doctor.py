@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError
 
 from edan_ros.core.detectors import DetectorError
 from edan_ros.engines import EngineError, create_engine
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.engines.detector_engine import create_detector, describe
 from edan_ros.sources.webcam import webcams_present
 
 #: Check, whether it is well, what was found or what to do.
@@ -60,9 +60,10 @@ def _engine(model: str) -> Finding:
 
 def _detector() -> Finding:
     try:
-        return "detector", True, f"auto chooses {create_detector('auto').name}"
-    except DetectorError as error:
+        detector = create_detector("auto", engine="auto")
+    except (DetectorError, EngineError) as error:
         return "detector", False, str(error)
+    return "detector", True, f"auto chooses {describe(detector)}"
 
 
 def _libraries() -> Iterator[Finding]:

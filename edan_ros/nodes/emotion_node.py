@@ -232,20 +232,27 @@ class EmotionNode(LifecycleNode):
             score_threshold=values["detector_threshold"],
             min_face=values["min_face"],
             max_side=values["detector_max_side"],
+            engine=values["engine"],
+            tell=self.get_logger().warning,
+            progress=self._on_build,
             threads=values["threads"] or default_threads(len(values["cameras"])),
         )
 
     def _apply(self, values: Mapping[str, Any], changed: set[str]) -> None:
-        """Take over what changed while the node runs."""
+        """Take over what changed while the node runs. Raises ValueError where it cannot."""
         if self._recognition is None:
             return
+        try:
+            found = self._detector(values) if changed & DETECTOR_PARAMETERS else None
+            if changed & {"annotated_privacy", *DETECTOR_PARAMETERS}:
+                self._set_privacy(values)
+        except (EngineError, DetectorError) as error:
+            raise ValueError(str(error)) from error
+        if found is not None:
+            self._recognition.replace_detector(found)
         self._recognition.replace_config(pipeline_config(values))
         self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence(values["silence_timeout"])
-        if changed & DETECTOR_PARAMETERS:
-            self._recognition.replace_detector(self._detector(values))
-        if changed & {"annotated_privacy", *DETECTOR_PARAMETERS}:
-            self._set_privacy(values)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data != self._enabled and self._state == "active":

@@ -64,7 +64,8 @@ _STRUCTURE = (
     Parameter(
         "engine",
         "auto",
-        "what runs the model; auto takes TensorRT where it works, else ONNX Runtime, and says why",
+        "what runs the model, and the detector edan; auto takes TensorRT where it works, else ONNX "
+        "Runtime, and says why",
         Change.CONFIGURE,
         choices=ENGINES,
     ),
@@ -109,7 +110,7 @@ _DETECTION = (
         "detector_max_side",
         640,
         "larger images are reduced to this many pixels before the search; more finds smaller "
-        "faces and takes longer",
+        "faces and takes longer; TensorRT searches up to 1280",
         bounds=(64, 8000),
     ),
     Parameter(

@@ -72,7 +72,7 @@ class ParameterSet:
     table: the parameters. may_configure: whether those of Change.CONFIGURE may change now.
     check: called with all values as they would be after a change; raises ValueError, with a
     sentence for the user, to refuse it. apply: called with the same, and the names of those that
-    differ from before, once a change is accepted.
+    differ from before, once a change has passed; raises ValueError as check does, where it cannot.
 
     Raises rclpy's ParameterException where a value given from outside (file, command line) is
     not of the type, in the range or among the choices.
@@ -114,13 +114,13 @@ class ParameterSet:
             values = self._values | wanted
             if len(values) == len(self._table):
                 self._check(values)
+            declaring = len(self._values) < len(self._table)
+            changed = {n for n, value in wanted.items() if value != self._values.get(n)}
+            if changed and not declaring:
+                self._apply(values, changed)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        declaring = len(self._values) < len(self._table)
-        changed = {n for n, value in wanted.items() if value != self._values.get(n)}
         self._values = values
-        if changed and not declaring:
-            self._apply(values, changed)
         return SetParametersResult(successful=True)
 
     def _check_one(self, parameter: Parameter, value: Any) -> None:

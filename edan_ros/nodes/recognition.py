@@ -24,6 +24,7 @@ from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
 from edan_ros.core.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
+from edan_ros.engines.detector_engine import describe
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
 from edan_ros.explain.lettering import PAPER
@@ -114,8 +115,8 @@ class Recognition:
 
     @property
     def detector(self) -> str:
-        """What finds the faces of the cameras."""
-        return next(self._detectors[key].name for key in self.cameras)
+        """What finds the faces of the cameras, and what runs it, for people."""
+        return next(describe(self._detectors[key]) for key in self.cameras)
 
     def set_silence(self, seconds: float) -> None:
         """How long no image must come for a camera to count as gone."""

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from fakes import bright
+from fakes import FakeDetector, bright
 from probe import Probe, wait_for
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
 from edan_ros.core.config import PipelineConfig, pipeline_config
+from edan_ros.engines import EngineError
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.nodes.emotion_parameters import PARAMETERS, check
 from edan_ros.nodes.parameters import Change
@@ -127,6 +128,32 @@ def test_the_detector_changes_while_the_node_runs(probe: Probe) -> None:
     assert probe.set(min_face=40.0) == (True, "")
     assert probe.set(smoothing_time=0.1) == (True, "")
     assert [d.options["min_face"] for d in probe.detectors] == [20.0, 40.0]
+    assert probe.answer(probe.image(bright())).faces
+
+
+def test_one_switch_decides_what_runs_model_and_detector(make_probe: Callable[..., Probe]) -> None:
+    probe = make_probe(engine="onnxruntime")
+    options = probe.detectors[0].options
+    assert options["engine"] == "onnxruntime"
+    assert {"tell", "progress", "threads"} <= set(options)
+
+
+def test_a_change_that_the_detector_cannot_follow_is_refused(
+    make_probe: Callable[..., Probe],
+) -> None:
+    """As a search in larger pictures than the plan of TensorRT takes, where that is demanded."""
+
+    def make(_name: str, *, max_side: int, **_: object) -> FakeDetector:
+        if max_side > 1280:
+            raise EngineError(f"the plan takes up to 1280 pixels, not {max_side}")
+        return FakeDetector()
+
+    probe = make_probe(node={"make_detector": make})
+    assert probe.set(detector_max_side=1280) == (True, "")
+    refused = probe.set(detector_max_side=1281)
+    assert refused == (False, "the plan takes up to 1280 pixels, not 1281")
+    assert probe.node.get_parameter("detector_max_side").value == 1280
+    assert probe.set(smoothing_time=0.1) == (True, "")
     assert probe.answer(probe.image(bright())).faces
 
 
