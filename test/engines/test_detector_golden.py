@@ -7,6 +7,7 @@ Boxes and points of cells that see a face within 0.1 pixel in FP32 and 0.5 in FP
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from edan_ros.engines.base import INPUT
 from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, SHIPPED, TASK, DetectorNetwork
-from edan_ros.engines.manifest import load_manifest, shipped_models
+from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of, shipped_models
 
 torch = pytest.importorskip("torch", reason="the reference is torch in double precision")
 pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file")
@@ -23,6 +24,8 @@ from half_reference import run as run_rounded  # noqa: E402
 
 from edan_ros.engines.torch_detector import TorchDetector  # noqa: E402
 from edan_ros.engines.typed import typed_half  # noqa: E402
+from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
+from edan_ros.training.detector_export import export_detector  # noqa: E402
 
 pytestmark = pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="none ships")
 
@@ -69,6 +72,26 @@ def test_an_engine_says_what_double_precision_says(
         answers = network(gray)
         found = dict(zip(DETECTOR_OUTPUTS, (values[None] for values in answers), strict=True))
         check(found, wanted, "fp32")
+
+
+@pytest.mark.parametrize("blocks", [(0, 1, 2, 1), (2, 5, 4, 3)])
+@pytest.mark.parametrize("refined", [0, 3])
+def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
+    blocks: tuple[int, ...], refined: int, tmp_path: Path
+) -> None:
+    """Its shape is that of the weights in its file."""
+    torch.manual_seed(len(blocks) + refined)
+    path = tmp_path / "deep.onnx"
+    export_detector(FaceDetector(blocks=blocks, refined=refined).eval(), path, threshold=0.5)
+    sha256 = sha256_of(path)
+    Manifest(path, "deep", "1", sha256, input_size=320, task=TASK, labels=()).save()
+    gray = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
+    expected = DetectorNetwork(path, threads=1)(gray)
+    rounded = run_rounded(typed_half(path), {INPUT: gray[None, None].astype(np.float32)})
+    found = DetectorNetwork(path, "torch", threads=1)(gray)
+    for name, values in expected._asdict().items():
+        np.testing.assert_allclose(getattr(found, name), values, atol=1e-3, err_msg=name)
+        np.testing.assert_allclose(rounded[name][0], values, atol=0.5, err_msg=name)
 
 
 def test_the_graph_for_tensorrt_says_what_double_precision_says(
