@@ -45,7 +45,7 @@ ARGUMENTS = [
         "engine",
         default_value="",
         choices=["", *ENGINES],
-        description="What runs the model; auto: the fastest that works on this machine",
+        description="What runs model and detector; auto: the fastest that works on this machine",
     ),
     DeclareLaunchArgument(
         "model",
