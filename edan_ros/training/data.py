@@ -66,7 +66,8 @@ def action_units(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _quiet(_worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer itself ends a run
+    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer itself ends a run
+        signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 

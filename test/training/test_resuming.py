@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -43,11 +44,16 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     assert len(read_log(tmp_path / "cut")) == 3
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGTERM, 0)]
+)
 def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
     tmp_path: Path, samples: Samples, monkeypatch, number: signal.Signals, workers: int
 ) -> None:
-    """Ended at the third step of every epoch there is, and started again each time."""
+    """Ended at the third step of every epoch there is, and started again each time.
+
+    The signal goes to the processes that prepare batches, too, as that of a service manager does.
+    """
     optimiser = {"warmup_epochs": 0.1, "sharpness": 0.05}
     config = write(tmp_path, loss={"uncertainty": True}, optimiser=optimiser)
     whole = run(config, samples, tmp_path / "whole")
@@ -56,6 +62,8 @@ def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
     def ended(trainer: Trainer, progress, *rest) -> None:
         step(trainer, progress, *rest)
         if progress.step == 3:
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, number)
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(Trainer, "_step", ended)
