@@ -157,6 +157,10 @@ class CameraNode(Node, Listener):
         if self._values["at_end"] == "exit":
             self.context.try_shutdown()
 
+    def gone(self) -> bool:
+        """Whether the context is down, where nothing can be published."""
+        return not self.context.ok()
+
     def _header(self, frame: Frame, seconds: float, begins: bool) -> Header:
         now = self.get_clock().now()
         if begins:

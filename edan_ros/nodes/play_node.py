@@ -123,6 +123,10 @@ class PlayNode(Node, Listener):
                 output.wait_for_all_acked(_FLUSH)
         self.context.try_shutdown()
 
+    def gone(self) -> bool:
+        """Whether the context is down, where nothing can be published."""
+        return not self.context.ok()
+
     def _tell_time(self) -> None:
         """The time of the recording on /clock; between two messages it goes on with the speed."""
         recorded, then = self._shown

@@ -65,6 +65,10 @@ class Listener:
     def ended(self) -> None:
         """The last frame has been shown."""
 
+    def gone(self) -> bool:
+        """Whether nobody listens any more, so that a failure of the others is no error."""
+        return False
+
 
 class Player:
     """Reads a source on a thread of its own and shows each frame when it is due.
@@ -109,6 +113,13 @@ class Player:
         return self._stop.is_set()
 
     def _run(self) -> None:
+        try:
+            self._play_until_stopped()
+        except Exception:
+            if not self._listener.gone():
+                raise
+
+    def _play_until_stopped(self) -> None:
         while not self._listener.ready():
             if self._stop.wait(0.05):
                 return

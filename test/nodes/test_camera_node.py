@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +17,12 @@ rclpy = pytest.importorskip("rclpy")
 from camera_listener import CameraListener, nanoseconds, values, write_pictures  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from probe import wait_for  # noqa: E402
+from rclpy.context import Context  # noqa: E402
 from rclpy.exceptions import ParameterException  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 
 from edan_ros.core.messages import camera_model  # noqa: E402
+from edan_ros.nodes.camera_node import CameraNode  # noqa: E402
 from edan_ros.nodes.processes import NodeProcess, ros_arguments  # noqa: E402
 
 CALIBRATION = """\
@@ -259,3 +263,28 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
     assert camera.exit_code() == 0
     assert time.monotonic() - begin < limit
     assert len(troubles) == 1, troubles
+
+
+@pytest.mark.usefixtures("ros_domain")
+@pytest.mark.parametrize("awaited", [0, 1])
+def test_the_context_may_go_down_while_it_publishes_or_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, awaited: int
+) -> None:
+    """As on Ctrl-C, when the player's thread is in the middle of something."""
+    raised: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: raised.append(str(args.exc_value)))
+    context = Context()
+    rclpy.init(context=context)
+    given = {"source": str(write_pictures(tmp_path, 2)), "rate": 500.0, "loop": True}
+    given["wait_for_subscribers"] = awaited
+    overrides = [Parameter(name, value=value) for name, value in given.items()]
+    before = set(threading.enumerate())
+    node = CameraNode(context=context, parameter_overrides=overrides)
+    (player,) = (t for t in set(threading.enumerate()) - before if t.name == "player")
+    time.sleep(0.2)
+    assert player.is_alive()
+    context.try_shutdown()
+    player.join(10.0)  # nobody has stopped it: it fails
+    assert not player.is_alive()
+    node.destroy_node()
+    assert raised == []

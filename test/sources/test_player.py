@@ -201,3 +201,24 @@ def test_stop_is_quick_and_frees_the_source() -> None:
     assert source.closed == 1
     assert log.times == [0.0]
     assert not log.end.is_set()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_failure_is_no_error_once_the_listener_is_gone(
+    monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    class Broken(Log):
+        def show(self, _: Frame, time_: float, begins: bool) -> None:  # noqa: ARG002
+            raise RuntimeError("the context is down")
+
+        def gone(self) -> bool:
+            return gone
+
+    raised: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: raised.append(str(args.exc_value)))
+    source = FakeSource([0.0, 0.01])
+    player = Player(lambda: source, PlayOptions(), Broken())
+    player.start()
+    player.stop(patience=10.0)
+    assert source.closed == 1
+    assert raised == ([] if gone else ["the context is down"])
