@@ -95,7 +95,7 @@ class YuNet:
         if not Path(model_path).is_file():
             raise DetectorError(
                 f"detector model '{model_path}' is missing: give the path of a YuNet .onnx file, "
-                "or choose detector 'haar'"
+                "or choose detector 'edan'"
             )
         try:
             # Overlap limit of the suppression and candidates kept before it: OpenCV's defaults.
