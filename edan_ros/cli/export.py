@@ -58,10 +58,10 @@ def _in_precision(args: argparse.Namespace) -> Manifest:
 def _of_run(args: argparse.Namespace) -> Manifest:
     if args.checkpoints is None or args.data is None:
         args.usage_error("a run is exported from its folder of checkpoints and --data")
-    from edan_ros.training.config import read_yaml
+    from edan_ros.training.config import with_base
 
     config = Path(args.source)
-    if read_yaml(config).get("task") == "detector":
+    if with_base(config).get("task") == "detector":
         from edan_ros.training.detector_export import finish_detector
 
         return finish_detector(config, args.checkpoints, args.data, args.to)
