@@ -147,7 +147,7 @@ class VehicleNode(BehaviorNode):
             return
         if report.driver.state != before.driver.state:
             state = report.driver.state.name.lower().replace("_", " ")
-            self.get_logger().info(f"driver {state}. {report.driver.reason}")
+            self.get_logger().info(f"driver {state}. {report.driver.reason}".rstrip())
         if report.advice.reason != before.advice.reason:
             self.get_logger().info(
                 f"advice: scale {report.advice.scale:.2f}, {report.advice.reason.name.lower()}. "

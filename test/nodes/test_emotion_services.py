@@ -23,7 +23,7 @@ def analyze(probe: Probe, **fields: object) -> AnalyzeImage.Response:
 
 
 def explain(probe: Probe, **fields: object) -> ExplainFace.Response:
-    fields = {"emotion": FaceEmotion.UNKNOWN} | fields
+    """Without ``emotion``: of the one recognised."""
     return probe.call(ExplainFace, EXPLAIN, ExplainFace.Request(**fields))
 
 
