@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
+from pace import pace
 from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
 
 from edan_ros.behaviors.announcer import (
@@ -309,18 +309,5 @@ def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
     assert len(fresh) <= 1  # in the second before the last scene is stale
 
 
-def test_a_thousand_updates_of_eight_faces_take_less_than_a_fifth_of_a_second() -> None:
-    looks = ("neutral", "happy", "fear", "sad")
-    scenes = [
-        scene(0.05 * i, *(face(k + 1, looks[(i // 50 + k) % 4], x=k / 8) for k in range(8)))
-        for i in range(1000)
-    ]
-    best = math.inf
-    for _ in range(3):
-        announcer = Announcer(AnnouncerOptions())
-        start = time.process_time()
-        for s in scenes:
-            announcer.observe(s, s.stamp)
-            announcer.step(s.stamp)
-        best = min(best, time.process_time() - start)
-    assert best < 0.2
+def test_eight_faces_cost_little() -> None:
+    assert pace(lambda: Announcer(AnnouncerOptions())) < 4.0
