@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 INTERFACES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")])
-FIELD = re.compile(r"^(?P<type>[\w/\[\]<=]+)\s+(?P<name>\w+)(?P<constant>\s*=\s*[^#]+?)?\s*$")
+FIELD = re.compile(
+    r"^(?P<type>[\w/\[\]<=]+)\s+(?P<name>\w+)"
+    r"(?:(?P<constant>\s*=\s*[^#]+?)|\s+(?P<default>-?\w[\w.]*))?\s*$"
+)
 
 
 def field_lines(path: Path) -> list[str]:
