@@ -18,7 +18,7 @@ from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.face_detector import STRIDES, FaceDetector
-from edan_ros.networks.unfold import normalised_layers
+from edan_ros.networks.unfold import normalised_layers, unfolded_name
 
 #: What the exporter puts before the names of a network's nodes.
 ROOT = "network"
@@ -112,10 +112,8 @@ def _load(folded: Mapping[str, Tensor]) -> FaceDetector:
         neck=len(folded["lateral.0.0.weight"]),
         refined=blocks("refined."),
     ).eval()
-    norms, state = normalised_layers(network), dict[str, Tensor]()
-    for name, value in folded.items():
-        layer, kind = name.rsplit(".", 1)
-        state[f"{norms[layer]}.bias" if kind == "bias" and layer in norms else name] = value
+    norms = normalised_layers(network)
+    state = {unfolded_name(name, norms): value for name, value in folded.items()}
     for path, norm in network.named_modules():
         if isinstance(norm, nn.BatchNorm2d):
             known = {f"{path}.{key}": value for key, value in norm.state_dict().items()}

@@ -30,6 +30,13 @@ def normalised_layers(network: nn.Module) -> dict[str, str]:
     return found
 
 
+def unfolded_name(name: str, norms: Mapping[str, str]) -> str:
+    """What a parameter of the folded network is in the one with these normalised layers: the bias
+    of such a layer is its normalisation's."""
+    layer, kind = name.rsplit(".", 1)
+    return f"{norms[layer]}.bias" if kind == "bias" and layer in norms else name
+
+
 @torch.no_grad()
 def unfold(network: nn.Module, folded: Mapping[str, Tensor], inputs: Tensor) -> None:
     """Make ``network`` compute, in evaluation mode, what the folded one does.
@@ -51,7 +58,7 @@ def unfold(network: nn.Module, folded: Mapping[str, Tensor], inputs: Tensor) -> 
     gains: dict[nn.Module, Tensor] = {}
     for name, value in folded.items():
         layer, kind = name.rsplit(".", 1)
-        target = f"{norms[layer]}.bias" if kind == "bias" and layer in norms else name
+        target = unfolded_name(name, norms)
         if target not in state or state[target].shape != value.shape:
             raise ValueError(f"the network has no {name} of shape {tuple(value.shape)}")
         if kind == "weight" and layer in norms:
