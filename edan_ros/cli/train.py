@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=Path,
         help="what a new run starts from: a model of the same network, by name or .onnx file; or "
-        "the folder of a finished run, of a narrower network or of the same detector",
+        "the folder of a finished run, of the same network or of a narrower one",
     )
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda or cuda:N; auto takes a GPU where there is one"

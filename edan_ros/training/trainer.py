@@ -17,7 +17,13 @@ from edan_ros.networks.emotional_dan import EmotionalDAN
 from edan_ros.networks.registry import create_network
 from edan_ros.networks.unfold import unfold
 from edan_ros.networks.widen import widen
-from edan_ros.training.checkpoints import Average, append_log, forget_log_from, load_average
+from edan_ros.training.checkpoints import (
+    Average,
+    append_log,
+    forget_log_from,
+    load_average,
+    newest_checkpoint,
+)
 from edan_ros.training.config import Phase, TrainConfig, network_options
 from edan_ros.training.curves import draw_curves
 from edan_ros.training.data import EpochData, batches
@@ -41,9 +47,10 @@ class Trainer:
             Only the process that leads needs it.
         world: this process among those of the run.
         workers: processes that prepare batches, for each process of the run.
-        start: what the run begins with, instead of at random. A folder: that of a finished run of
-            a narrower network with the same phases; each phase starts with what its network
-            computes. Otherwise a model with the first phase's network, by name or file.
+        start: what the run begins with, instead of at random. A folder: that of a finished run
+            that ended with the first phase's network, or of a narrower network with the same
+            phases; then each phase starts with what its network computes. Otherwise a model with
+            the first phase's network, by name or file.
         minutes: between checkpoints inside an epoch.
 
     Raises:
@@ -67,6 +74,8 @@ class Trainer:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
         self.world = world or World(torch.device("cpu"))
         self.workers, self.start, self.minutes = workers, start, minutes
+        #: Whether the first phase begins with its own network, trained before.
+        self._goes_on = False
         if config.batch % self.world.size:
             raise ConfigError(
                 f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
@@ -97,9 +106,10 @@ class Trainer:
             if previous is not None and previous.config == network.config:
                 network.load_state_dict(previous.state_dict())
             elif self.start is not None and self.start.is_dir():
-                network = self._widened(number, network, previous)
+                network = self._from_run(self.start, number, network, previous)
             elif self.start is not None and previous is None:
                 self._take_model(network)
+                self._goes_on = True
             elif previous is not None:
                 network.warm_start(previous)
             elif self.config.backbone:
@@ -108,20 +118,21 @@ class Trainer:
             raise ConfigError(f"phase {number + 1} cannot start: {error}") from error
         return network.to(self.world.device, memory_format=torch.channels_last)
 
-    def _widened(
-        self, number: int, network: EmotionNetwork, previous: EmotionNetwork | None
+    def _from_run(
+        self, run: Path, number: int, network: EmotionNetwork, previous: EmotionNetwork | None
     ) -> EmotionNetwork:
-        narrow = load_average(self.start / f"phase{number}.pt")
+        if previous is None:
+            ended = load_average(newest_checkpoint(run))
+            self._goes_on = type(ended) is type(network) and ended.config == network.config
+            if self._goes_on:
+                return ended
+        narrow = load_average(run / f"phase{number}.pt")
         if not isinstance(narrow, EmotionalDAN) or not isinstance(network, EmotionalDAN):
             raise ConfigError("only an emotional_dan can start from a narrower one")
         network = widen(narrow, network.config["width"], seed=self.config.seed)
         if previous is not None:
             network.stage1.load_state_dict(previous.stage1.state_dict())
         return network
-
-    def _trained(self, number: int) -> bool:
-        """Whether a phase begins with weights that were trained before."""
-        return number > 0 or (self.start is not None and not self.start.is_dir())
 
     def _take_model(self, network: EmotionNetwork) -> None:
         """Give a fresh network the function of the model that the run begins with."""
@@ -162,7 +173,9 @@ class Trainer:
         learner = Learner(
             network,
             config.loss,
-            frozen=network.config.get("stages") == 2 and not phase.joint and self._trained(number),
+            frozen=network.config.get("stages") == 2
+            and not phase.joint
+            and (number > 0 or self._goes_on),
             half=config.precision == "bf16",
             teacher=teacher,
         ).to(device)

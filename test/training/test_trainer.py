@@ -202,6 +202,21 @@ def test_a_wide_run_starts_where_a_narrow_one_ended(
     assert (after.landmarks - before.landmarks).abs().max() < 1.0
 
 
+def test_a_run_goes_on_from_one_with_the_same_network(
+    tmp_path: Path, samples: Samples, finished: Finished
+) -> None:
+    """It begins with the averaged weights, and a second stage alone leaves the first as it is."""
+    before = load_average(finished(tmp_path / "first") / "phase1.pt")
+    second = [{"stages": 2, "epochs": 1, "learning_rate": 0.01}]
+    config = load_config(write(tmp_path, phases=second))
+    after = Trainer(
+        config, samples, tmp_path / "second", lambda _: {}, workers=0, start=tmp_path / "first"
+    ).run()
+    for name, value in before.state_dict().items():
+        same = torch.equal(value, after.state_dict()[name])
+        assert same == name.startswith("stage1."), name
+
+
 def test_a_start_that_is_needed_is_asked_for(tmp_path: Path, samples: Samples) -> None:
     config = load_config(write(tmp_path, start="narrow.yaml"))
     with pytest.raises(ConfigError, match=r"one of narrow\.yaml.*--start"):
