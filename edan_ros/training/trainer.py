@@ -74,8 +74,6 @@ class Trainer:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
         self.world = world or World(torch.device("cpu"))
         self.workers, self.start, self.minutes = workers, start, minutes
-        #: Whether the first phase begins with its own network, trained before.
-        self._goes_on = False
         if config.batch % self.world.size:
             raise ConfigError(
                 f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
@@ -98,34 +96,34 @@ class Trainer:
         assert previous is not None
         return previous
 
+    def _trained_before(self, phase: Phase) -> EmotionNetwork | None:
+        """The first phase's network as ``start`` holds it; None where it holds none such."""
+        if self.start is None:
+            return None
+        network = create_network(**network_options(self.config, phase))
+        if not self.start.is_dir():
+            self._take_model(network)
+            return network
+        ended = load_average(newest_checkpoint(self.start))
+        same = type(ended) is type(network) and ended.config == network.config
+        return ended if same else None
+
     def _begin(self, number: int, phase: Phase, previous: EmotionNetwork | None) -> EmotionNetwork:
         """The network with which a phase starts."""
-        torch.manual_seed(self.config.seed)
         network = create_network(**network_options(self.config, phase))
-        try:
-            if previous is not None and previous.config == network.config:
-                network.load_state_dict(previous.state_dict())
-            elif self.start is not None and self.start.is_dir():
-                network = self._from_run(self.start, number, network, previous)
-            elif self.start is not None and previous is None:
-                self._take_model(network)
-                self._goes_on = True
-            elif previous is not None:
-                network.warm_start(previous)
-            elif self.config.backbone:
-                network.load_backbone(_read_weights(Path(self.config.backbone)))
-        except (AttributeError, ValueError) as error:
-            raise ConfigError(f"phase {number + 1} cannot start: {error}") from error
-        return network.to(self.world.device, memory_format=torch.channels_last)
+        if previous is not None and previous.config == network.config:
+            network.load_state_dict(previous.state_dict())
+        elif self.start is not None and self.start.is_dir():
+            network = self._widened(self.start, number, network, previous)
+        elif previous is not None:
+            network.warm_start(previous)
+        elif self.config.backbone:
+            network.load_backbone(_read_weights(Path(self.config.backbone)))
+        return network
 
-    def _from_run(
+    def _widened(
         self, run: Path, number: int, network: EmotionNetwork, previous: EmotionNetwork | None
     ) -> EmotionNetwork:
-        if previous is None:
-            ended = load_average(newest_checkpoint(run))
-            self._goes_on = type(ended) is type(network) and ended.config == network.config
-            if self._goes_on:
-                return ended
         narrow = load_average(run / f"phase{number}.pt")
         if not isinstance(narrow, EmotionalDAN) or not isinstance(network, EmotionalDAN):
             raise ConfigError("only an emotional_dan can start from a narrower one")
@@ -144,8 +142,15 @@ class Trainer:
     def _run_phase(
         self, number: int, phase: Phase, previous: EmotionNetwork | None, stop: StopRequest
     ) -> EmotionNetwork:
-        network = self._begin(number, phase, previous)
-        run = self._prepare(number, phase, network)
+        torch.manual_seed(self.config.seed)
+        try:
+            if number == 0:
+                previous = self._trained_before(phase)
+            network = self._begin(number, phase, previous)
+        except (AttributeError, ValueError) as error:
+            raise ConfigError(f"phase {number + 1} cannot start: {error}") from error
+        network = network.to(self.world.device, memory_format=torch.channels_last)
+        run = self._prepare(number, phase, network, trained=previous is not None)
         checkpoint = self.out / f"phase{number}.pt"
         if checkpoint.is_file():
             run.restore(checkpoint, self.config, self.world.device)
@@ -164,7 +169,9 @@ class Trainer:
             self.world.wait()
         return run.average.network
 
-    def _prepare(self, number: int, phase: Phase, network: EmotionNetwork) -> PhaseRun:
+    def _prepare(
+        self, number: int, phase: Phase, network: EmotionNetwork, *, trained: bool
+    ) -> PhaseRun:
         config, device = self.config, self.world.device
         average = Average(network, config.optimiser.ema)
         teacher = None
@@ -173,9 +180,7 @@ class Trainer:
         learner = Learner(
             network,
             config.loss,
-            frozen=network.config.get("stages") == 2
-            and not phase.joint
-            and (number > 0 or self._goes_on),
+            frozen=trained and network.config.get("stages") == 2 and not phase.joint,
             half=config.precision == "bf16",
             teacher=teacher,
         ).to(device)
