@@ -40,6 +40,9 @@ _VOTES = (
 _COLUMNS = [maps.FERPLUS.index(emotion) for emotion in range(len(EMOTIONS))]
 #: Votes for the seven, of ten, from which a training picture is clear enough.
 CLEAR = 6
+#: From the corner of a picture, where the kept landmarks of a face mesh count from, to the centre
+#: of its first pixel, where all else here counts from.
+CORNER = 0.5
 
 
 @dataclass
@@ -70,15 +73,20 @@ def majority(votes: NDArray[np.integer]) -> NDArray[np.intp]:
 
 
 def read_fer2013(
-    path: Path, *, part: str, labels: str | None = None, second_opinion: float = 0.1
+    path: Path,
+    *,
+    part: str,
+    labels: str | None = None,
+    second_opinion: float = 0.1,
+    sharpen: float = 1.0,
 ) -> FaceSet:
     """A part of FER2013.
 
     labels: ``ferplus``, the majority of ten votes, where there are votes, or ``original``.
-    Training with FER+ aims at the votes of the seven, normalised, and mixes in the original
-    label by ``second_opinion`` (0 to 1); pictures with fewer than CLEAR votes for the seven are
-    left out, and those that nearly equal a test picture. A test part with FER+ holds the pictures
-    that have a majority.
+    Training with FER+ aims at the votes of the seven to the power ``sharpen``, normalised, and
+    mixes in the original label by ``second_opinion`` (0 to 1); pictures with fewer than CLEAR votes
+    for the seven are left out, and those that nearly equal a test picture. A test part with FER+
+    holds the pictures that have a majority.
     """
     choose(part, "part", PARTS)
     if labels is not None:
@@ -98,7 +106,8 @@ def read_fer2013(
         seven = rows.votes[:, _COLUMNS].astype(np.float32)
         if part == "train":
             index = index[seven[index].sum(axis=1) >= CLEAR]
-            targets = _targets(seven[index], rows.original[index], float(second_opinion))
+            votes = seven[index] ** float(sharpen)
+            targets = _targets(votes, rows.original[index], float(second_opinion))
         else:
             index = index[emotions[index] >= 0]
     about = f"{part.replace('_', ' ')}, {_TITLES[labels]}"
@@ -150,7 +159,7 @@ def _read_npz(folder: Path) -> _Rows:
         values["usage"],
         np.array(maps.FER2013, np.intp)[values["fer_label"]],
         values["ferplus_votes"],
-        values["landmarks"].astype(np.float32),
+        values["landmarks"].astype(np.float32) - CORNER,
         np.asarray(values["train_leak"], bool),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.fer2013 import open_pair
+from edan_ros.datasets.fer2013 import CORNER, open_pair
 from edan_ros.datasets.files import from_zip
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
@@ -48,10 +48,9 @@ def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8]
 def read_muxspace(path: Path) -> FaceSet:
     """Muxspace: one label a picture; contempt is left without."""
     archive, values = open_pair(path)
+    landmarks = values["landmarks"].astype(np.float32) - CORNER
     records = [
         Record(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
-        for name, label, points in zip(
-            values["name"], values["emotion"], values["landmarks"].astype(np.float32), strict=True
-        )
+        for name, label, points in zip(values["name"], values["emotion"], landmarks, strict=True)
     ]
     return FaceSet("all", some(records, path, "pictures"), pseudo_landmarks=True)

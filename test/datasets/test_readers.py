@@ -67,6 +67,18 @@ class TestFer2013:
         target = read("fer2013", kept, training=True, second_opinion=0.25).records[0].distribution()
         np.testing.assert_allclose(target, [0, 0.75, 0.25, 0, 0, 0, 0])
 
+    def test_sharpened_votes_lean_to_the_majority(self, kept: Path) -> None:
+        with np.load(kept / "labels.npz") as file:
+            values = dict(file)
+        values["ferplus_votes"][0, :5] = [3, 6, 0, 0, 0]  # neutral, happy
+        np.savez(kept / "labels.npz", **values)
+        target = read("fer2013", kept, training=True, second_opinion=0.0, sharpen=2.0)
+        np.testing.assert_allclose(target.records[0].distribution()[:2], [0.2, 0.8])
+
+    def test_kept_landmarks_count_from_the_picture_s_corner(self, kept: Path) -> None:
+        found = read("fer2013", kept).records[0].landmarks
+        np.testing.assert_allclose(found, trees.landmarks() - 0.5, atol=0.02)
+
     def test_the_test_part_is_the_public_one_unless_another_is_asked_for(self, kept: Path) -> None:
         public = read("fer2013", kept)
         assert (levels(public), labels(public)) == ([30], ["happy"])
@@ -426,7 +438,9 @@ def test_muxspace_leaves_contempt_without_a_label(tmp_path: Path) -> None:
             archive.writestr(name, cv2.imencode(".png", trees.picture())[1].tobytes())
     points = np.repeat(trees.landmarks()[None], 2, axis=0)
     np.savez(tmp_path / "labels.npz", name=["a.png", "b.png"], emotion=[5, 7], landmarks=points)
-    assert labels(read("muxspace", tmp_path)) == ["disgust", None]
+    faces = read("muxspace", tmp_path)
+    assert labels(faces) == ["disgust", None]
+    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks() - 0.5, atol=0.02)
 
 
 def test_one_photograph_is_on_one_side_of_the_split() -> None:
