@@ -21,7 +21,7 @@ from edan_ros.nodes.environment import fastdds_variables
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = get_package_share_directory("edan_ros")
-BOOL = ["true", "false"]
+SWITCH = ["", "true", "false"]
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -37,8 +37,8 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "compressed",
-        default_value="false",
-        choices=BOOL,
+        default_value="",
+        choices=SWITCH,
         description="Whether to take the images from <image_topic>/compressed",
     ),
     DeclareLaunchArgument(
@@ -67,14 +67,14 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "autostart",
-        default_value="true",
-        choices=BOOL,
+        default_value="",
+        choices=SWITCH,
         description="Whether the emotion node configures and activates itself",
     ),
     DeclareLaunchArgument(
         "use_sim_time",
-        default_value="false",
-        choices=BOOL,
+        default_value="",
+        choices=SWITCH,
         description="Whether the nodes take the time from /clock",
     ),
     DeclareLaunchArgument(
@@ -95,22 +95,25 @@ def remappings(image_topic: str) -> list[tuple[str, str]]:
     ]
 
 
+def switches(given: dict[str, str], *names: str) -> dict[str, bool]:
+    """Those of the arguments that are given, as parameters."""
+    return {name: given[name] == "true" for name in names if given[name]}
+
+
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The nodes with the arguments as given."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    compressed = given["compressed"] == "true"
     common = {
         "package": "edan_ros",
         "output": "screen",
         "ros_arguments": ["--log-level", given["log_level"]],
         "remappings": remappings(given["image_topic"]),
     }
-    sim_time = {"use_sim_time": given["use_sim_time"] == "true"}
-    emotion = sim_time | {"autostart": given["autostart"] == "true"}
-    emotion |= {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
-    if compressed:
-        emotion["image_transport"] = "compressed"
-    parameters = [given["params_file"], emotion]
+    texts = {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
+    emotion = switches(given, "use_sim_time", "autostart") | texts
+    if given["compressed"]:
+        emotion["image_transport"] = "compressed" if given["compressed"] == "true" else "raw"
+    parameters = [given["params_file"], *([emotion] if emotion else [])]
     started: list[LaunchDescriptionEntity] = [
         LifecycleNode(
             executable="emotion_node",
@@ -121,9 +124,9 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
     ]
     if given["source"]:
-        camera = sim_time | {"source": given["source"], "compressed": compressed}
+        camera = switches(given, "use_sim_time", "compressed") | {"source": given["source"]}
         # A recording begins when the emotion node listens, not while it still loads its model.
-        camera["wait_for_subscribers"] = 0 if compressed else 1
+        camera["wait_for_subscribers"] = 1
         parameters = [given["params_file"], camera]
         started.append(
             Node(executable="camera_node", name="camera_node", parameters=parameters, **common)

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     # Imported when this command runs, not when `edan` starts: OpenCV.
     from edan_ros.core.privacy import cover
     from edan_ros.explain.sheet import draw_sheet
-    from edan_ros.recording.pictures import write_picture
+    from edan_ros.recording.pictures import Stems, write_picture
 
     warn = partial(print, "edan explain:", file=sys.stderr)
     source = create_source(args.source, topic=args.bag_topic, on_skip=warn)
@@ -87,13 +87,14 @@ def run(args: argparse.Namespace) -> int:
     find = make_find(args.privacy, settings.get("detector"), settings.get("detector_model"))
     make_folder(args.out)
     points_only = args.privacy == "landmarks-only"
-    faces = pictures = 0
+    faces, pictures, stems = 0, 0, Stems()
     with (args.out / LINES).open("w", encoding="utf-8") as lines:
         for frame, result in _results(source, pipeline, args.every):
             pictures += 1
             seen = cover(frame.image, result.faces, args.privacy, find)
+            stem = stems.new(frame.name) if frame.name else f"{frame.time:08.2f}s"
             for number, face in enumerate(result.faces, 1):
-                name = _name(frame, face, number)
+                name = f"{stem}_" + (f"face{number}" if frame.name else f"track{face.track_id}")
                 found = _explain(args, engine, frame, face)
                 sheet = draw_sheet(seen, found, title=name, outlines=points_only)
                 write_picture(args.out / f"{name}.png", sheet)
@@ -122,13 +123,6 @@ def _results(
         if frame.time >= due and result.faces:
             due = frame.time + every
             yield frame, result
-
-
-def _name(frame: Frame, face: Face, number: int) -> str:
-    """Of a sheet: the picture and its face, or the time and the track."""
-    if frame.name:
-        return f"{Path(frame.name).stem}_face{number}"
-    return f"{frame.time:08.2f}s_track{face.track_id}"
 
 
 def _explain(

@@ -76,8 +76,11 @@ def cover(
 ) -> NDArray[np.uint8]:
     """A single picture as BGR, with nobody in it to be recognised.
 
-    faces: those known. find: looks for others, for "blur". Raises ValueError for another mode.
+    faces: those known. find: looks for others, for "blur". Raises ValueError for another mode, and
+    for a picture that was read reduced, on which they would not lie where they are.
     """
+    if image.reduction != 1:
+        raise ValueError("a picture is covered whole, not reduced")
     others = () if find is None or mode != "blur" else find(image)
     return apply_privacy(image.bgr(), [*faces, *others], mode)
 

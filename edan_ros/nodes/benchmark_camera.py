@@ -53,7 +53,7 @@ class BenchmarkCamera(Node):
     def __init__(self, options: CameraOptions) -> None:
         super().__init__("benchmark_camera")
         self._options = options
-        self._publishers = [self._publisher(topic) for topic in options.topics]
+        self._cameras = [self._publisher(topic) for topic in options.topics]
         first, *_ = moving_faces(options.resolution, options.faces, 1)
         count = max(4, min(48, _READY // first.nbytes))
         images = moving_faces(options.resolution, options.faces, count)
@@ -64,11 +64,11 @@ class BenchmarkCamera(Node):
 
     def ready(self) -> bool:
         """Whether every topic has a subscriber."""
-        return all(publisher.get_subscription_count() for publisher in self._publishers)
+        return all(publisher.get_subscription_count() for publisher in self._cameras)
 
     def run(self) -> dict[str, int]:
         """Publish; the stamp from which images count, and their number."""
-        options, cameras = self._options, len(self._publishers)
+        options, cameras = self._options, len(self._cameras)
         step = 1.0 / (options.hz * cameras)
         start = due = time.monotonic()
         number = published = begin_ns = 0
@@ -79,7 +79,7 @@ class BenchmarkCamera(Node):
             stamp_ns = time.time_ns()
             message.header.frame_id = "camera_optical_frame"
             message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
-            self._publishers[number % cameras].publish(message)
+            self._cameras[number % cameras].publish(message)
             if due - start >= options.warm_up:
                 if not published:
                     begin_ns = stamp_ns

@@ -110,7 +110,8 @@ class CameraNode(Node, Listener):
     def ready(self) -> bool:
         """Whether everybody is there who was to be waited for."""
         wanted = self._values["wait_for_subscribers"]
-        missing = wanted - self._images.get_subscription_count()
+        topics = (self._images, self._compressed)
+        missing = wanted - sum(t.get_subscription_count() for t in topics if t is not None)
         if missing > 0:
             self._situation = (DiagnosticStatus.WARN, f"waiting for {missing} more subscribers")
             return False

@@ -82,6 +82,7 @@ class CameraStatistics:
             gap = 0.0 if self._last_image is None else now - self._last_image
             self._received += 1
             self._last_image = now
+            self._incompatible_qos = ""
             self._in.append(now)
             if gap <= self.silence:
                 return None
@@ -101,7 +102,7 @@ class CameraStatistics:
             self._bad[reason] += 1
 
     def incompatible(self, policy: str) -> None:
-        """Remember that a publisher's quality of service does not fit; "" that it does."""
+        """Remember, until an image comes, that a publisher's quality of service does not fit."""
         with self._lock:
             self._incompatible_qos = policy
 

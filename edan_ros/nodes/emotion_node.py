@@ -191,9 +191,10 @@ class EmotionNode(LifecycleNode):
             self._recognition = None
 
     def _fail(self, outcome: TransitionCallbackReturn, why: str) -> TransitionCallbackReturn:
-        """Remember and say why a transition did not succeed."""
+        """Remember and say why a transition did not succeed, and let go of what it began."""
         self.get_logger().error(f"{self._state} failed: {why}")
         self._state, self._failure = "unconfigured", why
+        self._release()
         return outcome
 
     def _engine(self, values: Mapping[str, Any]) -> Engine:

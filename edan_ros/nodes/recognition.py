@@ -21,6 +21,7 @@ from edan_ros.core.drawing import annotate
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult
 from edan_ros.core.images import Image
+from edan_ros.core.messages import decode
 from edan_ros.core.pipeline import Pipeline, PipelineConfig
 from edan_ros.core.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
@@ -213,7 +214,9 @@ class Recognition:
         )
         if self._privacy == "none":
             return frame, found, overlay(found.crop, found.values)
-        covered = Image(cover(frame.image, result.faces, self._privacy, self._find))
+        # A JPEG may have been read reduced: to look for people and to cover them, it is read whole.
+        whole = frame.image if frame.image.reduction == 1 else decode(frame.arrival.message)
+        covered = Image(cover(whole, result.faces, self._privacy, self._find))
         drawn = overlay(extract(covered, [face.crop], size)[0, 0], found.values)
         if self._privacy == "landmarks-only":
             draw_lines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, PAPER)

@@ -45,7 +45,7 @@ class RecorderNode(Node):
         self._subscribe(ImageMessage, "image_raw", self._on_image, qos.images("reliable", _QUEUE))
         self._subscribe(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
         self.run_info = RunInfo()
-        self._parameters = self.create_client(GetParameters, "emotion_node/get_parameters")
+        self._settings_client = self.create_client(GetParameters, "emotion_node/get_parameters")
         self.create_subscription(ModelInfo, "model_info", self._on_model, qos.LATCHED)
 
     def image_publishers(self) -> int:
@@ -80,7 +80,7 @@ class RecorderNode(Node):
         """The node is configured: note the model, and ask for the settings."""
         self.run_info = RunInfo(describe_model(message), self.run_info.settings)
         names = [parameter.name for parameter in PARAMETERS]
-        answer = self._parameters.call_async(GetParameters.Request(names=names))
+        answer = self._settings_client.call_async(GetParameters.Request(names=names))
         answer.add_done_callback(lambda done: self._on_settings(names, done.result()))
 
     def _on_settings(self, names: list[str], answer: GetParameters.Response) -> None:

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -16,17 +18,34 @@ from rclpy.signals import SignalHandlerOptions
 
 from edan_ros.nodes.environment import prepare
 
+AnyNode = TypeVar("AnyNode", bound=Node)
 
-def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> None:
+#: Seconds for which a node may take its leave.
+_FAREWELL = 2.0
+
+
+def run_node(
+    make_node: Callable[[], AnyNode],
+    args: list[str] | None = None,
+    farewell: Callable[[AnyNode], None] | None = None,
+) -> None:
     """Spin a node until SIGINT, SIGTERM or the end of its context, then take it down.
 
-    args: the command line, with --ros-args; None for that of the process. Exits with code 1 and
-    one sentence if a parameter is not valid.
+    args: the command line, with --ros-args; None for that of the process. farewell: called with
+    the node, by its executor, when a signal comes and before the context goes down, after which
+    nothing can be published. Exits with code 1 and one sentence if a parameter is not valid.
     """
     prepare()
-    init(args)
+    nodes: list[AnyNode] = []
+
+    def take_leave() -> None:
+        if farewell is not None and nodes:
+            _let_executor(partial(farewell, nodes[0]))
+
+    init(args, take_leave)
     try:
         node = make_node()
+        nodes.append(node)
         try:
             rclpy.spin(node)
         finally:
@@ -43,10 +62,13 @@ def run_node(make_node: Callable[[], Node], args: list[str] | None = None) -> No
         shut_down()
 
 
-def init(args: list[str] | None) -> None:
-    """rclpy.init, with SIGINT and SIGTERM made safe. To be followed by `shut_down`."""
+def init(args: list[str] | None, before: Callable[[], None] = lambda: None) -> None:
+    """rclpy.init, with SIGINT and SIGTERM made safe. To be followed by `shut_down`.
+
+    before: called on a thread of its own when a signal comes, while the context is still up.
+    """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    _shut_down_on_signals()
+    _shut_down_on_signals(before)
 
 
 def shut_down() -> None:
@@ -56,7 +78,21 @@ def shut_down() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _shut_down_on_signals() -> None:
+def _let_executor(work: Callable[[], None]) -> None:
+    """Have the executor that spins do this between two callbacks, and wait for it a while."""
+    done = threading.Event()
+
+    def task() -> None:
+        try:
+            work()
+        finally:
+            done.set()
+
+    rclpy.get_global_executor().create_task(task)
+    done.wait(_FAREWELL)
+
+
+def _shut_down_on_signals(before: Callable[[], None]) -> None:
     """Let SIGINT and SIGTERM, however often they come, end the spinning and nothing else.
 
     KeyboardInterrupt could strike anywhere, in the middle of a transition or inside of rclpy, and
@@ -71,6 +107,9 @@ def _shut_down_on_signals() -> None:
 
     def wait() -> None:
         os.read(reader, 1)
-        rclpy.try_shutdown()
+        try:
+            before()
+        finally:
+            rclpy.try_shutdown()
 
     threading.Thread(target=wait, name="signals", daemon=True).start()

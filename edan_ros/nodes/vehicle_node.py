@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -96,16 +95,11 @@ class VehicleNode(BehaviorNode):
         self._listen_to_commands(values["commands"])
         self.begin()
 
-    def end(self) -> None:
-        """Withdraws what planners were told, then shuts the context down, which ends spinning.
-
-        Planners keep a limit until they are told otherwise, and once the context is down nothing
-        can be published: so this stands in for rclpy's own answer to SIGINT.
-        """
-        if self.context.ok():
-            for output in self._outputs:
-                output.release(self.get_clock().now())
-        self.context.try_shutdown()
+    def withdraw(self) -> None:
+        """Withdraws what planners were told, for good: they keep a limit until told otherwise."""
+        outputs, self._outputs = self._outputs, []
+        for output in outputs:
+            output.release(self.get_clock().now())
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
         """Takes changed parameters, already checked."""
@@ -186,14 +180,7 @@ class VehicleNode(BehaviorNode):
 
 def main(args: list[str] | None = None) -> None:
     """Runs the node until SIGINT or SIGTERM."""
-
-    def make() -> VehicleNode:
-        node = VehicleNode()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: node.end())
-        return node
-
-    run_node(make, args)
+    run_node(VehicleNode, args, farewell=VehicleNode.withdraw)
 
 
 if __name__ == "__main__":

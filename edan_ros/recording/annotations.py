@@ -13,7 +13,7 @@ from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.privacy import Veil
 from edan_ros.recording.errors import writing
-from edan_ros.recording.pictures import write_picture
+from edan_ros.recording.pictures import Stems, write_picture
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.sound import Sound
@@ -49,7 +49,8 @@ class Annotations(RunFolder[_Shown]):
         track = None if sound is None else self._stack.enter_context(Sound(sound))
         video = VideoWriter(folder / VIDEO, max_side=_MOST_PIXELS, sound=track)
         self._video = self._stack.enter_context(video)
-        self._written: dict[str, None] = {}
+        self._stems = Stems()
+        self._pictures: list[str] = []
 
     def add(
         self, seconds: float, stamp_ns: int, name: str, image: Image, result: FrameResult
@@ -66,23 +67,15 @@ class Annotations(RunFolder[_Shown]):
 
     def files(self) -> list[Path]:
         """What was written; of pictures the first and the last."""
-        pictures = [*self._written]
+        pictures = self._pictures
         shown = pictures if len(pictures) < 3 else (pictures[0], pictures[-1])
         return super().files() + [self.folder / name for name in shown]
 
     def _draw(self, pixels: NDArray[np.uint8], item: _Shown) -> None:
         drawn = annotate(pixels, item.result)
         if item.name:
-            write_picture(self.folder / self._new_name(item.name), drawn)
+            file = f"{self._stems.new(item.name)}.jpg"
+            write_picture(self.folder / file, drawn)
+            self._pictures.append(file)
         else:
             self._video.write(drawn, item.seconds)
-
-    def _new_name(self, name: str) -> str:
-        """Of the picture to write: the same, but for two of one name in two folders or kinds."""
-        stem, number = Path(name).stem, 2
-        file = f"{stem}.jpg"
-        while file in self._written:
-            file = f"{stem}_{number}.jpg"
-            number += 1
-        self._written[file] = None
-        return file

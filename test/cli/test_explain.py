@@ -97,6 +97,21 @@ def test_a_video_gives_a_sheet_now_and_then_and_keeps_people_apart(tmp_path: Pat
     assert all((out / f"{line['picture']}.png").is_file() for line in found)
 
 
+def test_pictures_of_one_name_in_two_folders(
+    tmp_path: Path, photographs: Photographs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("a", "b"):
+        (tmp_path / part).mkdir()
+        cv2.imwrite(str(tmp_path / part / "1.png"), photographs["collins"])
+    out = tmp_path / "out"
+    arguments = ["explain", f"{tmp_path}/*/1.png", "--method", "gradcam", "--out", str(out)]
+    assert main(arguments) == 0
+    assert "2 faces in 2 pictures" in capsys.readouterr().out
+    names = ["1_2_face1", "1_face1"]
+    assert sorted(path.stem for path in out.glob("*.png")) == names
+    assert sorted(line["picture"] for line in lines(out)) == names
+
+
 @pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
 def test_privacy_hides_the_face_in_every_tile(mode: str, folder: Path, tmp_path: Path) -> None:
     picture = str(folder / "collins.png")

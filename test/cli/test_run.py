@@ -60,6 +60,8 @@ def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> Non
     )
     receive(listener, arrays, 8)
     assert listener.count_publishers("/car/cabin/image") == 1
+    assert listener.count_publishers("/car/cabin/camera_info") == 1
+    assert listener.count_subscribers("/car/cabin/camera_info") == 1
     assert arrays[0].header.frame_id == "cabin_optical"
     assert (arrays[0].image_width, arrays[0].image_height) == (160, 120)
     process.send_signal(signal.SIGINT)

@@ -139,6 +139,11 @@ def test_a_single_picture_covers_whom_only_the_detector_finds() -> None:
     np.testing.assert_array_equal(plain, stripes())
 
 
+def test_a_picture_that_was_read_reduced_is_refused() -> None:
+    with pytest.raises(ValueError, match="whole"):
+        cover(Image(stripes(), reduction=2), [face_of(Disc(90, 120))], "blur")
+
+
 def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:
     disc = Disc(160, 120)
     veil = Veil[str]("blur", lambda _: [detection_of(disc, 0.3)])

@@ -57,7 +57,7 @@ def test_every_argument_says_what_it_is_for(module: ModuleType) -> None:
         assert len(argument.description) > 20, name
         assert argument.default_value is not None, name
     assert set(found["engine"].choices) == {"", *ENGINES}
-    assert found["compressed"].choices == ["true", "false"]
+    assert found["compressed"].choices == ["", "true", "false"]
 
 
 def started(module: ModuleType, **given: str) -> list[Node]:

@@ -124,3 +124,10 @@ def test_stage_times_are_means_over_the_images() -> None:
         stages = {"detect": 4.0 if i % 4 == 0 else 0.0, "infer": 5.0}
         statistics.processed(0.0, 1, stages, 0.0)
     assert statistics.snapshot().stages_ms == {"detect": 1.0, "infer": 5.0}
+
+
+def test_an_image_ends_a_mismatch_of_the_quality_of_service(statistics: CameraStatistics) -> None:
+    statistics.incompatible("reliability")
+    assert statistics.snapshot().incompatible_qos == "reliability"
+    statistics.arrived()
+    assert statistics.snapshot().incompatible_qos == ""

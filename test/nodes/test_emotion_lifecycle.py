@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from edan_ros.msg import ModelInfo
-from fakes import FakeEngine, bright
+from fakes import FakeDetector, FakeEngine, bright
 from probe import Probe, wait_for
 from std_srvs.srv import SetBool
 
+from edan_ros.core.detectors import DetectorError
 from edan_ros.engines import create_engine
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.engines.manifest import WEIGHTS
@@ -209,6 +210,26 @@ def test_a_detector_that_cannot_be_made_fails_configure(make_probe: Callable[...
     )
     assert "/no/such/yunet.onnx" in configure_fails(probe)
     assert probe.me.count_publishers("faces") == 0
+
+
+def test_a_configure_that_fails_at_its_end_leaves_nothing_behind(
+    make_probe: Callable[..., Probe],
+) -> None:
+    made: list[FakeDetector] = []
+
+    def make_detector(*_: object, **__: object) -> FakeDetector:
+        made.append(FakeDetector())
+        if len(made) == 2:  # the one that looks for people to cover
+            raise DetectorError("no memory is left")
+        return made[-1]
+
+    probe = make_probe(
+        autostart=False, node={"make_detector": make_detector}, annotated_privacy="blur"
+    )
+    assert "no memory" in configure_fails(probe)
+    wait_for(lambda: probe.me.count_publishers("faces") == 0, "the topic to go")
+    assert probe.set(cameras=["left"])[0]
+    assert probe.transition("configure")
 
 
 def test_a_bug_on_the_way_is_told_and_the_node_recovers(

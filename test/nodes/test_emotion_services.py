@@ -173,6 +173,21 @@ def test_the_picture_of_an_explanation_keeps_the_privacy_that_is_set(
     assert stripes() < 5
 
 
+def test_the_face_of_a_jpeg_that_was_read_reduced_is_covered_where_it_is(
+    make_probe: Callable[..., Probe],
+) -> None:
+    probe = make_probe(image_transport="compressed", annotated_privacy="blur")
+    pixels = bright(1280, 960)
+    pixels[160:800, 320:960] = 130  # face and surroundings
+    for _ in range(2):  # the second is read by the crop of the first
+        probe.answer(probe.compressed(pixels), "image_raw/compressed")
+    frame, _ = probe.node._recognition.cameras["camera"].last
+    assert frame.image.reduction > 1
+    answer = explain(probe, emotion=FaceEmotion.SAD)
+    picture = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
+    assert np.median(picture[64:192, 64:192]) == pytest.approx(130, abs=5)
+
+
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
