@@ -40,8 +40,8 @@ _VOTES = (
 _COLUMNS = [maps.FERPLUS.index(emotion) for emotion in range(len(EMOTIONS))]
 #: Votes for the seven, of ten, from which a training picture is clear enough.
 CLEAR = 6
-#: From the corner of a picture, where the kept landmarks of a face mesh count from, to the centre
-#: of its first pixel, where all else here counts from.
+#: From the corner of a picture, where the landmarks of the kept sets count from, to the centre of
+#: its first pixel, where all else here counts from.
 CORNER = 0.5
 
 

@@ -31,9 +31,10 @@ def read_landmarks68(path: Path, *, part: str) -> FaceSet:
     """Photographs of 300-W with human landmarks; ``held_out`` is the fixed tenth."""
     choose(part, "part", LANDMARKS68_PARTS)
     archive, values = open_pair(path)
+    landmarks = values["landmarks"].astype(np.float32) - CORNER
     records = [
-        Record(str(name), from_zip(archive, str(name)), landmarks=points.astype(np.float32))
-        for name, points in zip(values["name"], values["landmarks"], strict=True)
+        Record(str(name), from_zip(archive, str(name)), landmarks=points)
+        for name, points in zip(values["name"], landmarks, strict=True)
         if part == "all" or is_held_out(str(name)) == (part == "held_out")
     ]
     return FaceSet(part.replace("_", " "), some(records, path, f"pictures of the part {part}"))
