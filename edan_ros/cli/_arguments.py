@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from edan_ros.recording.errors import RecordingError
+from edan_ros.sources import Source
 
 
 def not_negative(text: str) -> float:
@@ -47,6 +49,13 @@ def make_folder(folder: Path) -> Path:
             return folder
     except OSError as error:
         raise RecordingError(f"the folder {folder} cannot be written: {error.strerror}") from error
+
+
+def refuse_to_replace(source: Source, names: Collection[str], folder: Path) -> None:
+    """Raises RecordingError where what is read would be replaced by files of these names."""
+    path = Path(source.name).expanduser()
+    if path.name in names and path.resolve().parent == folder.resolve():
+        raise RecordingError(f"{path} would be replaced: name another folder with --out")
 
 
 def _number(text: str) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._arguments import make_folder, positive
+from edan_ros.cli._arguments import make_folder, positive, refuse_to_replace
 from edan_ros.cli._pipeline import (
     add_model_arguments,
     add_privacy_argument,
@@ -112,12 +112,13 @@ def _result(pipeline: Pipeline, frame: Frame, *, alone: bool) -> FrameResult:
 
 
 def _folder(args: argparse.Namespace, source: Source) -> Path:
-    """The folder to write to. Raises RecordingError where the pictures come from there."""
-    given = Path(args.source).expanduser()
-    if isinstance(source, PictureSource):
-        origin = given if given.is_dir() else given.parent
-        if origin.resolve() == args.out.resolve():
-            raise RecordingError(f"{args.out} holds the pictures: name another folder with --out")
+    """The folder to write to. Raises RecordingError where the source lies in the way there."""
+    from edan_ros.recording.annotations import FILES
+
+    refuse_to_replace(source, FILES, args.out)
+    origins = source.paths if isinstance(source, PictureSource) else []
+    if any(path.resolve().parent == args.out.resolve() for path in origins):
+        raise RecordingError(f"{args.out} holds the pictures: name another folder with --out")
     return make_folder(args.out)
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from edan_ros.behaviors.catalogue import languages
-from edan_ros.cli._arguments import not_negative, positive
+from edan_ros.cli._arguments import not_negative, positive, refuse_to_replace
 from edan_ros.cli._companions import BEHAVIORS, make_companion
 from edan_ros.cli._pipeline import (
     add_model_arguments,
@@ -65,13 +65,14 @@ def run(args: argparse.Namespace) -> int:
 
     from edan_ros.nodes.session import Session, SessionError, reserved_namespace
     from edan_ros.recording.progress import ImageProgress
-    from edan_ros.recording.record import Record
+    from edan_ros.recording.record import FILES, Record
     from edan_ros.recording.run_info import RunInfo, write_run_info
     from edan_ros.recording.summary import summary_lines
 
     console = Console(highlight=False)
     behavior, args.source = _what(args.what, args.source)
     source = _checked_source(args)
+    refuse_to_replace(source, FILES, args.out)
     say = partial(console.print, markup=False, soft_wrap=True)
     progress = ImageProgress(console, _images_expected(source, args), "starting the nodes")
     veil = make_veil(args.privacy, args.detector, args.detector_model, film=True)

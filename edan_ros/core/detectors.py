@@ -136,8 +136,12 @@ class YuNet:
 
     @staticmethod
     def _detection(row: NDArray[np.float32], scale: float) -> Detection:
-        """A row is x, y, width, height, the five points and the score, in the small image."""
-        points = (row[4:14].reshape(5, 2).astype(np.float64) + 0.5) * scale - 0.5
+        """A row is x, y, width, height, the five points and the score, in the small image.
+
+        All count from its corner: asked with pictures and their mirror images, YuNet places points
+        and boxes half a pixel further than pixel centres would have it.
+        """
+        points = row[4:14].reshape(5, 2).astype(np.float64) * scale - 0.5
         eyes = points[1] - points[0]
         box = WIDER_FACE_BOX(scaled(row[:4], scale))
         return Detection(box, float(row[14]), math.atan2(eyes[1], eyes[0]), points)
@@ -292,16 +296,20 @@ def shrink(image: Image, max_side: int) -> tuple[Image, float]:
         return image, 1.0
     scale = longest / max_side
     stride = max(int(scale / 2), 1)
-    pixels = image.pixels[::stride, ::stride] if stride > 1 else image.pixels
+    first = stride // 2  # the middle of what is skipped
+    pixels = image.pixels[first::stride, first::stride] if stride > 1 else image.pixels
     size = max(round(image.width / scale), 1), max(round(image.height / scale), 1)
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return Image(np.asarray(small, np.uint8), image.order), scale
 
 
 def scaled(row: NDArray[Any], scale: float) -> Box:
-    """x, y, width, height in a reduced image -> the box in the full one."""
+    """x, y, width, height from the corner of a reduced image -> the box in the full one.
+
+    As everywhere, the box counts from the centre of the image's first pixel.
+    """
     x, y, width, height = (float(v) for v in row)
-    return Box(x * scale, y * scale, width * scale, height * scale)
+    return Box(x * scale - 0.5, y * scale - 0.5, width * scale, height * scale)
 
 
 def best_first(found: list[Detection], min_face: float) -> list[Detection]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ MAX_COMPRESSED_PIXELS = 100_000_000
 REDUCTIONS = (1, 2, 4, 8)
 #: Reduction -> OpenCV's flag for all colours, and for grey alone.
 _REDUCED = {
-    1: (cv2.IMREAD_ANYCOLOR, cv2.IMREAD_GRAYSCALE),
+    1: (cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH, cv2.IMREAD_GRAYSCALE),
     2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
     4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
     8: (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
@@ -196,7 +196,7 @@ def decode_raw(
             f"{encoding} are {step * rows}: the driver sets a wrong step, height or data",
         )
     used = flat.reshape(rows, step)[:, :row_bytes]
-    samples = used if how.depth == 1 else _to_eight_bits(used, is_bigendian)
+    samples = used if how.depth == 1 else eight_bits(_sixteen_bits(used, is_bigendian))
     if how.channels > 1:
         samples = samples.reshape(rows, width, how.channels)
     if how.code is not None:
@@ -242,20 +242,38 @@ def decode_compressed(
         raise ImageError(
             "not_an_image", f"compressed image (format '{format}') is damaged and does not decode"
         )
-    image = Image(pixels, "mono" if pixels.ndim == 2 else "bgr")
+    image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
     if reduction > 1:
         image.reduction, image.full_size = reduction, size
-    image.remark = _size_remark(image)
+    if pixels.dtype == np.uint16:
+        image.remark = ImageError("sixteen_bit", "a PNG of 16 bits is reduced to 8 bits a sample")
+    else:
+        image.remark = _size_remark(image)
     return image
 
 
-def _decode_pixels(raw: bytes, reduction: int, gray: bool) -> NDArray[np.uint8] | None:
+def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Samples of 16 bits -> the eight highest bits in use; those of 8 bits as they are.
+
+    Cameras of 10, 12 or 14 bits leave the high bits empty, so the shift follows the largest
+    value. The network normalises each crop, so it does not see that shift.
+    """
+    if samples.dtype == np.uint8:
+        return np.asarray(samples, np.uint8)
+    shift = max(int(samples.max()).bit_length() - 8, 0)
+    return (samples >> shift).astype(np.uint8)
+
+
+def _decode_pixels(raw: bytes, reduction: int, gray: bool) -> NDArray[Any] | None:
+    """Samples of 8 or 16 bits, or None where there are none."""
     flags = _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     except cv2.error:
         return None
-    return None if pixels is None else np.asarray(pixels, np.uint8)
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        return None
+    return np.asarray(pixels)
 
 
 def _look_up(encoding: str) -> _Encoding:
@@ -280,15 +298,9 @@ def _check_size(width: int, height: int, encoding: str, how: _Encoding) -> None:
             )
 
 
-def _to_eight_bits(rows: NDArray[np.uint8], is_bigendian: bool) -> NDArray[np.uint8]:
-    """Rows of 16-bit samples -> the eight highest bits in use.
-
-    Cameras of 10, 12 or 14 bits leave the high bits empty, so the shift follows the largest
-    value. The network normalises each crop, so it does not see that shift.
-    """
-    samples = np.ascontiguousarray(rows).view(">u2" if is_bigendian else "<u2")
-    shift = max(int(samples.max()).bit_length() - 8, 0)
-    return (samples >> shift).astype(np.uint8)
+def _sixteen_bits(rows: NDArray[np.uint8], is_bigendian: bool) -> NDArray[np.uint16]:
+    samples: NDArray[np.uint16] = np.ascontiguousarray(rows).view(">u2" if is_bigendian else "<u2")
+    return samples
 
 
 def _raw_remark(

@@ -122,6 +122,5 @@ def _detection(answers: Answers, index: int, scale: float) -> Detection:
     points = (answers.points[index].astype(np.float64) + 0.5) * scale - 0.5
     eyes = points[1] - points[0]
     roll = math.atan2(eyes[1], eyes[0])
-    return Detection(
-        scaled(answers.boxes[index], scale), float(answers.scores[index]), roll, points
-    )
+    box = scaled(answers.boxes[index] + (0.5, 0.5, 0.0, 0.0), scale)
+    return Detection(box, float(answers.scores[index]), roll, points)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.images import eight_bits
 from edan_ros.datasets.errors import DataError
 
 #: Endings of the files that are taken for pictures.
@@ -22,8 +23,7 @@ PICTURES = frozenset(
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     """The picture of a file's bytes, grey or BGR. Raises DataError, which names it, if none.
 
-    An alpha channel is dropped. Of 16 bits those in use are kept: scanners of 10 or 12 bits leave
-    the highest empty.
+    An alpha channel is dropped. Of 16 bits those in use are kept.
     """
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     try:
@@ -32,9 +32,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         pixels = None
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise DataError(f"{name} is not a picture of 8 or 16 bits that OpenCV reads")
-    if pixels.dtype == np.uint16:
-        pixels = pixels >> max(int(pixels.max()).bit_length() - 8, 0)
-    return np.asarray(pixels, np.uint8)
+    return eight_bits(pixels)
 
 
 def _read_file(path: Path) -> NDArray[np.uint8]:

@@ -15,6 +15,13 @@ _COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 _ENCODER = "aac"
 
 
+def _encoded_rate(source: AudioStream) -> int:
+    """The encoder's rate that loses least: its next higher one, else its highest."""
+    rate = source.codec_context.sample_rate
+    known = av.codec.Codec(_ENCODER, "w").audio_rates or [rate]
+    return min(known, key=lambda other: (other < rate, abs(other - rate)))
+
+
 class Sound:
     """The first sound track of a video, or nothing where it has none. A context manager.
 
@@ -40,8 +47,7 @@ class Sound:
             self._target = output.add_stream_from_template(self._source)
             self._packets = self._copied(self._source, self._target)
         else:
-            rate = self._source.codec_context.sample_rate
-            self._target = output.add_stream(_ENCODER, rate=rate)
+            self._target = output.add_stream(_ENCODER, rate=_encoded_rate(self._source))
             self._packets = self._encoded(self._source, self._target)
 
     def up_to(self, seconds: float) -> None:

@@ -143,12 +143,14 @@ class BagSource:
         begin: int | None = None
         camera: CameraModel | None = None
         infos = info_topic(self.topic)
+        # As image_proc names them: image_rect, image_rect_color.
+        rectified = "rect" in self.topic.removesuffix("/compressed").rpartition("/")[2]
         with open_bag(self._path) as reader:
             for recorded in reader.messages({self.topic, infos} & reader.topics.keys()):
                 try:
                     message = reader.deserialize(recorded)
                     if recorded.topic == infos:
-                        camera = camera_model(message)
+                        camera = camera_model(message, rectified=rectified)
                         continue
                     image = decode(message)
                 except (SourceError, ImageError, CameraModelError) as error:

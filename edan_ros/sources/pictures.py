@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edan_ros.core.images import Image
+from edan_ros.core.images import Image, eight_bits
 from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
 
 #: Endings (lower case) of the files that count as pictures.
@@ -70,18 +70,19 @@ class PictureSource:
         self.name = name
         self.rate = PICTURE_RATE
         self.length = len(paths)
-        self._paths = list(paths)
+        self.paths = list(paths)
         self._on_skip = on_skip
 
     def frames(self) -> Generator[Frame, None, None]:
         """The pictures, upright (EXIF). Raises SourceError when not one can be read."""
         read = 0
-        for path in self._paths:
-            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if pixels is None:
-                self._on_skip(f"{path} cannot be read as a picture")
+        for path in self.paths:
+            pixels = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+            if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+                self._on_skip(f"{path} cannot be read as a picture of 8 or 16 bits")
                 continue
-            yield Frame(Image(np.asarray(pixels, np.uint8)), read / self.rate, name=path.name)
+            image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
+            yield Frame(image, read / self.rate, name=path.name)
             read += 1
         if not read:
             raise SourceError(f"{self.name} cannot be read as a picture: save it as JPEG or PNG")

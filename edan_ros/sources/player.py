@@ -152,7 +152,7 @@ class Player:
                         return
                     self._listener.show(frame, elapsed + last, begins)
                     shown, begins = shown + 1, False
-            if not self._options.loop:
+            if not (self._options.loop and shown):
                 return
             elapsed += last + 1.0 / (self._options.rate or source.rate or 25.0)
 

@@ -121,10 +121,12 @@ def decompress_file(source: Path, target: Path) -> bool:
     machine = zstd.ZstdDecompressor()
     with source.open("rb") as packed, target.open("wb") as plain:
         while part := packed.read(_STEP):
-            if machine.eof:  # a file may be several frames, one after the other
-                part, machine = machine.unused_data + part, zstd.ZstdDecompressor()
             try:
-                plain.write(machine.decompress(part))
+                while part:
+                    if machine.eof:  # a file may be several frames, one after the other
+                        machine = zstd.ZstdDecompressor()
+                    plain.write(machine.decompress(part))
+                    part = machine.unused_data
             except zstd.ZstdError:
                 return False
     return machine.eof

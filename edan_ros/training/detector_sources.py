@@ -116,7 +116,8 @@ class Teacher:
 
 def _shrunk(found: Detection, scale: float) -> Detection:
     box = found.box
-    small = Box(box.x / scale, box.y / scale, box.width / scale, box.height / scale)
+    x, y = (box.x + 0.5) / scale - 0.5, (box.y + 0.5) / scale - 0.5
+    small = Box(x, y, box.width / scale, box.height / scale)
     assert found.points is not None
     return Detection(small, found.score, found.roll, (found.points + 0.5) / scale - 0.5)
 

@@ -115,6 +115,28 @@ def test_sound_is_kept_in_step(
     assert loud[-1] == pytest.approx(2.0 - begins_ms / 1000, abs=0.08)
 
 
+def test_sound_of_a_rate_that_aac_lacks(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "RATE", 11024)  # as some cameras record
+    clip = with_sound(tmp_path / "clip.avi", "pcm_s16le", [*range(0, 2500, 40)])
+    assert main(["annotate", str(clip), "--out", str(out)]) == 0
+    with av.open(str(out / "annotated.mp4")) as container:
+        (stream,) = container.streams.audio
+        assert stream.rate == 11025
+        assert float(stream.duration * stream.time_base) == pytest.approx(2.5, abs=0.2)
+
+
+def test_a_run_is_not_written_over_the_video_it_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_video(tmp_path / "annotated.mp4", [0, 40, 80])
+    before = clip.read_bytes()
+    assert main(["annotate", str(clip), "--out", str(tmp_path)]) == 1
+    assert "would be replaced: name another folder" in capsys.readouterr().err
+    assert clip.read_bytes() == before
+
+
 def test_sound_ends_with_the_pictures(tmp_path: Path, out: Path) -> None:
     clip = with_sound(tmp_path / "clip.mp4", "aac", [*range(0, 2500, 40)])
     assert main(["annotate", str(clip), "--out", str(out), "--seconds", "1.2"]) == 0
@@ -154,7 +176,7 @@ def test_a_picture_alone_and_its_folder_are_left_as_they_are(
 ) -> None:
     cv2.imwrite(str(tmp_path / "a.jpg"), corner_picture())
     before = (tmp_path / "a.jpg").read_bytes()
-    for source in ("a.jpg", ".", "*.jpg"):
+    for source in ("a.jpg", ".", "*.jpg", "**/*.jpg"):
         assert main(["annotate", str(tmp_path / source), "--out", str(tmp_path)]) == 1
         assert "holds the pictures: name another folder" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]

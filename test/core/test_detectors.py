@@ -205,3 +205,24 @@ def test_yunet_points_make_crops_close_to_those_of_the_landmarks() -> None:
             ]
         )
     assert np.all(np.median(errors, axis=0) < (0.04, 0.06, 0.06))
+
+
+@has_data
+def test_yunet_counts_from_pixel_centres() -> None:
+    """What it says of a picture is the mirror image of what it says of the picture's."""
+    detector = create_detector("yunet", model_path=str(YUNET), min_face=12.0)
+    doubled = []
+    for image, landmarks in photographs(10):
+        mirrored = Image(np.ascontiguousarray(image.pixels[:, ::-1]), "bgr")
+        truth, other = Box.from_landmarks(landmarks), landmarks * (-1, 1) + (image.width - 1, 0)
+        one = max(detector.detect(image), key=lambda d: d.box.iou(truth))
+        turned = Box.from_landmarks(other)
+        two = max(detector.detect(mirrored), key=lambda d: d.box.iou(turned))
+        width = image.width - 1
+        doubled.append(
+            [
+                one.points[:, 0].mean() + two.points[:, 0].mean() - width,
+                one.box.center[0] + two.box.center[0] - width,
+            ]
+        )
+    assert np.abs(np.median(doubled, axis=0) / 2).max() < 0.3

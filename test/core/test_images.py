@@ -294,6 +294,17 @@ def test_alpha_and_sixteen_bits_in_png() -> None:
     deep = smooth_bgr()[..., 0].astype(np.uint16) * 257
     image = decode_compressed(cv2.imencode(".png", deep)[1].tobytes(), "16UC1; png compressed")
     assert np.abs(image.pixels.astype(int) - smooth_bgr()[..., 0]).max() <= 1
+    assert image.remark is not None
+    assert image.remark.reason == "sixteen_bit"
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_png_of_fewer_bits_is_as_the_raw_image(bits: int) -> None:
+    deep = (smooth_bgr()[..., 0].astype(np.uint16) << bits) // 256
+    raw = decode_raw(deep.astype("<u2").tobytes(), WIDTH, HEIGHT, 2 * WIDTH, "mono16")
+    packed = decode_compressed(cv2.imencode(".png", deep)[1].tobytes(), "mono16; png compressed")
+    np.testing.assert_array_equal(packed.pixels, raw.pixels)
+    assert raw.pixels.max() > 127
 
 
 def test_what_is_no_image_or_too_large_is_refused() -> None:

@@ -69,7 +69,7 @@ def test_found_in_a_reduced_copy_and_told_in_pixels_of_the_image() -> None:
     fake = Fake(answers([0.9], [[5, 10, 30, 35]]))
     found = detector(fake, max_side=100).detect(Image(np.zeros((100, 200, 3), np.uint8), "bgr"))
     assert fake.shown.shape == (64, 128)
-    assert found[0].box == Box(10, 20, 60, 70)
+    assert found[0].box == Box(10.5, 20.5, 60, 70)
     assert found[0].score == pytest.approx(0.9)
     assert found[0].points is not None
     np.testing.assert_allclose(found[0].points[0], [20.5, 40.5])

@@ -63,6 +63,17 @@ def test_the_recorded_calibration_comes_along(tmp_path: Path, storage: str) -> N
     assert second.camera.model == "plumb_bob"
 
 
+@pytest.mark.parametrize("name", ["image_rect", "image_rect_color/compressed"])
+def test_rectified_images_have_no_distortion(tmp_path: Path, name: str) -> None:
+    info = camera_info(START)
+    info.d[0] = -0.3
+    make = compressed if name.endswith("compressed") else raw
+    messages = [("/cam/camera_info", START, info), (f"/cam/{name}", START + 1, make(START))]
+    (frame,) = BagSource(write_bag(tmp_path / "bag", messages)).frames()
+    assert frame.camera is not None
+    assert not np.any(frame.camera.D)
+
+
 def test_a_calibration_of_zeros_is_none(tmp_path: Path) -> None:
     messages = [
         ("/cam/camera_info", START, camera_info(START, focal=0.0)),

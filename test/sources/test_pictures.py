@@ -93,6 +93,13 @@ def test_only_unreadable_pictures_are_an_error(tmp_path: Path) -> None:
         list(PictureSource(str(tmp_path), pictures_in(tmp_path)).frames())
 
 
+def test_grey_pictures_of_twelve_bits_keep_their_levels(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(0, 4096, 16, np.uint16), (8, 1))
+    cv2.imwrite(str(tmp_path / "1.png"), ramp)
+    (frame,) = PictureSource("p", [tmp_path / "1.png"]).frames()
+    np.testing.assert_array_equal(frame.image.gray(), ramp >> 4)
+
+
 def test_exif_orientation_is_followed(tmp_path: Path) -> None:
     # Orientation 6: the camera was held turned; the stored picture is to be turned clockwise.
     _, jpeg = cv2.imencode(".jpg", corner_picture())

@@ -222,3 +222,9 @@ def test_a_failure_is_no_error_once_the_listener_is_gone(
     player.stop(patience=10.0)
     assert source.closed == 1
     assert raised == ([] if gone else ["the context is down"])
+
+
+def test_a_loop_without_a_frame_ends() -> None:
+    log = Log()
+    play(FakeSource([]), log, loop=True)
+    assert log.times == []

@@ -15,6 +15,7 @@ from bags import SECOND, camera_info, compressed, raw, write_bag, write_humble_b
 
 from edan_ros.sources import SourceError, create_source
 from edan_ros.sources.bag_reader import BagReader, Message
+from edan_ros.sources.salvage import decompress_file, zstd
 
 CUTS = int(os.environ.get("EDAN_CUTS", "12"))
 START = 1_700_000_000 * SECOND
@@ -174,3 +175,15 @@ def test_what_is_no_bag_is_said_so(tmp_path: Path, name: str, content: bytes) ->
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize("sizes", [[5_000, 7_000], [400_000, 9_000], [100, 100, 100]])
+def test_a_file_of_several_zstd_frames_is_read_whole(tmp_path: Path, sizes: list[int]) -> None:
+    rng = random.Random(1)
+    parts = [rng.randbytes(size) for size in sizes]
+    packed, plain = tmp_path / "packed", tmp_path / "plain"
+    packed.write_bytes(b"".join(zstd.compress(part) for part in parts))
+    assert decompress_file(packed, plain)
+    assert plain.read_bytes() == b"".join(parts)
+    packed.write_bytes(packed.read_bytes()[:-10])
+    assert not decompress_file(packed, plain)
