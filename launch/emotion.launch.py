@@ -55,7 +55,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "detector_model",
         default_value="",
-        description="Path of a YuNet .onnx file, which finds more faces than the built-in detector",
+        description="Path of the detector's file: .onnx of YuNet or of another edan, or a cascade",
     ),
     DeclareLaunchArgument(
         "params_file",

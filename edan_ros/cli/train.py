@@ -1,4 +1,4 @@
-"""``edan train CONFIG``: train a network and export it with its manifest."""
+"""``edan train CONFIG``: train a network, or go on with a run; ``edan export`` makes its file."""
 
 from __future__ import annotations
 
