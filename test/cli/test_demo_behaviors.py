@@ -138,7 +138,9 @@ def test_on_a_clip_it_decides_what_is_seen(
         (comforted,), (shared,) = times("comfort_sadness"), times("share_joy")
         assert 1.5 < comforted < 6.0
         assert 9.5 < shared < 14.0
-        assert len(times("priority")) == 2
+        # In between she looks up with a hand at her mouth: fear, to some models.
+        assert len(times("priority")) - len(times("calm_fear")) == 2
+        assert len(times("calm_fear")) <= 1
     else:
         assert times("looks sad")
         assert times("looks happy")
