@@ -23,7 +23,7 @@ from edan_ros.core.emotions import UNKNOWN
 class AnnouncerSettings:
     """What is told, and how often."""
 
-    language: str = choice("en", "language: en, es, pl, or the path of a catalogue (.yaml) of your own")
+    language: str = choice("en", "language: en, es, pl, or the path of your own catalogue (.yaml)")
     interval: float = setting(3.0, 0.5, 600.0, "seconds between two sentences at least")
     person_interval: float = setting(
         6.0, 0.0, 600.0, "seconds between two sentences on one person at least"
