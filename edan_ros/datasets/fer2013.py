@@ -159,16 +159,20 @@ def _read_npz(folder: Path) -> _Rows:
         values["usage"],
         np.array(maps.FER2013, np.intp)[values["fer_label"]],
         values["ferplus_votes"],
-        values["landmarks"].astype(np.float32) - CORNER,
+        values["landmarks"],
         np.asarray(values["train_leak"], bool),
     )
 
 
 def open_pair(folder: Path) -> tuple[zipfile.ZipFile, dict[str, NDArray]]:
-    """The archive of pictures and the arrays beside it, of a set as this project keeps it."""
+    """The archive of pictures and the arrays beside it, of a set as this project keeps it.
+
+    ``landmarks`` are read as float32 in pixels, pixel centres at integers.
+    """
     images = the_file(folder, "images.zip")
     with np.load(the_file(folder, "labels.npz")) as values:
         arrays = {name: values[name] for name in values.files}
+    arrays["landmarks"] = arrays["landmarks"].astype(np.float32) - CORNER
     try:
         return zipfile.ZipFile(images), arrays
     except zipfile.BadZipFile as error:

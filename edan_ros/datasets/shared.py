@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.fer2013 import CORNER, open_pair
+from edan_ros.datasets.fer2013 import open_pair
 from edan_ros.datasets.files import from_zip
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
@@ -31,10 +31,9 @@ def read_landmarks68(path: Path, *, part: str) -> FaceSet:
     """Photographs of 300-W with human landmarks; ``held_out`` is the fixed tenth."""
     choose(part, "part", LANDMARKS68_PARTS)
     archive, values = open_pair(path)
-    landmarks = values["landmarks"].astype(np.float32) - CORNER
     records = [
         Record(str(name), from_zip(archive, str(name)), landmarks=points)
-        for name, points in zip(values["name"], landmarks, strict=True)
+        for name, points in zip(values["name"], values["landmarks"], strict=True)
         if part == "all" or is_held_out(str(name)) == (part == "held_out")
     ]
     return FaceSet(part.replace("_", " "), some(records, path, f"pictures of the part {part}"))
@@ -49,9 +48,10 @@ def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8]
 def read_muxspace(path: Path) -> FaceSet:
     """Muxspace: one label a picture; contempt is left without."""
     archive, values = open_pair(path)
-    landmarks = values["landmarks"].astype(np.float32) - CORNER
     records = [
         Record(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
-        for name, label, points in zip(values["name"], values["emotion"], landmarks, strict=True)
+        for name, label, points in zip(
+            values["name"], values["emotion"], values["landmarks"], strict=True
+        )
     ]
     return FaceSet("all", some(records, path, "pictures"), pseudo_landmarks=True)
