@@ -154,6 +154,7 @@ def _read(source: Source, pictures: int | None) -> FaceSet:
     from edan_ros.datasets import read
 
     faces = read(source.layout, source.path, **source.options)
+    faces.check()
     if pictures is None or pictures >= len(faces):
         return faces
     part = faces.spread(pictures)

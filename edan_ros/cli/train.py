@@ -56,7 +56,7 @@ def _emotions(args: argparse.Namespace) -> None:
         samples = load_samples(config.data, args.data, print if here.leads else None)
         validation = None
         if here.leads:
-            draws = config.epoch_draws or round(samples.weights.sum())
+            draws = config.epoch_draws or config.views * round(samples.weights.sum())
             print(f"{len(samples)} pictures, {draws} draws an epoch, on {here.device}", flush=True)
             half = config.precision == "bf16"
             validation = Validation(args.data, crop_size(config), config.validate, half=half)

@@ -15,7 +15,7 @@ from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import from_file, pictures_in, the_file, the_folder
-from edan_ros.datasets.folder import has_classes, read_folder
+from edan_ros.datasets.folder import has_classes, read_classes
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "test")
@@ -39,19 +39,21 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
 
     Either ``training.csv`` and ``validation.csv``, here or in Manually_Annotated_file_lists, with
     Manually_Annotated_Images; or the folders ``train_set`` and ``val_set`` with ``images`` and
-    ``annotations``; or, as Kaggle has it, ``train``, ``val`` or ``test`` with a folder for each
-    class, or such folders alone, which are then the part asked for. Contempt is left out, and so is
-    what has no expression. The landmarks were found automatically by the set's authors; folders of
-    classes come without.
+    ``annotations``, or one of these; or, as Kaggle has it, ``train``, ``val`` or ``test`` with a
+    folder for each class, named or numbered, or such folders alone, which are then the part asked
+    for. Contempt is left out, and so is what has no expression. The landmarks were found
+    automatically by the set's authors; folders of classes come without, and so may ``annotations``.
     """
     choose(part, "part", PARTS)
-    classes = next((path / n for n in _SORTED[part] if has_classes(path / n)), None)
+    classes = next((path / n for n in _SORTED[part] if has_classes(path / n, maps.AFFECTNET)), None)
     if classes is not None:
         return _from_classes(classes, part)
     left_out: Counter[str] = Counter()
-    if (path / _FOLDER[part]).is_dir():
-        records = list(_from_arrays(path / _FOLDER[part], left_out))
-        expected = f"{_FOLDER[part]}/images/*.jpg"
+    alone = (path / "images").is_dir() and (path / "annotations").is_dir()
+    arrays = path if alone else path / _FOLDER[part]
+    if arrays.is_dir():
+        records = list(_from_arrays(arrays, left_out))
+        expected = "images/*.jpg" if alone else f"{_FOLDER[part]}/images/*.jpg"
     else:
         records = list(_from_csv(path, part, left_out))
         expected = f"rows with an expression in {_CSV[part]}"
@@ -61,7 +63,7 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
 
 
 def _from_classes(folder: Path, part: str) -> FaceSet:
-    found = read_folder(folder)
+    found = read_classes(folder, maps.AFFECTNET)
     found.about, found.cropped = f"{_ABOUT[part]}, folders by class", True
     return found
 
@@ -71,9 +73,12 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]
     try:
         file = the_file(path, lists, _CSV[part])
     except DataError as error:
+        other = next(p for p in PARTS if p != part)
+        held = any((path / name).is_dir() for name in (_FOLDER[other], *_SORTED[other][:-1]))
         raise DataError(
             f"{error}; or the folder {_FOLDER[part]} of the npy layout, or {_SORTED[part][0]} with "
             "a folder for each class"
+            + (f". For the other part, which is there, ask for part={other}" if held else "")
         ) from None
     images = the_folder(
         path,
@@ -83,7 +88,7 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]
     )
     with file.open(encoding="utf-8-sig", newline="") as stream:
         for number, values in enumerate(csv.reader(stream), start=1):
-            if number == 1 and values[:1] == [_COLUMNS[0]]:
+            if not values or (number == 1 and values[0] == _COLUMNS[0]):
                 continue
             row = dict(zip(_COLUMNS, values, strict=False))
             try:
@@ -116,8 +121,10 @@ def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[Record]:
             raise DataError(f"{annotations}/{file.stem}_exp.npy: {label} is no expression")
         emotion = _emotion(label, left_out)
         if emotion is not None:
-            points = _array(annotations / f"{file.stem}_lnd.npy", 2 * NUM_LANDMARKS)
-            landmarks = points.reshape(NUM_LANDMARKS, 2)
+            marks = annotations / f"{file.stem}_lnd.npy"
+            landmarks = None
+            if marks.is_file():
+                landmarks = _array(marks, 2 * NUM_LANDMARKS).reshape(NUM_LANDMARKS, 2)
             yield Record(file.name, from_file(file), emotion, landmarks=landmarks)
 
 

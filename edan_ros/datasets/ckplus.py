@@ -18,13 +18,13 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, pictures_in, the_folder
+from edan_ros.datasets.files import files_in, from_file, is_hidden, pictures_in, the_folder
 from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.pixel_table import read_pixels
 from edan_ros.datasets.records import FaceSet, Record, some
 
 _IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
-_EMOTIONS = ("Emotion", "Emotion_labels")
+_EMOTIONS = ("Emotion", "Emotion_labels/Emotion", "Emotion_labels", "emotion-labels")
 _LANDMARKS = ("Landmarks/Landmarks", "Landmarks")
 
 
@@ -39,11 +39,11 @@ def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
     """
     if any((path / name).is_dir() for name in _IMAGES):
         return _read_sequences(path, int(peaks), _is_true(neutral))
-    file = path if path.is_file() else next(iter(sorted(path.glob("*.csv"))), None)
-    if file is not None and file.suffix.lower() == ".csv":
-        return _read_csv(file)
     if has_classes(path):
         return read_folder(path)
+    file = path if path.is_file() else next(iter(sorted(path.glob("[!.]*.csv"))), None)
+    if file is not None and file.suffix.lower() == ".csv":
+        return _read_csv(file)
     try:
         return _read_sequences(path, int(peaks), _is_true(neutral))
     except DataError as error:
@@ -66,12 +66,12 @@ def _read_csv(file: Path) -> FaceSet:
 
 
 def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
-    images, emotions = the_folder(path, *_IMAGES), the_folder(path, *_EMOTIONS)
+    images, (emotions, files) = the_folder(path, *_IMAGES), _labels(path)
     landmarks = next((path / name for name in _LANDMARKS if (path / name).is_dir()), None)
     records: list[Record] = []
     left_out: Counter[str] = Counter()
     labelled = set()
-    for file in sorted(emotions.rglob("[!.]*_emotion.txt")):
+    for file in files:
         sequence = Path(*file.parent.parts[-2:])
         labelled.add(sequence)
         emotion, frames = _label(file), pictures_in(images / sequence)
@@ -88,12 +88,26 @@ def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
     return FaceSet(about, some(records, emotions, expected), notes=notes)
 
 
+def _labels(path: Path) -> tuple[Path, list[Path]]:
+    """The folder of the sequences' labels, and their files: the first one in which there are any.
+
+    Raises DataError when there is no such folder.
+    """
+    found = [(path / name, _label_files(path / name)) for name in _EMOTIONS]
+    with_files = [pair for pair in found if pair[1]]
+    return with_files[0] if with_files else (the_folder(path, *_EMOTIONS), [])
+
+
+def _label_files(folder: Path) -> list[Path]:
+    return [file for file in files_in(folder) if file.name.endswith("_emotion.txt")]
+
+
 def _sequences(images: Path) -> set[Path]:
     """S005/001 and so on: the folders of a person's folders."""
     return {
         folder.relative_to(images)
         for folder in images.glob("*/*")
-        if folder.is_dir() and not folder.name.startswith(".")
+        if folder.is_dir() and not is_hidden(folder.name)
     }
 
 

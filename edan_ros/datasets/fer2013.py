@@ -19,17 +19,18 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import from_zip, the_file
-from edan_ros.datasets.folder import read_folder
+from edan_ros.datasets.folder import read_classes
 from edan_ros.datasets.pixel_table import USAGES, read_pixels, read_table
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "public_test", "private_test")
 LABELS = ("ferplus", "original")
 _TITLES = {"ferplus": "FER+ majority", "original": "original labels"}
+_VALIDATION = ("validation", "Validation", "val", "valid")
 #: What the folder of a part is called, in the form of one folder a class.
 _FOLDERS = {
     "train": ("train", "Training", "Train"),
-    "public_test": ("PublicTest", "public_test", "test", "Test", "validation", "val"),
+    "public_test": ("PublicTest", "public_test", *_VALIDATION, "test", "Test"),
     "private_test": ("PrivateTest", "private_test", "test", "Test"),
 }
 _VOTES = (
@@ -214,20 +215,21 @@ def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
     """A part whose pictures are sorted into a folder for each part and class; None if they are not.
 
     Kaggle's folder ``test`` holds both test parts, which its pictures' names tell apart
-    (PublicTest_88305.jpg); where they do not, it is the public test and said to be both.
+    (PublicTest_88305.jpg); where they do not, it is the public test and said to be both. Beside a
+    folder of the validation part, which is the public test, it is the private one.
     """
     folder = next((path / name for name in _FOLDERS[part] if (path / name).is_dir()), None)
     if folder is None:
         return None
     if labels == "ferplus":
         raise DataError(f"{folder}: pictures in folders have the original labels, not FER+'s")
-    found = read_folder(folder)
+    found = read_classes(folder, maps.FER2013)
     word = USAGES[PARTS.index(part)].lower()
     named = [r for r in found.records if Path(r.name).name.lower().startswith(word)]
     title = part.replace("_", " ")
     if named:
         found.records = named
-    elif folder.name.lower() == "test":
+    elif folder.name.lower() == "test" and not any((path / n).is_dir() for n in _VALIDATION):
         if part == "private_test":
             raise DataError(f"{folder}: the names of its pictures do not say which are private")
         title = "public and private test together"

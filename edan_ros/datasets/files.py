@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -59,25 +60,43 @@ def from_zip(archive: zipfile.ZipFile, name: str) -> Callable[[], NDArray[np.uin
     return partial(_read_zipped, archive, name)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is none of a set's, but of the system that packed it."""
+    return name.startswith((".", "__MACOSX"))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files in a folder and below, in order; hidden files and folders left out.
+
+    Links are followed, each folder once.
+    """
+    return sorted(_walk(folder, set()))
+
+
+def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder, followlinks=True):
+        where = os.path.realpath(place)
+        folders[:] = [] if where in seen else [name for name in folders if not is_hidden(name)]
+        if where not in seen:
+            yield from (Path(place, name) for name in files if not is_hidden(name))
+        seen.add(where)
+
+
 def pictures_in(folder: Path) -> list[Path]:
-    """All pictures in a folder and below, in order; hidden files and folders left out."""
-    found = (
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURES
-        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-    )
-    return sorted(found)
+    """All pictures in a folder and below, in order."""
+    return [path for path in files_in(folder) if path.suffix.lower() in PICTURES]
 
 
 def the_folder(path: Path, *names: str) -> Path:
-    """The first of some folders below ``path`` that is there.
+    """The first of some folders below ``path`` that is there; the one in it where an archive has
+    been unpacked into a folder of its own name.
 
     Raises DataError, which says what was expected, when none is.
     """
     for name in names:
-        if (path / name).is_dir():
-            return path / name
+        folder = path / name
+        if folder.is_dir():
+            return folder / folder.name if (folder / folder.name).is_dir() else folder
     raise DataError(f"{path} should hold the folder {' or '.join(names)}; {what_is_in(path)}")
 
 

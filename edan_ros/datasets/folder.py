@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, pictures_in
+from edan_ros.datasets.files import from_file, is_hidden, pictures_in
 from edan_ros.datasets.records import FaceSet, Record, some
 
 #: Pictures of at most so many pixels a side are taken to be cut to the face; a few are looked at.
@@ -20,15 +21,20 @@ def read_folder(path: Path) -> FaceSet:
 
     Raises DataError for a folder whose name means none of them, so that nothing is lost unseen.
     """
+    return read_classes(path)
+
+
+def read_classes(path: Path, numbers: Sequence[int | None] = ()) -> FaceSet:
+    """As :func:`read_folder`. numbers: the emotion of each number that a folder may be called,
+    None for a class that is left out."""
     expected = "a folder of pictures for each emotion, such as neutral and happy"
     if not path.is_dir():
         raise DataError(f"{path} should hold {expected}; it is no folder")
     records: list[Record] = []
     notes = []
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] not in "._")
-    for folder in folders:
+    for folder in _folders(path):
         try:
-            emotion = maps.emotion_of(folder.name)
+            emotion = _class(folder.name, numbers)
         except KeyError:
             raise DataError(
                 f"{path} should hold {expected}; the folder {folder.name!r} is none of "
@@ -46,10 +52,25 @@ def read_folder(path: Path) -> FaceSet:
     return found
 
 
-def has_classes(path: Path) -> bool:
-    """Whether at least one folder in ``path`` is named after one of the seven emotions."""
-    names = (p.name for p in path.iterdir() if p.is_dir()) if path.is_dir() else ()
-    return any(maps.plain_word(name) in maps.SYNONYMS for name in names)
+def has_classes(path: Path, numbers: Sequence[int | None] = ()) -> bool:
+    """Whether at least one folder in ``path`` is named after one of the seven emotions, or all
+    after the ``numbers`` of classes."""
+    names = [p.name for p in _folders(path)] if path.is_dir() else []
+    if any(maps.plain_word(name) in maps.SYNONYMS for name in names):
+        return True
+    return bool(names) and all(_is_number(name, numbers) for name in names)
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.is_dir() and not is_hidden(p.name))
+
+
+def _is_number(name: str, numbers: Sequence[int | None]) -> bool:
+    return name.isdecimal() and int(name) < len(numbers)
+
+
+def _class(name: str, numbers: Sequence[int | None]) -> int | None:
+    return numbers[int(name)] if _is_number(name, numbers) else maps.emotion_of(name)
 
 
 def _deeper(path: Path, folder: Path) -> str:

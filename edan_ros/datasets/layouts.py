@@ -14,6 +14,7 @@ from edan_ros.datasets.by_name import read_ferg, read_jaffe, read_kdef
 from edan_ros.datasets.ckplus import read_ckplus
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.fer2013 import read_fer2013
+from edan_ros.datasets.files import is_hidden
 from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.ised import read_ised
 from edan_ros.datasets.points import read_points
@@ -51,6 +52,8 @@ LAYOUTS: dict[str, Layout] = {
     "muxspace": Layout(read_muxspace),
     "rafdb": Layout(read_rafdb, "train", "test"),
 }
+#: Endings of files that lie beside a set without being of it: its archive, a note, a cache.
+_BESIDE = frozenset({".7z", ".db", ".gz", ".ini", ".md", ".pdf", ".rar", ".tar", ".txt", ".zip"})
 #: Names that select a part of FER2013 when a set is called so: a set called private that held
 #: anything else would be misread.
 _PART_NAMES = {
@@ -128,12 +131,15 @@ def read(layout: str, path: Path, *, training: bool = False, **options: Any) -> 
 
 def _read_here_or_below(how: Layout, path: Path, options: dict[str, Any]) -> FaceSet:
     """Archives often unpack into a folder of their own: where a set is not here and there is one
-    folder alone, it is looked for in that."""
+    folder alone, it is looked for in that, unless it is called after another part."""
     try:
         return how.read(path, **options)
     except DataError as error:
-        inside = _visible(path)
+        inside = _content(path)
+        others = ("test", "val") if options.get("part") == "train" else ("train",)
         if len(inside) != 1 or not inside[0].is_dir():
+            raise
+        if "part" in options and inside[0].name.lower().startswith(others):
             raise
         try:
             return _read_here_or_below(how, inside[0], options)
@@ -141,7 +147,7 @@ def _read_here_or_below(how: Layout, path: Path, options: dict[str, Any]) -> Fac
             raise error from None
 
 
-def _visible(path: Path) -> list[Path]:
+def _content(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
-    return [p for p in path.iterdir() if not p.name.startswith((".", "__MACOSX"))]
+    return [p for p in path.iterdir() if p.suffix.lower() not in _BESIDE and not is_hidden(p.name)]

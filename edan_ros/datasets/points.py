@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import PICTURES, from_file
+from edan_ros.datasets.files import PICTURES, files_in, from_file
 from edan_ros.datasets.records import FaceSet, Record, some
 
 
 def read_points(path: Path) -> FaceSet:
     """Every ``.pts`` file of 68 points in a folder or below, with the picture of its name."""
-    files = sorted(file for file in path.rglob("*.pts") if not file.name.startswith("."))
+    files = [file for file in files_in(path) if file.suffix == ".pts"]
     records = [
         Record(str(file.relative_to(path)), from_file(_picture(file)), landmarks=read_pts(file))
         for file in files

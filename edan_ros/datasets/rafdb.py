@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,42 +19,52 @@ IMAGES = ("aligned", "original")
 _LIST = "list_patition_label.txt"  # the spelling is the set's
 
 
-def read_rafdb(path: Path, *, part: str, images: str = "aligned") -> FaceSet:
+def read_rafdb(path: Path, *, part: str, images: str | None = None) -> FaceSet:
     """RAF-DB's training or test part.
 
-    ``EmoLabel/list_patition_label.txt`` with ``Image/aligned`` or ``Image/original``, the latter
-    with the five points of ``Annotation/manual`` where those are there; all of it in ``basic`` or
-    not. Or ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
+    ``EmoLabel/list_patition_label.txt`` with ``Image/aligned`` or ``Image/original`` (``images``
+    says which where both are there; without it the aligned), the latter with the five points of
+    ``Annotation/manual`` where those are there; all of it in ``basic`` or not. Or
+    ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
     """
     choose(part, "part", PARTS)
-    choose(images, "images", IMAGES)
     root = path / "basic" if (path / "basic").is_dir() else path
-    aligned = images == "aligned"
+    if images is None:
+        there = (k for k in IMAGES if (root / "Image" / k).is_dir() or (root / k).is_dir())
+        images = next(there, IMAGES[0])
+    aligned = choose(images, "images", IMAGES) == "aligned"
+    left_out: Counter[str] = Counter()
     if aligned and any((root / name / part).is_dir() for name in ("DATASET", ".")):
-        records = list(_from_folders(the_folder(root, f"DATASET/{part}", part)))
+        folder = the_folder(root, f"DATASET/{part}", part)
+        records = list(_from_folders(folder, left_out))
         expected = f"{part}/1/*.jpg to {part}/7/*.jpg"
     else:
         records = list(_from_list(root, part, images))
         expected = f"{_LIST} with names that begin with {part}"
     # The originals are photographs: without their five points the face is looked for.
     cropped = aligned or all(record.points is not None for record in records)
-    return FaceSet(f"{part}, {images}", some(records, path, expected), cropped=cropped)
+    notes = [f"left out: {what} ({count})" for what, count in left_out.items()]
+    return FaceSet(f"{part}, {images}", some(records, path, expected), cropped, notes=notes)
 
 
-def _emotion(label: str, where: str) -> int:
-    """Of a number; of a word where a copy's folders are named so."""
-    emotion = maps.RAFDB[int(label)] if label in {"1", "2", "3", "4", "5", "6", "7"} else None
-    if emotion is None:
-        emotion = maps.SYNONYMS.get(maps.plain_word(label))
-    if emotion is None:
-        raise DataError(f"{where}: expected a label 1 to 7, not {label}")
-    return emotion
+def _emotion(label: str, where: str) -> int | None:
+    """Of a number; of a word where a copy's folders are named so. None for contempt."""
+    if label in {"1", "2", "3", "4", "5", "6", "7"}:
+        return maps.RAFDB[int(label)]
+    try:
+        return maps.emotion_of(label)
+    except KeyError:
+        raise DataError(f"{where}: expected a label 1 to 7, not {label}") from None
 
 
-def _from_folders(folder: Path) -> Iterator[Record]:
+def _from_folders(folder: Path, left_out: Counter[str]) -> Iterator[Record]:
     for file in pictures_in(folder):
         label = file.relative_to(folder).parts[0]
-        yield Record(f"{label}/{file.name}", from_file(file), _emotion(label, str(file)))
+        emotion = _emotion(label, str(file))
+        if emotion is None:
+            left_out[label] += 1
+        else:
+            yield Record(f"{label}/{file.name}", from_file(file), emotion)
 
 
 def _from_list(root: Path, part: str, images: str) -> Iterator[Record]:

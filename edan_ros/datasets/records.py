@@ -86,6 +86,17 @@ class FaceSet:
         kept = [self.records[i] for i in index]
         return FaceSet(self.about, kept, self.cropped, self.pseudo_landmarks, self.notes)
 
+    def check(self, tried: int = 9) -> None:
+        """Try to read a few of the pictures. Raises DataError when none of them can be."""
+        failed = []
+        for record in self.spread(tried).records:
+            try:
+                record.read()
+                return
+            except DataError as error:
+                failed.append(error)
+        raise DataError(f"none of {len(failed)} pictures that were tried can be read: {failed[0]}")
+
 
 def face_crop(record: Record, image: Image) -> Crop:
     """Where the set says that the face is: by landmarks, else five points, else a box.

@@ -111,7 +111,7 @@ def append_log(out: Path, log: dict[str, float]) -> None:
 
 def forget_log_from(out: Path, phase: int, epoch: int) -> None:
     """Drop the lines of a phase from an epoch on, which will be trained again."""
-    kept = [entry for entry in read_log(out) if (entry["phase"], entry["epoch"]) < (phase, epoch)]
+    kept = [e for e in read_log(out) if e["phase"] != phase or e["epoch"] < epoch]
     if kept or (out / LOG).is_file():
         text = "".join(json.dumps(entry) + "\n" for entry in kept)
         (out / LOG).write_text(text, encoding="utf-8")

@@ -75,7 +75,7 @@ class Comparison:
 
 def draws_of(config: TrainConfig, samples: Samples) -> int:
     """How many crops a run of the configuration is trained on."""
-    each = config.epoch_draws or round(samples.weights.sum())
+    each = config.epoch_draws or config.views * round(samples.weights.sum())
     return each // config.batch * config.batch * sum(phase.epochs for phase in config.phases)
 
 

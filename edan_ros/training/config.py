@@ -64,8 +64,10 @@ class TrainConfig:
 
     network: ``kind`` (a name of networks/registry.py; emotional_dan without) and the arguments of
     its class. precision: of the convolutions, "bf16" or "fp32". epoch_draws: so many of an
-    epoch's draws are used, 0 for all. backbone: a file of torchvision's weights to start from.
-    start: the configuration of the narrower network whose run this one begins with (--start).
+    epoch's draws are used, 0 for all. views: each picture drawn is so many of them, augmented
+    each in its own way (``loss: consistency`` says how alike the answers should be). backbone: a
+    file of torchvision's weights to start from. start: the configuration of the narrower network
+    whose run this one begins with (--start).
     validate: the set that epochs are measured on, see :class:`Validation`.
     logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
     export, 0 to 1, of all or of some by name; see
@@ -85,6 +87,7 @@ class TrainConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: str = "bf16"
     epoch_draws: int = 0
+    views: int = 1
     teacher: TeacherOptions | None = None
     backbone: str = ""
     start: str = ""
@@ -175,6 +178,10 @@ def _check(config: TrainConfig, path: Path) -> None:
     ):
         if value not in known:
             raise ConfigError(f"{path}: {name} is {value!r}; known: {', '.join(known)}")
+    if config.views < 1:
+        raise ConfigError(f"{path}: views is {config.views}; it should be at least 1")
+    if config.loss.consistency and config.views == 1:
+        raise ConfigError(f"{path}: loss: consistency needs views: 2 or more of each picture")
     for phase in config.phases:
         try:
             with torch.device("meta"):  # checks the arguments without making any weights

@@ -21,7 +21,8 @@ from edan_ros.training.samples import Samples
 class EpochData(Dataset):
     """One epoch's draws. Item i is the same for a seed, an epoch and i, whoever computes it.
 
-    draws: so many of them are kept, 0 for all. units: whether items say their action units.
+    draws: so many of them are kept, 0 for all. views: each picture is so many items in a row,
+    each augmented in its own way. units: whether items say their action units.
     """
 
     def __init__(
@@ -33,12 +34,13 @@ class EpochData(Dataset):
         epoch: int,
         *,
         draws: int = 0,
+        views: int = 1,
         units: bool = False,
     ) -> None:
         self.samples, self.size, self.how, self.units = samples, size, how, units
         self.key = (seed, epoch)
         order = samples.draw(np.random.default_rng(self.key))
-        self.order = order[:draws] if draws else order
+        self.order = np.repeat(order, views)[: draws or None]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -78,10 +80,12 @@ def batches(
     """Batches of an epoch, in order; the last one is left out when it is not full.
 
     first: batches that are left out, because they have been trained on. Of each batch, process
-    ``rank`` of ``world`` gets every ``world``-th item.
+    ``rank`` of ``world`` gets the ``rank``-th part, in a row.
     """
     count = len(data) // batch  # type: ignore[arg-type]
-    share = [range(n * batch + rank, (n + 1) * batch, world) for n in range(first, count)]
+    part = batch // world
+    starts = [n * batch + rank * part for n in range(first, count)]
+    share = [range(start, start + part) for start in starts]
     yield from DataLoader(
         data,
         batch_sampler=share,

@@ -39,10 +39,11 @@ def adjust_logits(
     """Take ``strength`` times the log of the training prior off the logits, in the bias.
 
     (Menon et al. 2021, equation 9.) Rare emotions are then said more often; 0 changes nothing.
-    ``strength``: one for all classes, or (C,).
+    ``strength``: one for all classes, or (C,). A class that is never drawn is left as it is.
     """
+    log_prior = np.log(np.where(prior > 0, prior, 1.0))
     with torch.no_grad():
-        network.emotion.bias -= torch.from_numpy(strength * np.log(prior)).float()
+        network.emotion.bias -= torch.from_numpy(strength * log_prior).float()
 
 
 def strengths(given: float | dict[str, float], classes: int) -> float | NDArray[np.float64]:

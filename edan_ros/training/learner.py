@@ -14,7 +14,7 @@ from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.checkpoints import load_average, newest_checkpoint
 from edan_ros.training.config import TeacherOptions
 from edan_ros.training.errors import ConfigError
-from edan_ros.training.losses import LossWeights, distillation_loss, loss_terms
+from edan_ros.training.losses import LossWeights, consistency_loss, distillation_loss, loss_terms
 
 #: Terms that are distances; all others are entropies, which Kendall weighs twice as much.
 DISTANCES = ("landmarks", "intermediate")
@@ -62,7 +62,8 @@ class Learner(nn.Module):
     """A network and the factors of its loss, which are learned with it if the weights say so.
 
     ``frozen``: the first of two stages is left as it is, also in its running statistics. ``half``:
-    the network runs in bfloat16 where its operators allow; its loss does not.
+    the network runs in bfloat16 where its operators allow; its loss does not. ``views``: so many
+    crops in a row are of one picture.
     """
 
     def __init__(
@@ -72,11 +73,12 @@ class Learner(nn.Module):
         *,
         frozen: bool = False,
         half: bool = True,
+        views: int = 1,
         teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.network, self.frozen, self.teacher = network, frozen, teacher
-        self.half = half
+        self.half, self.views = half, views
         self.factors = weights.factors()
         self.log_variance: nn.ParameterDict | None = None
         if weights.uncertainty:
@@ -99,6 +101,8 @@ class Learner(nn.Module):
             output = self.network(crops)
         subset = self.network.config.get("landmarks", 68)
         terms = loss_terms(output, batch, subset)
+        if self.views > 1:
+            terms["consistency"] = consistency_loss(output.logits, batch["face"], self.views)
         total = torch.stack([self._weighted(name, term) for name, term in terms.items()]).sum()
         if self.teacher is not None:
             options = self.teacher.options

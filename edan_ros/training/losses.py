@@ -25,9 +25,10 @@ class LossWeights:
     """Factors of the terms; a term that the network has no output for is left out.
 
     The paper's are landmarks 0.4 (alpha) and emotion 0.6 (beta). intermediate: of the landmark
-    error of the stages before the last. units: of the action units. uncertainty: learn the
-    factors instead (Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh
-    Losses", 2018, equation 10); the numbers then only say, by 0, which terms take no part.
+    error of the stages before the last. units: of the action units. consistency: of the answers
+    to several views of a picture. uncertainty: learn the factors instead (Kendall, Gal and
+    Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", 2018, equation 10); the
+    numbers then only say, by 0, which terms take no part.
     """
 
     landmarks: float = 0.4
@@ -35,6 +36,7 @@ class LossWeights:
     presence: float = 0.2
     intermediate: float = 0.0
     units: float = 0.5
+    consistency: float = 0.0
     uncertainty: bool = False
 
     def factors(self) -> dict[str, float]:
@@ -100,6 +102,18 @@ def unit_loss(logits: Tensor, target: Tensor) -> Tensor:
         labelled, torch.where(known, target, 0.0), reduction="none"
     )
     return _mean_where(entropy, known)
+
+
+def consistency_loss(logits: Tensor, faces: Tensor, views: int) -> Tensor:
+    """Jensen-Shannon divergence of the answers to the views of a picture, 0 to log(views).
+
+    (Hendrycks et al., "AugMix", 2020, section 3.) ``logits`` (B, C) with the views of each picture
+    in a row; a picture counts when all of its views show a face.
+    """
+    said = functional.log_softmax(logits, dim=1).unflatten(0, (-1, views))
+    mean = said.exp().mean(dim=1, keepdim=True).clamp_min(1e-7).log()
+    divergence = (said.exp() * (said - mean)).sum(dim=2).mean(dim=1)
+    return _mean_where(divergence, (faces > 0.5).unflatten(0, (-1, views)).all(dim=1))
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor, faces: Tensor, temperature: float) -> Tensor:

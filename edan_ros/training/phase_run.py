@@ -91,8 +91,14 @@ class PhaseRun:
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Entries that a checkpoint's configuration has otherwise; none for one that holds none."""
-    return [name for name in now if before and before.get(name) != now[name]]
+    """Entries that a checkpoint's configuration has otherwise; one from before an entry was known
+    had its default."""
+
+    def as_now(name: str) -> Any:
+        grown = name in ("augmentation", "loss", "optimiser")
+        return {**now[name], **before[name]} if grown else before[name]
+
+    return [name for name in now if name in before and as_now(name) != now[name]]
 
 
 def make_optimiser(learner: Learner, options: Optimiser, rate: float) -> torch.optim.Optimizer:

@@ -13,7 +13,7 @@ from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet, Record, face_crop
 from edan_ros.engines import Engine, create_engine
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.evaluation.recognition import Answer, Finder, in_crops
+from edan_ros.evaluation.recognition import Answer, Finder, in_crops, in_largest_faces
 
 #: Pictures that are read together.
 _BATCH = 32
@@ -22,9 +22,10 @@ _BATCH = 32
 def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool_]]:
     """The set with landmarks by ``model`` where it has none, and (n,) which records got them.
 
-    In pictures that are cut to the face the model looks twice, the second time where its own
-    landmarks are; in others the detector finds the face. A picture in which no face is found with
-    the model's presence threshold stays without.
+    Where the set does not say where the face is, the detector finds it, and a picture that is cut
+    to the face is taken whole where it finds none; then the model looks again where its own
+    landmarks are. A picture in which no face is found with the model's presence threshold stays
+    without.
 
     Raises EngineError when the model cannot be loaded, DataError when it finds no face at all.
     """
@@ -56,8 +57,19 @@ def _readable(records: Mapping[int, Record]) -> dict[int, tuple[Record, Image]]:
 def _answers(
     engine: Engine, pictures: Sequence[tuple[Record, Image]], cropped: bool
 ) -> list[Answer | None]:
-    images = [image for _, image in pictures]
-    if cropped:
-        crops = [face_crop(record, image) for record, image in pictures]
-        return list(in_crops(engine, images, crops, refinements=1))
-    return Finder(engine, create_detector())(images, [None] * len(images))
+    known = [i for i, (record, _) in enumerate(pictures) if record.says_where]
+    others = [i for i in range(len(pictures)) if i not in set(known)]
+    answers: dict[int, Answer | None] = {}
+    if known:
+        crops = [face_crop(*pictures[i]) for i in known]
+        images = [pictures[i][1] for i in known]
+        answers |= dict(zip(known, in_crops(engine, images, crops, refinements=1), strict=True))
+    if others:
+        images = [pictures[i][1] for i in others]
+        detector = create_detector()
+        if cropped:
+            found: Sequence[Answer | None] = in_largest_faces(engine, images, detector)
+        else:
+            found = Finder(engine, detector)(images, [None] * len(images))
+        answers |= dict(zip(others, found, strict=True))
+    return [answers[i] for i in range(len(pictures))]

@@ -108,8 +108,8 @@ def samples_of(
 ) -> Samples:
     """A data set in memory, what it does not know as NaN.
 
-    The face is where the set says or, where it does not and its pictures are not cut to the face,
-    where the detector finds the largest one.
+    The face is where the set says or, where it does not, where the detector finds the largest one.
+    Where it finds none, a picture of a set that is cut to the faces is taken whole.
 
     smoothing: share of a label that all emotions get, 0 to 1. balance: rarer emotions are drawn
     more often, by (median count / count) ** balance. draws: of each picture an epoch, or of each
@@ -117,7 +117,7 @@ def samples_of(
     human landmarks and SET_TRUST for others. own: (n,) whether a record's landmarks were made by a
     model trained here: OWN_TRUST without ``trust``. left_out: counts, by the reason, pictures that
     cannot be read or in which no face is found, which are left out; without it the former raise
-    DataError, and of the latter the whole is taken.
+    DataError, and the latter are taken whole too.
 
     Raises ConfigError for a name that is no emotion.
     """
@@ -145,13 +145,13 @@ def _prepare_all(
     faces: FaceSet, left_out: Counter[str] | None
 ) -> tuple[list[_Prepared], NDArray[np.intp]]:
     """What is kept of each record, and the numbers of the records of which something is."""
-    needed = not faces.cropped and not all(record.says_where for record in faces.records)
+    needed = not all(record.says_where for record in faces.records)
     detector = create_detector() if needed else None
     prepared, kept = [], []
     unreadable = ""
     for i, record in enumerate(faces.records):
         try:
-            found = _prepare(record, detector, whole=left_out is None)
+            found = _prepare(record, detector, whole=faces.cropped or left_out is None)
         except DataError as error:
             if left_out is None:
                 raise

@@ -74,9 +74,10 @@ class Trainer:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
         self.world = world or World(torch.device("cpu"))
         self.workers, self.start, self.minutes = workers, start, minutes
-        if config.batch % self.world.size:
+        if config.batch % (self.world.size * config.views):
             raise ConfigError(
                 f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
+                + (f" in whole pictures of {config.views} views" if config.views > 1 else "")
             )
         if config.start and start is None and not any(out.glob("phase*.pt")):
             raise ConfigError(
@@ -182,6 +183,7 @@ class Trainer:
             config.loss,
             frozen=trained and network.config.get("stages") == 2 and not phase.joint,
             half=config.precision == "bf16",
+            views=config.views,
             teacher=teacher,
         ).to(device)
         optimiser = make_optimiser(learner, config.optimiser, phase.learning_rate)
@@ -219,6 +221,7 @@ class Trainer:
             config.seed,
             epoch,
             draws=config.epoch_draws,
+            views=config.views,
             units="units" in network.outputs,
         )
         if len(data) < config.batch:

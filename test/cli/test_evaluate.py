@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import cv2
+import made_up_sets as trees
 import numpy as np
 import pytest
 
@@ -83,6 +84,19 @@ def test_a_damaged_picture_is_left_out(pictures: Path, capsys: pytest.CaptureFix
     assert main([*command, "--json", "f.json"]) == 0
     assert "unreadable (1): faces/sad/1.png is not a picture" in capsys.readouterr().out
     assert json.loads(Path("f.json").read_text())["sets"]["folder"]["n"] == 3
+
+
+def test_a_set_without_readable_pictures_is_found_before_the_first_is_measured(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees.rafdb(Path("raf"))
+    for file in Path("raf/basic/Image/aligned").iterdir():
+        file.unlink()
+    sets = [f"folder={pictures}", "rafdb=raf"]
+    assert main(["evaluate", SHIPPED, "--data", *sets, "--crop", "given"]) == 1
+    said = capsys.readouterr()
+    assert "none of 1 pictures that were tried can be read: cannot read the picture raf" in said.err
+    assert said.out == ""
 
 
 def test_fewer_pictures_are_said_to_be(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

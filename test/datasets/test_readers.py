@@ -132,6 +132,13 @@ class TestFer2013:
         with pytest.raises(DataError, match="have the original labels, not FER"):
             read("fer2013", tmp_path, labels="ferplus")
 
+    def test_a_folder_of_the_validation_part_is_the_public_test(self, tmp_path: Path) -> None:
+        for part, number in (("train", 3), ("validation", 4), ("test", 0)):
+            trees.save(tmp_path / part / str(number) / "im1.png")
+        assert labels(read("fer2013", tmp_path)) == ["sad"]
+        private = read("fer2013", tmp_path, part="private_test")
+        assert (labels(private), private.about) == (["anger"], "private test, original labels")
+
     def test_names_tell_the_two_test_parts_apart(self, tmp_path: Path) -> None:
         trees.save(tmp_path / "test" / "sad" / "PublicTest_1.jpg")
         trees.save(tmp_path / "test" / "neutral" / "PrivateTest_2.jpg")
@@ -168,9 +175,35 @@ def test_affectnet_npy(tmp_path: Path) -> None:
     faces = read("affectnet", folder, training=True)
     assert labels(faces) == ["happy"]
     np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(150, 112))
-    (folder / "train_set" / "annotations" / "0_lnd.npy").unlink()
-    with pytest.raises(DataError, match=r"0_lnd\.npy should hold 136 numbers"):
+    assert labels(read("affectnet", folder / "train_set")) == ["happy"]
+    with pytest.raises(DataError, match="the other part, which is there, ask for part=train"):
+        read("affectnet", folder)
+    trees.save(tmp_path / "classes" / "train" / "happy" / "1.png")
+    with pytest.raises(DataError, match="ask for part=train"):
+        read("affectnet", tmp_path / "classes")
+    marks = folder / "train_set" / "annotations" / "0_lnd.npy"
+    np.save(marks, np.zeros(5))
+    with pytest.raises(DataError, match=r"0_lnd\.npy should hold 136 numbers; it holds 5"):
         read("affectnet", folder, training=True)
+    marks.unlink()
+    assert read("affectnet", folder, training=True).records[0].landmarks is None
+
+
+def test_affectnet_in_numbered_folders(tmp_path: Path) -> None:
+    for number in range(8):
+        trees.save(tmp_path / "val" / str(number) / "1.png")
+    faces = read("affectnet", tmp_path)
+    assert labels(faces) == ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
+    assert faces.notes == ["left out: 7 (1)"]
+    with pytest.raises(DataError, match="the folder '0' is none of afraid"):
+        read("folder", tmp_path / "val")
+
+
+def test_affectnet_s_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    folder = trees.affectnet_csv(tmp_path / "a")
+    file = folder / "Manually_Annotated_file_lists" / "validation.csv"
+    file.write_text(file.read_text() + "\n")
+    assert labels(read("affectnet", folder)) == ["neutral", "anger"]
 
 
 def test_affectnet_says_all_layouts(tmp_path: Path) -> None:
@@ -236,9 +269,45 @@ def test_ckplus_as_folders(tmp_path: Path) -> None:
     words = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
     for word in words:
         trees.save(tmp_path / "CK+48" / word / "S010_004_00000017.png")
+    trees.write(tmp_path / "CK+48.zip", "")
+    trees.write(tmp_path / "CK+48" / "labels.csv", "name,label\n")
     faces = read("ckplus", tmp_path)
     assert labels(faces) == ["anger", "disgust", "fear", "happy", "sad", "surprise"]
     assert (faces.notes, faces.cropped) == (["left out: contempt (1)"], True)
+
+
+@pytest.mark.parametrize(
+    ("images", "emotions"),
+    [
+        ("cohn-kanade-images/cohn-kanade-images", "Emotion"),
+        ("cohn-kanade-images", "emotion-labels"),
+        ("cohn-kanade-images", "Emotion_labels/Emotion"),
+    ],
+)
+def test_ckplus_as_archives_unpack(tmp_path: Path, images: str, emotions: str) -> None:
+    """In folders of other names, beside an empty one of labels."""
+    made = trees.ckplus(tmp_path / "made")
+    folder = tmp_path / "ck"
+    for name, place in (("cohn-kanade-images", images), ("Emotion", emotions)):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).rename(folder / place)
+    (folder / "Emotion").mkdir(exist_ok=True)
+    assert labels(read("ckplus", folder)) == ["neutral", "surprise"]
+
+
+def test_sets_of_links_are_read_whole(tmp_path: Path) -> None:
+    """Links to folders are followed, one that leads back to where it is but once."""
+    made = trees.ckplus(tmp_path / "made")
+    for name in ("cohn-kanade-images", "Emotion", "Landmarks"):
+        (tmp_path / "ck" / name).mkdir(parents=True)
+        for person in (made / name).iterdir():
+            (tmp_path / "ck" / name / person.name).symlink_to(person)
+    assert labels(read("ckplus", tmp_path / "ck")) == ["neutral", "surprise"]
+    trees.save(tmp_path / "elsewhere" / "KA.AN1.39.tiff")
+    (tmp_path / "jaffe").mkdir()
+    (tmp_path / "jaffe" / "KA").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "jaffe" / "again").symlink_to(tmp_path / "jaffe")
+    assert labels(read("jaffe", tmp_path / "jaffe")) == ["anger"]
 
 
 def test_ckplus_without_landmarks(tmp_path: Path) -> None:
@@ -337,6 +406,12 @@ def test_rafdb(tmp_path: Path) -> None:
     shutil.rmtree(folder / "basic" / "Annotation")
     without = read("rafdb", folder, images="original")
     assert (without.records[0].points, without.cropped) == (None, False)
+    images = folder / "basic" / "Image"
+    (images / "aligned").rename(tmp_path / "aligned")
+    assert levels(read("rafdb", folder)) == [172]
+    (images / "aligned").mkdir()
+    (tmp_path / "aligned").rename(images / "aligned" / "aligned")
+    assert levels(read("rafdb", folder)) == [72]
 
 
 def test_rafdb_as_folders(tmp_path: Path) -> None:
@@ -344,9 +419,10 @@ def test_rafdb_as_folders(tmp_path: Path) -> None:
     for label in range(1, 8):
         trees.save(tmp_path / "DATASET" / "test" / str(label) / f"test_{label}.jpg")
     assert labels(read("rafdb", tmp_path)) == expected
-    for word in ("fear", "7_Neutral"):
+    for word in ("fear", "7_Neutral", "contempt"):
         trees.save(tmp_path / "words" / "test" / word / "x.jpg")
-    assert labels(read("rafdb", tmp_path / "words")) == ["neutral", "fear"]
+    words = read("rafdb", tmp_path / "words")
+    assert (labels(words), words.notes) == (["neutral", "fear"], ["left out: contempt (1)"])
     trees.save(tmp_path / "DATASET" / "test" / "8" / "x.jpg")
     with pytest.raises(DataError, match="expected a label 1 to 7, not 8"):
         read("rafdb", tmp_path)

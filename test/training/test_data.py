@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="the training layer needs the train extra (t
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE, MIRROR_PERMUTATION
 from edan_ros.training.augment import Augmentation, degrade, jitter, render
+from edan_ros.training.data import EpochData
 from edan_ros.training.samples import Samples, concatenate, make_samples
 
 PLAIN = Augmentation(
@@ -105,6 +106,14 @@ def test_jitter_keeps_to_its_bounds(seed: int) -> None:
     crop = jitter(Crop(np.zeros(2), 100.0, 0.0), np.random.default_rng(seed), how)
     assert np.abs(crop.center).max() <= 100 * how.shift + 1e-9
     assert 100 / how.scale - 1e-9 <= crop.side <= 100 * how.scale + 1e-9
+
+
+def test_views_are_one_picture_augmented_anew() -> None:
+    samples = concatenate([samples_of(*dotted_face()) for _ in range(5)])
+    data = EpochData(samples, 32, Augmentation(), seed=1, epoch=0, draws=6, views=2)
+    assert len(data) == 6
+    assert (data.order[0::2] == data.order[1::2]).all()
+    assert not np.array_equal(data[0]["crop"], data[1]["crop"])
 
 
 def test_draws_are_expected_counts() -> None:

@@ -55,6 +55,16 @@ def test_adjusted_logits_forget_the_prior() -> None:
     assert torch.allclose(network(crops).logits, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("strength", [1.0, np.eye(7)[0]])
+def test_an_emotion_that_is_never_drawn_is_left_as_it_is(strength: float | np.ndarray) -> None:
+    network = network_with_random_state(size=32, width=0.125)
+    before = network.emotion.bias.detach().clone()
+    adjust_logits(network, np.array([0.5, 0.5, 0, 0, 0, 0, 0]), strength)
+    after = network.emotion.bias.detach()
+    assert after[0].item() == pytest.approx(before[0].item() + np.log(2), rel=1e-5)
+    assert torch.equal(after[2:], before[2:])
+
+
 def test_logits_can_be_adjusted_of_some_emotions_by_name() -> None:
     np.testing.assert_array_equal(strengths({"disgust": 0.2}, 7), [0, 0, 0, 0, 0, 0.2, 0])
     assert strengths(0.3, 3) == 0.3

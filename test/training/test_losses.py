@@ -13,6 +13,7 @@ from edan_ros.networks.base import EmotionNetwork, Output  # noqa: E402
 from edan_ros.training.learner import Learner  # noqa: E402
 from edan_ros.training.losses import (  # noqa: E402
     LossWeights,
+    consistency_loss,
     distillation_loss,
     landmark_error,
     loss_terms,
@@ -163,6 +164,28 @@ def test_a_student_like_its_teacher_loses_nothing() -> None:
     student[1] = 0.0
     assert distillation_loss(student, teacher, faces, 2.0).item() == pytest.approx(0.0, abs=1e-6)
     assert distillation_loss(student.flip(1), teacher, faces, 2.0).item() > 0.1
+
+
+def test_views_that_answer_alike_lose_nothing() -> None:
+    """Two sure and opposite answers are ln 2 apart; a picture with a view off its face is left."""
+    alike = torch.tensor([[5.0, 0.0], [6.0, 1.0]])
+    opposite = torch.tensor([[50.0, 0.0], [0.0, 50.0]])
+    faces = torch.ones(2)
+    assert consistency_loss(alike, faces, 2).item() == pytest.approx(0.0, abs=1e-6)
+    assert consistency_loss(opposite, faces, 2).item() == pytest.approx(math.log(2), rel=1e-4)
+    both, seen = torch.cat([opposite, alike]), torch.tensor([1.0, 0.0, 1.0, 1.0])
+    assert consistency_loss(both, seen, 2).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_answers_to_views_are_drawn_together() -> None:
+    """Of a picture's two views, the loss moves the answers towards each other."""
+    logits = torch.tensor([[2.0, *[0.0] * 6], [0.0, 2.0, *[0.0] * 5]], requires_grad=True)
+    weights = LossWeights(emotion=0.0, landmarks=0.0, presence=0.0, consistency=2.0)
+    losses = Learner(Fixed(Output(logits)), weights, views=2)(batch(2))
+    assert losses["total"].item() == pytest.approx(2.0 * losses["consistency"].item())
+    losses["total"].backward()
+    assert (logits.grad[0, :2].sign() == torch.tensor([1.0, -1.0])).all()
+    assert (logits.grad[1, :2].sign() == torch.tensor([-1.0, 1.0])).all()
 
 
 def test_a_frozen_first_stage_keeps_its_statistics() -> None:

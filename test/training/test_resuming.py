@@ -42,6 +42,8 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
         ).run()
     assert same(run(config, samples, tmp_path / "cut"), whole)
     assert len(read_log(tmp_path / "cut")) == 3
+    run(config, samples, tmp_path / "cut")  # nothing is left to train, and nothing is forgotten
+    assert len(read_log(tmp_path / "cut")) == 3
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,20 @@ def test_what_changed_since_a_run_began_is_said(
 ) -> None:
     finished(tmp_path / "run")
     run(write(tmp_path, loss={"emotion": 1.0}), samples, tmp_path / "run")
-    assert "changed since the run began: loss" in capsys.readouterr().out
+    assert "changed since the run began: loss\n" in capsys.readouterr().out
+
+
+def test_entries_that_came_later_are_not_said_to_have_changed(
+    tmp_path: Path, finished: Finished, samples: Samples, capsys: pytest.CaptureFixture
+) -> None:
+    """A checkpoint from before views and their loss were known."""
+    finished(tmp_path / "run")
+    for path in (tmp_path / "run").glob("phase*.pt"):
+        state = read_state(path)
+        del state["training"]["views"], state["training"]["loss"]["consistency"]
+        torch.save(state, path)
+    run(write(tmp_path), samples, tmp_path / "run")
+    assert "changed" not in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_the_first_versions_is_read(

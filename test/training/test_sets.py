@@ -159,8 +159,9 @@ def test_faces_of_photographs_are_looked_for(monkeypatch: pytest.MonkeyPatch) ->
     assert samples.crops[1].side == own.side
     whole = samples_of(faces)
     assert len(whole) == 3
-    cut = samples_of(FaceSet("all", records(1), cropped=True))
-    assert cut.crops[0].side == whole.crops[1].side != found.side
+    cut = samples_of(FaceSet("all", [*records(1), dark], cropped=True), left_out=Counter())
+    assert cut.crops[0].side == found.side
+    assert cut.crops[1].side == whole.crops[1].side != found.side
 
 
 class MeanFaceEngine:

@@ -99,6 +99,18 @@ def test_the_curves_show_every_loss_by_itself(tmp_path: Path, finished: Finished
         assert close.sum() > 20, rgb
 
 
+def test_views_are_trained_to_agree(tmp_path: Path, samples: Samples) -> None:
+    """With the term in the loss, the answers to two views differ less than without."""
+
+    def apart(factor: float) -> float:
+        loss = {"landmarks": 0.0, "presence": 0.0, "consistency": factor}
+        config = write(tmp_path, phases=CONFIG["phases"][:1], views=2, loss=loss)
+        run(config, samples, tmp_path / f"run{factor:g}")
+        return read_log(tmp_path / f"run{factor:g}")[-1]["train_consistency"]
+
+    assert apart(20.0) < 0.8 * apart(0.0)
+
+
 def test_a_teacher_draws_its_student_to_what_it_says(
     tmp_path: Path, samples: Samples, finished: Finished
 ) -> None:
@@ -242,6 +254,8 @@ def test_a_start_that_is_not_there_is_named(tmp_path: Path, samples: Samples) ->
         ({"network": {"kind": "vgg"}}, "there is no network 'vgg'"),
         ({"network": {"size": 33}}, "multiple of 16"),
         ({"teacher": {"path": "x"}}, "unknown entry path"),
+        ({"views": 0}, "views is 0"),
+        ({"loss": {"consistency": 1.0}}, "consistency needs views: 2"),
     ],
 )
 def test_wrong_configurations_are_named(tmp_path: Path, changes: dict, message: str) -> None:
