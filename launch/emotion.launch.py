@@ -9,7 +9,6 @@ An argument that is left empty leaves the matter to the parameter file.
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
@@ -86,15 +85,6 @@ ARGUMENTS = [
 ]
 
 
-def remappings(image_topic: str) -> list[tuple[str, str]]:
-    """From the nodes' own names to the topics of the camera."""
-    return [
-        ("image_raw", image_topic),
-        ("image_raw/compressed", f"{image_topic}/compressed"),
-        ("camera_info", str(PurePosixPath(image_topic).with_name("camera_info"))),
-    ]
-
-
 def switches(given: dict[str, str], *names: str) -> dict[str, bool]:
     """Those of the arguments that are given, as parameters."""
     return {name: given[name] == "true" for name in names if given[name]}
@@ -107,7 +97,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "package": "edan_ros",
         "output": "screen",
         "ros_arguments": ["--log-level", given["log_level"]],
-        "remappings": remappings(given["image_topic"]),
+        # image_raw/compressed and camera_info go where it goes.
+        "remappings": [("image_raw", given["image_topic"])],
     }
     texts = {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
     emotion = switches(given, "use_sim_time", "autostart") | texts

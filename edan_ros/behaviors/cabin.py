@@ -93,11 +93,16 @@ class Cabin:
         self._mood = NO_MOOD
 
     def reconfigure(self, settings: CabinSettings) -> None:
-        """Takes new settings. People are counted anew; the advice goes on from where it is."""
+        """Takes new settings. The advice goes on from where it is, and so do the people unless the
+        seats or what is told of those in them change: then they are counted anew."""
+        before, self.settings = self.settings, settings
         self.timeline.settings = settings.time
         self._advisor.settings = settings.speed
-        self._advisor.restart()
-        self._configure(settings)
+        if any(
+            getattr(before, k) != getattr(settings, k) for k in ("seats", "occupants", "driver")
+        ):
+            self._advisor.restart()
+            self._configure(settings)
 
     def observe(self, scene: Scene, now: float) -> Admission:
         """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
@@ -113,7 +118,7 @@ class Cabin:
         """What holds and what is advised at `now`."""
         self._follow(now)
         time = self.timeline
-        passed = min(time.elapsed - self._stepped, time.settings.max_step)
+        passed = time.elapsed - self._stepped
         self._stepped = time.elapsed
         stale = time.is_stale(now)
         people = self._occupants.counted()

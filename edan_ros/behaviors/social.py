@@ -154,12 +154,16 @@ class Social:
         self._gaze = Gaze(settings.expression.gaze_smoothing)
 
     def reconfigure(self, settings: SocialSettings) -> None:
-        """Takes new settings. People are met anew; cooldowns and the robot's face go on."""
+        """Takes new settings. Cooldowns and the robot's face go on, and so do the people unless
+        what is told of them or who is attended to changes: then they are met anew."""
+        before, self.settings = self.settings, settings
         self.timeline.settings = settings.time
         self._face.settings = settings.expression
         self._reactions.rules = settings.rules
         self._reactions.interval = settings.expression.reaction_interval
-        self._configure(settings)
+        self._gaze.smoothing = settings.expression.gaze_smoothing
+        if (before.people, before.attention) != (settings.people, settings.attention):
+            self._configure(settings)
 
     def observe(self, scene: Scene, now: float) -> tuple[Admission, Fired | None]:
         """Takes the faces of one image arriving at `now`: does it count, and what follows."""

@@ -63,7 +63,6 @@ class Timeline:
         self.elapsed = 0.0
         self.newest: float | None = None
         self.restarts = 0
-        self.admissions = dict.fromkeys(Admission, 0)
         self._now: float | None = None
 
     def advance(self, now: float) -> float:
@@ -91,7 +90,6 @@ class Timeline:
     def admit(self, stamp: float, now: float) -> Admission:
         """Whether a scene of this stamp, arriving at `now`, counts. Keeps the newest stamp."""
         admission = self._judge(stamp, now)
-        self.admissions[admission] += 1
         if admission is Admission.NEW:
             self.newest = stamp
         return admission

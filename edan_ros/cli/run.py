@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 from edan_ros.cli._arguments import not_negative
@@ -43,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     files = [args.parameters] if args.parameters else []
     arguments = partial(ros_arguments, namespace=args.namespace, parameter_files=files)
-    info = PurePosixPath(args.topic).with_name("camera_info")
-    remap = ["-r", f"image_raw:={args.topic}", "-r", f"camera_info:={info}"]
+    remap = ["-r", f"image_raw:={args.topic}"]
     emotion = partial(EmotionNode, cli_args=[*arguments(chosen_parameters(args)), *remap])
     makers: list[Callable[[], Any]] = [emotion]
     if args.source is not None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace
-from launch_ros.parameter_descriptions import ParameterValue
 
 from edan_ros.nodes.environment import share_directory
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
 
 
 def describe(executable: str, parameters: str) -> LaunchDescription:
@@ -21,34 +26,37 @@ def describe(executable: str, parameters: str) -> LaunchDescription:
     """
     share = share_directory()
     emotion = PythonLaunchDescriptionSource(str(share / "launch" / "emotion.launch.py"))
-    node = Node(
-        package="edan_ros",
-        executable=executable,
-        name=executable,
-        output="screen",
-        parameters=[
-            LaunchConfiguration("behavior_params"),
-            {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)},
-        ],
-        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
-        remappings=[
-            ("image_raw", LaunchConfiguration("image_topic")),
-            ("image_raw/compressed", [LaunchConfiguration("image_topic"), "/compressed"]),
-        ],
-    )
+
+    def node(context: LaunchContext) -> list[Node]:
+        given = LaunchConfiguration("use_sim_time").perform(context)
+        values: list[Any] = [LaunchConfiguration("behavior_params")]
+        if given:  # left empty, it is up to the parameter file
+            values.append({"use_sim_time": given == "true"})
+        return [
+            Node(
+                package="edan_ros",
+                executable=executable,
+                name=executable,
+                output="screen",
+                parameters=values,
+                ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+                remappings=[("faces", LaunchConfiguration("faces_topic"))],
+            )
+        ]
+
     namespace = PushRosNamespace(LaunchConfiguration("namespace"))
     return LaunchDescription(
         [
             *_arguments(executable, share / "config" / parameters),
             # In a group, so that the namespace that it pushes does not reach the node beside it.
             GroupAction([IncludeLaunchDescription(emotion)]),
-            GroupAction([namespace, node]),
+            GroupAction([namespace, OpaqueFunction(function=node)]),
         ]
     )
 
 
 def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]:
-    """The argument of the behaviour, and those of emotion.launch.py that its node takes too."""
+    """The arguments of the behaviour, and those of emotion.launch.py that its node takes too."""
     return [
         DeclareLaunchArgument(
             "behavior_params",
@@ -56,17 +64,17 @@ def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]
             description=f"Parameter file of {executable}; the default lists every parameter",
         ),
         DeclareLaunchArgument(
-            "image_topic",
-            default_value="image_raw",
-            description="Topic of the images; camera_info is expected beside it",
+            "faces_topic",
+            default_value="faces",
+            description="Topic of the faces; of several cameras one, such as cabin/faces",
         ),
         DeclareLaunchArgument(
             "namespace", default_value="", description="Namespace of the nodes and their topics"
         ),
         DeclareLaunchArgument(
             "use_sim_time",
-            default_value="false",
-            choices=["true", "false"],
+            default_value="",
+            choices=["", "true", "false"],
             description="Whether the nodes take the time from /clock",
         ),
         DeclareLaunchArgument(

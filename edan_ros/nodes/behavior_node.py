@@ -89,15 +89,15 @@ class BehaviorNode(Node, abc.ABC):
 
     def warn(self, key: str, message: str) -> None:
         """Logs a warning, one of each kind in a while."""
-        held = self._throttle.passes(key)
-        if held is not None:
-            more = f" ({held} more of this kind since the last warning)" if held else ""
-            self.get_logger().warning(f"{message}{more}")
+        warning = self._throttle.pass_on(key, message)
+        if warning:
+            self.get_logger().warning(warning)
 
     def _on_faces(self, message: FaceEmotionArray) -> None:
         now = self.get_clock().now().nanoseconds * NANOSECONDS
-        if now == 0.0:
-            return  # simulated time that has not begun
+        if now == 0.0:  # simulated time that has not begun
+            self._counts["no_clock"] += 1
+            return
         stamp = stamp_seconds(message.header)
         try:
             scene = scene_of(frame_result(message), stamp, assume_lens=self.assume_lens)
@@ -144,6 +144,8 @@ class BehaviorNode(Node, abc.ABC):
             return DiagnosticStatus.OK, self.situation()
         if fresh[Admission.STALE.value] or fresh[Admission.FUTURE.value]:
             return DiagnosticStatus.ERROR, _off_clock(self._offset)
+        if fresh["no_clock"]:
+            return DiagnosticStatus.ERROR, "use_sim_time is set, but nobody publishes /clock"
         if fresh["malformed"]:
             return DiagnosticStatus.ERROR, f"the messages on {topic} do not make sense"
         if not self.count_publishers(topic):

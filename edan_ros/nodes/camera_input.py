@@ -22,6 +22,7 @@ from edan_ros.core.messages import camera_model, decode
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_statistics import CameraStatistics, Throttle
+from edan_ros.nodes.camera_topics import camera_topics
 from edan_ros.nodes.conversions import detections, stamp_seconds
 
 #: What the camera of an empty name is called where a name is needed.
@@ -102,9 +103,8 @@ class CameraInput:
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
         self._prefix = prefix = f"{name}/" if name else ""
-        image = node.resolve_topic_name(f"{prefix}image_raw")
-        self.topic = image + ("/compressed" if options.transport == "compressed" else "")
-        self._info_topic = _info_topic(node, f"{prefix}camera_info", image)
+        compressed = options.transport == "compressed"
+        self.topic, self._info_topic = camera_topics(node, prefix, compressed=compressed)
         self.faces = node.create_lifecycle_publisher(
             FaceEmotionArray, f"{prefix}faces", qos.RESULTS
         )
@@ -138,11 +138,13 @@ class CameraInput:
             self._subscriptions.append(create(FaceEmotionArray, topic, self._on_boxes, qos.RESULTS))
 
     def unsubscribe(self) -> None:
-        """Receive nothing more."""
+        """Receive nothing more, and forget what was received."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
-        self._put = self._info = None
+        self._put = self._info = self.last = None
+        if self.boxes is not None:
+            self.boxes.feed([])
         self.statistics.pause()
 
     def destroy(self) -> None:
@@ -170,18 +172,20 @@ class CameraInput:
         try:
             image = decode(arrival.message, reduction=1 if shown else reduction, gray=not shown)
         except ImageError as error:
-            self.report(error.reason, f"{error}; the image is skipped")
+            self.report(error.reason, f"{error}; the image is skipped", lost=True)
             return None
         spent = 1e3 * (time.perf_counter() - start)
         return Frame(arrival, image, self._camera_for(image), spent)
 
-    def report(self, reason: str, message: str) -> None:
-        """Count a fault, and warn of it unless the same was said a moment ago."""
-        self.statistics.bad(reason)
-        held = self._throttle.passes(reason)
-        if held is not None:
-            more = f" ({held} more of this kind since the last warning)" if held else ""
-            self._node.get_logger().warning(f"{self.key}: {message}{more}")
+    def report(self, reason: str, message: str, *, lost: bool = False) -> None:
+        """Count a fault, and warn of it unless the same was said a moment ago.
+
+        lost: it left an image without a result.
+        """
+        self.statistics.bad(reason, lost=lost)
+        warning = self._throttle.pass_on(reason, f"{self.key}: {message}")
+        if warning:
+            self._node.get_logger().warning(warning)
 
     def _camera_for(self, image: Image) -> CameraModel | None:
         """The intrinsics for the image, or None where there are none that fit."""
@@ -233,11 +237,3 @@ class CameraInput:
             f"a publisher on {self.topic} does not offer the {policy} that "
             f"image_reliability={self.options.reliability} asks for; none of its images come",
         )
-
-
-def _info_topic(node: LifecycleNode, name: str, image: str) -> str:
-    """camera_info as remapped, else beside the image topic, which may itself be remapped."""
-    resolved = node.resolve_topic_name(name)
-    if resolved != node.resolve_topic_name(name, only_expand=True):
-        return resolved
-    return image.rsplit("/", 1)[0] + "/camera_info"

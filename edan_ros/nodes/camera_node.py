@@ -21,6 +21,7 @@ from edan_ros.core.faces import CameraModel
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_parameters import PARAMETERS, check
 from edan_ros.nodes.camera_statistics import Throttle
+from edan_ros.nodes.camera_topics import camera_topics
 from edan_ros.nodes.conversions import camera_info_message, image_message
 from edan_ros.nodes.parameters import ParameterSet
 from edan_ros.nodes.running import run_node
@@ -79,11 +80,12 @@ class CameraNode(Node, Listener):
 
     def _make_topics(self) -> None:
         profile = qos.images(self._values["image_reliability"], _QUEUE)
-        image_topic = self.resolve_topic_name("image_raw")
+        _, info_topic = camera_topics(self)
+        compressed_topic, _ = camera_topics(self, compressed=True)
         self._images = self.create_publisher(ImageMessage, "image_raw", profile)
-        self._infos = self.create_publisher(CameraInfo, "camera_info", profile)
+        self._infos = self.create_publisher(CameraInfo, info_topic, profile)
         self._compressed = (
-            self.create_publisher(CompressedImage, f"{image_topic}/compressed", profile)
+            self.create_publisher(CompressedImage, compressed_topic, profile)
             if self._values["compressed"]
             else None
         )
@@ -235,10 +237,9 @@ class CameraNode(Node, Listener):
         self._warn("skip", f"{reason}; left out")
 
     def _warn(self, key: str, message: str) -> None:
-        held = self._throttle.passes(key)
-        if held is not None:
-            more = f" ({held} more of this kind since the last warning)" if held else ""
-            self.get_logger().warning(f"{message}{more}")
+        warning = self._throttle.pass_on(key, message)
+        if warning:
+            self.get_logger().warning(warning)
 
     def _publish_diagnostics(self) -> None:
         level, sentence = self._situation

@@ -16,6 +16,8 @@ RATE_WINDOW = 5.0
 MAX_AGE = 60.0
 #: Images over which latency percentiles and the stages' times are taken.
 LATENCY_WINDOW = 300
+#: Reasons for which an image is left without a result that are no fault of the image.
+ENGINE_FAILED, INTERNAL_ERROR = "engine_failed", "internal_error"
 #: Seconds for which a camera's return is reported.
 RETURN_REPORT = 10.0
 
@@ -25,6 +27,7 @@ class Snapshot:
     """The figures at one moment. Times in seconds, rates in 1/s; None where nothing is known.
 
     latency_ms: percentile -> milliseconds from the arrival of an image to the published array.
+    lost_by: why the newest of the images that came just now was left without a result, if any was.
     age_ms: median milliseconds from the stamp of an image to the published array, on the node's
     clock. stages_ms: stage -> mean milliseconds an image, over the same images. silent: whether no
     image came yet, or none for longer than an outage needs. returned_after: length of the last
@@ -40,6 +43,7 @@ class Snapshot:
     rate_in: float
     rate_out: float
     rate_dropped: float
+    lost_by: str
     latency_ms: dict[int, float]
     age_ms: float | None
     stages_ms: dict[str, float]
@@ -69,6 +73,8 @@ class CameraStatistics:
         self._in: deque[float] = deque()
         self._out: deque[float] = deque()
         self._drops: deque[float] = deque()
+        self._losses: deque[float] = deque()
+        self._lost_by = ""
         self._latency: deque[float] = deque(maxlen=LATENCY_WINDOW)
         self._age: deque[float] = deque(maxlen=LATENCY_WINDOW)
         self._last_image: float | None = None
@@ -96,10 +102,13 @@ class CameraStatistics:
             self._dropped += 1
             self._drops.append(self.clock())
 
-    def bad(self, reason: str) -> None:
-        """Count a faulty image, stamp or calibration."""
+    def bad(self, reason: str, *, lost: bool = False) -> None:
+        """Count a faulty image, stamp or calibration. lost: it left an image without a result."""
         with self._lock:
             self._bad[reason] += 1
+            if lost:
+                self._losses.append(self.clock())
+                self._lost_by = reason
 
     def incompatible(self, policy: str) -> None:
         """Remember, until an image comes, that a publisher's quality of service does not fit."""
@@ -126,12 +135,18 @@ class CameraStatistics:
             if faces:
                 self._last_face = now
 
+    def excuse(self) -> None:
+        """Nothing could be received for a while: what follows is no outage."""
+        with self._lock:
+            if self._last_image is not None:
+                self._last_image = self.clock()
+
     def pause(self) -> None:
         """Forget when the last image came: what follows is no outage."""
         with self._lock:
             self._last_image = self._last_face = self._returned = None
             self._faces = 0
-            for times in (self._in, self._out, self._drops):
+            for times in (self._in, self._out, self._drops, self._losses):
                 times.clear()
 
     def snapshot(self) -> Snapshot:
@@ -150,6 +165,7 @@ class CameraStatistics:
                 rate_in=_rate(self._in, now),
                 rate_out=_rate(self._out, now),
                 rate_dropped=_rate(self._drops, now),
+                lost_by=self._lost_by if _rate(self._losses, now) else "",
                 latency_ms=_percentiles_ms(self._latency),
                 age_ms=_percentiles_ms(self._age).get(50),
                 stages_ms=_means(self._stages),
@@ -192,11 +208,12 @@ class Throttle:
         self._next: dict[str, float] = {}
         self._held: Counter[str] = Counter()
 
-    def passes(self, key: str) -> int | None:
-        """The number held back since the last message of this key, or None to hold this one."""
+    def pass_on(self, key: str, message: str) -> str:
+        """The message, with the number held back since the last of its key; "" to hold this one."""
         now = self._clock()
         if now < self._next.get(key, now):
             self._held[key] += 1
-            return None
+            return ""
         self._next[key] = now + self._period
-        return self._held.pop(key, 0)
+        held = self._held.pop(key, 0)
+        return f"{message} ({held} more of this kind since the last warning)" if held else message

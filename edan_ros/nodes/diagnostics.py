@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from edan_ros.core.messages import model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.nodes.camera_input import CameraInput
-from edan_ros.nodes.camera_statistics import Snapshot
+from edan_ros.nodes.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, Snapshot
 from edan_ros.nodes.recognition import Recognition
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -41,7 +41,11 @@ def judge_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
         return OK, situation.idle
     if figures.silent:
         return _judge_silence(figures, situation)
-    if not figures.rate_out and figures.bad:
+    if not figures.rate_out and figures.lost_by == ENGINE_FAILED:
+        return ERROR, "images arrive, but the engine fails on them: see the log"
+    if not figures.rate_out and figures.lost_by == INTERNAL_ERROR:
+        return ERROR, "images arrive, but an internal error leaves them out: see the log"
+    if not figures.rate_out and figures.lost_by:
         return ERROR, "images arrive, but none can be used: see the bad_input counts"
     if figures.rate_dropped > SLOW_SHARE * figures.rate_in:
         return WARN, (

@@ -276,6 +276,7 @@ class EmotionNode(LifecycleNode):
         else:
             rectified = self._settings["rectified"]
             services.analyze(self._recognition, request, response, rectified=rectified)
+            self._recognition.excuse()
         return response
 
     def _on_explain(
@@ -285,6 +286,7 @@ class EmotionNode(LifecycleNode):
             response.message = self._not_configured()
         else:
             services.explain(self._recognition, request, response)
+            self._recognition.excuse()
         return response
 
     def _not_configured(self) -> str:

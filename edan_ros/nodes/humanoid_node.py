@@ -42,7 +42,12 @@ PARTS = {
     "expression": ExpressionSettings,
 }
 PARAMETERS = (
-    Parameter("reactions", "", "path of the reaction table; empty for the one of the package"),
+    Parameter(
+        "reactions",
+        "",
+        "path of the reaction table; empty for the one of the package; set again, it is read anew",
+        file=True,
+    ),
     *(parameter for name, kind in PARTS.items() for parameter in parameters_of(kind, name)),
     Parameter(
         "gaze_frame",

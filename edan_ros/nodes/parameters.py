@@ -34,7 +34,8 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. bounds: smallest and largest value of a number, both included."""
+    """One parameter. bounds: smallest and largest value of a number, both included. file: it names
+    a file, which is read anew when it is set again."""
 
     name: str
     default: Value
@@ -42,6 +43,7 @@ class Parameter:
     change: Change = Change.LIVE
     bounds: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
+    file: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
         """What the parameter services tell of it."""
@@ -115,7 +117,11 @@ class ParameterSet:
             if len(values) == len(self._table):
                 self._check(values)
             declaring = len(self._values) < len(self._table)
-            changed = {n for n, value in wanted.items() if value != self._values.get(n)}
+            changed = {
+                name
+                for name, value in wanted.items()
+                if value != self._values.get(name) or self._table[name].file
+            }
             if changed and not declaring:
                 self._apply(values, changed)
         except ValueError as error:

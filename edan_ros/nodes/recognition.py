@@ -34,6 +34,7 @@ from edan_ros.explain.sheet import draw_lines
 from edan_ros.msg import ModelInfo
 from edan_ros.nodes import qos
 from edan_ros.nodes.camera_input import Arrival, CameraInput, CameraOptions, Frame
+from edan_ros.nodes.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR
 from edan_ros.nodes.conversions import (
     array_message,
     image_message,
@@ -93,14 +94,15 @@ class Recognition:
             camera.subscribe(self._worker.put)
 
     def stop(self) -> None:
-        """Receive no more images, finish those at work, and forget every face."""
-        for camera in self.cameras.values():
-            camera.unsubscribe()
+        """Finish the images at work, receive no more, and forget every face.
+
+        On the executor's thread, so that no image comes in between.
+        """
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
         for camera in self.cameras.values():
-            camera.last = None
+            camera.unsubscribe()
         self._pipeline.reset()
 
     def close(self) -> None:
@@ -124,6 +126,11 @@ class Recognition:
         for camera in self.cameras.values():
             camera.statistics.silence = seconds
 
+    def excuse(self) -> None:
+        """The executor's thread was busy with something else: no camera is gone for that."""
+        for camera in self.cameras.values():
+            camera.statistics.excuse()
+
     def set_privacy(self, mode: str, find: Find | None = None) -> None:
         """What the annotated pictures and explanations show of people; find: as for Veil."""
         self._privacy, self._find = mode, find and _one_at_a_time(find)
@@ -141,15 +148,15 @@ class Recognition:
         try:
             self._process(batch)
         except EngineError as error:
-            self._report(batch, "engine_failed", f"the engine failed: {error}")
+            self._report(batch, ENGINE_FAILED, f"the engine failed: {error}")
         except Exception:
             # The thread lives on whatever happens. While ROS goes down, publishing fails: no news.
             if self._node.context.ok():
-                self._report(batch, "internal_error", traceback.format_exc())
+                self._report(batch, INTERNAL_ERROR, traceback.format_exc())
 
     def _report(self, batch: dict[str, Arrival], reason: str, message: str) -> None:
         for key in batch:
-            self.cameras[key].report(reason, message)
+            self.cameras[key].report(reason, message, lost=True)
 
     def _process(self, batch: dict[str, Arrival]) -> None:
         overtaken = [self.cameras[key].was_late() for key in batch]
@@ -183,7 +190,8 @@ class Recognition:
         camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
         if camera.annotated.get_subscription_count() and frame.image.reduction == 1:
             veil = self._veils[camera.key]
-            for pixels, _ in veil.add(frame.stamp, frame.image, result.faces, None):
+            # By arrival: stamps may stand still.
+            for pixels, _ in veil.add(frame.arrival.time, frame.image, result.faces, None):
                 drawn = annotate(pixels, result, attention=self.draw_attention)
                 camera.annotated.publish(image_message(drawn, frame.header))
 

@@ -13,6 +13,7 @@ from edan_ros.behaviors.driver import DriverSettings
 from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
 from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.settings import SettingsError
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
@@ -68,6 +69,13 @@ PARAMETERS = (
 def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
     """The settings from the values of the parameters. Raises SettingsError."""
     settings_from(LimiterSettings, values, "limiter")
+    period = 1.0 / values["rate"]
+    for name in ("speed.validity", "time.max_step"):
+        if values[name] <= period:
+            raise SettingsError(
+                f"{name} is {values[name]:g} s, and a decision comes every {period:g} s: raise "
+                "either it or rate"
+            )
     parts: dict[str, Any] = {
         name: settings_from(kind, values, name) for name, kind in PARTS.items()
     }

@@ -19,6 +19,10 @@ SMALLEST_CHANGE = 0.005
 ARRIVAL = Duration(seconds=0.5)
 
 
+def _is_news(scale: float, told: float | None) -> bool:
+    return told is None or abs(scale - told) >= SMALLEST_CHANGE
+
+
 class Output(Protocol):
     """Somebody who is told the advice."""
 
@@ -32,7 +36,8 @@ class Output(Protocol):
 class Nav2Output:
     """`nav2_msgs/SpeedLimit` in percent on `speed_limit`, which Nav2's controller server takes.
 
-    Nav2 keeps a limit until told otherwise, and takes 0 for 'no limit': that is told on release.
+    Nav2 keeps a limit until told otherwise, and takes 0 for 'no limit': that is told on release,
+    and at first, for a node that died before may have left a limit.
     """
 
     NO_LIMIT = 0.0
@@ -40,19 +45,19 @@ class Nav2Output:
     def __init__(self, node: Node) -> None:
         self._kind = find_messages("nav2_msgs").SpeedLimit
         self._publisher = node.create_publisher(self._kind, "speed_limit", qos.LATCHED)
-        self._told = 1.0
+        self._told: float | None = None
 
     def tell(self, advice: Advice, stamp: Time) -> None:
         """Publishes the scale in percent when it has changed."""
         if not advice.active:
             self.release(stamp)
-        elif abs(advice.scale - self._told) >= SMALLEST_CHANGE:
+        elif _is_news(advice.scale, self._told):
             self._publish(100.0 * advice.scale, stamp)
             self._told = advice.scale
 
     def release(self, stamp: Time) -> None:
-        """Publishes that there is no limit, if there was one, and sees that it arrives."""
-        if self._told < 1.0:
+        """Publishes that there is no limit; sees that it arrives."""
+        if self._told != 1.0:
             self._publish(self.NO_LIMIT, stamp)
             self._publisher.wait_for_all_acked(ARRIVAL)
             self._told = 1.0
@@ -63,7 +68,8 @@ class Nav2Output:
 
 
 class AutowareOutput:
-    """Autoware's external velocity limit: a candidate while there is advice, a clear command after.
+    """Autoware's external velocity limit: a candidate while there is advice, a clear command after
+    it, and at first, for a node that died before may have left a limit.
 
     cruise_speed: metres a second that a scale of 1 stands for.
     """
@@ -81,21 +87,21 @@ class AutowareOutput:
         self._clear = messages.VelocityLimitClearCommand
         self._limits = node.create_publisher(self._limit, self.LIMIT_TOPIC, qos.LATCHED)
         self._clears = node.create_publisher(self._clear, self.CLEAR_TOPIC, qos.LATCHED)
-        self._told = 1.0
+        self._told: float | None = None
 
     def tell(self, advice: Advice, stamp: Time) -> None:
         """Publishes the scaled cruise speed when it has changed."""
         if not advice.active:
             self.release(stamp)
-        elif abs(advice.scale - self._told) >= SMALLEST_CHANGE:
+        elif _is_news(advice.scale, self._told):
             speed = advice.scale * self.cruise_speed
             limit = self._limit(stamp=stamp.to_msg(), max_velocity=speed, sender=self.SENDER)
             self._limits.publish(limit)
             self._told = advice.scale
 
     def release(self, stamp: Time) -> None:
-        """Clears this sender's limit, if there was one, and sees that it arrives."""
-        if self._told < 1.0:
+        """Clears this sender's limit; sees that it arrives."""
+        if self._told != 1.0:
             self._clears.publish(
                 self._clear(stamp=stamp.to_msg(), command=True, sender=self.SENDER)
             )

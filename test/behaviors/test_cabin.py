@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from pace import pace
@@ -11,7 +13,7 @@ from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
 from edan_ros.behaviors.occupants import Occupants, OccupantSettings, Seat, parse_seats
 from edan_ros.behaviors.settings import SettingsError
-from edan_ros.behaviors.speed import Reason
+from edan_ros.behaviors.speed import Reason, SpeedSettings
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
 
@@ -312,6 +314,16 @@ def test_new_settings_do_not_make_the_scale_jump() -> None:
     before = drive(cabin, 0.0, 8.0, face(1, "fear", 0.95, x=0.7)).advice.scale
     cabin.reconfigure(CabinSettings(seats=()))
     assert cabin.step(8.1).advice.scale == pytest.approx(before + 0.005)
+
+
+def test_settings_of_the_advice_do_not_forget_the_people() -> None:
+    cabin = Cabin(TWO_SEATS)
+    before = drive(cabin, 0.0, 8.0, face(1, "fear", 0.95, x=0.7))
+    cabin.reconfigure(replace(TWO_SEATS, speed=SpeedSettings(release_rate=0.5)))
+    after = drive(cabin, 8.0, 0.2, face(1, "fear", 0.95, x=0.7))
+    assert after.advice.scale <= before.advice.scale
+    assert len(after.occupants) == 1
+    assert after.driver.state == before.driver.state
 
 
 def test_one_that_starts_in_the_middle_begins_without_advice_and_asks_for_as_much_evidence() -> (

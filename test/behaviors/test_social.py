@@ -257,6 +257,13 @@ def test_new_settings_keep_the_cooldowns() -> None:
     assert stage.names == ["joy"]
 
 
+def test_new_reactions_do_not_forget_who_is_attended_to() -> None:
+    stage = Stage()
+    stage.play(2.0, face(7, "happy"))
+    stage.social.reconfigure(SocialSettings(rules=RULES[:1]))
+    assert stage.social.step(stage.now).track_id == 7
+
+
 # --- the table
 
 

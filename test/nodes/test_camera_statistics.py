@@ -104,17 +104,40 @@ def test_bad_input_is_counted_by_reason(statistics: CameraStatistics) -> None:
     assert statistics.snapshot().bad == {"step": 2, "encoding": 1}
 
 
+def test_images_that_were_lost_just_now_are_told_from_remarks(
+    statistics: CameraStatistics, clock: FakeClock
+) -> None:
+    statistics.bad("sixteen_bit")
+    assert statistics.snapshot().lost_by == ""
+    statistics.bad("encoding", lost=True)
+    assert statistics.snapshot().lost_by == "encoding"
+    clock.now += 6.0
+    assert statistics.snapshot().lost_by == ""
+
+
+def test_a_time_that_is_excused_is_no_outage(
+    statistics: CameraStatistics, clock: FakeClock
+) -> None:
+    statistics.excuse()
+    assert statistics.snapshot().since_image is None
+    statistics.arrived()
+    clock.now += 9.0
+    statistics.excuse()
+    assert statistics.arrived() is None
+    assert statistics.snapshot().outages == 0
+
+
 def test_throttle_passes_one_of_each_key_in_a_period(clock: FakeClock) -> None:
     throttle = Throttle(5.0, clock)
-    assert throttle.passes("a") == 0
-    assert throttle.passes("b") == 0
-    assert [throttle.passes("a") for _ in range(3)] == [None] * 3
+    assert throttle.pass_on("a", "bad") == "bad"
+    assert throttle.pass_on("b", "worse") == "worse"
+    assert [throttle.pass_on("a", "bad") for _ in range(3)] == [""] * 3
     clock.now += 5.0
-    assert throttle.passes("a") == 3
-    assert throttle.passes("a") is None
+    assert throttle.pass_on("a", "bad") == "bad (3 more of this kind since the last warning)"
+    assert throttle.pass_on("a", "bad") == ""
     clock.now += 5.0
-    assert throttle.passes("a") == 1
-    assert throttle.passes("b") == 0
+    assert throttle.pass_on("a", "bad") == "bad (1 more of this kind since the last warning)"
+    assert throttle.pass_on("b", "worse") == "worse"
 
 
 def test_stage_times_are_means_over_the_images() -> None:

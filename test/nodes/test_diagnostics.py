@@ -53,10 +53,22 @@ CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
         ["back", "12.3 s"],
     ),
     "every image is bad": (
-        replace(WELL, rate_out=0.0, bad={"step": 9}, faces=0),
+        replace(WELL, rate_out=0.0, bad={"step": 9}, lost_by="step", faces=0),
         LISTENING,
         ERROR,
         ["none can be used"],
+    ),
+    "the engine fails": (
+        replace(WELL, rate_out=0.0, bad={"engine_failed": 9}, lost_by="engine_failed", faces=0),
+        LISTENING,
+        ERROR,
+        ["the engine fails"],
+    ),
+    "a slow camera with a remark on each image": (
+        replace(WELL, rate_out=0.0, bad={"sixteen_bit": 9}),
+        LISTENING,
+        OK,
+        ["1 face"],
     ),
     "too slow": (
         replace(WELL, rate_out=12.0, rate_dropped=18.0),

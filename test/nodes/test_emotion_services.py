@@ -45,6 +45,18 @@ def test_a_single_picture_compressed(probe: Probe) -> None:
     assert len(answer.result.faces) == 1
 
 
+def test_a_camera_is_not_gone_while_the_node_works_on_a_service(probe: Probe) -> None:
+    probe.answer(probe.image(bright()))
+    statistics = probe.node._recognition.cameras["camera"].statistics
+    statistics._last_image -= 100.0
+    analyze(probe, image=probe.image(bright()))
+    assert not statistics.snapshot().silent
+    probe.answer(probe.image(bright()))
+    statistics._last_image -= 100.0
+    explain(probe)
+    assert not statistics.snapshot().silent
+
+
 def test_a_single_picture_with_calibration(probe: Probe) -> None:
     info = CameraInfo(width=320, height=240, distortion_model="plumb_bob", d=[0.0] * 5)
     info.k = np.array([300.0, 0, 160, 0, 300.0, 120, 0, 0, 1])

@@ -65,6 +65,22 @@ def test_a_smile_gets_a_reaction_that_says_why(make_replay: Callable[..., Replay
     assert "Person 3, whom it attends to, has looked happy for" in reaction.why
 
 
+def test_a_table_that_is_set_again_is_read_anew(
+    make_replay: Callable[..., Replay], tmp_path: Path
+) -> None:
+    replay = make_replay()
+    table = tmp_path / "table.yaml"
+    table.write_text(TABLE.replace("How nice!", "Again!"))
+    assert replay.set(reactions=str(table))[0]
+    replay.play(1.0, face(3))
+    replay.play(2.0, face(3, "happy"))
+    assert [reaction.utterance for reaction in replay.heard["reaction"]] == ["Again!"]
+    table.write_text("rules: 5")
+    ok, why = replay.set(reactions=str(table))
+    assert not ok
+    assert "it needs a list called 'rules'" in why
+
+
 def test_the_gaze_follows_whom_it_attends_to(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay()
     replay.play(2.0, face(1, x=0.2, distance=3.0), face(2, x=0.7, distance=1.0))

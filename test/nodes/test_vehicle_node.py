@@ -14,11 +14,12 @@ import pytest
 pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from edan_ros.msg import CabinState, FaceEmotion, SpeedAdvisory
+from edan_ros.msg import CabinState, FaceEmotion, FaceEmotionArray, SpeedAdvisory
 from geometry_msgs.msg import Twist, TwistStamped
 from probe import wait_for
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from replay import Replay, face, header_at, seconds_of
 
 from edan_ros.nodes.processes import NodeProcess, ros_arguments
@@ -73,6 +74,21 @@ def test_cabin_and_advice_at_a_steady_rate(make_replay: Callable[..., Replay]) -
     stamps = [seconds_of(s.header.stamp) for s in replay.heard["cabin_state"][5:]]
     gaps = [b - a for a, b in itertools.pairwise(stamps)]
     assert sum(gaps) / len(gaps) == pytest.approx(0.1, abs=0.02)
+
+
+def test_faces_without_a_clock_are_said_so(ros: None) -> None:  # noqa: ARG001
+    node = VehicleNode(parameter_overrides=[Parameter("use_sim_time", value=True)])
+    node._on_faces(FaceEmotionArray(image_width=640, image_height=480))
+    assert node._judge()[1] == "use_sim_time is set, but nobody publishes /clock"
+    node.destroy_node()
+
+
+@pytest.mark.parametrize("given", [{"rate": 0.5}, {"rate": 2.0}, {"speed.validity": 0.1}])
+def test_a_rate_below_what_one_decision_is_good_for_is_refused(
+    make_replay: Callable[..., Replay], given: dict[str, float]
+) -> None:
+    with pytest.raises(ParameterException, match="a decision comes every"):
+        make_replay(**given)
 
 
 def test_without_a_calibration_the_head_is_still_followed(

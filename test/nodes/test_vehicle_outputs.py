@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from replay import HEIGHT, WIDTH, face
 from std_msgs.msg import String
 
 from edan_ros.behaviors.speed import Advice, Reason
-from edan_ros.nodes import qos
+from edan_ros.nodes import qos, vehicle_outputs
 from edan_ros.nodes.processes import ros_arguments
 from edan_ros.nodes.vehicle_outputs import AutowareOutput, Nav2Output, Output
 
@@ -60,12 +62,12 @@ def test_nav2_is_told_percentages_and_that_there_is_no_limit(ros: None) -> None:
     output = Nav2Output(listener.node)
     wait_for(lambda: listener.node.count_subscribers("speed_limit"), "the planner")
     listener.tell(output, 1.0, 0.9, 0.899, 0.7, 1.0, 1.0)
-    wait_for(lambda: len(listener.heard["limit"]) == 3, "three messages")
+    wait_for(lambda: len(listener.heard["limit"]) == 4, "four messages")
     assert all(m.percentage for m in listener.heard["limit"])
-    assert [m.speed_limit for m in listener.heard["limit"]] == pytest.approx([90.0, 70.0, 0.0])
+    assert [m.speed_limit for m in listener.heard["limit"]] == pytest.approx([0, 90, 70, 0])
     listener.tell(output, 0.5)
     output.release(NOW)
-    wait_for(lambda: len(listener.heard["limit"]) == 5, "the limit and its end")
+    wait_for(lambda: len(listener.heard["limit"]) == 6, "the limit and its end")
     assert listener.heard["limit"][-1].speed_limit == Nav2Output.NO_LIMIT
     listener.close()
 
@@ -86,14 +88,48 @@ def test_autoware_is_told_speeds_and_to_clear_them(ros: None) -> None:  # noqa: 
     output = AutowareOutput(listener.node, cruise_speed=10.0)
     wait_for(lambda: listener.node.count_subscribers(AutowareOutput.CLEAR_TOPIC), "the planner")
     listener.tell(output, 1.0, 0.8, 0.799, 0.6, 1.0, 1.0)
-    wait_for(lambda: listener.heard["clear"], "the clear command")
+    wait_for(lambda: len(listener.heard["clear"]) == 2, "the clear commands, the first at once")
     limits = listener.heard["limit"]
     assert [m.max_velocity for m in limits] == pytest.approx([8.0, 6.0])
     assert {m.sender for m in limits} == {"edan_ros"}
-    (clear,) = listener.heard["clear"]
+    clear = listener.heard["clear"][-1]
     assert clear.command
     assert clear.sender == "edan_ros"
     listener.close()
+
+
+class Ear:
+    """Stands in for a node and its publisher: planners' messages are not installed everywhere."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def create_publisher(self, *_: Any) -> Ear:
+        return self
+
+    def publish(self, message: Any) -> None:
+        self.heard.append(message)
+
+    def wait_for_all_acked(self, _timeout: Any) -> None:
+        """Nothing is on its way."""
+
+
+@pytest.mark.parametrize("make", [Nav2Output, lambda node: AutowareOutput(node, 10.0)])
+def test_what_a_node_that_died_has_told_is_withdrawn_at_first(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[Any], Output]
+) -> None:
+    messages = SimpleNamespace(
+        SpeedLimit=lambda **given: ("limit", given["speed_limit"]),
+        VelocityLimit=lambda **given: ("limit", given["max_velocity"]),
+        VelocityLimitClearCommand=lambda **_: ("limit", 0.0),
+    )
+    monkeypatch.setattr(vehicle_outputs, "find_messages", lambda *_: messages)
+    ear = Ear()
+    output = make(ear)
+    for scale in (1.0, 1.0, 0.5, 1.0, 1.0):
+        output.tell(advice(scale), NOW)
+    output.release(NOW)
+    assert [limit > 0.0 for _, limit in ear.heard] == [False, True, False]
 
 
 #: A vehicle node whose planner is told words: planners' messages are not installed everywhere.

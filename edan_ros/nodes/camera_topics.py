@@ -1,0 +1,26 @@
+"""Where the images of a camera and its calibration are, by image_transport's convention."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+
+
+def camera_topics(node: Node, prefix: str = "", *, compressed: bool = False) -> tuple[str, str]:
+    """The topics of the images and of camera_info, both as remapped.
+
+    The compressed images are under the raw ones, and camera_info is beside them: whoever remaps
+    image_raw moves all three.
+    """
+    image = node.resolve_topic_name(f"{prefix}image_raw")
+    topic = image
+    if compressed:
+        topic = _remapped(node, f"{prefix}image_raw/compressed") or f"{image}/compressed"
+        image = topic.removesuffix("/compressed")
+    beside = image.rsplit("/", 1)[0] + "/camera_info"
+    return topic, _remapped(node, f"{prefix}camera_info") or beside
+
+
+def _remapped(node: Node, name: str) -> str | None:
+    """Where a topic has been remapped to; None where it has not."""
+    resolved = node.resolve_topic_name(name)
+    return None if resolved == node.resolve_topic_name(name, only_expand=True) else resolved
