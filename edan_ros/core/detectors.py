@@ -224,7 +224,7 @@ class FullFrame:
 
     def detect(self, image: Image) -> list[Detection]:
         """One detection of score 1."""
-        return [Detection(self._PART(Box(0.0, 0.0, float(image.width), float(image.height))))]
+        return [Detection(self._PART(Box(-0.5, -0.5, float(image.width), float(image.height))))]
 
 
 class ExternalBoxes:

@@ -103,7 +103,7 @@ def model_fields(engine: Any) -> dict[str, Any]:
 
 def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
     """The whole pixels inside the image that the box touches."""
-    inside = box.clipped(width, height)
+    inside = Box(box.x + 0.5, box.y + 0.5, box.width, box.height).clipped(width, height)
     x0, y0 = math.floor(inside.x), math.floor(inside.y)
     x1, y1 = math.ceil(inside.x + inside.width), math.ceil(inside.y + inside.height)
     sides = {"x_offset": x0, "y_offset": y0, "width": x1 - x0, "height": y1 - y0}

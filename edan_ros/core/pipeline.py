@@ -83,9 +83,10 @@ class _Work:
 class Pipeline:
     """Finds and follows the faces of any number of cameras.
 
-    detector: one for all cameras, or one for each camera key. Not thread-safe: one call at a
-    time. ``config`` may be replaced between calls. Track ids are unique over all cameras and
-    never used again; ``ids`` yields them, where they must differ from another pipeline's.
+    detector: one for all cameras, or one for each camera key, and one under "" for ``analyze``.
+    Not thread-safe: one call at a time. ``config`` may be replaced between calls. Track ids are
+    unique over all cameras and never used again; ``ids`` yields them, where they must differ from
+    another pipeline's.
     """
 
     def __init__(
@@ -125,8 +126,8 @@ class Pipeline:
         The smallest known face then still has a pixel for each pixel of its crop. An image that
         the detector will search stays whole. Arguments as of ``process_batch``.
         """
-        stream = self._streams.get(key)
-        if stream is None or not stream.continues(stamp, self.config.max_gap):
+        stream = self._stream_of(key, stamp)
+        if stream is None:
             return 1
         if self._detector_of(key).every_image:
             return 1
@@ -178,12 +179,18 @@ class Pipeline:
         current = self._streams.get(key)
         if current is None:
             return Stream(self._ids)
-        aside = self._suspended.pop(key, None)
-        if current.continues(stamp, self.config.max_gap):
-            return current
-        if aside is not None and aside.continues(stamp, self.config.max_gap):
-            return aside
-        self._suspended[key] = current
+        stream = self._stream_of(key, stamp)
+        self._suspended.pop(key, None)
+        if stream is None:
+            self._suspended[key] = current
+        return stream
+
+    def _stream_of(self, key: str, stamp: float) -> Stream | None:
+        """The memory that an image of this stamp continues, if any: the one kept aside first, for
+        an image that was only a little late is followed by one that continues both."""
+        for stream in (self._suspended.get(key), self._streams.get(key)):
+            if stream is not None and stream.continues(stamp, self.config.max_gap):
+                return stream
         return None
 
     def _open(self, image: Image, camera: CameraModel | None, stream: Stream) -> _Work:

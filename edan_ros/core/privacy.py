@@ -34,6 +34,8 @@ _CELLS = 7
 _HALF_WIDTH, _HALF_HEIGHT, _ABOVE = 0.8, 1.0, 0.22
 #: Seconds for which a face is covered before it was first found and after it was last.
 MARGIN = 0.5
+#: Time between pictures that carry the same time.
+_NOMINAL_STEP = 1.0 / 30.0
 #: Overlap from which two places are covered as one.
 _SAME_PLACE = 0.85
 
@@ -108,6 +110,7 @@ class Veil(Generic[Item]):
         self._find = find
         self._margin = margin
         self._ahead = margin if ahead else 0.0
+        self._given = -math.inf
         self._found: deque[tuple[float, list[Face | Detection]]] = deque()
         self._held: deque[tuple[float, NDArray[np.uint8], Item]] = deque()
 
@@ -116,11 +119,16 @@ class Veil(Generic[Item]):
     ) -> list[tuple[NDArray[np.uint8], Item]]:
         """The next picture, with what belongs to it. Returns those that are ready, in order.
 
-        They are BGR. Where the time goes back, a new sequence begins.
+        They are BGR. Where the time goes back, a new sequence begins; where it stands still, images
+        are taken to come at 30 Hz.
         """
         if self.mode != "blur":
             return [(apply_privacy(image.bgr(), faces, self.mode), item)]
-        ready = self.rest() if self._found and seconds < self._found[-1][0] else []
+        ready = self.rest() if self._found and seconds < self._given else []
+        given, self._given = self._given, seconds
+        if self._found:
+            now = self._found[-1][0]
+            seconds = now + _NOMINAL_STEP if seconds == given else max(seconds, now)
         extra = () if self._find is None else self._find(image)
         self._found.append((seconds, [*faces, *extra]))
         self._held.append((seconds, image.bgr(), item))

@@ -58,6 +58,9 @@ class _FaceMemory:
     smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
     units: ActionUnits = field(default_factory=ActionUnits)
     turned: bool = False
+    #: Seconds since the last image that the smoother, and that the units took in.
+    unread: float = 0.0
+    unmeasured: float = 0.0
 
 
 class Stream:
@@ -159,6 +162,9 @@ class Stream:
         self._memories = {
             t.id: self._memories.get(t.id) or _FaceMemory() for t in self._tracker.tracks
         }
+        for memory in self._memories.values():
+            memory.unread += self._elapsed
+            memory.unmeasured += self._elapsed
         faces = [
             (track.confirmed, self._face(track, reading, size, camera, config))
             for track, reading in sorted(answers, key=lambda answer: answer[0].id)
@@ -177,13 +183,15 @@ class Stream:
         pose = estimate_pose(reading.landmarks, camera or assumed_camera(*size))
         memory.turned = _is_turned(pose, memory.turned, config)
         smoothed = memory.smoother.update(
-            reading.probabilities, self._elapsed, config.smoothing, readable=not memory.turned
+            reading.probabilities, memory.unread, config.smoothing, readable=not memory.turned
         )
+        memory.unread = 0.0
         # Foreshortening would pass for expression, and be learned as this person's neutral face.
         units: dict[str, float] = {}
         if not memory.turned:
             neutrality = float(reading.probabilities[EMOTIONS.index("neutral")])
-            units = memory.units.update(reading.landmarks, self._elapsed, neutrality)
+            units = memory.units.update(reading.landmarks, memory.unmeasured, neutrality)
+            memory.unmeasured = 0.0
         head_pose = pose if camera is not None else None
         return make_face(track, reading, smoothed, memory.turned, head_pose, units)
 

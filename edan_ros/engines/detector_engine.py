@@ -122,7 +122,7 @@ class _OnnxRuntime:
     def run(self, picture: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         try:
             values = self._session.run(DETECTOR_OUTPUTS, {INPUT: picture})
-        except RuntimeError as error:  # what ONNX Runtime's exceptions derive from
+        except Exception as error:  # its exception classes are not public and share no base
             raise EngineError(f"ONNX Runtime cannot run {self._model}: {error}") from error
         return dict(zip(DETECTOR_OUTPUTS, values, strict=True))
 

@@ -98,7 +98,7 @@ class OnnxRuntimeEngine:
             _bind(binding.bind_output, name, values)
         try:
             self._session.run_with_iobinding(binding)
-        except RuntimeError as error:  # what ONNX Runtime's exceptions derive from
+        except RuntimeError as error:  # what a bound run raises
             raise EngineError(f"ONNX Runtime cannot run {self.manifest.name}: {error}") from error
 
     def _output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
@@ -106,7 +106,7 @@ class OnnxRuntimeEngine:
         face = np.zeros((1, 1, self.input_size, self.input_size), np.float32)
         try:
             values = self._session.run(OUTPUTS, {INPUT: face})
-        except RuntimeError as error:
+        except Exception as error:  # as in open_session
             raise ModelError(
                 f"{self.manifest.path} does not run on a crop of {self.input_size} pixels: {error}"
             ) from error

@@ -148,10 +148,18 @@ class PlanCache:
 
     @contextlib.contextmanager
     def locked(self, key: PlanKey) -> Iterator[None]:
-        """Hold off others that would build the same plan at the same time."""
+        """Hold off others that would build the same plan at the same time.
+
+        Raises EngineError where the folder cannot be written to.
+        """
         self.prepare()
-        with (self.folder / f".{key.file}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        path = self.folder / f".{key.file}.lock"
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = stack.enter_context(path.open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                raise EngineError(f"cannot lock {path}: {error.strerror}") from error
             yield
 
     def prepare(self) -> None:

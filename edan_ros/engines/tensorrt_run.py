@@ -54,10 +54,11 @@ class PlanRunner:
         self.kind = kind
         self.trt = library(kind)
         self.cuda = pycuda()
-        device = self.cuda.Device(0)
-        #: On a Jetson processor and GPU share their memory: what is page-locked is not copied.
-        self.shared = bool(device.get_attribute(self.cuda.device_attribute.INTEGRATED))
-        self._context = device.retain_primary_context()
+        with self._errors():
+            device = self.cuda.Device(0)
+            #: On a Jetson processor and GPU share their memory: what is page-locked is not copied.
+            self.shared = bool(device.get_attribute(self.cuda.device_attribute.INTEGRATED))
+            self._context = device.retain_primary_context()
         self._ready: dict[tuple[int, ...], _Ready] = {}  # the last used at the end
         with self._errors(), self._current():
             self._log = self.trt.Logger(self.trt.Logger.ERROR)

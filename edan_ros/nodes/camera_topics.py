@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rclpy.node import Node
 
+from edan_ros.sources.bag import info_topic
+
 
 def camera_topics(node: Node, prefix: str = "", *, compressed: bool = False) -> tuple[str, str]:
     """The topics of the images and of camera_info, both as remapped.
@@ -11,13 +13,10 @@ def camera_topics(node: Node, prefix: str = "", *, compressed: bool = False) -> 
     The compressed images are under the raw ones, and camera_info is beside them: whoever remaps
     image_raw moves all three.
     """
-    image = node.resolve_topic_name(f"{prefix}image_raw")
-    topic = image
+    topic = node.resolve_topic_name(f"{prefix}image_raw")
     if compressed:
-        topic = _remapped(node, f"{prefix}image_raw/compressed") or f"{image}/compressed"
-        image = topic.removesuffix("/compressed")
-    beside = image.rsplit("/", 1)[0] + "/camera_info"
-    return topic, _remapped(node, f"{prefix}camera_info") or beside
+        topic = _remapped(node, f"{prefix}image_raw/compressed") or f"{topic}/compressed"
+    return topic, _remapped(node, f"{prefix}camera_info") or info_topic(topic)
 
 
 def _remapped(node: Node, name: str) -> str | None:

@@ -92,7 +92,8 @@ def detections(message: FaceEmotionArray) -> list[Detection]:
 
 
 def _box(roi: RegionOfInterest) -> Box:
-    return Box(float(roi.x_offset), float(roi.y_offset), float(roi.width), float(roi.height))
+    """A region counts from the image's corner, a box from the centre of its first pixel."""
+    return Box(roi.x_offset - 0.5, roi.y_offset - 0.5, float(roi.width), float(roi.height))
 
 
 def _face(message: FaceEmotion) -> Face:

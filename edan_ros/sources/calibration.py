@@ -12,10 +12,8 @@ import yaml
 from numpy.typing import NDArray
 
 from edan_ros.core.faces import CameraModel
+from edan_ros.core.head_pose import CAMERA_MODELS
 from edan_ros.sources.base import SourceError
-
-#: Distortion models of a calibration file.
-DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
 
 
 def load_calibration(path: str | Path) -> CameraModel:
@@ -36,9 +34,9 @@ def load_calibration(path: str | Path) -> CameraModel:
         raise SourceError(
             f"{path} is no calibration as camera_calibration writes them: {error!r}"
         ) from error
-    if model not in DISTORTION_MODELS:
+    if model not in CAMERA_MODELS:
         raise SourceError(
-            f"{path} has the distortion model '{model}', known: {', '.join(DISTORTION_MODELS)}"
+            f"{path} has the distortion model '{model}', known: {', '.join(CAMERA_MODELS)}"
         )
     if not (K[0, 0] > 0 and K[1, 1] > 0 and min(size) > 0):
         raise SourceError(f"{path}: image size and focal lengths must be positive")

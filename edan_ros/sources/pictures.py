@@ -77,7 +77,10 @@ class PictureSource:
         """The pictures, upright (EXIF). Raises SourceError when not one can be read."""
         read = 0
         for path in self.paths:
-            pixels = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+            try:
+                pixels = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+            except cv2.error:  # such as of more pixels than OpenCV reads
+                pixels = None
             if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
                 self._on_skip(f"{path} cannot be read as a picture of 8 or 16 bits")
                 continue

@@ -141,11 +141,14 @@ class Player:
         source = self._open_source()
         elapsed, begins = 0.0, True
         while True:
-            shown, last = 0, 0.0
+            shown, last, due = 0, 0.0, 0.0
             with closing(source.frames()) as frames:
                 for frame in frames:
-                    if self._left_out(source, frame, shown):
-                        continue
+                    if source.live and self._options.rate > 0.0:
+                        after = self._due_after(frame, due)
+                        if after is None:
+                            continue
+                        due = after
                     last = shown / self._options.rate if self._retimed(source) else frame.time
                     self._wait(source, elapsed + last, begins)
                     if self._stop.is_set():
@@ -159,10 +162,16 @@ class Player:
     def _retimed(self, source: Playable) -> bool:
         return self._options.rate > 0.0 and not source.live
 
-    def _left_out(self, source: Playable, frame: Any, shown: int) -> bool:
-        """Whether a live frame comes too soon for the rate asked for, by over a quarter of it."""
-        rate = self._options.rate
-        return source.live and rate > 0.0 and frame.time < (shown - 0.25) / rate
+    def _due_after(self, frame: Any, due: float) -> float | None:
+        """When the next of a live source's frames is due, after one for which ``due`` is its time;
+        None for a frame that comes too soon for the rate asked for, by over a quarter of it.
+
+        The rate holds on average, but frames that never came are not made up for.
+        """
+        period = 1.0 / self._options.rate
+        if frame.time < due - 0.25 * period:
+            return None
+        return max(due, float(frame.time) - period) + period
 
     def _wait(self, source: Playable, due: float, begins: bool) -> None:
         """Until a frame of a recording is due. Tells when the source is back."""

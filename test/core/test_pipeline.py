@@ -328,6 +328,30 @@ def test_one_image_with_a_stamp_out_of_time_changes_nothing_for_the_next() -> No
     assert after.remarks == []
 
 
+def test_images_that_come_in_the_wrong_order_cost_nobody_the_identity() -> None:
+    """A best-effort network swaps two images now and then."""
+    pipeline, _, _ = made()
+    image = scene([Disc(200, 150)])
+    order = [0, 1, 2, 3, 2, 4, 5, 6, 5, 7, 8]
+    found = [ids(pipeline.process(image, 1.0 + i * STEP)) for i in order]
+    late = [4, 8]
+    assert [seen for at, seen in enumerate(found) if at not in late] == [[1]] * 9
+
+
+def test_who_was_lost_and_is_found_again_shows_the_emotion_of_now() -> None:
+    """After .9 s unseen, smoothed by .4 s, nine tenths of the old emotion are gone."""
+    pipeline, _, _ = made()
+    for i in range(30):
+        pipeline.process(scene([Disc(200, 150, 80, NEUTRAL)]), i * STEP)
+    for i in range(30, 57):
+        pipeline.process(scene([]), i * STEP)
+    (face,) = pipeline.process(scene([Disc(200, 150, 80, HAPPY)]), 57 * STEP).faces
+    assert face.track_id == 1
+    gone = 1.0 - math.exp(-28 * STEP / SmoothingConfig().time_constant)
+    other = (1 - SURE) / 6
+    assert face.probabilities[1] == pytest.approx(other + gone * (SURE - other), abs=0.01)
+
+
 def test_stamps_that_start_again_start_faces_anew() -> None:
     """A bag that is played in a loop: new ids, and smoothing without the old images."""
     pipeline, _, _ = made(smoothing=SmoothingConfig(time_constant=10.0))

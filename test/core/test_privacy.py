@@ -121,6 +121,15 @@ def test_without_looking_ahead_pictures_come_at_once() -> None:
     assert veil.rest() == []
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_time_that_stands_still_holds_back_and_keeps_no_more_than_usual(ahead: bool) -> None:
+    veil, picture = Veil[int]("blur", ahead=ahead), Image(stripes())
+    face = face_of(Disc(160, 120))
+    ready = [item for number in range(60) for _, item in veil.add(0.0, picture, [face], number)]
+    assert ready == list(range(60 - 15 * ahead))
+    assert len(veil._found) <= 32
+
+
 def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
     faces, veil = [face_of(Disc(90, 120)), face_of(Disc(230, 120))], Veil[int]("blur", margin=0.0)
     for number in (0, 1):

@@ -16,6 +16,7 @@ from edan_ros.core.images import Image
 from edan_ros.engines import Engine, EngineError, ModelError, create_engine
 from edan_ros.engines.manifest import WEIGHTS, Manifest, load_manifest, sha256_of
 from edan_ros.engines.onnxruntime import OnnxRuntimeEngine, default_threads
+from edan_ros.engines.raw import RawModel
 
 onnx = pytest.importorskip("onnx")
 
@@ -95,6 +96,17 @@ def test_a_network_with_other_outputs_is_refused(tmp_path: Path) -> None:
     Manifest(path=path, name="o", version="1", sha256=sha256_of(path), input_size=64).save()
     with pytest.raises(ModelError, match=r"expected the input image .* found x and y"):
         create_engine("onnxruntime", path)
+
+
+def test_a_manifest_with_another_size_is_refused(tmp_path: Path) -> None:
+    shipped = load_manifest("edan-lite")
+    copy = tmp_path / "other.onnx"
+    copy.write_bytes(shipped.path.read_bytes())
+    Manifest(copy, "other", "1", sha256_of(copy), input_size=40).save()
+    with pytest.raises(ModelError, match="does not run on a crop of 40 pixels"):
+        create_engine("onnxruntime", str(copy))
+    with pytest.raises(EngineError, match="ONNX Runtime cannot run other"):
+        RawModel(copy).run(np.zeros((1, 1, 40, 40), np.float32))
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,20 @@ def test_two_that_build_the_same_wait_for_each_other(cache: PlanCache) -> None:
     assert order == ["first", "second"]
 
 
+def test_a_lock_that_cannot_be_had_is_an_engine_error(
+    cache: PlanCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where root owns the folder: another engine takes over."""
+    cache.prepare()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(EngineError, match=r"cannot lock .*: Permission denied"), cache.locked(KEY):
+        pass
+
+
 def test_the_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "edan_ros" / "engines"

@@ -42,7 +42,7 @@ def some_face(rng: np.random.Generator, **changes: object) -> Face:
     emotion = int(probabilities.argmax())
     values = {
         "track_id": int(rng.integers(1, 2**32)),
-        "box": Box(10.0, 20.0, 60.0, 70.0),
+        "box": Box(9.5, 19.5, 60.0, 70.0),
         "presence": float(rng.random()),
         "landmarks": rng.uniform(-20, 700, (68, 2)).astype(np.float32),
         "emotion": emotion,
@@ -131,11 +131,24 @@ def test_roi_covers_the_box_inside_the_image(
     roi = face_message(face, 640, 480).roi
     assert roi.x_offset + roi.width <= 640
     assert roi.y_offset + roi.height <= 480
-    inside = face.box.clipped(640, 480)
+    inside = Box(x + 0.5, y + 0.5, width, height).clipped(640, 480)
     assert roi.x_offset <= inside.x
     assert roi.x_offset + roi.width >= inside.x + inside.width
     assert roi.width <= inside.width + 2
     assert not roi.do_rectify
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "offset", "width"),
+    [(10.0, 20.0, 10, 11), (600.0, 639.0, 600, 40), (-30.0, -0.2, 0, 1), (9.6, 20.4, 10, 11)],
+)
+def test_roi_holds_every_pixel_that_is_touched(
+    left: float, right: float, offset: int, width: int
+) -> None:
+    """Pixels reach half to either side of their centres, which are at integers."""
+    face = some_face(np.random.default_rng(0), box=Box(left, 50.0, right - left, 50.0))
+    roi = face_message(face, 640, 480).roi
+    assert (roi.x_offset, roi.width) == (offset, width)
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3)])

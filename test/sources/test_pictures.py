@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -76,9 +78,26 @@ def test_pictures_come_in_order_and_in_time(tmp_path: Path) -> None:
     assert source.length == 2
 
 
-def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path) -> None:
+#: The beginning of a PNG of 40,000 pixels a side, more than OpenCV reads.
+HUGE = b"\x89PNG\r\n\x1a\n" + struct.pack(
+    ">I4s2I5BI",
+    13,
+    b"IHDR",
+    40_000,
+    40_000,
+    8,
+    0,
+    0,
+    0,
+    0,
+    zlib.crc32(b"IHDR" + struct.pack(">2I5B", 40_000, 40_000, 8, 0, 0, 0, 0)),
+)
+
+
+@pytest.mark.parametrize("broken", [b"broken", HUGE], ids=["broken", "huge"])
+def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path, broken: bytes) -> None:
     make(tmp_path, "1.png", "3.png")
-    (tmp_path / "2.png").write_bytes(b"broken")
+    (tmp_path / "2.png").write_bytes(broken)
     told: list[str] = []
     frames = list(PictureSource("pictures", pictures_in(tmp_path), told.append).frames())
     assert [f.time for f in frames] == [0.0, 1.0 / PICTURE_RATE]

@@ -135,6 +135,15 @@ def test_live_frames_are_thinned_to_the_rate() -> None:
     assert np.diff(log.times) == pytest.approx(0.1, abs=0.001)
 
 
+def test_frames_that_never_came_are_not_made_up_for() -> None:
+    """A webcam that gave 10 in the dark, then 30 a second, asked for 15."""
+    log = Log()
+    dark, light = [i / 10.0 for i in range(50)], [5.0 + i / 30.0 for i in range(60)]
+    play(FakeSource([*dark, *light], live=True), log, rate=15.0)
+    assert np.diff(log.times[52:]) == pytest.approx(2 / 30, abs=0.001)
+    assert log.times[52] == pytest.approx(5.0, abs=0.2)
+
+
 def test_live_frames_are_shown_at_once() -> None:
     log = Log()
     play(FakeSource([0.0, 100.0, 200.0], live=True), log)
