@@ -78,5 +78,5 @@ def torch_needed() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise EngineError(
-            f"the engine torch needs the Python library {error.name}: pip install 'edan_ros[train]'"
+            f"the engine torch needs the Python library {error.name}: pip install {error.name}"
         ) from error

@@ -23,7 +23,7 @@ MODULES = {
 }
 INSTALL = {
     "tensorrt": "it comes with JetPack (apt install python3-libnvinfer)",
-    "tensorrt_rtx": "pip install 'edan_ros[tensorrt-rtx]'",
+    "tensorrt_rtx": "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs",
 }
 #: Faces in one run: the fewest, the usual number, the most.
 BATCHES = (1, 2, 16)

@@ -82,7 +82,7 @@ def load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         from skimage import data
     except ImportError as error:
         raise SourceError(
-            "the built-in scene needs scikit-image and matplotlib (pip install 'edan_ros[demo]'); "
+            "the built-in scene needs two libraries (pip install scikit-image matplotlib); "
             "or name a video, a folder or a webcam"
         ) from error
     collins = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)

@@ -188,7 +188,10 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
     monkeypatch.setitem(tensorrt_build.MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     said: list[str] = []
     network = DetectorNetwork(engine="auto", threads=1, tell=said.append)
-    missing = "tensorrt_rtx is not installed: pip install 'edan_ros[tensorrt-rtx]'"
+    missing = (
+        "tensorrt_rtx is not installed: "
+        "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs"
+    )
     assert str(network) == "onnxruntime (cpu)"
     assert network.runner.why == f"no TensorRT: {reason}; {missing}"
     told = [line for line in said if "ONNX Runtime" in line]

@@ -205,7 +205,10 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
     said: list[str] = []
     engine = create_engine("auto", MODEL, threads=1, tell=said.append)
     assert engine.name == "onnxruntime"
-    missing = "tensorrt_rtx is not installed: pip install 'edan_ros[tensorrt-rtx]'"
+    missing = (
+        "tensorrt_rtx is not installed: "
+        "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs"
+    )
     assert engine.why == f"no TensorRT: {reason}; {missing}"
     told = [line for line in said if "ONNX Runtime" in line]
     assert told == [f"{MODEL} runs on ONNX Runtime, not on TensorRT: {reason}; {missing}"]
