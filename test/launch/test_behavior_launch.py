@@ -38,10 +38,12 @@ def test_emotion_node_and_behaviour_start_and_end_together(
     ros_domain: int,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
-    """In a namespace, with a parameter file of one's own for the behaviour."""
+    """In a namespace, with a parameter file of one's own, which also says what time it is."""
     executable, parameter, topic = BEHAVIORS[name]
     file = tmp_path / "mine.yaml"
-    file.write_text(f"/**/{executable}:\n  ros__parameters:\n    {parameter}: 0.65\n")
+    file.write_text(
+        f"/**/{executable}:\n  ros__parameters:\n    {parameter}: 0.65\n    use_sim_time: true\n"
+    )
     options = ["namespace:=robot", f"behavior_params:={file}", "log_level:=warn"]
     command = ["ros2", "launch", str(FOLDER / f"{name}.launch.py"), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -51,7 +53,7 @@ def test_emotion_node_and_behaviour_start_and_end_together(
         request = GetParameters.Request(names=[parameter, "use_sim_time"])
         values = call(node, GetParameters, f"/robot/{executable}/get_parameters", request).values
         assert values[0].double_value == 0.65
-        assert values[1].bool_value is False
+        assert values[1].bool_value is True
         call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
         faces = "/robot/faces"
         end = time.monotonic() + 60.0
