@@ -98,9 +98,7 @@ class Cabin:
         before, self.settings = self.settings, settings
         self.timeline.settings = settings.time
         self._advisor.settings = settings.speed
-        if any(
-            getattr(before, k) != getattr(settings, k) for k in ("seats", "occupants", "driver")
-        ):
+        if _of_people(before) != _of_people(settings):
             self._advisor.restart()
             self._configure(settings)
 
@@ -156,6 +154,10 @@ class Cabin:
         self._emotion.update(int(np.argmax(self._mood)), stamp)
         polarities = polarity_probabilities(np.asarray(self._mood))
         self._polarity.update(int(polarities.argmax()), stamp)
+
+
+def _of_people(settings: CabinSettings) -> tuple[object, ...]:
+    return settings.seats, settings.occupants, settings.driver
 
 
 def _report(person: Occupant, newest: float | None, now: float, stale: bool) -> OccupantReport:

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _emotions(args: argparse.Namespace) -> None:
     from edan_ros.training.config import crop_size, load_config
+    from edan_ros.training.data import epoch_length
     from edan_ros.training.sets import load_samples
     from edan_ros.training.spread import world
     from edan_ros.training.trainer import Trainer
@@ -56,7 +57,7 @@ def _emotions(args: argparse.Namespace) -> None:
         samples = load_samples(config.data, args.data, print if here.leads else None)
         validation = None
         if here.leads:
-            draws = config.epoch_draws or config.views * round(samples.weights.sum())
+            draws = epoch_length(samples, draws=config.epoch_draws, views=config.views)
             print(f"{len(samples)} pictures, {draws} draws an epoch, on {here.device}", flush=True)
             half = config.precision == "bf16"
             validation = Validation(args.data, crop_size(config), config.validate, half=half)

@@ -237,7 +237,7 @@ def decode_compressed(
         )
     if not raw.startswith(JPEG_MAGIC):
         reduction, gray = 1, False
-    pixels = _decode_pixels(raw, reduction, gray)
+    pixels = decode_pixels(raw, _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise ImageError(
             "not_an_image", f"compressed image (format '{format}') is damaged and does not decode"
@@ -264,9 +264,11 @@ def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     return (samples >> shift).astype(np.uint8)
 
 
-def _decode_pixels(raw: bytes, reduction: int, gray: bool) -> NDArray[Any] | None:
-    """Samples of 8 or 16 bits, or None where there are none."""
-    flags = _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION
+def decode_pixels(raw: bytes, flags: int) -> NDArray[Any] | None:
+    """Samples of 8 or 16 bits of a file's bytes, or None where there are none.
+
+    flags: of cv2.imdecode.
+    """
     try:
         pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     except cv2.error:

@@ -24,7 +24,7 @@ from edan_ros.datasets.pixel_table import read_pixels
 from edan_ros.datasets.records import FaceSet, Record, some
 
 _IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
-_EMOTIONS = ("Emotion", "Emotion_labels/Emotion", "Emotion_labels", "emotion-labels")
+_EMOTIONS = ("Emotion", "Emotion_labels", "emotion-labels")
 _LANDMARKS = ("Landmarks/Landmarks", "Landmarks")
 
 
@@ -93,13 +93,11 @@ def _labels(path: Path) -> tuple[Path, list[Path]]:
 
     Raises DataError when there is no such folder.
     """
-    found = [(path / name, _label_files(path / name)) for name in _EMOTIONS]
-    with_files = [pair for pair in found if pair[1]]
-    return with_files[0] if with_files else (the_folder(path, *_EMOTIONS), [])
-
-
-def _label_files(folder: Path) -> list[Path]:
-    return [file for file in files_in(folder) if file.name.endswith("_emotion.txt")]
+    for name in _EMOTIONS:
+        files = [file for file in files_in(path / name) if file.name.endswith("_emotion.txt")]
+        if files:
+            return path / name, files
+    return the_folder(path, *_EMOTIONS), []
 
 
 def _sequences(images: Path) -> set[Path]:

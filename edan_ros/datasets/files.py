@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.images import eight_bits
+from edan_ros.core.images import decode_pixels, eight_bits
 from edan_ros.datasets.errors import DataError
 
 #: Endings of the files that are taken for pictures.
@@ -26,12 +26,8 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
 
     An alpha channel is dropped. Of 16 bits those in use are kept.
     """
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    except cv2.error:
-        pixels = None
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+    pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    if pixels is None:
         raise DataError(f"{name} is not a picture of 8 or 16 bits that OpenCV reads")
     return eight_bits(pixels)
 

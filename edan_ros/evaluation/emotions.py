@@ -17,7 +17,7 @@ from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet, Record, face_crop
 from edan_ros.engines import Engine
 from edan_ros.evaluation import metrics
-from edan_ros.evaluation.recognition import Answer, Finder, in_crops, in_largest_faces
+from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces, where_told
 from edan_ros.evaluation.scales import Scale
 
 CROPS = ("given", "detect")
@@ -71,17 +71,7 @@ def _found(finder: Finder, pictures: Sequence[tuple[Record, Image]]) -> list[Ans
 def _given(
     engine: Engine, pictures: Sequence[tuple[Record, Image]], detector: Detector
 ) -> list[Answer]:
-    known = [i for i, (record, _) in enumerate(pictures) if record.says_where]
-    others = [i for i in range(len(pictures)) if i not in set(known)]
-    answers: dict[int, Answer] = {}
-    if known:
-        crops = [face_crop(*pictures[i]) for i in known]
-        read = in_crops(engine, [pictures[i][1] for i in known], crops)
-        answers |= dict(zip(known, read, strict=True))
-    if others:
-        read = in_largest_faces(engine, [pictures[i][1] for i in others], detector)
-        answers |= dict(zip(others, read, strict=True))
-    return [answers[i] for i in range(len(pictures))]
+    return where_told(engine, pictures, lambda images: in_largest_faces(engine, images, detector))
 
 
 def _wanted(record: Record, image: Image) -> Box | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from edan_ros.core.faces import Box, Detection, Face
 from edan_ros.core.images import Image
 from edan_ros.core.pipeline import Pipeline
 from edan_ros.core.tracking import TrackingConfig
+from edan_ros.datasets import Record, face_crop
 from edan_ros.engines.base import Engine
 
+Read = TypeVar("Read")
 #: Seconds between the two images that a still picture is shown as.
 _STEP = 1.0 / 30.0
 #: Overlap (intersection over union) from which a face found is the one that is meant.
@@ -68,6 +71,31 @@ def _crop_or(landmarks: NDArray[np.float64], otherwise: Crop) -> Crop:
         return Crop.from_landmarks(landmarks)
     except ValueError:  # landmarks that make no crop
         return otherwise
+
+
+def where_told(
+    engine: Engine,
+    pictures: Sequence[tuple[Record, Image]],
+    elsewhere: Callable[[Sequence[Image]], Sequence[Read]],
+    *,
+    refinements: int = 0,
+) -> list[Answer | Read]:
+    """What a model says of the face of each picture, where its set says that the face is.
+
+    elsewhere: reads together those of which the set does not say it. refinements: of the others,
+    as of ``in_crops``.
+    """
+    known = [i for i, (record, _) in enumerate(pictures) if record.says_where]
+    others = [i for i, (record, _) in enumerate(pictures) if not record.says_where]
+    answers: dict[int, Answer | Read] = {}
+    if known:
+        images = [pictures[i][1] for i in known]
+        crops = [face_crop(*pictures[i]) for i in known]
+        read = in_crops(engine, images, crops, refinements=refinements)
+        answers |= dict(zip(known, read, strict=True))
+    if others:
+        answers |= dict(zip(others, elsewhere([pictures[i][1] for i in others]), strict=True))
+    return [answers[i] for i in range(len(pictures))]
 
 
 def in_largest_faces(engine: Engine, images: Sequence[Image], detector: Detector) -> list[Answer]:

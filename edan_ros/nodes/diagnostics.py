@@ -17,6 +17,12 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 #: Share of the images dropped above which a camera counts as too fast for this machine.
 SLOW_SHARE = 0.2
+#: Why images that arrive give no results: the node's own faults, and all faults of the images.
+_LOST_BY = {
+    ENGINE_FAILED: "the engine fails on them: see the log",
+    INTERNAL_ERROR: "an internal error leaves them out: see the log",
+}
+_UNUSABLE = "none can be used: see the bad_input counts"
 #: What is told of the model beside its name, of the fields of ModelInfo.msg.
 _TOLD = ("version", "sha256", "engine", "why", "device", "precision")
 
@@ -41,12 +47,8 @@ def judge_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
         return OK, situation.idle
     if figures.silent:
         return _judge_silence(figures, situation)
-    if not figures.rate_out and figures.lost_by == ENGINE_FAILED:
-        return ERROR, "images arrive, but the engine fails on them: see the log"
-    if not figures.rate_out and figures.lost_by == INTERNAL_ERROR:
-        return ERROR, "images arrive, but an internal error leaves them out: see the log"
-    if not figures.rate_out and figures.lost_by:
-        return ERROR, "images arrive, but none can be used: see the bad_input counts"
+    if figures.lost_by and not figures.rate_out:
+        return ERROR, f"images arrive, but {_LOST_BY.get(figures.lost_by, _UNUSABLE)}"
     if figures.rate_dropped > SLOW_SHARE * figures.rate_in:
         return WARN, (
             f"slow: {figures.rate_out:.1f} of {figures.rate_in:.1f} images a second are processed; "

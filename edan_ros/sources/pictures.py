@@ -8,9 +8,8 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from edan_ros.core.images import Image, eight_bits
+from edan_ros.core.images import Image, decode_pixels, eight_bits
 from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
 
 #: Endings (lower case) of the files that count as pictures.
@@ -78,10 +77,11 @@ class PictureSource:
         read = 0
         for path in self.paths:
             try:
-                pixels = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-            except cv2.error:  # such as of more pixels than OpenCV reads
-                pixels = None
-            if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+                data = path.read_bytes()
+            except OSError:
+                data = b""
+            pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+            if pixels is None:
                 self._on_skip(f"{path} cannot be read as a picture of 8 or 16 bits")
                 continue
             image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")

@@ -15,6 +15,7 @@ from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.calibration import fit_temperature
 from edan_ros.training.config import TrainConfig, crop_size
+from edan_ros.training.data import epoch_length
 from edan_ros.training.export import flops
 from edan_ros.training.losses import TO_POLARITY
 from edan_ros.training.samples import Samples
@@ -75,7 +76,7 @@ class Comparison:
 
 def draws_of(config: TrainConfig, samples: Samples) -> int:
     """How many crops a run of the configuration is trained on."""
-    each = config.epoch_draws or config.views * round(samples.weights.sum())
+    each = epoch_length(samples, draws=config.epoch_draws, views=config.views)
     return each // config.batch * config.batch * sum(phase.epochs for phase in config.phases)
 
 

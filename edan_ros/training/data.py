@@ -18,6 +18,11 @@ from edan_ros.training.augment import Augmentation, render
 from edan_ros.training.samples import Samples
 
 
+def epoch_length(samples: Samples, *, draws: int = 0, views: int = 1) -> int:
+    """How many items an epoch has; arguments as of EpochData. Without ``draws``, on average."""
+    return draws or views * round(samples.weights.sum())
+
+
 class EpochData(Dataset):
     """One epoch's draws. Item i is the same for a seed, an epoch and i, whoever computes it.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
-from edan_ros.datasets import DataError, FaceSet, Record, face_crop
+from edan_ros.datasets import DataError, FaceSet, Record
 from edan_ros.engines import Engine, create_engine
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.evaluation.recognition import Answer, Finder, in_crops, in_largest_faces
+from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces, where_told
 
 #: Pictures that are read together.
 _BATCH = 32
@@ -33,9 +34,10 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     missing = [i for i, record in enumerate(faces.records) if record.landmarks is None]
     records = list(faces.records)
     made = np.zeros(len(records), bool)
+    elsewhere = _elsewhere(engine, faces.cropped)
     for start in range(0, len(missing), _BATCH):
         pictures = _readable({i: records[i] for i in missing[start : start + _BATCH]})
-        answers = _answers(engine, list(pictures.values()), faces.cropped)
+        answers = where_told(engine, list(pictures.values()), elsewhere, refinements=1)
         for i, answer in zip(pictures, answers, strict=True):
             if answer is not None and answer.presence >= engine.manifest.presence_threshold:
                 records[i] = replace(records[i], landmarks=answer.landmarks.astype(np.float32))
@@ -54,22 +56,11 @@ def _readable(records: Mapping[int, Record]) -> dict[int, tuple[Record, Image]]:
     return pictures
 
 
-def _answers(
-    engine: Engine, pictures: Sequence[tuple[Record, Image]], cropped: bool
-) -> list[Answer | None]:
-    known = [i for i, (record, _) in enumerate(pictures) if record.says_where]
-    others = [i for i in range(len(pictures)) if i not in set(known)]
-    answers: dict[int, Answer | None] = {}
-    if known:
-        crops = [face_crop(*pictures[i]) for i in known]
-        images = [pictures[i][1] for i in known]
-        answers |= dict(zip(known, in_crops(engine, images, crops, refinements=1), strict=True))
-    if others:
-        images = [pictures[i][1] for i in others]
-        detector = create_detector()
-        if cropped:
-            found: Sequence[Answer | None] = in_largest_faces(engine, images, detector)
-        else:
-            found = Finder(engine, detector)(images, [None] * len(images))
-        answers |= dict(zip(others, found, strict=True))
-    return [answers[i] for i in range(len(pictures))]
+def _elsewhere(
+    engine: Engine, cropped: bool
+) -> Callable[[Sequence[Image]], Sequence[Answer | None]]:
+    """Reads the faces of pictures whose set does not say where they are."""
+    detector = cache(create_detector)  # made when it is first needed
+    if cropped:
+        return lambda images: in_largest_faces(engine, images, detector())
+    return lambda images: Finder(engine, detector())(images, [None] * len(images))
