@@ -34,6 +34,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number, 0 or more. Raises what argparse turns into a message."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up, not {text}")
+    return int(text)
+
+
 def existing_file(text: str) -> str:
     """The path of a file that is there. Raises what argparse turns into a message."""
     if not Path(text).is_file():

@@ -91,8 +91,6 @@ def run(args: argparse.Namespace) -> int:
 def _opened(path: Path, out: Path) -> BagReader:
     if out.resolve() in (path.resolve(), path.resolve().parent):
         raise RecordingError(f"{out} is where the recording lies: name another place with --out")
-    if not path.exists():
-        raise SourceError(f"there is no {path}: give the folder of a bag, or its .mcap or .db3")
     if path.suffix == ".bag":
         raise SourceError(f"{path} is a bag of ROS 1: convert it first, with rosbags-convert")
     return open_bag(path)

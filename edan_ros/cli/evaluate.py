@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edan_ros.cli._arguments import count
 from edan_ros.cli._pipeline import add_privacy_argument
 from edan_ros.datasets import LAYOUTS, DataError, Source, parse_source
+from edan_ros.engines.detector_engine import DETECTORS
 
 if TYPE_CHECKING:
     from edan_ros.datasets import FaceSet
     from edan_ros.engines import Engine
     from edan_ros.evaluation.emotions import Result
 
-DETECTORS = "detector"
+#: What compares detectors instead of measuring a model.
+DETECTOR = "detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "without: given for sets of pictures that are cut to the face, else detect",
     )
     model.add_argument(
-        "--pictures", type=int, metavar="N", help="at most so many of each set, evenly spread"
+        "--pictures", type=count, metavar="N", help="at most so many of each set, evenly spread"
     )
     model.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     model.add_argument(
@@ -84,13 +87,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--names",
         nargs="+",
         default=["edan", "yunet", "haar"],
+        type=_detector,
         help="detectors to compare; a path of an .onnx file is a detector of this package",
     )
     detectors.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.what == DETECTORS:
+    if args.what == DETECTOR:
         return _compare_detectors(args)
     if not args.data and not args.failures:
         args.wrong("argument --data: names no data set")
@@ -100,8 +104,6 @@ def run(args: argparse.Namespace) -> int:
     names = [source.name for source in args.data]
     if len(set(names)) < len(names):
         args.wrong("argument --data: two sets have one name; name them, as in LAYOUT:NAME=PATH")
-    if args.pictures is not None and args.pictures < 1:
-        args.wrong("argument --pictures: must be 1 or more")
     if args.robustness and (args.classes != 7 or args.crop or args.out or args.groups):
         args.wrong("argument --robustness: has seven classes, crops of its own and no report")
     engine = _engine(args)
@@ -140,6 +142,12 @@ def _source_or_folder(text: str) -> Source | Path:
         return parse_source(text)
     except DataError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _detector(text: str) -> str:
+    if text in DETECTORS or text.endswith(".onnx"):
+        return text
+    raise argparse.ArgumentTypeError(f"no detector: {text}; {', '.join(DETECTORS)}, or an .onnx")
 
 
 def _compare_detectors(args: argparse.Namespace) -> int:

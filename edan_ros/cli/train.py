@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edan_ros.cli._arguments import positive
+from edan_ros.cli._arguments import positive, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda or cuda:N; auto takes a GPU where there is one"
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches")
+    parser.add_argument("--workers", type=whole, default=1, help="processes that prepare batches")
     parser.add_argument(
         "--checkpoint-minutes",
         type=positive,
@@ -48,18 +48,19 @@ def _emotions(args: argparse.Namespace) -> None:
     from edan_ros.training.config import crop_size, load_config
     from edan_ros.training.data import epoch_length
     from edan_ros.training.sets import load_samples
-    from edan_ros.training.spread import world
-    from edan_ros.training.trainer import Trainer
+    from edan_ros.training.spread import takes_bfloat16, world
+    from edan_ros.training.trainer import Trainer, check_run
     from edan_ros.training.validation import Validation
 
     config = load_config(args.config)
     with world(args.device) as here:
+        check_run(config, args.out, args.start, here)  # reading pictures may take minutes
         samples = load_samples(config.data, args.data, print if here.leads else None)
         validation = None
         if here.leads:
             draws = epoch_length(samples, draws=config.epoch_draws, views=config.views)
             print(f"{len(samples)} pictures, {draws} draws an epoch, on {here.device}", flush=True)
-            half = config.precision == "bf16"
+            half = takes_bfloat16(config.precision, here.device)
             validation = Validation(args.data, crop_size(config), config.validate, half=half)
         Trainer(
             config,

@@ -31,7 +31,12 @@ def is_bag(path: Path) -> bool:
 
 
 def open_bag(path: Path) -> BagReader:
-    """A reader of the bag, to be entered. Raises SourceError where rosbags is not installed."""
+    """A reader of the bag, to be entered.
+
+    Raises SourceError where nothing is there, or rosbags is not installed.
+    """
+    if not path.exists():
+        raise SourceError(f"there is no {path}: give the folder of a bag, or its .mcap or .db3")
     try:
         from edan_ros.sources.bag_reader import BagReader
     except ImportError as error:

@@ -63,7 +63,8 @@ class TrainConfig:
     """Everything that decides what a run computes; the data folder is given beside it.
 
     network: ``kind`` (a name of networks/registry.py; emotional_dan without) and the arguments of
-    its class. precision: of the convolutions, "bf16" or "fp32". epoch_draws: so many of an
+    its class. precision: of the convolutions, "bf16", "fp32", or "auto", as
+    :func:`edan_ros.training.spread.takes_bfloat16` says. epoch_draws: so many of an
     epoch's draws are used, 0 for all. views: each picture drawn is so many of them, augmented
     each in its own way (``loss: consistency`` says how alike the answers should be). backbone: a
     file of torchvision's weights to start from. start: the configuration of the narrower network
@@ -85,7 +86,7 @@ class TrainConfig:
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Optimiser = field(default_factory=Optimiser)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    precision: str = "bf16"
+    precision: str = "auto"
     epoch_draws: int = 0
     views: int = 1
     teacher: TeacherOptions | None = None
@@ -173,7 +174,7 @@ def crop_size(config: TrainConfig) -> int:
 
 def _check(config: TrainConfig, path: Path) -> None:
     for name, value, known in (
-        ("precision", config.precision, ("bf16", "fp32")),
+        ("precision", config.precision, ("auto", "bf16", "fp32")),
         ("optimiser: kind", config.optimiser.kind, ("sgd", "adam")),
     ):
         if value not in known:

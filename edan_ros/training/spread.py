@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from edan_ros.training.errors import ConfigError
+
+#: What /proc/cpuinfo calls the instructions for bfloat16 of x86 and of ARM.
+BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,24 @@ def choose_device(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"--device {name}: torch cannot use it here: {error}") from error
     return name
+
+
+def takes_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether the convolutions run in bfloat16. precision: of TrainConfig.
+
+    "auto" takes it on GPUs and on processors with instructions for it: others only imitate it, ten
+    times as slowly as they compute in FP32.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    return device.type != "cpu" or bool(BFLOAT16.intersection(_cpu_features()))
+
+
+def _cpu_features() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:  # not Linux
+        return []
 
 
 @contextmanager

@@ -33,10 +33,30 @@ from edan_ros.training.model_weights import recogniser_weights, starting_model
 from edan_ros.training.phase_run import PhaseRun, clip, learning_rate, make_optimiser, set_rate
 from edan_ros.training.samples import Samples
 from edan_ros.training.sharpness import sharpen
-from edan_ros.training.spread import World
+from edan_ros.training.spread import World, takes_bfloat16
 from edan_ros.training.stopping import Interrupted, StopRequest
 
 Validate = Callable[[EmotionNetwork], dict[str, float]]
+
+
+def check_run(config: TrainConfig, out: Path, start: Path | None, world: World) -> None:
+    """What can be known to be wrong before any picture is read; arguments as of Trainer.
+
+    Raises ConfigError.
+    """
+    if config.batch % (world.size * config.views):
+        raise ConfigError(
+            f"a batch of {config.batch} cannot be shared by {world.size} processes"
+            + (f" in whole pictures of {config.views} views" if config.views > 1 else "")
+        )
+    if config.start and start is None and not any(out.glob("phase*.pt")):
+        raise ConfigError(
+            f"this run begins with one of {config.start}: give that run's folder with --start"
+        )
+    if start is not None and start.is_dir():
+        newest_checkpoint(start)
+    elif start is not None:
+        starting_model(start, "emotions")
 
 
 class Trainer:
@@ -74,15 +94,7 @@ class Trainer:
         self.config, self.samples, self.out, self.validate = config, samples, out, validate
         self.world = world or World(torch.device("cpu"))
         self.workers, self.start, self.minutes = workers, start, minutes
-        if config.batch % (self.world.size * config.views):
-            raise ConfigError(
-                f"a batch of {config.batch} cannot be shared by {self.world.size} processes"
-                + (f" in whole pictures of {config.views} views" if config.views > 1 else "")
-            )
-        if config.start and start is None and not any(out.glob("phase*.pt")):
-            raise ConfigError(
-                f"this run begins with one of {config.start}: give that run's folder with --start"
-            )
+        check_run(config, out, start, self.world)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -182,7 +194,7 @@ class Trainer:
             network,
             config.loss,
             frozen=trained and network.config.get("stages") == 2 and not phase.joint,
-            half=config.precision == "bf16",
+            half=takes_bfloat16(config.precision, self.world.device),
             views=config.views,
             teacher=teacher,
         ).to(device)

@@ -168,7 +168,7 @@ def test_a_report_that_cannot_be_written_is_said_so(
 
 @pytest.mark.parametrize(
     "more",
-    [["--pictures", "0"], ["--robustness", "--classes", "3"], ["--robustness", "--out", "x"]],
+    [["--robustness", "--classes", "3"], ["--robustness", "--out", "x"]],
 )
 def test_arguments_that_exclude_each_other(more: list[str]) -> None:
     assert usage_error(["evaluate", SHIPPED, "--data", "folder=x", *more]) == 2

@@ -58,6 +58,9 @@ def test_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--parameters", "none.yaml"], "there is no file none.yaml"),
         (["run", "--detector-model", "none.onnx"], "there is no file none.onnx"),
         (["run", "a.mp4", "b.mp4"], "unrecognized arguments: b.mp4"),
+        (["evaluate", "detector", "--names", "eyes"], "no detector: eyes; auto, edan, yunet"),
+        (["train", "x.yaml", "--workers", "-1"], "must be a whole number from 0 up, not -1"),
+        (["evaluate", "edan", "--pictures", "0"], "must be a whole number from 1 up, not 0"),
     ],
 )
 def test_a_wrong_command_line(
@@ -97,6 +100,17 @@ def test_a_wrong_source_is_one_sentence(
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("command", ["bag", "play"])
+def test_a_bag_that_is_not_there_is_one_sentence(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rosbags")
+    assert main([command, "nowhere"]) == 1
+    assert capsys.readouterr().err == (
+        f"edan {command}: there is no nowhere: give the folder of a bag, or its .mcap or .db3\n"
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:

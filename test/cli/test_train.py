@@ -131,6 +131,21 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(
     assert message in error[-1]
 
 
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("nowhere", "--start nowhere is neither the folder of a run nor a model"),
+        (".", "train first"),
+    ],
+)
+def test_a_wrong_start_is_told_before_pictures_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture, start: str, message: str
+) -> None:
+    command = ["train", write(tmp_path, "small"), "--data", "no/data", "--out", "run"]
+    assert main([*command, "--device", "cpu", "--start", start]) == 1
+    assert message in capsys.readouterr().err
+
+
 def test_a_run_that_cannot_be_written_is_said_so(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -19,7 +19,7 @@ from edan_ros.training.checkpoints import read_log, read_state  # noqa: E402
 from edan_ros.training.config import load_config  # noqa: E402
 from edan_ros.training.data import EpochData, batches  # noqa: E402
 from edan_ros.training.errors import ConfigError  # noqa: E402
-from edan_ros.training.spread import World, choose_device  # noqa: E402
+from edan_ros.training.spread import World, choose_device, takes_bfloat16  # noqa: E402
 from edan_ros.training.trainer import Trainer  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -85,3 +85,25 @@ def test_a_device_that_is_not_there_is_named() -> None:
     assert choose_device("cpu") == "cpu"
     with pytest.raises(ConfigError, match="--device quantum"):
         choose_device("quantum")
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "features", "expected"),
+    [
+        ("auto", "cuda", ["avx2"], True),
+        ("auto", "cpu", ["avx2", "avx512f"], False),
+        ("auto", "cpu", ["avx2", "avx512_bf16"], True),
+        ("auto", "cpu", ["asimd", "bf16"], True),
+        ("bf16", "cpu", ["avx2"], True),
+        ("fp32", "cuda", ["amx_bf16"], False),
+    ],
+)
+def test_bfloat16_where_it_is_quick_or_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    device: str,
+    features: list[str],
+    expected: bool,
+) -> None:
+    monkeypatch.setattr("edan_ros.training.spread._cpu_features", lambda: features)
+    assert takes_bfloat16(precision, torch.device(device)) == expected
