@@ -122,8 +122,7 @@ def degrade(
     if rng.random() < how.light:
         pixels = _light(pixels, rng)
     if rng.random() < how.noise:
-        noise = rng.standard_normal((size, size), np.float32) * rng.uniform(2.0, 18.0)
-        pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+        pixels = _noise(pixels, rng)
     if rng.random() < how.jpeg:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 80))]
         pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_GRAYSCALE)
@@ -142,6 +141,15 @@ def _blur(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     for r in np.linspace(-middle, middle, 2 * length):
         kernel[round(middle + r * np.sin(angle)), round(middle + r * np.cos(angle))] = 1.0
     return cv2.filter2D(pixels, -1, kernel / kernel.sum())
+
+
+def _noise(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Noise of the sensor, up to twice as coarse as the crop: a small face was enlarged with it."""
+    size = pixels.shape[0]
+    side = int(rng.integers(size // 2, size + 1))
+    noise = rng.standard_normal((side, side), np.float32) * rng.uniform(2.0, 30.0)
+    grain = cv2.resize(noise, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.clip(pixels + grain, 0, 255).astype(np.uint8)
 
 
 def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -99,6 +99,20 @@ def test_degraded_crops_stay_pictures(seed: int) -> None:
     assert crop.dtype == np.uint8
 
 
+def test_noise_is_that_of_faces_of_many_sizes() -> None:
+    noisy = Augmentation(low_resolution=0, light=0, blur=0, noise=1, jpeg=0, erase=0)
+    grey = np.full((64, 64), 128, np.uint8)
+    levels, alike = [], []
+    for seed in range(40):
+        noise = degrade(grey, np.random.default_rng(seed), noisy) - 128.0
+        levels.append(noise.std())
+        alike.append((noise[:, 1:] * noise[:, :-1]).mean() / noise.var())
+    assert min(levels) < 5.0
+    assert max(levels) > 18.0
+    assert min(alike) < 0.2  # 0 where every pixel is by itself
+    assert max(alike) > 0.4  # 0.6 where it is twice as coarse
+
+
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
 def test_jitter_keeps_to_its_bounds(seed: int) -> None:
