@@ -16,7 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", help="the training configuration of a run, or with --precision a model"
     )
     parser.add_argument(
-        "checkpoints", type=Path, nargs="?", help="the run's folder (--out of edan train)"
+        "checkpoints",
+        type=Path,
+        nargs="*",
+        metavar="run",
+        help="the run's folder (--out of edan train); of several runs, one begun with the other, "
+        "the mean of their weights",
     )
     parser.add_argument("--data", type=Path, help="folder that holds the data sets")
     parser.add_argument("--to", type=Path, required=True, help="folder for <name>.onnx and .json")
@@ -56,15 +61,17 @@ def _in_precision(args: argparse.Namespace) -> Manifest:
 
 
 def _of_run(args: argparse.Namespace) -> Manifest:
-    if args.checkpoints is None or args.data is None:
+    if not args.checkpoints or args.data is None:
         args.usage_error("a run is exported from its folder of checkpoints and --data")
     from edan_ros.training.config import with_base
 
     config = Path(args.source)
     if with_base(config).get("task") == "detector":
+        if len(args.checkpoints) > 1:
+            args.usage_error("a detector is exported from one run")
         from edan_ros.training.detector_export import finish_detector
 
-        return finish_detector(config, args.checkpoints, args.data, args.to)
+        return finish_detector(config, args.checkpoints[0], args.data, args.to)
     from edan_ros.training.finish import finish
 
     return finish(config, args.checkpoints, args.data, args.to, half=args.half)

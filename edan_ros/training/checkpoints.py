@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from edan_ros.networks.base import EmotionNetwork
@@ -84,6 +86,23 @@ def load_average(checkpoint: Path) -> EmotionNetwork:
     network = create_network(kind=state.get("kind", DEFAULT), **state["config"])
     network.load_state_dict(state["average"])
     return network.eval()
+
+
+def load_mean(runs: Sequence[Path]) -> EmotionNetwork:
+    """The mean of the averaged networks that runs ended with, for inference.
+
+    (Wortsman et al., "Model soups", 2022, section 2, the uniform one: it helps where the runs go on
+    from one another.) Raises ConfigError when a run holds no checkpoint, or they are of several
+    networks.
+    """
+    first, *others = [load_average(newest_checkpoint(run)) for run in runs]
+    for run, other in zip(runs[1:], others, strict=True):
+        if type(other) is not type(first) or other.config != first.config:
+            raise ConfigError(f"{run} is of another network than {runs[0]}: they have no mean")
+    mean = AveragedModel(first, use_buffers=True)
+    for network in (first, *others):
+        mean.update_parameters(network)
+    return mean.module.eval()
 
 
 def newest_checkpoint(run: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.registry import kind_of
 from edan_ros.training.calibration import fit_temperature
-from edan_ros.training.checkpoints import load_average, newest_checkpoint
+from edan_ros.training.checkpoints import load_mean
 from edan_ros.training.config import load_config
 from edan_ros.training.errors import ConfigError
 from edan_ros.training.export import export, make_manifest
@@ -61,10 +62,15 @@ def strengths(given: float | dict[str, float], classes: int) -> float | NDArray[
     return strength
 
 
-def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) -> Manifest:
-    """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest."""
+def finish(
+    config_path: Path, runs: Sequence[Path], data: Path, to: Path, *, half: bool
+) -> Manifest:
+    """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest.
+
+    runs: that of the configuration first; of several, the mean of their weights is exported.
+    """
     config = load_config(config_path)
-    network = load_average(newest_checkpoint(run))
+    network = load_mean(runs)
     if config.logit_adjustment:
         prior = emotion_prior(load_samples(config.data, data))
         if network.config["classes"] == TO_POLARITY.shape[1]:
@@ -80,7 +86,7 @@ def finish(config_path: Path, run: Path, data: Path, to: Path, *, half: bool) ->
         "terms": config.terms,
         "precision": "fp16 storage" if half else "fp32",
         "training": {
-            "command": reproduction(config_path, to, half=half),
+            "command": reproduction(config_path, to, half=half, others=runs[1:]),
             "network": {"kind": kind_of(network), **network.config},
             "data": list(config.data),
             "seed": config.seed,

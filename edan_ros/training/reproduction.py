@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edan_ros.training.config import with_base
 
 
-def reproduction(config: Path, to: Path, *, half: bool = False) -> str:
+def reproduction(config: Path, to: Path, *, half: bool = False, others: Sequence[Path] = ()) -> str:
     """All runs that led to a model, from the first one on, and its export.
 
     config: of the last run. Its entry ``start`` names the configuration that it begins with, beside
-    it, and so on. to: the folder of the export. Folders of runs are called after their files.
+    it, and so on. to: the folder of the export. others: runs whose weights are averaged with the
+    last one's. Folders of runs are called after their files.
 
     Raises ConfigError when one of the configurations cannot be read.
     """
@@ -19,7 +21,8 @@ def reproduction(config: Path, to: Path, *, half: bool = False) -> str:
     for this, before in _chain(config):
         step = f"edan train {_shown(this)} --data DATA --out {this.stem}"
         steps.append(step + (f" --start {before.stem}" if before else ""))
-    export = f"edan export {_shown(config)} {config.stem} --data DATA --to {_shown(to)}"
+    runs = " ".join([config.stem, *(run.name for run in others)])
+    export = f"edan export {_shown(config)} {runs} --data DATA --to {_shown(to)}"
     return " && ".join([*steps, export + (" --half" if half else "")])
 
 

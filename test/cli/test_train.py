@@ -65,6 +65,12 @@ def test_a_data_set_of_ones_own_is_trained_on_and_exported(
     assert str(tmp_path) not in model.manifest.training["command"]
     assert model.manifest.metrics["folder_validation_accuracy"] > 0.9
     assert "landmarks68_tenth_error_outer_eye" not in model.manifest.metrics
+    assert main(["export", config, run, run, *common, "--to", str(tmp_path / "mean")]) == 0
+    same = RawModel(tmp_path / "mean/small.onnx")
+    crop = np.random.default_rng(0).uniform(0, 255, (1, 1, 32, 32)).astype(np.float32)
+    np.testing.assert_allclose(
+        same.run(crop)["logits"], model.run(crop)["logits"], rtol=1e-4, atol=1e-4
+    )
     figures = tmp_path / "figures.json"
     sets = ["--data", f"folder:mine={data / 'mine'}", "--json", str(figures)]
     for classes in ("7", "3"):

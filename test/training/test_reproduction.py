@@ -25,6 +25,8 @@ def test_all_runs_are_told_the_first_one_first(
         "edan train train/c.yaml --data DATA --out c --start b",
         "edan export train/c.yaml c --data DATA --to weights --half",
     ]
+    mean = reproduction(Path("train/c.yaml"), Path("weights"), others=[Path("runs/b")])
+    assert mean.endswith("edan export train/c.yaml c b --data DATA --to weights")
 
 
 def test_a_start_that_a_base_names_counts_and_one_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from small_training import CONFIG, run, same, write  # noqa: E402
 
 from edan_ros.networks.base import Output  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
-from edan_ros.training.checkpoints import load_average, read_log  # noqa: E402
+from edan_ros.training.checkpoints import load_average, load_mean, read_log  # noqa: E402
 from edan_ros.training.config import load_config  # noqa: E402
 from edan_ros.training.errors import ConfigError  # noqa: E402
 from edan_ros.training.export import export, make_manifest  # noqa: E402
@@ -224,9 +224,21 @@ def test_a_run_goes_on_from_one_with_the_same_network(
     after = Trainer(
         config, samples, tmp_path / "second", lambda _: {}, workers=0, start=tmp_path / "first"
     ).run()
+    mean = load_mean([tmp_path / "second", tmp_path / "first"])
+    assert not mean.training
     for name, value in before.state_dict().items():
-        same = torch.equal(value, after.state_dict()[name])
+        other = after.state_dict()[name]
+        same = torch.equal(value, other)
         assert same == name.startswith("stage1."), name
+        if value.is_floating_point():
+            torch.testing.assert_close(mean.state_dict()[name], (value + other) / 2)
+
+
+def test_networks_that_differ_have_no_mean(tmp_path: Path, finished: Finished) -> None:
+    finished(tmp_path / "one")
+    (finished(tmp_path / "other") / "phase1.pt").unlink()  # one stage is left
+    with pytest.raises(ConfigError, match=r"other is of another network than .*one"):
+        load_mean([tmp_path / "one", tmp_path / "other"])
 
 
 def test_a_start_that_is_needed_is_asked_for(tmp_path: Path, samples: Samples) -> None:
