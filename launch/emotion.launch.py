@@ -16,7 +16,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node, PushRosNamespace
 
 from edan_ros.engines import ENGINES
-from edan_ros.nodes.environment import fastdds_variables
+from edan_ros.nodes.common.environment import fastdds_variables
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = get_package_share_directory("edan_ros")

@@ -9,7 +9,7 @@ It takes the arguments of emotion.launch.py, and `behavior_params`.
 
 from __future__ import annotations
 
-from edan_ros.nodes.behavior_launch import describe
+from edan_ros.nodes.behaviors.behavior_launch import describe
 from launch import LaunchDescription
 
 

@@ -8,6 +8,11 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# Property tests have no deadline: a busy machine is not a fault of the code.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
 
 # Above 101 the ports of a domain reach into the range the kernel hands out (Linux).
 DOMAINS = range(1, 102)

@@ -30,8 +30,8 @@ from edan_ros.sources.bag import image_topics, info_topic
 from edan_ros.sources.bag_reader import BagReader, Message, Topic
 
 if TYPE_CHECKING:
-    from edan_ros.core.pipeline import Pipeline
     from edan_ros.engines import Engine
+    from edan_ros.pipeline.pipeline import Pipeline
 
 #: Depth images: no faces are searched for in them unless their topic is named.
 _DEPTH = ("16UC1", "32FC1")
@@ -45,7 +45,7 @@ def _qos(depth: int, durability: QosDurability) -> Qos:
     return Qos(last, depth, reliable, durability, never, never, automatic, never, False)
 
 
-#: As the emotion node offers its results, and what it runs (nodes/qos.py).
+#: As the emotion node offers its results, and what it runs (nodes/common/qos.py).
 RESULTS = _qos(10, QosDurability.VOLATILE)
 LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
 #: Stands for the hash of a type of which nobody knows the definition.

@@ -11,10 +11,10 @@ from edan_ros.behaviors.reaction_table import Rule, read_rules
 from edan_ros.behaviors.scene import scene_of
 from edan_ros.behaviors.social import Social, SocialSettings
 from edan_ros.behaviors.speed import Reason
-from edan_ros.core.drawing import Colour
 from edan_ros.core.emotions import UNKNOWN, label_of
 from edan_ros.core.faces import FrameResult
-from edan_ros.recording.timeline import (
+from edan_ros.drawing.faces import Colour
+from edan_ros.drawing.timeline import (
     STATE_COLOURS,
     Events,
     Levels,
@@ -172,7 +172,7 @@ def make_companion(
         return VehicleCompanion()
     if behavior == "humanoid":
         # Imported when it is wanted: the installed files are found by ROS.
-        from edan_ros.nodes.environment import share_directory
+        from edan_ros.nodes.common.environment import share_directory
 
         return HumanoidCompanion(read_rules(share_directory() / "config" / "reactions.yaml"))
     return AssistiveCompanion(language) if behavior == "assistive" else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edan_ros.core.detectors import Detector
+    from edan_ros.detection.detectors import Detector
     from edan_ros.evaluation.detection import Scene
 
 YUNET = "detectors/yunet_n_640.onnx"
@@ -58,7 +58,7 @@ def _cell(value: float) -> str:
 
 def _detectors(data: Path, names: Sequence[str], threshold: float) -> dict[str, Detector]:
     """What ``--names`` asks for and this machine can make, by name."""
-    from edan_ros.core.detectors import DetectorError
+    from edan_ros.detection.detectors import DetectorError
     from edan_ros.engines.detector_engine import create_detector
 
     made: dict[str, Detector] = {}

@@ -18,7 +18,7 @@ from edan_ros.cli._pipeline import (
     settings_of,
 )
 from edan_ros.core.messages import model_fields
-from edan_ros.core.pipeline import Pipeline
+from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Frame, Source, create_source
 from edan_ros.sources.pictures import PictureSource

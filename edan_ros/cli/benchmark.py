@@ -126,8 +126,8 @@ def _measure(args: argparse.Namespace, models: list[str], console: Console) -> R
 def _measure_ros(
     args: argparse.Namespace, model: str, effort: _Effort, results: Results, say: Any
 ) -> None:
-    from edan_ros.nodes.benchmark_run import LOADS, RosBenchmark
-    from edan_ros.nodes.session import SessionError
+    from edan_ros.nodes.tools.benchmark_run import LOADS, RosBenchmark
+    from edan_ros.nodes.tools.session import SessionError
 
     try:
         with RosBenchmark(model, args.threads or 0, say) as ros:

@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.comparison import RESULT, Comparison, read_row, table
-    from edan_ros.training.config import load_config
-    from edan_ros.training.errors import ConfigError
-    from edan_ros.training.spread import world
+    from edan_ros.training.common.config import load_config
+    from edan_ros.training.common.distributed import world
+    from edan_ros.training.common.errors import ConfigError
+    from edan_ros.training.emotion.comparison import RESULT, Comparison, read_row, table
 
     configs = [load_config(path) for path in args.configs]
     if len({config.name for config in configs}) < len(configs):

@@ -27,7 +27,7 @@ from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
 if TYPE_CHECKING:
-    from edan_ros.nodes.session import Session, SessionOptions
+    from edan_ros.nodes.tools.session import Session, SessionOptions
     from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.record import Record
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     # Imported when this command runs, not when `edan` starts: ROS, and PyAV for the video.
     from rich.console import Console
 
-    from edan_ros.nodes.session import Session, SessionError, reserved_namespace
+    from edan_ros.nodes.tools.session import Session, SessionError, reserved_namespace
     from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.record import FILES, Record
     from edan_ros.recording.run_info import RunInfo, write_run_info
@@ -116,7 +116,7 @@ def _follow(
     seconds: float | None,
 ) -> None:
     """Writes down every result until the source has ended or it is time to stop."""
-    from edan_ros.nodes.conversions import frame_result
+    from edan_ros.nodes.common.conversions import frame_result
 
     with progress:
         for recorded in session.results(stop.is_set):
@@ -145,7 +145,7 @@ def _images_expected(source: Source, args: argparse.Namespace) -> int | None:
 
 
 def _options(args: argparse.Namespace, source: Source, namespace: str) -> SessionOptions:
-    from edan_ros.nodes.session import SessionOptions
+    from edan_ros.nodes.tools.session import SessionOptions
 
     camera = {
         "source": args.source,

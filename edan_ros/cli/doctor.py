@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 
-from edan_ros.core.detectors import DetectorError
+from edan_ros.detection.detectors import DetectorError
 from edan_ros.engines import EngineError, create_engine
 from edan_ros.engines.detector_engine import create_detector, describe
 from edan_ros.sources.webcam import webcams_present
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def _ros() -> Iterator[Finding]:
     yield "Python", True, platform.python_version()
     try:
-        from edan_ros.nodes.inventory import ros_found
+        from edan_ros.nodes.tools.inventory import ros_found
     except ImportError as error:
         yield "ROS 2", False, f"{error}: source a ROS 2 installation, or install its wheels"
     else:

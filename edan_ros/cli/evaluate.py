@@ -117,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
 def _engine(args: argparse.Namespace) -> Engine:
     """The engine of the model; of one without landmarks, or with three classes, what it has."""
     from edan_ros.engines import create_engine, load_manifest
+    from edan_ros.engines.evaluation_model import RawEngine
     from edan_ros.engines.manifest import is_complete
-    from edan_ros.engines.raw import RawEngine
 
     manifest = load_manifest(args.what)
     if is_complete(manifest):

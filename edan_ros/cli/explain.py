@@ -24,9 +24,9 @@ from edan_ros.sources.pictures import PictureSource
 
 if TYPE_CHECKING:
     from edan_ros.core.faces import Face, FrameResult
-    from edan_ros.core.pipeline import Pipeline
     from edan_ros.engines import Engine
     from edan_ros.explain.explanation import Explanation
+    from edan_ros.pipeline.pipeline import Pipeline
     from edan_ros.sources import Frame, Source
 
 LINES = "explanations.jsonl"
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
         return run_mean(args)
     # Imported when this command runs, not when `edan` starts: OpenCV.
-    from edan_ros.core.privacy import cover
+    from edan_ros.drawing.privacy import cover
     from edan_ros.explain.sheet import draw_sheet
     from edan_ros.recording.pictures import Stems, write_picture
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edan_ros.engines.manifest import Manifest
 
-#: Precisions of `--precision`; training/precision.py says what each is.
+#: Precisions of `--precision`; training/emotion/precision.py says what each is.
 PRECISIONS = ("fp16", "int8", "int8-gpu")
 
 
@@ -48,7 +48,7 @@ def _in_precision(args: argparse.Namespace) -> Manifest:
     if args.precision != "fp16" and args.data is None:
         args.usage_error(f"--precision {args.precision} is calibrated and measured on --data")
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.precision import compare, write_half, write_int8
+    from edan_ros.training.emotion.precision import compare, write_half, write_int8
 
     if args.precision == "fp16":
         return write_half(args.source, args.to)
@@ -63,15 +63,15 @@ def _in_precision(args: argparse.Namespace) -> Manifest:
 def _of_run(args: argparse.Namespace) -> Manifest:
     if not args.checkpoints or args.data is None:
         args.usage_error("a run is exported from its folder of checkpoints and --data")
-    from edan_ros.training.config import with_base
+    from edan_ros.training.common.config import with_base
 
     config = Path(args.source)
     if with_base(config).get("task") == "detector":
         if len(args.checkpoints) > 1:
             args.usage_error("a detector is exported from one run")
-        from edan_ros.training.detector_export import finish_detector
+        from edan_ros.training.detector.export import finish_detector
 
         return finish_detector(config, args.checkpoints[0], args.data, args.to)
-    from edan_ros.training.finish import finish
+    from edan_ros.training.emotion.finish import finish
 
     return finish(config, args.checkpoints, args.data, args.to, half=args.half)

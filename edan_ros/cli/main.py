@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import edan_ros.cli
-from edan_ros.core.detectors import DetectorError
 from edan_ros.core.images import ImageError
 from edan_ros.datasets import DataError
+from edan_ros.detection.detectors import DetectorError
 from edan_ros.engines import EngineError
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import SourceError
-from edan_ros.training.errors import ConfigError
+from edan_ros.training.common.errors import ConfigError
 
 #: What a command may raise for its user to read: one sentence, without a traceback.
 USER_ERRORS = (

@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     if args.source is not None:
         create_source(args.source)  # a file that is not there is better told before all else
     # ROS is imported when this command runs, not when `edan` starts.
-    from edan_ros.nodes.camera_node import CameraNode
-    from edan_ros.nodes.emotion_node import EmotionNode
-    from edan_ros.nodes.processes import ros_arguments
-    from edan_ros.nodes.runner import run_together
+    from edan_ros.nodes.camera.camera_node import CameraNode
+    from edan_ros.nodes.common.processes import ros_arguments
+    from edan_ros.nodes.common.runner import run_together
+    from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
     files = [args.parameters] if args.parameters else []
     arguments = partial(ros_arguments, namespace=args.namespace, parameter_files=files)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.config import with_base
+    from edan_ros.training.common.config import with_base
 
     train = _detector if with_base(args.config).get("task") == "detector" else _emotions
     train(args)
@@ -45,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _emotions(args: argparse.Namespace) -> None:
-    from edan_ros.training.config import crop_size, load_config
-    from edan_ros.training.data import epoch_length
-    from edan_ros.training.sets import load_samples
-    from edan_ros.training.spread import takes_bfloat16, world
-    from edan_ros.training.trainer import Trainer, check_run
-    from edan_ros.training.validation import Validation
+    from edan_ros.training.common.config import crop_size, load_config
+    from edan_ros.training.common.data import epoch_length
+    from edan_ros.training.common.distributed import takes_bfloat16, world
+    from edan_ros.training.common.trainer import Trainer, check_run
+    from edan_ros.training.emotion.sets import load_samples
+    from edan_ros.training.emotion.validation import Validation
 
     config = load_config(args.config)
     with world(args.device) as here:
@@ -75,9 +75,9 @@ def _emotions(args: argparse.Namespace) -> None:
 
 
 def _detector(args: argparse.Namespace) -> None:
-    from edan_ros.training.detector_sources import load_pictures
-    from edan_ros.training.detector_trainer import DetectorTrainer, load_detector_config
-    from edan_ros.training.spread import choose_device
+    from edan_ros.training.common.distributed import choose_device
+    from edan_ros.training.detector.sources import load_pictures
+    from edan_ros.training.detector.trainer import DetectorTrainer, load_detector_config
 
     config = load_detector_config(args.config)
     pictures = load_pictures(config.data, args.data)

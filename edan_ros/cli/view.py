@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # ROS is imported when this command runs, not when `edan` starts.
-    from edan_ros.nodes.runner import run_together
-    from edan_ros.nodes.view_node import ViewNode
+    from edan_ros.nodes.common.runner import run_together
+    from edan_ros.nodes.tools.view_node import ViewNode
     from edan_ros.report.live import LiveServer, LiveState
 
     state = LiveState()

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
-from edan_ros.core.detectors import FullFrame
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.images import Image
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import what_is_in
+from edan_ros.detection.detectors import FullFrame
 
 
 @dataclass(frozen=True)

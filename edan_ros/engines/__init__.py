@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from edan_ros.engines.base import Engine, Prediction
-from edan_ros.engines.choice import ENGINES, ON_GPU, choose, torch_needed
 from edan_ros.engines.manifest import (
     EngineError,
     Manifest,
@@ -17,6 +16,7 @@ from edan_ros.engines.manifest import (
     load_manifest,
     require_complete,
 )
+from edan_ros.engines.select import ENGINES, ON_GPU, choose, torch_needed
 from edan_ros.engines.tensorrt_progress import Progress
 
 __all__ = [

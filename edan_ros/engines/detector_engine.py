@@ -10,11 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core import detectors
-from edan_ros.core.detectors import Detector, DetectorError
-from edan_ros.core.own_detector import MULTIPLE, Answers, OwnDetector
+from edan_ros.detection import detectors
+from edan_ros.detection.detectors import Detector, DetectorError
+from edan_ros.detection.edan_detector import MULTIPLE, Answers, OwnDetector
 from edan_ros.engines.base import INPUT
-from edan_ros.engines.choice import ON_GPU, choose, torch_needed
 from edan_ros.engines.manifest import (
     EngineError,
     Manifest,
@@ -23,6 +22,7 @@ from edan_ros.engines.manifest import (
     shipped_models,
 )
 from edan_ros.engines.onnxruntime import device_of, open_session
+from edan_ros.engines.select import ON_GPU, choose, torch_needed
 from edan_ros.engines.tensorrt_build import PICTURES
 from edan_ros.engines.tensorrt_progress import Progress
 

@@ -59,7 +59,7 @@ class Manifest:
 
     @property
     def quantised(self) -> bool:
-        """Whether the model is in INT8, for ``int8`` or ``int8-gpu`` (training/precision.py)."""
+        """Whether the weights are INT8: ``int8``, or ``int8-gpu`` with explicit Q/DQ nodes."""
         return self.precision.startswith("int8")
 
     def save(self) -> Path:

@@ -1,7 +1,7 @@
 """Build a plan with TensorRT: from a typed graph, for one GPU, with batch or sides left open.
 
 Keeps to what TensorRT 10.3 to 11 and TensorRT-RTX have in common. A network is strongly typed:
-its precisions are those that the graph names (engines/typed.py).
+its precisions are those that the graph names (engines/fp16_graph.py).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ BATCHES = (1, 2, 16)
 #: Height and width of the pictures that a detector searches: the smallest, the usual, the largest.
 PICTURES = ((32, 32), (480, 640), (1280, 1280))
 #: Precision of a manifest -> of the convolutions, where the graph names it as TensorRT wants it.
-#: Of other models the convolutions are made FP16 (engines/typed.py).
+#: Of other models the convolutions are made FP16 (engines/fp16_graph.py).
 TYPED = {"fp16": "fp16", "int8-gpu": "int8"}
-#: Part of a plan's key: change it with any change of engines/typed.py or of the builder's settings.
+#: Part of the key of a plan: change it with fp16_graph.py or the settings of the builder.
 FLAGS = "strongly typed, graph 1, workspace 512 MiB"
 #: Bytes that a layer may use to work in; on a Jetson they are the cameras' memory, too.
 WORKSPACE = 512 << 20
@@ -76,7 +76,7 @@ def typed_graph(manifest: Manifest) -> bytes:
     if manifest.precision in TYPED:
         return manifest.path.read_bytes()
     try:
-        from edan_ros.engines.typed import typed_half
+        from edan_ros.engines.fp16_graph import typed_half
     except ModuleNotFoundError as error:
         raise EngineError(
             "building for TensorRT needs the Python library onnx: pip install onnx"

@@ -20,7 +20,7 @@ from edan_ros.networks.deployed import Deployed
 from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN
 
 #: What the exporter puts before the names of the network's tensors, and behind those that
-#: training/export.py stores as FP16.
+#: training/emotion/export.py stores as FP16.
 PREFIX, STORED_HALF = "network.", "_fp16"
 #: The last convolution of the first stage: its channels tell the width.
 LAST = "stage1.blocks.3.3.weight"

@@ -18,7 +18,7 @@ from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.face_detector import STRIDES, FaceDetector
-from edan_ros.networks.unfold import normalised_layers, unfolded_name
+from edan_ros.networks.restore_batchnorm import normalised_layers, unfolded_name
 
 #: What the exporter puts before the names of a network's nodes.
 ROOT = "network"

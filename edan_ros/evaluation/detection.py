@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edan_ros.core.detectors import Detector
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.images import Image
+from edan_ros.detection.detectors import Detector
 
 #: Overlap (intersection over union) from which a box means a face.
 HIT = 0.4

@@ -10,11 +10,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.detectors import Detector
 from edan_ros.core.faces import Box
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet, Record, face_crop
+from edan_ros.detection.detectors import Detector
 from edan_ros.engines import Engine
 from edan_ros.evaluation import metrics
 from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces, where_told

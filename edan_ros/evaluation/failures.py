@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
-from edan_ros.core.detectors import Detector
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
+from edan_ros.detection.detectors import Detector
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d
 from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces

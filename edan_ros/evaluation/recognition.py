@@ -9,16 +9,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.config import PipelineConfig
 from edan_ros.core.crops import Crop, extract
-from edan_ros.core.detectors import Detector, FullFrame
 from edan_ros.core.emotions import softmax
 from edan_ros.core.faces import Box, Detection, Face
 from edan_ros.core.images import Image
-from edan_ros.core.pipeline import Pipeline
-from edan_ros.core.tracking import TrackingConfig
 from edan_ros.datasets import Record, face_crop
+from edan_ros.detection.detectors import Detector, FullFrame
 from edan_ros.engines.base import Engine
+from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.pipeline.pipeline import Pipeline
+from edan_ros.tracking.tracker import TrackingConfig
 
 Read = TypeVar("Read")
 #: Seconds between the two images that a still picture is shown as.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Box, Detection
-from edan_ros.core.privacy import apply_privacy
+from edan_ros.drawing.privacy import apply_privacy
 from edan_ros.evaluation.emotions import Result
 from edan_ros.evaluation.tables import about, decimal, percent
 

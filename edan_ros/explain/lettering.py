@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.drawing import Colour
+from edan_ros.drawing.faces import Colour
 
 Pixels = NDArray[np.uint8]
 

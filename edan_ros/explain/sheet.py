@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
-from edan_ros.core.drawing import EMOTION_COLOURS, Colour
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face
 from edan_ros.core.geometry import REGIONS
+from edan_ros.drawing.faces import EMOTION_COLOURS, Colour
 from edan_ros.explain.explanation import METHOD_TITLES, Explanation
 from edan_ros.explain.lettering import INK, PAPER, PENCIL, Pixels, text
 from edan_ros.explain.overlay import overlay

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.drawing import Colour
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.drawing.faces import Colour
 from edan_ros.explain.faithfulness import STEPS
 from edan_ros.explain.lettering import INK, PAPER, PENCIL, Pixels, text
 from edan_ros.explain.mean_shape import SIDE, mean_landmarks

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.drawing import annotate
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
-from edan_ros.core.privacy import Veil
+from edan_ros.drawing.faces import annotate
+from edan_ros.drawing.privacy import Veil
 from edan_ros.recording.errors import writing
 from edan_ros.recording.pictures import Stems, write_picture
 from edan_ros.recording.run_folder import LINES, RunFolder

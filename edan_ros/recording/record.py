@@ -12,17 +12,17 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.drawing import Colour, annotate
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
-from edan_ros.core.privacy import Veil
+from edan_ros.drawing.faces import Colour, annotate
+from edan_ros.drawing.privacy import Veil
+from edan_ros.drawing.timeline import Timeline, under
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.moments import Moments
 from edan_ros.recording.pictures import write_picture
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary
-from edan_ros.recording.timeline import Timeline, under
 from edan_ros.recording.video import VideoWriter
 
 VIDEO, PICTURE, TIMELINE = "demo.mp4", "demo.png", "timeline.png"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
-from edan_ros.core.privacy import Veil
+from edan_ros.drawing.privacy import Veil
 from edan_ros.recording.errors import writing
 from edan_ros.recording.lines import result_line
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.drawing import EMOTION_COLOURS
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, polarity_probabilities
+from edan_ros.drawing.faces import EMOTION_COLOURS
 from edan_ros.report.figures import StreamFigures
 from edan_ros.report.records import LABELS, Recording, Stream, Track, away_after
 

@@ -21,7 +21,7 @@ from clips import bright_corner, corner_picture, write_video
 from edan_ros.cli import annotate as command
 from edan_ros.cli.main import main
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.pipeline import Pipeline
+from edan_ros.pipeline.pipeline import Pipeline
 
 RATE = 16_000
 

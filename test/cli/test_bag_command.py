@@ -31,7 +31,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from edan_ros.cli import bag as command
 from edan_ros.cli._bag_run import choose_cameras
 from edan_ros.cli.main import main
-from edan_ros.core.pipeline import Pipeline
+from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.run_info import read_run_info
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag_reader import BagReader, Message, Topic

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
-from edan_ros.core.config import PipelineConfig, pipeline_config
-from edan_ros.training.errors import ConfigError
+from edan_ros.pipeline.config import PipelineConfig, pipeline_config
+from edan_ros.training.common.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="training needs the train extra (torch)")
 pytest.importorskip("onnx", reason="export needs the train extra (onnx)")
 
 from edan_ros.cli.main import main
-from edan_ros.engines.raw import RawModel
+from edan_ros.engines.evaluation_model import RawModel
 
 CONFIG = {
     "version": "0",

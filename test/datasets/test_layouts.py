@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edan_ros.core.crops import Crop
-from edan_ros.core.detectors import FullFrame
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
 from edan_ros.datasets import LAYOUTS, DataError, Record, face_crop, labels, parse_source, read
 from edan_ros.datasets.layouts import layout_of
+from edan_ros.detection.detectors import FullFrame
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop, extract
-from edan_ros.core.detectors import shrink
 from edan_ros.core.images import Image
-from edan_ros.core.own_detector import MULTIPLE
+from edan_ros.detection.detectors import shrink
+from edan_ros.detection.edan_detector import MULTIPLE
 from edan_ros.engines.detector_engine import create_detector
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "media" / "photos"

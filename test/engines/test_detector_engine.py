@@ -10,8 +10,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="a small model is made with the test extra (onnx)")
 
-from edan_ros.core.detectors import DetectorError  # noqa: E402
 from edan_ros.core.images import Image  # noqa: E402
+from edan_ros.detection.detectors import DetectorError  # noqa: E402
 from edan_ros.engines import EngineError, create_engine, detector_engine  # noqa: E402
 from edan_ros.engines.detector_engine import (  # noqa: E402
     DETECTOR_OUTPUTS,

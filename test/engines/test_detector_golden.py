@@ -22,10 +22,10 @@ pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file
 
 from half_reference import run as run_rounded  # noqa: E402
 
+from edan_ros.engines.fp16_graph import typed_half  # noqa: E402
 from edan_ros.engines.torch_detector import TorchDetector  # noqa: E402
-from edan_ros.engines.typed import typed_half  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
-from edan_ros.training.detector_export import export_detector  # noqa: E402
+from edan_ros.training.detector.export import export_detector  # noqa: E402
 
 pytestmark = pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="none ships")
 

@@ -22,8 +22,8 @@ pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file
 
 from half_reference import run as run_rounded  # noqa: E402
 
+from edan_ros.engines.fp16_graph import typed_half  # noqa: E402
 from edan_ros.engines.torch import load_network  # noqa: E402
-from edan_ros.engines.typed import typed_half  # noqa: E402
 
 Crops = Callable[[int], NDArray[np.float32]]
 TOLERANCES = {"fp32": (0.1, 1e-3), "fp16": (0.5, 1e-2)}

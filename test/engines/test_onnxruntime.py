@@ -14,9 +14,9 @@ import pytest
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.images import Image
 from edan_ros.engines import Engine, EngineError, ModelError, create_engine
+from edan_ros.engines.evaluation_model import RawModel
 from edan_ros.engines.manifest import WEIGHTS, Manifest, load_manifest, sha256_of
 from edan_ros.engines.onnxruntime import OnnxRuntimeEngine, default_threads
-from edan_ros.engines.raw import RawModel
 
 onnx = pytest.importorskip("onnx")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edan_ros.core.own_detector import MULTIPLE
+from edan_ros.detection.edan_detector import MULTIPLE
 from edan_ros.engines import EngineError, ModelError
 from edan_ros.engines.base import INPUT, OUTPUTS
 from edan_ros.engines.cuda_driver import Gpu

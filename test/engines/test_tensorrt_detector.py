@@ -16,7 +16,7 @@ from fake_gpu import GPU, FakeGpu
 from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
-from edan_ros.core.own_detector import Answers
+from edan_ros.detection.edan_detector import Answers
 from edan_ros.engines import EngineError, create_engine, tensorrt_build
 from edan_ros.engines.detector_engine import (
     SHIPPED,

@@ -24,10 +24,10 @@ from grey_faces import (
 )
 
 from edan_ros.core.crops import Crop
-from edan_ros.core.detectors import FullFrame
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Box
 from edan_ros.datasets import DataError, FaceSet, Record
+from edan_ros.detection.detectors import FullFrame
 from edan_ros.evaluation import tables
 from edan_ros.evaluation.emotions import Result, answers, judge
 from edan_ros.evaluation.recognition import FOUND, GIVEN, WHOLE, Finder, in_crops

@@ -23,7 +23,7 @@ from rcl_interfaces.srv import GetParameters
 
 import launch
 from edan_ros.engines import ENGINES
-from edan_ros.nodes.environment import FASTDDS_VARIABLES
+from edan_ros.nodes.common.environment import FASTDDS_VARIABLES
 
 FILE = Path(__file__).parents[2] / "launch" / "emotion.launch.py"
 

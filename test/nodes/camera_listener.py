@@ -15,8 +15,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.nodes import qos
-from edan_ros.nodes.camera_node import CameraNode
+from edan_ros.nodes.camera.camera_node import CameraNode
+from edan_ros.nodes.common import qos
 
 
 def write_pictures(folder: Path, count: int, width: int = 64, height: int = 48) -> Path:

@@ -26,10 +26,10 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.nodes import qos
-from edan_ros.nodes.camera_statistics import Snapshot
-from edan_ros.nodes.conversions import image_message
-from edan_ros.nodes.emotion_node import EmotionNode
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.camera_statistics import Snapshot
+from edan_ros.nodes.common.conversions import image_message
+from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
 #: Seconds that are waited for anything at most: long, for the machine may be busy.
 TIMEOUT = 60.0

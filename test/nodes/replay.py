@@ -29,9 +29,9 @@ from edan_ros.core.emotions import (
 )
 from edan_ros.core.faces import Box, Face, HeadPose
 from edan_ros.core.geometry import MEAN_SHAPE
-from edan_ros.nodes import qos
-from edan_ros.nodes.behavior_node import BehaviorNode
-from edan_ros.nodes.conversions import face_message
+from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.conversions import face_message
 
 WIDTH, HEIGHT = 640, 480
 #: Seconds between two looks at what the node has done.

@@ -16,8 +16,8 @@ from probe import wait_for
 from replay import Replay, face
 from std_msgs.msg import String
 
-from edan_ros.nodes.announcer_node import AnnouncerNode
-from edan_ros.nodes.speech import PROGRAMS, Speaker, SpeechError
+from edan_ros.nodes.behaviors.announcer_node import AnnouncerNode
+from edan_ros.nodes.behaviors.speech import PROGRAMS, Speaker, SpeechError
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import yaml
 
 from edan_ros.behaviors.settings import SettingsError
 from edan_ros.behaviors.speed import SpeedSettings
-from edan_ros.nodes import announcer_node, humanoid_node, ros4hri_node, vehicle_node
-from edan_ros.nodes.behavior_parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
+from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
 
 CONFIG = Path(__file__).parents[2] / "config"
 NODES = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edan_ros.nodes.benchmark_run import Load, RosBenchmark
-from edan_ros.nodes.session import SessionError
+from edan_ros.nodes.tools.benchmark_run import Load, RosBenchmark
+from edan_ros.nodes.tools.session import SessionError
 
 pytest.importorskip("skimage", reason="the photographs are scikit-image's (extra demo)")
 

@@ -22,8 +22,8 @@ from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 from edan_ros.core.messages import camera_model  # noqa: E402
-from edan_ros.nodes.camera_node import CameraNode  # noqa: E402
-from edan_ros.nodes.processes import NodeProcess, ros_arguments  # noqa: E402
+from edan_ros.nodes.camera.camera_node import CameraNode  # noqa: E402
+from edan_ros.nodes.common.processes import NodeProcess, ros_arguments  # noqa: E402
 
 CALIBRATION = """\
 {image_width: 64, image_height: 48, distortion_model: plumb_bob,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edan_ros.nodes.camera_statistics import CameraStatistics, Throttle
+from edan_ros.nodes.common.camera_statistics import CameraStatistics, Throttle
 
 
 class FakeClock:

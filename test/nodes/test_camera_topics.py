@@ -8,7 +8,7 @@ pytest.importorskip("rclpy")
 
 from rclpy.node import Node
 
-from edan_ros.nodes.camera_topics import camera_topics
+from edan_ros.nodes.common.camera_topics import camera_topics
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from edan_ros.core.faces import Box, CameraModel, Face, FrameResult, HeadPose
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
 from edan_ros.core.messages import camera_model, decode
-from edan_ros.nodes.conversions import (
+from edan_ros.nodes.common.conversions import (
     array_message,
     camera_info_message,
     face_message,

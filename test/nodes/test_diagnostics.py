@@ -6,8 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from edan_ros.nodes.camera_statistics import CameraStatistics, Snapshot
-from edan_ros.nodes.diagnostics import ERROR, OK, WARN, Situation, camera_values, judge_camera
+from edan_ros.nodes.common.camera_statistics import CameraStatistics, Snapshot
+from edan_ros.nodes.emotion.diagnostics import (
+    ERROR,
+    OK,
+    WARN,
+    Situation,
+    camera_values,
+    judge_camera,
+)
 
 FRESH = CameraStatistics().snapshot()
 #: Images come and go at 30 Hz, one face is there.

@@ -13,7 +13,7 @@ from fakes import bright, dark
 from probe import Probe, wait_for
 from std_msgs.msg import Header
 
-from edan_ros.nodes import qos
+from edan_ros.nodes.common import qos
 
 
 def says(probe: Probe, *words: str) -> None:

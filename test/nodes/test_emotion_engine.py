@@ -11,7 +11,7 @@ from edan_ros.msg import ModelInfo
 from fakes import FakeEngine
 from probe import Probe, wait_for
 
-from edan_ros.nodes import qos
+from edan_ros.nodes.common import qos
 
 
 def test_it_says_which_engine_and_why(capfd: pytest.CaptureFixture[str], probe: Probe) -> None:

@@ -16,11 +16,11 @@ from fakes import FakeDetector, FakeEngine, bright
 from probe import Probe, wait_for
 from std_srvs.srv import SetBool
 
-from edan_ros.core.detectors import DetectorError
+from edan_ros.detection.detectors import DetectorError
 from edan_ros.engines import create_engine
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.engines.manifest import WEIGHTS
-from edan_ros.nodes import qos
+from edan_ros.nodes.common import qos
 
 
 def test_the_transitions_a_manager_asks_for(make_probe: Callable[..., Probe]) -> None:

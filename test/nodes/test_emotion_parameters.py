@@ -15,11 +15,11 @@ from fakes import FakeDetector, bright
 from probe import Probe, wait_for
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
-from edan_ros.core.config import PipelineConfig, pipeline_config
 from edan_ros.engines import EngineError
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.nodes.emotion_parameters import PARAMETERS, check
-from edan_ros.nodes.parameters import Change
+from edan_ros.nodes.common.parameters import Change
+from edan_ros.nodes.emotion.emotion_parameters import PARAMETERS, check
+from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 
 FILE = Path(__file__).parents[2] / "config" / "emotion.yaml"
 DEFAULTS = {parameter.name: parameter.default for parameter in PARAMETERS}

@@ -19,8 +19,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.nodes import qos
-from edan_ros.nodes.conversions import image_message
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.conversions import image_message
 
 EXECUTABLE = Path(__file__).parents[2] / "scripts" / "executables" / "emotion_node"
 

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.nodes import qos
+from edan_ros.nodes.common import qos
 
 
 def test_a_face_comes_back_with_the_header_of_its_image(probe: Probe) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("rclpy")
-from edan_ros.nodes import environment
+from edan_ros.nodes.common import environment
 
 Usage = namedtuple("Usage", "total used free")
 NAMES = tuple(environment.FASTDDS_VARIABLES.values())
 IMAGES = 40
 PUBLISHER = f"""
 import array, time
-from edan_ros.nodes.environment import prepare
+from edan_ros.nodes.common.environment import prepare
 prepare()
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy

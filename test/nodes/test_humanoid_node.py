@@ -18,8 +18,8 @@ from rclpy.exceptions import ParameterException
 from replay import Replay, face, seconds_of
 from std_msgs.msg import String, UInt32
 
-from edan_ros.nodes import qos
-from edan_ros.nodes.humanoid_node import HumanoidNode
+from edan_ros.nodes.behaviors.humanoid_node import HumanoidNode
+from edan_ros.nodes.common import qos
 
 TOPICS = {"reaction": Reaction, "gaze_target": PointStamped, "attended_track": UInt32}
 TABLE = """

@@ -12,7 +12,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from edan_ros.nodes.parameters import Change, Parameter, ParameterSet
+from edan_ros.nodes.common.parameters import Change, Parameter, ParameterSet
 
 TABLE = (
     Parameter("low", 0.2, "lower bound", bounds=(0.0, 1.0)),

@@ -41,9 +41,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
 from sensor_msgs.msg import Image as ImageMessage  # noqa: E402
 
 from edan_ros.cli.main import main  # noqa: E402
-from edan_ros.nodes import qos  # noqa: E402
-from edan_ros.nodes.emotion_node import EmotionNode  # noqa: E402
-from edan_ros.nodes.play_node import BagPlayOptions, PlayNode  # noqa: E402
+from edan_ros.nodes.camera.play_node import BagPlayOptions, PlayNode  # noqa: E402
+from edan_ros.nodes.common import qos  # noqa: E402
+from edan_ros.nodes.emotion.emotion_node import EmotionNode  # noqa: E402
 from edan_ros.sources.bag_reader import BagReader, Message  # noqa: E402
 
 START = 1_700_000_000 * SECOND

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("rclpy")
 
-from edan_ros.nodes.processes import ros_arguments
+from edan_ros.nodes.common.processes import ros_arguments
 
 
 def test_arguments_of_a_node() -> None:

@@ -10,7 +10,7 @@ from probe import spin, wait_for
 from rcl_interfaces.srv import ListParameters
 from rclpy.node import Node
 
-from edan_ros.nodes.recorder_node import RecorderNode
+from edan_ros.nodes.tools.recorder_node import RecorderNode
 
 
 def test_its_parameters_can_be_listed(ros: None) -> None:  # noqa: ARG001

@@ -19,9 +19,10 @@ from replay import HEIGHT, WIDTH, Replay, face, header_at, seconds_of
 from sensor_msgs.msg import Image as ImageMessage
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.nodes import qos, ros4hri_messages, ros4hri_node
-from edan_ros.nodes.conversions import image_message
-from edan_ros.nodes.optional import MissingMessagesError, find_messages
+from edan_ros.nodes.behaviors import ros4hri_messages, ros4hri_node
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.conversions import image_message
+from edan_ros.nodes.common.optional import MissingMessagesError, find_messages
 
 SIZE = (WIDTH, HEIGHT)
 
@@ -213,7 +214,7 @@ def test_images_of_faces_are_cut_only_when_somebody_wants_them(replay: Replay) -
 
 def test_the_robots_face_mirrors_on_the_topic_of_ros4hri(ros: None) -> None:  # noqa: ARG001
     hri = pytest.importorskip("hri_msgs.msg", reason="hri_msgs is not installed")
-    from edan_ros.nodes.humanoid_node import HumanoidNode
+    from edan_ros.nodes.behaviors.humanoid_node import HumanoidNode
 
     replay = Replay(HumanoidNode, {"/robot_face/expression": hri.Expression})
     replay.play(2.5, face(1, "surprise"))

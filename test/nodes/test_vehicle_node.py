@@ -22,8 +22,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from replay import Replay, face, header_at, seconds_of
 
-from edan_ros.nodes.processes import NodeProcess, ros_arguments
-from edan_ros.nodes.vehicle_node import VehicleNode
+from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
+from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
 
 SEATS = ["driver: 0.5 0 1 1", "passenger: 0 0 0.5 1"]
 TOPICS = {"cabin_state": CabinState, "speed_advisory": SpeedAdvisory}

@@ -22,9 +22,10 @@ from replay import HEIGHT, WIDTH, face
 from std_msgs.msg import String
 
 from edan_ros.behaviors.speed import Advice, Reason
-from edan_ros.nodes import qos, vehicle_outputs
-from edan_ros.nodes.processes import ros_arguments
-from edan_ros.nodes.vehicle_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.behaviors import vehicle_outputs
+from edan_ros.nodes.behaviors.vehicle_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.processes import ros_arguments
 
 NOW = Time(seconds=5)
 
@@ -135,7 +136,8 @@ def test_what_a_node_that_died_has_told_is_withdrawn_at_first(
 #: A vehicle node whose planner is told words: planners' messages are not installed everywhere.
 STANDING_IN = """
 from std_msgs.msg import String
-from edan_ros.nodes import qos, vehicle_node
+from edan_ros.nodes.behaviors import vehicle_node
+from edan_ros.nodes.common import qos
 
 class Planner:
     def __init__(self, node):

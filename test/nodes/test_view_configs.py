@@ -13,10 +13,10 @@ import yaml
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from probe import Probe, wait_for
 
-from edan_ros.core.drawing import EMOTION_COLOURS
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.nodes.camera_node import DEFAULT_FRAME_ID
-from edan_ros.nodes.environment import share_directory
+from edan_ros.drawing.faces import EMOTION_COLOURS
+from edan_ros.nodes.camera.camera_node import DEFAULT_FRAME_ID
+from edan_ros.nodes.common.environment import share_directory
 
 CONFIG = Path(__file__).parents[2] / "config"
 KINDS = {"FaceEmotionArray": FaceEmotionArray, "FaceEmotion": FaceEmotion}

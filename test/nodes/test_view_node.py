@@ -10,7 +10,7 @@ from probe import Probe, spin, wait_for
 
 pytest.importorskip("jinja2")
 
-from edan_ros.nodes.view_node import ViewNode
+from edan_ros.nodes.tools.view_node import ViewNode
 from edan_ros.report.live import LiveState
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edan_ros.nodes.worker import NewestWorker
+from edan_ros.nodes.emotion.worker import NewestWorker
 
 TIMEOUT = 5.0
 

@@ -16,20 +16,34 @@ from source_imports import ROOT, Import, imports_of
 
 PACKAGE = ROOT / "edan_ros"
 MIDDLE = {"explain", "behaviors", "training", "evaluation", "report", "benchmark"}
-LOWER = {"engines", "networks", "sources", "recording", "datasets"}
+LOWER = {
+    "engines",
+    "networks",
+    "detection",
+    "tracking",
+    "pipeline",
+    "drawing",
+    "sources",
+    "recording",
+    "datasets",
+}
 ALLOWED = {
     "core": set(),
-    "datasets": {"core"},
-    "engines": {"core"},
+    "engines": {"core", "detection"},
     "networks": {"core"},
+    "detection": {"core", "engines"},
+    "tracking": {"core"},
+    "pipeline": {"core", "detection", "engines", "tracking"},
+    "drawing": {"core"},
+    "datasets": {"core", "detection"},
     "sources": {"core"},
-    "recording": {"core"},
+    "recording": {"core", "drawing"},
     "behaviors": {"core"},
     "evaluation": LOWER | {"core"},
     "training": LOWER | {"core", "evaluation"},
     "explain": LOWER | {"core"},
     "benchmark": LOWER | {"core"},
-    "report": {"core", "recording", "sources"},
+    "report": {"core", "recording", "sources", "drawing"},
     "nodes": MIDDLE | LOWER | {"core", "msg", "srv"},
     "cli": MIDDLE | LOWER | {"core", "nodes"},
 }

@@ -10,7 +10,7 @@ import pytest
 from results import face, result
 
 from edan_ros.core.images import Image
-from edan_ros.core.privacy import Veil
+from edan_ros.drawing.privacy import Veil
 from edan_ros.recording.errors import RecordingError
 from edan_ros.recording.record import PICTURE, VIDEO, Record
 from edan_ros.recording.run_folder import LINES

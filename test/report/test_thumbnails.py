@@ -13,7 +13,7 @@ from recordings import face, line, smile, write_lines
 
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.images import Image
-from edan_ros.core.privacy import Find
+from edan_ros.drawing.privacy import Find
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import Recording
 from edan_ros.report.thumbnails import MOST_A_PERSON, Thumbnail, make_thumbnails

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from edan_ros.training.samples import Samples
+    from edan_ros.training.emotion.samples import Samples
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import yaml
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE
-from edan_ros.training.config import load_config
-from edan_ros.training.samples import Samples, make_samples
-from edan_ros.training.trainer import Trainer
+from edan_ros.training.common.config import load_config
+from edan_ros.training.common.trainer import Trainer
+from edan_ros.training.emotion.samples import Samples, make_samples
 
 CONFIG = {
     "name": "tiny",

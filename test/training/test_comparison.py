@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
 from edan_ros.core.emotions import softmax
-from edan_ros.training.comparison import (
+from edan_ros.training.emotion.comparison import (
     ANSWERS,
     RESULT,
     SeedNoise,
@@ -23,7 +23,7 @@ from edan_ros.training.comparison import (
     summed,
     table,
 )
-from edan_ros.training.losses import TO_POLARITY
+from edan_ros.training.emotion.losses import TO_POLARITY
 
 #: Several seeds whose accuracy has a variance of .0004, known from infinitely many.
 NOISE = SeedNoise(0.0004, 10**6)

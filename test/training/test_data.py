@@ -12,9 +12,9 @@ pytest.importorskip("torch", reason="the training layer needs the train extra (t
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE, MIRROR_PERMUTATION
-from edan_ros.training.augment import Augmentation, degrade, jitter, render
-from edan_ros.training.data import EpochData
-from edan_ros.training.samples import Samples, concatenate, make_samples
+from edan_ros.training.common.data import EpochData
+from edan_ros.training.emotion.augment import Augmentation, degrade, jitter, render
+from edan_ros.training.emotion.samples import Samples, concatenate, make_samples
 
 PLAIN = Augmentation(
     shift=0,

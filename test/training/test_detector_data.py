@@ -16,16 +16,15 @@ from edan_ros.core.crops import five_points
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.datasets import DataError
-from edan_ros.training.augment import Augmentation
-from edan_ros.training.canvas import Canvas, placing, warp
-from edan_ros.training.clutter import draw_clutter, shade
-from edan_ros.training.config import ConfigError
-from edan_ros.training.detector_data import (
+from edan_ros.training.common.config import ConfigError
+from edan_ros.training.detector.canvas import Canvas, placing, warp
+from edan_ros.training.detector.clutter import draw_clutter, shade
+from edan_ros.training.detector.data import (
     Composer,
     Composition,
     DetectorData,
 )
-from edan_ros.training.detector_sources import (
+from edan_ros.training.detector.sources import (
     NOBODY_SIDE,
     Picture,
     _nobody,
@@ -33,6 +32,7 @@ from edan_ros.training.detector_sources import (
     labelled,
     load_pictures,
 )
+from edan_ros.training.emotion.augment import Augmentation
 
 FACE = MEAN_SHAPE * 60 + 100
 BOX = Box.from_landmarks(FACE)

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
 from edan_ros.networks.face_detector import Found  # noqa: E402
-from edan_ros.training.detector_loss import (  # noqa: E402
+from edan_ros.training.detector.loss import (  # noqa: E402
     DetectorWeights,
     detector_loss,
     focal_loss,

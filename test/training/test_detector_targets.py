@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edan_ros.training.detector_targets import IGNORED, assign, cell_grid
+from edan_ros.training.detector.targets import IGNORED, assign, cell_grid
 
 SIZE = 128
 NO_POINTS = np.zeros((1, 5, 2))

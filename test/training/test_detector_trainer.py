@@ -16,14 +16,14 @@ from torch.utils.data import default_collate  # noqa: E402
 from edan_ros.engines.detector_engine import DetectorNetwork  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
-from edan_ros.training.config import ConfigError  # noqa: E402
-from edan_ros.training.detector_data import Composition, DetectorData  # noqa: E402
-from edan_ros.training.detector_export import (  # noqa: E402
+from edan_ros.training.common.config import ConfigError  # noqa: E402
+from edan_ros.training.detector.data import Composition, DetectorData  # noqa: E402
+from edan_ros.training.detector.export import (  # noqa: E402
     USUAL_THRESHOLD,
     export_detector,
     finish_detector,
 )
-from edan_ros.training.detector_trainer import (  # noqa: E402
+from edan_ros.training.detector.trainer import (  # noqa: E402
     DetectorConfig,
     DetectorTrainer,
     load_averaged,
@@ -202,7 +202,7 @@ def finish_manifest(path: Path) -> None:
 
 
 def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> None:
-    from edan_ros.training import detector_export
+    from edan_ros.training.detector import export as detector_export
 
     with pytest.raises(ConfigError, match="holds no checkpoint"):
         load_averaged(config(), tmp_path)

@@ -15,11 +15,11 @@ from random_network import need_torchvision, network_with_random_state  # noqa: 
 from edan_ros.core.emotions import polarity_probabilities, softmax  # noqa: E402
 from edan_ros.engines import ModelError, create_engine  # noqa: E402
 from edan_ros.engines.base import INPUT, OUTPUTS  # noqa: E402
-from edan_ros.engines.raw import RawEngine, RawModel  # noqa: E402
+from edan_ros.engines.evaluation_model import RawEngine, RawModel  # noqa: E402
 from edan_ros.networks.deployed import Deployed  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
 from edan_ros.networks.registry import create_network  # noqa: E402
-from edan_ros.training.export import export, flops, make_manifest  # noqa: E402
+from edan_ros.training.emotion.export import export, flops, make_manifest  # noqa: E402
 
 FORBIDDEN = {"AffineGrid", "ScatterND", "ScatterElements", "Loop", "If", "Inverse", "Det"}
 

@@ -11,14 +11,14 @@ from random_network import network_with_random_state  # noqa: E402
 
 from edan_ros.core.crops import Crop  # noqa: E402
 from edan_ros.core.emotions import softmax  # noqa: E402
-from edan_ros.training.calibration import fit_temperature  # noqa: E402
-from edan_ros.training.errors import ConfigError  # noqa: E402
-from edan_ros.training.finish import (  # noqa: E402
+from edan_ros.training.common.errors import ConfigError  # noqa: E402
+from edan_ros.training.emotion.calibration import fit_temperature  # noqa: E402
+from edan_ros.training.emotion.finish import (  # noqa: E402
     adjust_logits,
     emotion_prior,
     strengths,
 )
-from edan_ros.training.samples import concatenate, make_samples  # noqa: E402
+from edan_ros.training.emotion.samples import concatenate, make_samples  # noqa: E402
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])

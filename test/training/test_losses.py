@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch", reason="losses need the train extra (torch)
 
 from edan_ros.core.geometry import MEAN_SHAPE, pupil_distance  # noqa: E402
 from edan_ros.networks.base import EmotionNetwork, Output  # noqa: E402
-from edan_ros.training.learner import Learner  # noqa: E402
-from edan_ros.training.losses import (  # noqa: E402
+from edan_ros.training.emotion.learner import Learner  # noqa: E402
+from edan_ros.training.emotion.losses import (  # noqa: E402
     LossWeights,
     consistency_loss,
     distillation_loss,

@@ -16,10 +16,10 @@ from edan_ros.cli.main import main  # noqa: E402
 from edan_ros.core.emotions import softmax  # noqa: E402
 from edan_ros.engines import EngineError, create_engine  # noqa: E402
 from edan_ros.engines.base import INPUT  # noqa: E402
+from edan_ros.engines.fp16_graph import typed_half  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
 from edan_ros.engines.plan_cache import PlanCache  # noqa: E402
-from edan_ros.engines.typed import typed_half  # noqa: E402
-from edan_ros.training.precision import compare, quantised, widened  # noqa: E402
+from edan_ros.training.emotion.precision import compare, quantised, widened  # noqa: E402
 
 MODEL = "edan-lite"
 

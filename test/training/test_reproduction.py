@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
-from edan_ros.training.errors import ConfigError
-from edan_ros.training.reproduction import reproduction
+from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.reproduction import reproduction
 
 
 def test_all_runs_are_told_the_first_one_first(

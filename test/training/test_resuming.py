@@ -14,12 +14,12 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from small_training import run, same, write  # noqa: E402
 
-from edan_ros.training.checkpoints import load_average, read_log, read_state  # noqa: E402
-from edan_ros.training.config import load_config  # noqa: E402
-from edan_ros.training.errors import ConfigError  # noqa: E402
-from edan_ros.training.samples import Samples  # noqa: E402
-from edan_ros.training.stopping import Interrupted  # noqa: E402
-from edan_ros.training.trainer import Trainer  # noqa: E402
+from edan_ros.training.common.checkpoints import load_average, read_log, read_state  # noqa: E402
+from edan_ros.training.common.config import load_config  # noqa: E402
+from edan_ros.training.common.errors import ConfigError  # noqa: E402
+from edan_ros.training.common.stopping import Interrupted  # noqa: E402
+from edan_ros.training.common.trainer import Trainer  # noqa: E402
+from edan_ros.training.emotion.samples import Samples  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Finished = Callable[[Path], Path]

@@ -16,9 +16,9 @@ from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet, Record, read
 from edan_ros.engines import Manifest, Prediction
-from edan_ros.training import pseudo_labels, sets
-from edan_ros.training.errors import ConfigError
-from edan_ros.training.sets import load_samples, samples_of
+from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.emotion import pseudo_labels, sets
+from edan_ros.training.emotion.sets import load_samples, samples_of
 
 
 def records(*emotions: int | None, **known: object) -> list[Record]:

@@ -16,12 +16,12 @@ from small_training import CONFIG, run, same, write  # noqa: E402
 
 from edan_ros.networks.base import Output  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
-from edan_ros.training.checkpoints import load_average, load_mean, read_log  # noqa: E402
-from edan_ros.training.config import load_config  # noqa: E402
-from edan_ros.training.errors import ConfigError  # noqa: E402
-from edan_ros.training.export import export, make_manifest  # noqa: E402
-from edan_ros.training.samples import Samples  # noqa: E402
-from edan_ros.training.trainer import Trainer  # noqa: E402
+from edan_ros.training.common.checkpoints import load_average, load_mean, read_log  # noqa: E402
+from edan_ros.training.common.config import load_config  # noqa: E402
+from edan_ros.training.common.errors import ConfigError  # noqa: E402
+from edan_ros.training.common.trainer import Trainer  # noqa: E402
+from edan_ros.training.emotion.export import export, make_manifest  # noqa: E402
+from edan_ros.training.emotion.samples import Samples  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Finished = Callable[[Path], Path]

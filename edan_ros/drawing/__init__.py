@@ -1,0 +1,1 @@
+"""Annotated images, the privacy filter and timeline strips."""

@@ -1,0 +1,86 @@
+"""What the launch files of the behaviours share: emotion node, camera and one behaviour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node, PushRosNamespace
+
+from edan_ros.nodes.common.environment import share_directory
+from launch import LaunchContext, LaunchDescription
+
+
+def describe(executable: str, parameters: str) -> LaunchDescription:
+    """A launch description of emotion.launch.py, whose arguments it takes, and one more node.
+
+    executable: of the behaviour. parameters: name of its parameter file under config/.
+    """
+    share = share_directory()
+    emotion = PythonLaunchDescriptionSource(str(share / "launch" / "emotion.launch.py"))
+
+    def node(context: LaunchContext) -> list[Node]:
+        given = LaunchConfiguration("use_sim_time").perform(context)
+        values: list[Any] = [LaunchConfiguration("behavior_params")]
+        if given:  # left empty, it is up to the parameter file
+            values.append({"use_sim_time": given == "true"})
+        return [
+            Node(
+                package="edan_ros",
+                executable=executable,
+                name=executable,
+                output="screen",
+                parameters=values,
+                ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+                remappings=[("faces", LaunchConfiguration("faces_topic"))],
+            )
+        ]
+
+    namespace = PushRosNamespace(LaunchConfiguration("namespace"))
+    return LaunchDescription(
+        [
+            *_arguments(executable, share / "config" / parameters),
+            # In a group, so that the namespace that it pushes does not reach the node beside it.
+            GroupAction([IncludeLaunchDescription(emotion)]),
+            GroupAction([namespace, OpaqueFunction(function=node)]),
+        ]
+    )
+
+
+def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]:
+    """The arguments of the behaviour, and those of emotion.launch.py that its node takes too."""
+    return [
+        DeclareLaunchArgument(
+            "behavior_params",
+            default_value=str(parameters),
+            description=f"Parameter file of {executable}; the default lists every parameter",
+        ),
+        DeclareLaunchArgument(
+            "faces_topic",
+            default_value="faces",
+            description="Topic of the faces; of several cameras one, such as cabin/faces",
+        ),
+        DeclareLaunchArgument(
+            "namespace", default_value="", description="Namespace of the nodes and their topics"
+        ),
+        DeclareLaunchArgument(
+            "use_sim_time",
+            default_value="",
+            choices=["", "true", "false"],
+            description="Whether the nodes take the time from /clock",
+        ),
+        DeclareLaunchArgument(
+            "log_level",
+            default_value="info",
+            choices=["debug", "info", "warn", "error", "fatal"],
+            description="Least severity that the nodes log",
+        ),
+    ]

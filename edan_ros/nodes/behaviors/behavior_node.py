@@ -1,0 +1,161 @@
+"""What the nodes of the behaviours share: faces in, decisions at a steady rate, diagnostics."""
+
+from __future__ import annotations
+
+import abc
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.time import Time
+from std_msgs.msg import Header
+
+from edan_ros.behaviors.scene import Scene, scene_of
+from edan_ros.behaviors.timing import Admission
+from edan_ros.msg import FaceEmotionArray
+from edan_ros.nodes.behaviors.behavior_parameters import RATE
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.camera_statistics import Throttle
+from edan_ros.nodes.common.conversions import frame_result, stamp_seconds
+from edan_ros.nodes.common.parameters import Parameter, ParameterSet
+
+NANOSECONDS = 1e-9
+
+
+class BehaviorNode(Node, abc.ABC):
+    """Feeds a behaviour the faces on the topic `faces`, and steps it on the node's clock.
+
+    parameters: of the behaviour; `rate` is added. check: given the values of all of them, makes the
+    behaviour's settings or raises SettingsError.
+
+    Raises rclpy's ParameterException where a parameter given from outside is not valid.
+    """
+
+    #: Whether the behaviour wants head angles of cameras without a calibration too.
+    assume_lens = False
+
+    def __init__(
+        self,
+        node_name: str,
+        parameters: Iterable[Parameter],
+        check: Callable[[Mapping[str, Any]], object],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(node_name, **kwargs)
+        self.parameters = ParameterSet(
+            self,
+            (RATE, *parameters),
+            may_configure=lambda: False,
+            check=check,  # type: ignore[arg-type]
+            apply=lambda values, _: self.reconfigure(values),
+        )
+        self.frame_id = ""
+        self._counts: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()  # the counts at the last diagnostics
+        self._offset = 0.0
+        self._throttle = Throttle()
+
+    def begin(self) -> None:
+        """Listens and decides from now on. To be called when the behaviour is there."""
+        self.create_subscription(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.RESULTS)
+        self.create_timer(1.0 / self.parameters["rate"], self._on_timer)
+        self.create_timer(
+            1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    @abc.abstractmethod
+    def reconfigure(self, values: Mapping[str, Any]) -> None:
+        """Takes changed parameters, already checked."""
+
+    @abc.abstractmethod
+    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the behaviour a scene that arrives at `now`."""
+
+    @abc.abstractmethod
+    def step(self, now: float, stamp: Time) -> None:
+        """Decides at `now` and publishes; `stamp` is the same time exactly."""
+
+    @abc.abstractmethod
+    def situation(self) -> str:
+        """What holds, in one sentence, for the diagnostics."""
+
+    def header(self, stamp: Time) -> Header:
+        """A header of this time in the frame of the faces."""
+        return Header(stamp=stamp.to_msg(), frame_id=self.frame_id)
+
+    def warn(self, key: str, message: str) -> None:
+        """Logs a warning, one of each kind in a while."""
+        warning = self._throttle.pass_on(key, message)
+        if warning:
+            self.get_logger().warning(warning)
+
+    def _on_faces(self, message: FaceEmotionArray) -> None:
+        now = self.get_clock().now().nanoseconds * NANOSECONDS
+        if now == 0.0:  # simulated time that has not begun
+            self._counts["no_clock"] += 1
+            return
+        stamp = stamp_seconds(message.header)
+        try:
+            scene = scene_of(frame_result(message), stamp, assume_lens=self.assume_lens)
+        except ValueError as error:
+            self._counts["malformed"] += 1
+            self.warn("malformed", f"faces that do not make sense are left out: {error}")
+            return
+        if message.image_width == 0 or message.image_height == 0:
+            self._counts["malformed"] += 1
+            self.warn("malformed", "faces of an image without a size are left out")
+            return
+        self._offset = now - stamp
+        admission = self.observe(scene, now, message)
+        if admission is Admission.NEW:
+            self.frame_id = message.header.frame_id
+        self._counts[admission.value] += 1
+        if admission in (Admission.STALE, Admission.FUTURE):
+            self.warn(admission.value, _off_clock(self._offset))
+
+    def _on_timer(self) -> None:
+        now = self.get_clock().now()
+        if now.nanoseconds:
+            self.step(now.nanoseconds * NANOSECONDS, now)
+
+    def _publish_diagnostics(self) -> None:
+        level, text = self._judge()
+        values = {f"faces_{key}": str(count) for key, count in sorted(self._counts.items())}
+        status = DiagnosticStatus(
+            name=f"{self.get_name()}: behaviour",
+            level=level,
+            message=text,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+        self._reported = Counter(self._counts)
+
+    def _judge(self) -> tuple[bytes, str]:
+        """Level and one sentence: why nothing is decided, the first cause first."""
+        topic = self.resolve_topic_name("faces")
+        fresh = self._counts - self._reported
+        if fresh[Admission.NEW.value]:
+            return DiagnosticStatus.OK, self.situation()
+        if fresh[Admission.STALE.value] or fresh[Admission.FUTURE.value]:
+            return DiagnosticStatus.ERROR, _off_clock(self._offset)
+        if fresh["no_clock"]:
+            return DiagnosticStatus.ERROR, "use_sim_time is set, but nobody publishes /clock"
+        if fresh["malformed"]:
+            return DiagnosticStatus.ERROR, f"the messages on {topic} do not make sense"
+        if not self.count_publishers(topic):
+            return DiagnosticStatus.WARN, f"no faces: nobody publishes on {topic}"
+        return DiagnosticStatus.WARN, f"no faces arrive on {topic}, though it has a publisher"
+
+
+def _off_clock(offset: float) -> str:
+    side = "behind" if offset > 0.0 else "ahead of"
+    return (
+        f"the stamps of the faces are {abs(offset):.1f} s {side} this node's clock: set "
+        "use_sim_time on all nodes that replay a recording, or bring the clocks together"
+    )

@@ -1,0 +1,163 @@
+"""The humanoid: whom it attends to, where it looks, what face it makes, how it reacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from geometry_msgs.msg import PointStamped, TransformStamped, Vector3
+from rclpy.time import Time
+from std_msgs.msg import Header, String, UInt32
+
+from edan_ros.behaviors.attention import AttentionSettings
+from edan_ros.behaviors.people import PeopleSettings
+from edan_ros.behaviors.reaction_table import read_rules
+from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.social import (
+    ExpressionSettings,
+    Point,
+    Social,
+    SocialReport,
+    SocialSettings,
+)
+from edan_ros.behaviors.timing import Admission, TimeSettings
+from edan_ros.core.emotions import label_of
+from edan_ros.msg import FaceEmotionArray, Reaction
+from edan_ros.nodes.behaviors.behavior_messages import point, reaction
+from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
+from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.ros4hri_messages import expression
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.environment import share_directory
+from edan_ros.nodes.common.optional import MissingMessagesError, find_messages
+from edan_ros.nodes.common.parameters import Change, Parameter
+from edan_ros.nodes.common.running import run_node
+from edan_ros.nodes.common.transforms import Transforms
+
+PARTS = {
+    "time": TimeSettings,
+    "people": PeopleSettings,
+    "attention": AttentionSettings,
+    "expression": ExpressionSettings,
+}
+PARAMETERS = (
+    Parameter(
+        "reactions",
+        "",
+        "path of the reaction table; empty for the one of the package; set again, it is read anew",
+        file=True,
+    ),
+    *(parameter for name, kind in PARTS.items() for parameter in parameters_of(kind, name)),
+    Parameter(
+        "gaze_frame",
+        "",
+        "name of a TF frame to keep at the gaze target; empty for none",
+        Change.NEVER,
+    ),
+    Parameter(
+        "robot_face",
+        True,
+        "publish the expression on /robot_face/expression where hri_msgs is installed",
+        Change.NEVER,
+    ),
+)
+
+
+def social_settings(values: Mapping[str, Any]) -> SocialSettings:
+    """The settings from the values of the parameters. Raises SettingsError."""
+    table = values["reactions"] or share_directory() / "config" / "reactions.yaml"
+    parts: dict[str, Any] = {
+        name: settings_from(kind, values, name) for name, kind in PARTS.items()
+    }
+    return SocialSettings(rules=read_rules(table), **parts)
+
+
+class HumanoidNode(BehaviorNode):
+    """Publishes `reaction`, `gaze_target`, `attended_track` and `robot_expression`."""
+
+    def __init__(self, node_name: str = "humanoid_node", **kwargs: Any) -> None:
+        super().__init__(node_name, PARAMETERS, social_settings, **kwargs)
+        values = self.parameters.values
+        self._social = Social(social_settings(values))
+        self._report: SocialReport | None = None
+        self._reactions = self.create_publisher(Reaction, "reaction", qos.RESULTS)
+        self._gazes = self.create_publisher(PointStamped, "gaze_target", qos.RESULTS)
+        self._attended = self.create_publisher(UInt32, "attended_track", qos.RESULTS)
+        self._expressions = self.create_publisher(String, "robot_expression", qos.LATCHED)
+        self._hri: ModuleType | None = None
+        if values["robot_face"]:
+            self._find_robot_face()
+        self._frames = self._make_frames() if values["gaze_frame"] else None
+        self.begin()
+
+    def reconfigure(self, values: Mapping[str, Any]) -> None:
+        """Takes changed parameters, already checked."""
+        self._social.reconfigure(social_settings(values))
+
+    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the humanoid a scene that arrives at `now`, and publishes what it does."""
+        admission, fired = self._social.observe(scene, now)
+        if admission is not Admission.NEW:
+            return admission
+        report = self._social.step(now)
+        if fired is not None:
+            mine = fired.person.track_id == report.track_id
+            gaze = report.gaze if mine else fired.person.face.position
+            score = self._social.score(fired.person, scene)
+            self._reactions.publish(reaction(fired, gaze, score, message.header))
+            self.get_logger().info(f"{fired.rule.behavior or 'no behaviour'}: {fired.why}")
+        if report.gaze is not None and report.gaze_stamp == scene.stamp:
+            self._look(report.gaze, message.header)
+        return admission
+
+    def step(self, now: float, stamp: Time) -> None:
+        """Publishes whom the robot attends to, and its face."""
+        report, before = self._social.step(now), self._report
+        self._report = report
+        self._attended.publish(UInt32(data=report.track_id))
+        if before is None or report.track_id != before.track_id:
+            self.get_logger().info(report.why)
+        changed = before is None or report.expression != before.expression
+        if changed:
+            self._expressions.publish(String(data=label_of(report.expression)))
+            if self._hri is not None:
+                header = self.header(stamp)
+                self._robot_face.publish(expression(self._hri, header, report.expression, 1.0))
+
+    def situation(self) -> str:
+        """What holds, in one sentence."""
+        return "nothing decided yet" if self._report is None else self._report.why
+
+    def _look(self, gaze: Point, header: Header) -> None:
+        self._gazes.publish(PointStamped(header=header, point=point(gaze)))
+        if self._frames is not None:
+            x, y, z = gaze
+            frame = TransformStamped(header=header, child_frame_id=self.parameters["gaze_frame"])
+            frame.transform.translation = Vector3(x=x, y=y, z=z)
+            self._frames.send([frame])
+
+    def _find_robot_face(self) -> None:
+        try:
+            self._hri = find_messages("hri_msgs")
+        except MissingMessagesError:
+            return  # most robots have none, and robot_expression tells the same
+        self._robot_face = self.create_publisher(
+            self._hri.Expression, "/robot_face/expression", qos.LATCHED
+        )
+
+    def _make_frames(self) -> Transforms | None:
+        try:
+            return Transforms(self)
+        except MissingMessagesError as error:
+            self.get_logger().error(f"{error}: there will be no gaze_frame")
+            return None
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the node until SIGINT."""
+    run_node(HumanoidNode, args)
+
+
+if __name__ == "__main__":
+    main()

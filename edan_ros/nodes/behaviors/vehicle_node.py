@@ -1,0 +1,195 @@
+"""The vehicle: who is in the cabin, how they are, and advice on speed for whoever plans it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from geometry_msgs.msg import Twist, TwistStamped, Vector3
+from rclpy.time import Time
+
+from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
+from edan_ros.behaviors.driver import DriverSettings
+from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimiter
+from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
+from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.speed import SpeedSettings
+from edan_ros.behaviors.timing import Admission, TimeSettings
+from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
+from edan_ros.nodes.behaviors.behavior_messages import cabin_state, speed_advisory
+from edan_ros.nodes.behaviors.behavior_node import NANOSECONDS, BehaviorNode
+from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.vehicle_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.optional import MissingMessagesError
+from edan_ros.nodes.common.parameters import Change, Parameter
+from edan_ros.nodes.common.running import run_node
+
+PARTS = {
+    "time": TimeSettings,
+    "occupants": OccupantSettings,
+    "driver": DriverSettings,
+    "speed": SpeedSettings,
+}
+COMMANDS = ("off", "twist", "twist_stamped")
+PARAMETERS = (
+    Parameter(
+        "seats",
+        ["driver: 0.0 0.0 1.0 1.0"],
+        "seats, each 'name: left top right bottom' in shares of the image: the face of who sits "
+        "there is in that region; in order of precedence where they overlap",
+    ),
+    *(parameter for name, kind in PARTS.items() for parameter in parameters_of(kind, name)),
+    Parameter("nav2", False, "tell Nav2 by nav2_msgs/SpeedLimit on speed_limit", Change.NEVER),
+    Parameter(
+        "autoware",
+        False,
+        "tell Autoware by its messages of the external velocity limit",
+        Change.NEVER,
+    ),
+    Parameter(
+        "cruise_speed",
+        13.9,
+        "speed in metres a second that a scale of 1 stands for towards Autoware",
+        Change.NEVER,
+        bounds=(0.1, 60.0),
+    ),
+    Parameter(
+        "commands",
+        "off",
+        "scale velocity commands from cmd_vel_in to cmd_vel_out, of this type",
+        Change.NEVER,
+        choices=COMMANDS,
+    ),
+    *parameters_of(LimiterSettings, "limiter"),
+)
+
+
+def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
+    """The settings from the values of the parameters. Raises SettingsError."""
+    settings_from(LimiterSettings, values, "limiter")
+    period = 1.0 / values["rate"]
+    for name in ("speed.validity", "time.max_step"):
+        if values[name] <= period:
+            raise SettingsError(
+                f"{name} is {values[name]:g} s, and a decision comes every {period:g} s: raise "
+                "either it or rate"
+            )
+    parts: dict[str, Any] = {
+        name: settings_from(kind, values, name) for name, kind in PARTS.items()
+    }
+    return CabinSettings(seats=parse_seats(values["seats"]), **parts)
+
+
+class VehicleNode(BehaviorNode):
+    """Publishes `cabin_state` and `speed_advisory`, and what else was asked for."""
+
+    assume_lens = True
+
+    def __init__(self, node_name: str = "vehicle_node", **kwargs: Any) -> None:
+        super().__init__(node_name, PARAMETERS, cabin_settings, **kwargs)
+        values = self.parameters.values
+        self._cabin = Cabin(cabin_settings(values))
+        self._limiter = VelocityLimiter(settings_from(LimiterSettings, values, "limiter"))
+        self._report: CabinReport | None = None
+        self._states = self.create_publisher(CabinState, "cabin_state", qos.RESULTS)
+        self._advisories = self.create_publisher(SpeedAdvisory, "speed_advisory", qos.RESULTS)
+        self._outputs: list[Output] = []
+        if values["nav2"]:
+            self._add_output(lambda: Nav2Output(self))
+        if values["autoware"]:
+            self._add_output(lambda: AutowareOutput(self, values["cruise_speed"]))
+        self._listen_to_commands(values["commands"])
+        self.begin()
+
+    def withdraw(self) -> None:
+        """Withdraws what planners were told, for good: they keep a limit until told otherwise."""
+        outputs, self._outputs = self._outputs, []
+        for output in outputs:
+            output.release(self.get_clock().now())
+
+    def reconfigure(self, values: Mapping[str, Any]) -> None:
+        """Takes changed parameters, already checked."""
+        self._cabin.reconfigure(cabin_settings(values))
+        self._limiter.settings = settings_from(LimiterSettings, values, "limiter")
+
+    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the cabin a scene that arrives at `now`."""
+        del message
+        return self._cabin.observe(scene, now)
+
+    def step(self, now: float, stamp: Time) -> None:
+        """Publishes what holds and what is advised."""
+        report = self._cabin.step(now)
+        self._log_changes(report)
+        self._report = report
+        header = self.header(stamp)
+        self._states.publish(cabin_state(report, header))
+        self._advisories.publish(speed_advisory(report.advice, header))
+        blind = report.stale and self._limiter.settings.on_failure == "stop"
+        self._limiter.advise(
+            report.advice.scale, float("-inf") if blind else report.advice.valid_until
+        )
+        for output in self._outputs:
+            output.tell(report.advice, stamp)
+
+    def situation(self) -> str:
+        """What holds, in one sentence."""
+        if self._report is None:
+            return "nothing decided yet"
+        count, driver = len(self._report.occupants), self._report.driver
+        people = f"{count} occupant{'' if count == 1 else 's'}"
+        state = driver.state.name.lower().replace("_", " ")
+        return f"{people}, driver {state}, speed scale {self._report.advice.scale:.2f}"
+
+    def _log_changes(self, report: CabinReport) -> None:
+        before = self._report
+        if before is None:
+            return
+        if report.driver.state != before.driver.state:
+            state = report.driver.state.name.lower().replace("_", " ")
+            self.get_logger().info(f"driver {state}. {report.driver.reason}".rstrip())
+        if report.advice.reason != before.advice.reason:
+            self.get_logger().info(
+                f"advice: scale {report.advice.scale:.2f}, {report.advice.reason.name.lower()}. "
+                f"{report.advice.text}"
+            )
+
+    def _add_output(self, make: Callable[[], Output]) -> None:
+        try:
+            self._outputs.append(make())
+        except MissingMessagesError as error:
+            self.get_logger().error(f"{error}: nothing is told there; install it or turn it off")
+
+    def _listen_to_commands(self, kind: str) -> None:
+        if kind == "off":
+            return
+        message = Twist if kind == "twist" else TwistStamped
+        callback = self._on_twist if kind == "twist" else self._on_twist_stamped
+        self._commands = self.create_publisher(message, "cmd_vel_out", qos.RESULTS)
+        self.create_subscription(message, "cmd_vel_in", callback, qos.RESULTS)
+
+    def _on_twist(self, message: Twist) -> None:
+        self._commands.publish(self._limited(message))
+
+    def _on_twist_stamped(self, message: TwistStamped) -> None:
+        self._commands.publish(
+            TwistStamped(header=message.header, twist=self._limited(message.twist))
+        )
+
+    def _limited(self, command: Twist) -> Twist:
+        linear, angular = command.linear, command.angular
+        velocity: Velocity = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
+        now = self.get_clock().now().nanoseconds * NANOSECONDS
+        x, y, z, roll, pitch, yaw = self._limiter.limit(velocity, now)
+        return Twist(linear=Vector3(x=x, y=y, z=z), angular=Vector3(x=roll, y=pitch, z=yaw))
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the node until SIGINT or SIGTERM."""
+    run_node(VehicleNode, args, farewell=VehicleNode.withdraw)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""The camera node: a webcam, video, folder, bag or the built-in scene as a camera topic."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from edan_ros.core.faces import CameraModel
+from edan_ros.nodes.camera.camera_parameters import PARAMETERS, check
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.camera_statistics import Throttle
+from edan_ros.nodes.common.camera_topics import camera_topics
+from edan_ros.nodes.common.conversions import camera_info_message, image_message
+from edan_ros.nodes.common.parameters import ParameterSet
+from edan_ros.nodes.common.running import run_node
+from edan_ros.sources import Frame, Source, create_source
+from edan_ros.sources.calibration import from_field_of_view, load_calibration
+from edan_ros.sources.player import Listener, Player, PlayOptions
+
+DEFAULT_FRAME_ID = "camera_optical_frame"
+
+_ENCODINGS = {"mono": "mono8", "bgr": "bgr8", "rgb": "rgb8"}
+#: Images that wait for a slow reliable subscriber; five of 1920x1080 are 31 MB.
+_QUEUE = 5
+#: Seconds after which the first image is sent again if nobody has acknowledged it.
+_REPEAT = 0.5
+#: Seconds that the last images of a recording are given to arrive.
+_FLUSH = Duration(seconds=5)
+
+
+class CameraNode(Node, Listener):
+    """Publishes image_raw and, where a calibration is known, camera_info.
+
+    A source that is not there is tried again until it is, and /diagnostics tells. At the end of
+    a recording the context is shut down, and so the process ends, or the node stays (at_end).
+
+    Raises rclpy's ParameterException where a parameter given from outside is not valid.
+    """
+
+    def __init__(self, node_name: str = "camera_node", **kwargs: Any) -> None:
+        super().__init__(node_name, **kwargs)
+        values = ParameterSet(self, PARAMETERS, may_configure=lambda: False, check=check)
+        self._values = values
+        self._calibration = (
+            load_calibration(values["calibration"]) if values["calibration"] else None
+        )
+        self._throttle = Throttle()
+        self._first_stamp = 0
+        self._published = self._skipped = self._unacknowledged = self._outages = 0
+        self._size = ""
+        self._last_report = (time.monotonic(), 0)
+        self._situation = (DiagnosticStatus.WARN, "starting")
+        self._awaited: ImageMessage | None = None
+        self._ever_acknowledged = False
+        self._acknowledged = threading.Event()
+        self._make_topics()
+        self.player = Player(
+            self._open,
+            PlayOptions(rate=values["rate"], loop=values["loop"], retry=values["retry"]),
+            self,
+        )
+        self.player.start()
+
+    def destroy_node(self) -> None:
+        """Stops publishing, then lets go of the node."""
+        self.player.stop()
+        super().destroy_node()
+
+    def _make_topics(self) -> None:
+        profile = qos.images(self._values["image_reliability"], _QUEUE)
+        _, info_topic = camera_topics(self)
+        compressed_topic, _ = camera_topics(self, compressed=True)
+        self._images = self.create_publisher(ImageMessage, "image_raw", profile)
+        self._infos = self.create_publisher(CameraInfo, info_topic, profile)
+        self._compressed = (
+            self.create_publisher(CompressedImage, compressed_topic, profile)
+            if self._values["compressed"]
+            else None
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.RESULTS)
+        self.create_timer(
+            1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        if self._values["wait_for_acknowledgement"]:
+            self.create_subscription(Header, "~/acknowledge", self._on_acknowledge, qos.RESULTS)
+
+    def _open(self) -> Source:
+        values = self._values
+        return create_source(
+            str(values["source"]),
+            topic=values["bag_topic"],
+            width=values["width"],
+            height=values["height"],
+            fps=values["rate"],
+            on_skip=self._on_skip,
+        )
+
+    # What the player tells, on its thread.
+
+    def ready(self) -> bool:
+        """Whether everybody is there who was to be waited for."""
+        wanted = self._values["wait_for_subscribers"]
+        topics = (self._images, self._compressed)
+        missing = wanted - sum(t.get_subscription_count() for t in topics if t is not None)
+        if missing > 0:
+            self._situation = (DiagnosticStatus.WARN, f"waiting for {missing} more subscribers")
+            return False
+        if not self._values["wait_for_acknowledgement"]:
+            return True
+        if not self.count_publishers("~/acknowledge"):
+            self._situation = (DiagnosticStatus.WARN, "waiting for who acknowledges images")
+            return False
+        return True
+
+    def show(self, frame: Frame, time: float, begins: bool) -> None:
+        """Publishes a frame; if so asked, not before the last one is acknowledged."""
+        self._await_acknowledgement()
+        if self.player.stopping:
+            return
+        header = self._header(frame, time, begins)
+        message = image_message(frame.image.pixels, header, _ENCODINGS[frame.image.order])
+        self._situation = (DiagnosticStatus.OK, "publishing")
+        self._size = f"{message.width}x{message.height}"
+        self._awaited = message
+        self._acknowledged.clear()
+        self._publish_info(frame, message)
+        self._images.publish(message)
+        self._publish_compressed(frame, header)
+        self._published += 1
+
+    def lost(self, reason: str) -> None:
+        """The source is not there."""
+        self._outages += 1
+        self._situation = (DiagnosticStatus.ERROR, f"no images: {reason}")
+        self.get_logger().error(f"{reason}; trying again every {self._values['retry']:g} s")
+
+    def found(self, outage: float) -> None:
+        """The source is back."""
+        self.get_logger().info(f"the source is back after {outage:.1f} s")
+
+    def ended(self) -> None:
+        """The last frame of a recording is published."""
+        self._await_acknowledgement()
+        self._situation = (DiagnosticStatus.OK, "the recording has ended")
+        self.get_logger().info(f"the recording has ended: {self._published} images published")
+        if self._values["image_reliability"] == "reliable":
+            self._images.wait_for_all_acked(_FLUSH)
+        if self._values["at_end"] == "exit":
+            self.context.try_shutdown()
+
+    def gone(self) -> bool:
+        """Whether the context is down, where nothing can be published."""
+        return not self.context.ok()
+
+    def _header(self, frame: Frame, seconds: float, begins: bool) -> Header:
+        now = self.get_clock().now()
+        if begins:
+            self._first_stamp = frame.stamp_ns or now.nanoseconds
+        header = Header()
+        header.frame_id = self._values["frame_id"] or frame.frame_id or DEFAULT_FRAME_ID
+        if self._values["stamps"] == "recorded":
+            now = Time(nanoseconds=self._first_stamp + round(seconds * 1e9))
+        header.stamp = now.to_msg()
+        return header
+
+    def _publish_info(self, frame: Frame, message: ImageMessage) -> None:
+        camera = self._camera(frame)
+        if camera is None:
+            return
+        if (camera.width, camera.height) != (message.width, message.height):
+            self._warn(
+                "calibration",
+                f"the calibration is for {camera.width}x{camera.height}, the images have "
+                f"{self._size}: no camera_info is published",
+            )
+            return
+        self._infos.publish(camera_info_message(camera, message.header))
+
+    def _camera(self, frame: Frame) -> CameraModel | None:
+        if self._calibration is not None:
+            return self._calibration
+        degrees = self._values["field_of_view"]
+        if degrees:
+            return from_field_of_view(frame.image.width, frame.image.height, degrees)
+        return frame.camera
+
+    def _publish_compressed(self, frame: Frame, header: Header) -> None:
+        if self._compressed is None or not self._compressed.get_subscription_count():
+            return
+        quality = [cv2.IMWRITE_JPEG_QUALITY, self._values["jpeg_quality"]]
+        pixels = frame.image.pixels if frame.image.order == "mono" else frame.image.bgr()
+        _, data = cv2.imencode(".jpg", pixels, quality)
+        message = CompressedImage(header=header, format="jpeg")
+        message.data.frombytes(np.asarray(data).data)
+        self._compressed.publish(message)
+
+    def _await_acknowledgement(self) -> None:
+        """Waits until the last image is acknowledged, or too long.
+
+        The very first is sent again and again: who is to receive it, or the result made from it,
+        may still be about to be discovered, and no node can see that of others.
+        """
+        if self._awaited is None or not self._values["wait_for_acknowledgement"]:
+            return
+        begin = sent = time.monotonic()
+        while not self._acknowledged.wait(0.05):
+            now = time.monotonic()
+            if self.player.stopping:
+                return
+            if now - begin > self._values["acknowledgement_timeout"]:
+                self._unacknowledged += 1
+                self._warn("late", "an image was not acknowledged in time: going on without")
+                return
+            if not self._ever_acknowledged and now - sent > _REPEAT:
+                self._images.publish(self._awaited)
+                sent = now
+
+    def _on_acknowledge(self, header: Header) -> None:
+        if self._awaited is not None and header.stamp == self._awaited.header.stamp:
+            self._ever_acknowledged = True
+            self._acknowledged.set()
+
+    def _on_skip(self, reason: str) -> None:
+        self._skipped += 1
+        self._warn("skip", f"{reason}; left out")
+
+    def _warn(self, key: str, message: str) -> None:
+        warning = self._throttle.pass_on(key, message)
+        if warning:
+            self.get_logger().warning(warning)
+
+    def _publish_diagnostics(self) -> None:
+        level, sentence = self._situation
+        then, published = self._last_report
+        now, total = time.monotonic(), self._published
+        self._last_report = (now, total)
+        rate = (total - published) / (now - then)
+        values = {
+            "source": str(self._values["source"]),
+            "images_published": str(total),
+            "rate_hz": f"{rate:.1f}",
+            "size": self._size,
+            "frames_left_out": str(self._skipped),
+            "outages": str(self._outages),
+            "not_acknowledged": str(self._unacknowledged),
+            "behind_the_recording_s": f"{self.player.delay:.2f}",
+        }
+        entry = DiagnosticStatus(
+            name=f"{self.get_name()}: source",
+            level=level,
+            message=sentence,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        message = DiagnosticArray(status=[entry])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node as a process."""
+    run_node(CameraNode, args)

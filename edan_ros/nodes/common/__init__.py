@@ -1,0 +1,1 @@
+"""Parameters, QoS, message conversion and process handling shared by all nodes."""

@@ -1,0 +1,1 @@
+"""Nodes and processes behind `edan demo`, `edan view` and `edan benchmark`."""

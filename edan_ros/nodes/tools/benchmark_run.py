@@ -1,0 +1,208 @@
+"""Runs of `edan benchmark` between processes: cameras -> emotion node -> listener."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+from edan_ros.benchmark.process import processor_seconds, resident_mb
+from edan_ros.benchmark.results import RosRow, SoakRow
+from edan_ros.nodes.common.environment import prepare
+from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
+from edan_ros.nodes.tools.benchmark_camera import COUNTING, CameraOptions
+from edan_ros.nodes.tools.benchmark_listener import BenchmarkListener
+from edan_ros.nodes.tools.session import SessionError, keep_to_this_machine, reserved_namespace
+
+#: Seconds in which the emotion node must become active.
+_PATIENCE = 60.0
+#: Seconds that results are given after the last image, and between two looks at the memory.
+_SETTLE, _LOOK = 0.7, 5.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the cameras publish: hz images a second each, of this resolution and many faces."""
+
+    resolution: str = "vga"
+    faces: int = 1
+    cameras: int = 1
+    hz: float = 30.0
+
+
+#: The third offers more than any processor takes: what counts there is how little latency grows.
+LOADS = (
+    Load(),
+    Load(hz=60.0),
+    Load(hz=240.0),
+    Load(faces=8),
+    Load(cameras=4),
+    Load("720p"),
+    Load("1080p"),
+)
+
+
+class RosBenchmark:
+    """A context manager that holds ROS. model, threads: of the emotion node, threads 0 its own
+    choice. say: is told what the node warns of.
+
+    starts: seconds that each start of the emotion node took. memory_mb: its memory at the end of
+    the last run.
+    """
+
+    def __init__(self, model: str, threads: int, say: Callable[[str], None]) -> None:
+        self._parameters: dict[str, object] = {"model": model, "threads": threads}
+        self._say = say
+        self.starts: list[float] = []
+        self.memory_mb: float | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> RosBenchmark:
+        keep_to_this_machine()
+        prepare()
+        self._namespace = self._stack.enter_context(reserved_namespace("benchmark"))
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self._stack.callback(rclpy.try_shutdown)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def startup_s(self) -> float | None:
+        """Median seconds from the start of the emotion node's process until it is active."""
+        return round(statistics.median(self.starts), 2) if self.starts else None
+
+    def run(self, load: Load, seconds: float) -> RosRow:
+        """One load for ``seconds``. Raises SessionError when a process does not do its part."""
+        with self._emotion_node(load) as (node, listener):
+            cameras = self._start_cameras(load, seconds)
+            _wait_until_counting(cameras)
+            before = processor_seconds(node.pid), time.monotonic()
+            time.sleep(seconds)
+            spent = processor_seconds(node.pid) - before[0]
+            share = 100.0 * spent / (time.monotonic() - before[1])
+            sent = _published(cameras)
+            time.sleep(_SETTLE)
+            self.memory_mb = round(resident_mb(node.pid), 1)
+        return _row(load, seconds, listener, sent, share)
+
+    def soak(self, minutes: float) -> SoakRow:
+        """One camera at 30 Hz with one face: does memory grow?"""
+        with self._emotion_node(Load()) as (node, _):
+            cameras = self._start_cameras(Load(), 60.0 * minutes)
+            memory: list[tuple[float, float]] = []
+            # Of a run that is shorter than two minutes, half of it is for settling.
+            begin = time.monotonic() + min(60.0, 30.0 * minutes)
+            while cameras.poll() is None:
+                if time.monotonic() >= begin:
+                    own = resident_mb(node.pid, shared=False)
+                    memory.append((resident_mb(node.pid), own))
+                time.sleep(min(_LOOK, 5.0 * minutes))
+            _published(cameras)
+        if not memory:
+            raise SessionError("the cameras of the benchmark ended too early")
+        (start, start_own), (most, most_own) = memory[0], np.max(memory, axis=0)
+        figures = (round(float(mb), 1) for mb in (start, most, start_own, most_own))
+        return SoakRow(minutes, *figures)
+
+    @contextlib.contextmanager
+    def _emotion_node(self, load: Load) -> Iterator[tuple[NodeProcess, BenchmarkListener]]:
+        """The node, active, and who listens to it."""
+        names = [f"camera_{i}" for i in range(load.cameras)]
+        parameters = self._parameters | {"cameras": names}
+        arguments = ros_arguments(parameters, namespace=self._namespace)
+        start = time.monotonic()
+        node = NodeProcess("emotion_node", arguments, self._say)
+        try:
+            while not _says(node, "active: listening"):
+                ended = node.exit_code() is not None or _says(node, "[ERROR]")
+                if ended or time.monotonic() - start > _PATIENCE:
+                    raise SessionError("emotion_node did not start: " + " ".join(node.tail))
+                time.sleep(0.005)
+            self.starts.append(time.monotonic() - start)
+            listener = BenchmarkListener(f"/{self._namespace}", names)
+            listener.start()
+            try:
+                yield node, listener
+            finally:
+                listener.stop()
+        finally:
+            node.stop()
+
+    def _start_cameras(self, load: Load, seconds: float) -> subprocess.Popen[str]:
+        topics = [f"/{self._namespace}/camera_{i}/image_raw" for i in range(load.cameras)]
+        options = CameraOptions(load.resolution, load.faces, topics, load.hz, seconds)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "edan_ros.nodes.tools.benchmark_camera",
+                json.dumps(asdict(options)),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def _says(node: NodeProcess, words: str) -> bool:
+    return any(words in line for line in list(node.tail))
+
+
+def _wait_until_counting(cameras: subprocess.Popen[str]) -> None:
+    """Until the images count, or the cameras have ended without any."""
+    assert cameras.stdout is not None
+    while line := cameras.stdout.readline():
+        if line.strip() == COUNTING:
+            return
+
+
+def _published(cameras: subprocess.Popen[str]) -> dict[str, int]:
+    """What the cameras say at their end, which is near."""
+    try:
+        output, errors = cameras.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        cameras.kill()
+        raise SessionError("the cameras of the benchmark did not end") from None
+    if cameras.returncode:
+        raise SessionError(f"the cameras of the benchmark failed: {errors.strip()[-500:]}")
+    return dict(json.loads(output.splitlines()[-1]))
+
+
+def _row(
+    load: Load, seconds: float, listener: BenchmarkListener, sent: dict[str, int], share: float
+) -> RosRow:
+    counted = [(s, a) for s, a, _ in listener.arrivals if s >= sent["begin_ns"]]
+    if not counted:
+        raise SessionError("no result came back: see what the node says above")
+    latency = np.array([(arrival - stamp) / 1e6 for stamp, arrival in counted])
+    third = max(len(latency) // 3, 1)
+    p50, p90, p99 = np.percentile(latency, (50, 90, 99))
+    stages = list(listener.stages.values())
+    return RosRow(
+        resolution=load.resolution,
+        faces=load.faces,
+        cameras=load.cameras,
+        offered_hz=load.hz,
+        fps=round(len(counted) / seconds, 1),
+        p50_ms=round(float(p50), 2),
+        p90_ms=round(float(p90), 2),
+        p99_ms=round(float(p99), 2),
+        growth_ms=round(float(np.median(latency[-third:]) - np.median(latency[:third])), 2),
+        drops=sent["published"] - len(counted),
+        cpu_percent=round(share, 1),
+        ms={
+            name: round(statistics.fmean(each[name] for each in stages), 3)
+            for name in (stages[0] if stages else ())
+        },
+    )

@@ -1,0 +1,207 @@
+"""A recorded run: camera node and emotion node as processes, a recorder listening in this one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from edan_ros.nodes.common.environment import prepare
+from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
+from edan_ros.nodes.tools.recorder_node import Recorded, RecorderNode
+
+#: Results that may wait to be written; then the recorder takes no more until one is.
+_WAITING = 8
+#: Seconds between two looks at how the nodes are.
+_CHECK_EVERY = 0.3
+#: Seconds that outstanding results are given after the camera node has ended.
+_SETTLE = 3.0
+
+
+class SessionError(RuntimeError):
+    """A node did not start, or died. The message says which, and why if it said so."""
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What to start. camera, emotion: parameters of the two nodes. files: for the emotion node."""
+
+    namespace: str
+    camera: Mapping[str, object]
+    emotion: Mapping[str, object]
+    files: Sequence[str] = field(default_factory=tuple)
+
+
+class Session:
+    """A context manager that starts the nodes, hands over what they publish, and ends them.
+
+    on_trouble: is given every warning and error that the nodes log, on another thread.
+    """
+
+    def __init__(self, options: SessionOptions, on_trouble: Callable[[str], None]) -> None:
+        self._options = options
+        self._on_trouble = on_trouble
+        self._recorded: queue.Queue[Recorded] = queue.Queue(_WAITING)
+        self._quiet = threading.Event()  # listen no more
+        self._abandoned = threading.Event()  # nobody takes results any more
+        self._ended_at: float | None = None
+
+    def __enter__(self) -> Session:
+        keep_to_this_machine()
+        prepare()
+        # Signals stay with the caller: Ctrl-C must not cut the connection before all is written.
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self.recorder = RecorderNode(self._take, namespace=self._options.namespace)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.recorder)
+        self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
+        self._thread.start()
+        options = self._options
+        self.emotion = self._start("emotion_node", options.emotion, options.files)
+        self.camera = self._start("camera_node", options.camera)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._quiet.set()
+        self._abandoned.set()
+        self.camera.stop()
+        self.emotion.stop()
+        self._thread.join()
+        self._executor.shutdown()
+        self.recorder.destroy_node()
+        rclpy.try_shutdown()
+
+    def results(self, stopped: Callable[[], bool]) -> Iterator[Recorded]:
+        """Every result, in order, until the source has ended or ``stopped()``.
+
+        Raises SessionError when a node does not start or dies.
+        """
+        checked = time.monotonic()
+        while not stopped():
+            with contextlib.suppress(queue.Empty):
+                yield self._recorded.get(timeout=0.1)
+            if time.monotonic() - checked > _CHECK_EVERY:
+                checked = time.monotonic()
+                self._check()
+            if self._ended():
+                break
+        yield from self._rest()
+
+    def _ended(self) -> bool:
+        """Whether the source has ended and nothing more is to come of it."""
+        if self.camera.exit_code() is None or not self._recorded.empty():
+            return False
+        self._ended_at = self._ended_at or time.monotonic()
+        pairing = self.recorder.pairing
+        settled = pairing.images == pairing.results
+        return settled or time.monotonic() - self._ended_at > _SETTLE
+
+    def _rest(self) -> Iterator[Recorded]:
+        """Stops to listen; what was received until then."""
+        self._quiet.set()
+        while self._thread.is_alive() or not self._recorded.empty():
+            with contextlib.suppress(queue.Empty):
+                yield self._recorded.get(timeout=0.05)
+        yield from self.recorder.pairing.finish()
+
+    def _start(
+        self, executable: str, parameters: Mapping[str, object], files: Sequence[str] = ()
+    ) -> NodeProcess:
+        arguments = ros_arguments(
+            parameters, namespace=self._options.namespace, parameter_files=files
+        )
+        return NodeProcess(executable, arguments, self._on_trouble)
+
+    def _take(self, recorded: Recorded) -> None:
+        while not self._abandoned.is_set():
+            try:
+                self._recorded.put(recorded, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def _spin(self) -> None:
+        while not self._quiet.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def _check(self) -> None:
+        """Raises SessionError if this can come to nothing."""
+        code = self.emotion.exit_code()
+        if code is not None:
+            raise SessionError(f"emotion_node ended with code {code}{_last_words(self.emotion)}")
+        code = self.camera.exit_code()
+        if code:
+            raise SessionError(f"camera_node ended with code {code}{_last_words(self.camera)}")
+        if not self.recorder.pairing.images and any("[ERROR]" in t for t in self.emotion.tail):
+            raise SessionError(f"emotion_node did not start{_last_words(self.emotion)}")
+        if self.recorder.image_publishers() > 1 or self.recorder.face_publishers() > 1:
+            raise SessionError(
+                f"other nodes publish under /{self._options.namespace} too: is this already "
+                "running? End it, or choose another ROS_DOMAIN_ID"
+            )
+
+
+@contextmanager
+def reserved_namespace(name: str) -> Iterator[str]:
+    """A namespace that no other such run on this machine has in this ROS domain: name, name_2, ...
+
+    Held by a lock on a file, so that it is free again however the process ends.
+    """
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    prefix = Path(tempfile.gettempdir()) / f"edan_ros_{name}_domain{domain}"
+    number, lock = next(
+        (number, lock)
+        for number in itertools.count(1)
+        if (lock := _locked(Path(f"{prefix}_{number}.lock"))) is not None
+    )
+    with lock:
+        yield name if number == 1 else f"{name}_{number}"
+
+
+def _locked(path: Path) -> TextIO | None:
+    """The file, open and locked; None where another process, or another user's, has it."""
+    try:
+        lock = path.open("w")
+    except PermissionError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def keep_to_this_machine() -> None:
+    """Keeps the topics off the network, unless the user has decided about that."""
+    variables = ("ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE")
+    if any(os.environ.get(name) for name in variables):
+        return
+    if os.environ.get("ROS_DISTRO") == "humble":
+        os.environ["ROS_LOCALHOST_ONLY"] = "1"
+    else:
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+
+def _last_words(process: NodeProcess) -> str:
+    return "".join(f"\n    {line}" for line in list(process.tail)[-8:])

@@ -1,0 +1,95 @@
+"""The view node: hands what emotion nodes publish to the page of `edan view`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image as ImageMessage
+
+from edan_ros.core.images import ImageError
+from edan_ros.core.messages import decode
+from edan_ros.msg import FaceEmotionArray, ModelInfo
+from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.conversions import frame_result
+from edan_ros.recording.run_info import describe_model
+from edan_ros.report.live import LiveState
+from edan_ros.report.records import LEVELS, Status
+
+FACES, ANNOTATED = "edan_ros/msg/FaceEmotionArray", "/annotated"
+MODEL = "edan_ros/msg/ModelInfo"
+#: Seconds between two looks at which topics there are.
+_LOOK_EVERY = 0.5
+
+
+class ViewNode(Node):
+    """Finds every topic of faces that has an annotated one beside it, and keeps their newest.
+
+    namespace_filter: only topics below it; "" for all. The annotated images are subscribed to
+    only while somebody looks at the page: nobody else need draw or send them.
+    """
+
+    def __init__(
+        self,
+        state: LiveState,
+        namespace_filter: str = "",
+        node_name: str = "view_node",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(node_name, **kwargs)
+        self._state = state
+        self._below = f"/{namespace_filter.strip('/')}/" if namespace_filter.strip("/") else "/"
+        self._followed: dict[str, Subscription] = {}
+        self._pictures: dict[str, Subscription] = {}
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.RESULTS)
+        self.create_timer(_LOOK_EVERY, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _look(self) -> None:
+        """Follow the topics that have come since, and pictures while somebody looks at them."""
+        kinds = dict(self.get_topic_names_and_types())
+        for topic in [name for name in kinds if name.startswith(self._below)]:
+            if topic in self._followed:
+                continue
+            if FACES in kinds[topic] and topic + ANNOTATED in kinds:
+                self._follow(FaceEmotionArray, topic, self._on_faces(topic), qos.RESULTS)
+            elif MODEL in kinds[topic]:
+                self._follow(ModelInfo, topic, self._on_model, qos.LATCHED)
+        if self._state.watched:
+            for topic in [name for name in self._followed if name + ANNOTATED in kinds]:
+                self._take_pictures(topic)
+        else:
+            for subscription in self._pictures.values():
+                self.destroy_subscription(subscription)
+            self._pictures.clear()
+
+    def _follow(self, kind: type, topic: str, callback: Any, profile: Any) -> None:
+        self._followed[topic] = self.create_subscription(kind, topic, callback, profile)
+
+    def _take_pictures(self, topic: str) -> None:
+        if topic in self._pictures:
+            return
+
+        def take(message: ImageMessage) -> None:
+            try:
+                self._state.add_picture(topic, decode(message))
+            except ImageError as error:
+                self.get_logger().warning(f"{topic}{ANNOTATED}: {error}", once=True)
+
+        self._pictures[topic] = self.create_subscription(
+            ImageMessage, topic + ANNOTATED, take, qos.images("best_effort")
+        )
+
+    def _on_faces(self, topic: str) -> Any:
+        return lambda message: self._state.add_result(topic, frame_result(message))
+
+    def _on_model(self, message: ModelInfo) -> None:
+        self._state.set_model(describe_model(message))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {pair.key: pair.value for pair in status.values}
+            level = LEVELS[min(ord(status.level), len(LEVELS) - 1)]
+            self._state.add_status(Status(status.name, level, status.message, values))

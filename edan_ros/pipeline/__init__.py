@@ -1,0 +1,1 @@
+"""The per-image pipeline: detection, tracking, recognition and smoothing for each camera."""

@@ -1,0 +1,1 @@
+"""Multi-face tracking by landmarks."""

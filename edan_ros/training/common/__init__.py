@@ -1,0 +1,1 @@
+"""Configuration, trainer, checkpoints and schedules shared by all trained networks."""

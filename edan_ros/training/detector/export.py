@@ -1,0 +1,112 @@
+"""Write a trained face detector as one ONNX file with its manifest.
+
+The graph: input ``image`` (batch, 1, H, W) float32 grey 0 to 255, H and W multiples of 32;
+outputs ``scores`` (batch, N) 0 to 1, ``boxes`` (batch, N, 4) x, y, width, height and ``points``
+(batch, N, 5, 2) in pixels of the input, for the N cells of all strides. Overlapping boxes are
+dropped outside (``detection/edan_detector.py``).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from edan_ros.datasets import shared
+from edan_ros.engines.base import INPUT
+from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK, create_detector
+from edan_ros.engines.manifest import Manifest, sha256_of
+from edan_ros.evaluation.detection import evaluate
+from edan_ros.evaluation.detection_scenes import photograph_scenes
+from edan_ros.networks.face_detector import FaceDetector
+from edan_ros.training.common.reproduction import reproduction
+from edan_ros.training.detector.trainer import load_averaged, load_detector_config
+from edan_ros.training.emotion.export import flops, trace
+
+#: The score that every detector of the package is asked for unless a user says otherwise.
+USUAL_THRESHOLD = 0.6
+#: A box is not false where the teacher sees a face with at least this score.
+DOUBTFUL = 0.3
+
+
+class DeployedDetector(nn.Module):
+    """The network with the outputs of the ONNX interface, in the order of DETECTOR_OUTPUTS.
+
+    threshold: the score of the network that becomes USUAL_THRESHOLD; all logits move by as much.
+    """
+
+    def __init__(self, network: FaceDetector, threshold: float) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).cpu().float().eval()
+        self.shift = _logit(USUAL_THRESHOLD) - _logit(threshold)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        found = self.network(image)
+        return (found.logits + self.shift).sigmoid(), found.boxes, found.points
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_THRESHOLD) -> None:
+    """Write the ONNX file; the directory must exist."""
+    example = torch.rand(1, 1, 96, 128) * 255
+    axes = {
+        INPUT: {0: "batch", 2: "height", 3: "width"},
+        **{name: {0: "batch", 1: "cells"} for name in DETECTOR_OUTPUTS},
+    }
+    trace(DeployedDetector(network, threshold).eval(), example, path, DETECTOR_OUTPUTS, axes)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+
+
+def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manifest:
+    """Export a run's network, measure it on the held-out photographs, write its manifest."""
+    config = load_detector_config(config_path)
+    network = load_averaged(config, run).eval()
+    to.mkdir(parents=True, exist_ok=True)
+    path = to / f"{config.name}.onnx"
+    export_detector(network, path, config.threshold)
+    training: dict[str, Any] = {
+        "command": reproduction(config_path, to),
+        "data": list(config.data),
+        "seed": config.seed,
+    }
+    manifest = Manifest(
+        path=path,
+        name=config.name,
+        version=config.version,
+        sha256=sha256_of(path),
+        input_size=config.size,
+        task=TASK,
+        labels=(),
+        parameters=sum(p.numel() for p in network.parameters()),
+        gflop=round(flops(network, config.size) / 1e9, 3),
+        terms=config.terms,
+        training=training,
+    )
+    manifest.save()
+    metrics = measure(path, data / "landmarks68", data / config.data["teacher"]["model"])
+    manifest = replace(manifest, metrics=metrics)
+    manifest.save()
+    return manifest
+
+
+def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
+    """Recall and false boxes of an exported detector on the photographs not trained on."""
+    reference = create_detector("yunet", model_path=str(teacher), score_threshold=DOUBTFUL)
+    pairs = shared.photographs(photographs, held_out=True)
+    figures = evaluate(
+        create_detector("edan", model_path=str(model)), photograph_scenes(pairs, reference)
+    )
+    return {
+        "landmarks68_tenth_recall": round(figures.recall, 4),
+        "landmarks68_tenth_false_boxes": round(figures.false_boxes, 4),
+        "landmarks68_tenth_overlap": round(figures.overlap, 4),
+    }

@@ -1,0 +1,175 @@
+"""Privacy: nothing of a face is left, nothing else is touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scenes import Disc, detection_of, landmarks_of
+from test_drawing import face_of
+
+from edan_ros.core.faces import Face
+from edan_ros.core.images import Image
+from edan_ros.drawing.privacy import PRIVACY_MODES, Veil, apply_privacy, cover
+
+
+def stripes(width: int = 320, height: int = 240) -> np.ndarray:
+    """Black and white columns, 4 pixels wide: as fine as an eyebrow of a face of 80 pixels."""
+    columns = np.where(np.arange(width) // 4 % 2, 255, 0).astype(np.uint8)
+    return np.repeat(np.tile(columns, (height, 1))[..., None], 3, axis=2)
+
+
+def detail(picture: np.ndarray, face: Face) -> float:
+    """The largest step between neighbours in the face's box, grey levels."""
+    box = face.box.clipped(picture.shape[1], picture.shape[0])
+    part = picture[
+        round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)
+    ]
+    return float(np.abs(np.diff(part.astype(int), axis=1)).max())
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_blur_leaves_no_detail_in_a_face_and_all_of_it_elsewhere(grey: bool) -> None:
+    picture = stripes()[..., 0] if grey else stripes()
+    before = picture.copy()
+    face = face_of(Disc(160, 120))
+    covered = apply_privacy(picture, [face], "blur")
+    assert detail(before, face) == 255.0
+    assert detail(covered, face) <= 10.0
+    np.testing.assert_array_equal(covered[:, :70], before[:, :70])
+    np.testing.assert_array_equal(covered[:, 250:], before[:, 250:])
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_blur_reaches_over_the_forehead_and_under_the_chin() -> None:
+    face = face_of(Disc(160, 120))
+    changed = (apply_privacy(stripes(), [face], "blur") != stripes()).any(axis=2)
+    rows = np.nonzero(changed[:, 160])[0]
+    assert rows[0] < face.box.y - 0.5 * face.box.height
+    assert rows[-1] > face.box.y + 1.1 * face.box.height
+
+
+def test_blur_follows_a_tilted_head() -> None:
+    """Lying on its side, the crown is beside the face and no longer above it."""
+    upright = face_of(Disc(160, 120))
+    lying = face_of(Disc(160, 120))
+    x, y = (landmarks_of(Disc(0, 0))).T
+    lying.landmarks = np.column_stack([160 - y, 120 + x]).astype(np.float32)  # turned clockwise
+    for face, crown in ((upright, (120 - 80, 160)), (lying, (120, 160 + 80))):
+        changed = (apply_privacy(stripes(), [face], "blur") != stripes()).any(axis=2)
+        around = changed[crown[0] - 4 : crown[0] + 5, crown[1] - 4 : crown[1] + 5]
+        assert around.mean() > 0.5
+
+
+def test_what_only_the_detector_found_is_covered_too() -> None:
+    disc = Disc(160, 120)
+    covered = apply_privacy(stripes(), [detection_of(disc)], "blur")
+    assert detail(covered, face_of(disc)) <= 10.0
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (319, 239), (160, 0)])
+def test_faces_at_the_border_are_covered(x: float, y: float) -> None:
+    face = face_of(Disc(x, y))
+    assert detail(apply_privacy(stripes(), [face], "blur"), face) <= 10.0
+
+
+def test_a_face_outside_of_the_picture_changes_nothing() -> None:
+    picture = stripes()
+    covered = apply_privacy(picture, [face_of(Disc(1000, 1000))], "blur")
+    np.testing.assert_array_equal(covered, picture)
+
+
+def test_landmarks_only_keeps_no_pixel_of_the_picture() -> None:
+    covered = apply_privacy(stripes(), [], "landmarks-only")
+    assert covered.shape == stripes().shape
+    assert np.unique(covered).size == 1
+
+
+def test_none_is_the_picture_itself() -> None:
+    picture = stripes()
+    assert apply_privacy(picture, [face_of(Disc(160, 120))], "none") is picture
+
+
+def test_another_mode_is_refused() -> None:
+    assert "mosaic" not in PRIVACY_MODES
+    with pytest.raises(ValueError, match="privacy is 'mosaic', must be one of none, blur, landm"):
+        apply_privacy(stripes(), [], "mosaic")
+
+
+def test_a_face_is_covered_before_and_after_it_is_found() -> None:
+    """Eight images a second; the face is found in ten of them."""
+    face, veil = face_of(Disc(160, 120)), Veil[int]("blur")
+    ready = []
+    for number in range(40):
+        found = [face] if 10 <= number < 20 else []
+        ready += veil.add(number / 8, Image(stripes()), found, number)
+        assert len(ready) == max(number - 3, 0), "held back for half a second, not longer"
+    ready += veil.rest()
+    assert [number for _, number in ready] == list(range(40))
+    covered = [number for pixels, number in ready if detail(pixels, face) < 20.0]
+    assert covered == list(range(6, 24))
+
+
+def test_without_looking_ahead_pictures_come_at_once() -> None:
+    face, veil = face_of(Disc(160, 120)), Veil[int]("blur", ahead=False)
+    covered = []
+    for number in range(40):
+        found = [face] if 10 <= number < 20 else []
+        ((pixels, at),) = veil.add(number / 8, Image(stripes()), found, number)
+        assert at == number
+        covered += [number] if detail(pixels, face) < 20.0 else []
+    assert covered == list(range(10, 24))
+    assert veil.rest() == []
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_time_that_stands_still_holds_back_and_keeps_no_more_than_usual(ahead: bool) -> None:
+    veil, picture = Veil[int]("blur", ahead=ahead), Image(stripes())
+    face = face_of(Disc(160, 120))
+    ready = [item for number in range(60) for _, item in veil.add(0.0, picture, [face], number)]
+    assert ready == list(range(60 - 15 * ahead))
+    assert len(veil._found) <= 32
+
+
+def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
+    faces, veil = [face_of(Disc(90, 120)), face_of(Disc(230, 120))], Veil[int]("blur", margin=0.0)
+    for number in (0, 1):
+        ((pixels, at),) = veil.add(0.5 * number, Image(stripes()), [faces[number]], number)
+        assert at == number
+        assert detail(pixels, faces[number]) < 20.0
+        assert detail(pixels, faces[1 - number]) == 255.0
+
+
+def test_a_single_picture_covers_whom_only_the_detector_finds() -> None:
+    known, other = face_of(Disc(90, 120)), Disc(230, 120)
+    covered = cover(Image(stripes()), [known], "blur", lambda _: [detection_of(other, 0.3)])
+    assert detail(covered, known) < 20.0
+    assert detail(covered, face_of(other)) < 20.0
+    plain = cover(Image(stripes()), [known], "none", lambda _: [detection_of(other, 0.3)])
+    np.testing.assert_array_equal(plain, stripes())
+
+
+def test_a_picture_that_was_read_reduced_is_refused() -> None:
+    with pytest.raises(ValueError, match="whole"):
+        cover(Image(stripes(), reduction=2), [face_of(Disc(90, 120))], "blur")
+
+
+def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:
+    disc = Disc(160, 120)
+    veil = Veil[str]("blur", lambda _: [detection_of(disc, 0.3)])
+    assert veil.add(5.0, Image(stripes()), [], "before") == []
+    (before,) = veil.add(1.0, Image(stripes()), [], "after")
+    (after,) = veil.rest()
+    assert (before[1], after[1]) == ("before", "after")
+    assert detail(before[0], face_of(disc)) < 20.0
+
+
+@pytest.mark.parametrize("mode", ["none", "landmarks-only"])
+def test_other_modes_hold_nothing_back(mode: str) -> None:
+    ((pixels, item),) = Veil[int](mode).add(0.0, Image(stripes()), [], 7)
+    assert item == 7
+    np.testing.assert_array_equal(pixels, apply_privacy(stripes(), [], mode))
+
+
+def test_a_veil_of_another_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="privacy is 'thick'"):
+        Veil("thick")

@@ -1,0 +1,83 @@
+"""The strip under a video: what holds is where its time is, whatever the width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edan_ros.drawing.timeline import (
+    STATE_COLOURS,
+    Events,
+    Levels,
+    States,
+    Timeline,
+    emotion_colour,
+    under,
+)
+
+GREEN, RED = STATE_COLOURS["good"], STATE_COLOURS["alarm"]
+
+
+def columns_of(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """The columns of pixels that hold a colour."""
+    return np.flatnonzero(np.all(picture == colour, axis=2).any(axis=0))
+
+
+def test_a_bar_spans_the_time_for_which_it_holds() -> None:
+    states = States("state")
+    assert states.add(0.0, "calm", GREEN)
+    assert not states.add(2.0, "calm", GREEN)
+    assert states.add(5.0, "alarm", RED)
+    picture = Timeline([states]).whole(800, 0.0, 10.0)
+    green, red = columns_of(picture, GREEN), columns_of(picture, RED)
+    assert abs(green.max() - red.min()) <= 2
+    assert red.max() - red.min() == pytest.approx(green.max() - green.min(), abs=3)
+    assert red.max() == 800 - 6
+
+
+def test_the_strip_shows_the_last_seconds_only() -> None:
+    states = States("state")
+    states.add(0.0, "", GREEN)
+    states.add(5.0, "", RED)
+    timeline = Timeline([states], window=4.0)
+    assert columns_of(timeline.strip(640, 10.0, {}), GREEN).size == 0
+    halves = timeline.strip(640, 7.0, {})
+    assert abs(columns_of(halves, GREEN).max() - columns_of(halves, RED).min()) <= 2
+
+
+def test_a_curve_is_at_the_height_of_its_level() -> None:
+    def height(level: float) -> int:
+        levels = Levels("level", ("one",))
+        for i in range(11):
+            levels.add(float(i), level)
+        picture = Timeline([levels]).whole(800, 0.0, 10.0)
+        return int(picture[:, 500, 2].argmax())
+
+    low, middle, high = height(0.0), height(0.5), height(1.0)
+    assert low - high > 20
+    assert middle == pytest.approx((low + high) / 2, abs=1)
+
+
+def test_a_mark_is_at_its_time() -> None:
+    events = Events("event")
+    events.add(5.0, "bang", RED)
+    picture = Timeline([events]).whole(800, 0.0, 10.0)
+    marked = columns_of(picture[:6], RED)
+    assert marked.size in (2, 3)
+    assert 400 < marked.mean() < 460
+
+
+@pytest.mark.parametrize("width", [64, 320, 640, 1920])
+def test_the_strip_has_one_height_whatever_there_is_to_say(width: int) -> None:
+    timeline = Timeline([States("state"), Levels("level", ("one",), (0.5,)), Events("event")])
+    empty = timeline.strip(width, 0.0, {})
+    text = "Zażółć gęślą jaźń, ¿quién está ahí? " * 20
+    full = timeline.strip(width, 3.0, {text: (255, 255, 255), "more": (0, 255, 0)})
+    assert empty.shape == full.shape
+    assert empty.shape[1] == width
+    assert (full != empty).any()
+    assert under(np.zeros((10, width, 3), np.uint8), full).shape[0] == 10 + full.shape[0]
+
+
+def test_a_label_that_is_no_emotion_has_the_colour_of_unknown() -> None:
+    assert emotion_colour("nobody") == emotion_colour("unknown") != emotion_colour("happy")

@@ -1,0 +1,87 @@
+"""Costs of tracks and faces by hand, their symmetries, and the assignment of least total cost."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from edan_ros.core.crops import Crop
+from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
+from edan_ros.tracking.association import (
+    SHAPE_COST,
+    SHAPE_LIMIT,
+    assigned,
+    overlap_costs,
+    places_of,
+    shape_costs,
+    shapes_of,
+)
+
+places = st.tuples(st.floats(-500, 500), st.floats(-500, 500), st.floats(5, 300)).map(np.array)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ([0, 0, 10], 0.0),
+        ([5, 0, 10], 1 - 50 / 150),  # half a face aside: no hull beyond the union
+        ([10, 0, 10], 1.0),
+        ([20, 0, 10], 1 + 100 / 300),  # a face between them
+        ([0, 0, 5], 1 - 0.25 + math.log(2)),
+    ],
+)
+def test_overlap_costs_by_hand(other: list[float], expected: float) -> None:
+    cost = overlap_costs(np.array([0.0, 0.0, 10.0]), np.array(other, float))
+    assert cost == pytest.approx(expected)
+
+
+@given(places, places, st.floats(-300, 300), st.floats(0.2, 5.0))
+def test_overlap_costs_do_not_depend_on_where_how_large_or_which_first(a, b, shift, scale) -> None:
+    cost = float(overlap_costs(a, b))
+    assert cost >= -1e-9
+    assert float(overlap_costs(b, a)) == pytest.approx(cost, abs=1e-6)
+    moved = [(p + np.array([shift, -shift, 0.0])) * scale for p in (a, b)]
+    assert float(overlap_costs(*moved)) == pytest.approx(cost, abs=1e-6)
+
+
+@given(st.floats(10, 200), st.floats(-1.0, 1.0), st.floats(-300, 300))
+def test_shapes_know_neither_place_nor_size_nor_roll(size: float, roll: float, x: float) -> None:
+    c, s = math.cos(roll), math.sin(roll)
+    landmarks = size * MEAN_SHAPE @ np.array([[c, s], [-s, c]]) + (x, 50)
+    crop = Crop.from_landmarks(landmarks)
+    (shape,) = shapes_of(landmarks[None], [crop])
+    np.testing.assert_allclose(shape, MEAN_SHAPE / CROP_SCALE, atol=1e-6)
+    np.testing.assert_allclose(places_of([crop])[0, 2], size, rtol=1e-6)
+
+
+def test_shape_costs_by_hand() -> None:
+    shape = MEAN_SHAPE / CROP_SCALE
+    moved = shape + np.array([0.01, 0.0])
+    costs = shape_costs([shape], [shape, moved, shape + 1.0])
+    np.testing.assert_allclose(costs, [[0.0, SHAPE_COST * 0.01, SHAPE_LIMIT]], atol=1e-6)
+
+
+@given(st.data(), st.integers(0, 4), st.integers(0, 4))
+def test_pairs_are_possible_and_no_other_choice_costs_less(data, rows: int, columns: int) -> None:
+    costs = data.draw(arrays(float, (rows, columns), elements=st.floats(0, 3)))
+    possible = data.draw(arrays(bool, (rows, columns)))
+    pairs = assigned(costs, possible)
+    assert all(possible[i, j] for i, j in pairs)
+    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
+    best = math.inf
+    for count in range(min(rows, columns), -1, -1):  # as many pairs as possible come first
+        for some in itertools.combinations(range(rows), count):
+            for others in itertools.permutations(range(columns), count):
+                chosen = list(zip(some, others, strict=True))
+                if all(possible[i, j] for i, j in chosen):
+                    best = min(best, sum(costs[i, j] for i, j in chosen))
+        if best < math.inf:
+            assert len(pairs) == count
+            break
+    assert sum(costs[i, j] for i, j in pairs) == pytest.approx(best, abs=1e-9)

@@ -1,0 +1,300 @@
+"""Tracks: ids that hold, births, losses, returns and merges, on faces moved by the test."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import Disc, detection_of, landmarks_of
+
+from edan_ros.core.crops import Crop
+from edan_ros.core.faces import Box, Detection
+from edan_ros.core.geometry import CROP_SCALE
+from edan_ros.tracking.tracker import Sight, Tracker, TrackingConfig
+
+CONFIG = TrackingConfig(memory=1.0, birth_hits=1)
+STEP = 1 / 30
+THRESHOLD = 0.5
+
+
+class Follower:
+    """A tracker whose network finds the true face nearest to each crop, if within reach."""
+
+    def __init__(self, config: TrackingConfig = CONFIG) -> None:
+        self.tracker = Tracker(itertools.count(1))
+        self.config = config
+
+    def step(
+        self,
+        faces: list[Disc],
+        detected: list[Disc] | None = None,
+        elapsed: float = STEP,
+        limit: int = 16,
+        presence: float = 0.9,
+    ) -> dict[int, Disc]:
+        """One image: who is reported (track id -> face)."""
+        self.tracker.predict(elapsed, self.config)
+        detections = [detection_of(d) for d in detected or []]
+        requests = self.tracker.requests(detections, limit)
+        found = [self._nearest(request.crop, faces) for request in requests]
+        sights = [
+            Sight(landmarks_of(face or Disc(*request.crop.center, 50.0)), presence if face else 0.0)
+            for request, face in zip(requests, found, strict=True)
+        ]
+        answers = self.tracker.update(requests, sights, THRESHOLD, self.config)
+        return {
+            track.id: found[number]
+            for number, track in sorted(answers, key=lambda answer: answer[1].id)
+            if track.confirmed
+        }
+
+    @staticmethod
+    def _nearest(crop: Crop, faces: list[Disc]) -> Disc | None:
+        near = [f for f in faces if np.hypot(*(crop.center - (f.x, f.y))) < 0.5 * f.size]
+        return min(near, key=lambda f: np.hypot(*(crop.center - (f.x, f.y))), default=None)
+
+
+def test_a_face_keeps_its_id_without_further_detections() -> None:
+    follower = Follower()
+    assert follower.step([Disc(100, 100)], [Disc(100, 100)]) == {1: Disc(100, 100)}
+    for i in range(100):
+        face = Disc(100 + 4 * i, 100 + i)
+        assert follower.step([face]) == {1: face}
+
+
+def test_a_detection_of_a_followed_face_opens_no_second_track() -> None:
+    follower = Follower()
+    for i in range(20):
+        face = Disc(100 + 3 * i, 100)
+        assert list(follower.step([face], [Disc(face.x + 8, face.y - 6, 90)])) == [1]
+
+
+def test_prediction_carries_a_face_that_moves_a_face_size_every_two_images() -> None:
+    """At 40 px an image with a reach of 40 px, the last place alone would lose an 80 px face."""
+    follower = Follower()
+    x = 100.0
+    follower.step([Disc(x, 100)], [Disc(x, 100)])
+    for speed in [5, 10, 15, 20, 25, 30, 35, *[40] * 20]:
+        x += speed
+        assert list(follower.step([Disc(x, 100)])) == [1]
+    start = follower.tracker.tracks[0].crop.center[0]
+    follower.tracker.predict(STEP, CONFIG)
+    assert follower.tracker.tracks[0].crop.center[0] - start == pytest.approx(37.5, abs=2.5)
+
+
+def test_the_first_step_is_believed_whole() -> None:
+    """A face that enters fast: after one step of 30 px, steps of 55 px are followed at once."""
+    follower = Follower()
+    follower.step([Disc(100, 100)], [Disc(100, 100)])
+    x = 100.0
+    for speed in [30, 55, 55, 55]:
+        x += speed
+        assert list(follower.step([Disc(x, 100)])) == [1]
+
+
+def test_two_images_of_one_moment_say_nothing_of_a_velocity() -> None:
+    follower = Follower()
+    for x, elapsed in ((100, 0.0), (101, 1e-9), (101, STEP), (101, STEP)):
+        assert list(follower.step([Disc(x, 100)], [Disc(x, 100)], elapsed)) == [1]
+
+
+def test_a_lost_face_that_returns_in_time_keeps_its_id() -> None:
+    follower = Follower()
+    for _ in range(5):
+        follower.step([Disc(100, 100)], [Disc(100, 100)])
+    for _ in range(20):
+        assert follower.step([]) == {}
+        assert follower.tracker.needs_detection
+    back = Disc(130, 110)
+    assert follower.step([back], [back]) == {1: back}
+    assert not follower.tracker.needs_detection
+
+
+def test_a_face_that_returns_too_late_gets_a_new_id() -> None:
+    follower = Follower()
+    follower.step([Disc(100, 100)], [Disc(100, 100)])
+    for _ in range(32):
+        follower.step([])
+    assert follower.tracker.tracks == []
+    assert follower.step([Disc(100, 100)], [Disc(100, 100)]) == {2: Disc(100, 100)}
+
+
+def test_a_face_elsewhere_does_not_inherit_the_id_of_a_lost_one() -> None:
+    follower = Follower()
+    follower.step([Disc(100, 100)], [Disc(100, 100)])
+    follower.step([])
+    assert list(follower.step([Disc(400, 100)], [Disc(400, 100)])) == [2]
+    small = Disc(100, 100, 20)
+    assert set(follower.step([Disc(400, 100), small], [small])) == {2, 3}
+
+
+def test_a_walk_goes_on_behind_a_pillar() -> None:
+    """Hidden for 0.9 s at a face size and a quarter a second, with nobody near."""
+    follower = Follower()
+    for i in range(58):
+        face = Disc(100 + 100 * i * STEP, 100)
+        hidden = 15 <= i < 42
+        seen = follower.step([] if hidden else [face], [] if hidden else [face])
+        assert list(seen) == ([] if hidden else [1])
+
+
+@settings(max_examples=40)
+@given(
+    speeds=st.tuples(st.floats(0.8, 3.5), st.floats(0.8, 3.5)),
+    sizes=st.tuples(st.floats(60, 90), st.floats(60, 90)),
+    offset=st.floats(-0.25, 0.25),
+)
+def test_two_who_cross_keep_their_ids(speeds, sizes, offset: float) -> None:
+    """The one behind is not seen while less than six tenths of a face apart."""
+    follower = Follower()
+    at = np.array([-160.0, 160.0])
+    shown: dict[int, str] = {}
+    for _ in range(int(320 / 70 / sum(speeds) / STEP)):
+        front, behind = (Disc(400 + at[k], 200 + 70 * offset * k, sizes[k]) for k in (0, 1))
+        near = abs(at[0] - at[1]) < 0.6 * max(sizes)
+        present = [front] if near else [front, behind]
+        for track, face in follower.step(present, present).items():
+            assert shown.setdefault(track, face is front) == (face is front)
+        at += np.array([speeds[0], -speeds[1]]) * 70 * STEP
+    assert set(shown) == {1, 2}
+
+
+def _beside(face: Disc, cover: Disc) -> tuple[float, Disc]:
+    """How much of a face another one hides, 0 to 1, and what the network makes of the rest: a
+    smaller face, pushed out."""
+    over = np.clip(((face.size + cover.size) / 2 - abs(face.x - cover.x)) / face.size, 0.0, 1.0)
+    x = face.x + np.sign(face.x - cover.x) * 0.25 * over * face.size
+    return float(over), Disc(x, face.y, face.size * (1.0 - 0.25 * over))
+
+
+@pytest.mark.parametrize("speeds", [(2.0, 2.0), (2.0, 1.6), (1.6, 2.0), (3.0, 2.0), (2.0, 3.0)])
+@pytest.mark.parametrize("middle", [400, 415])
+def test_two_who_cross_behind_a_third_keep_their_ids(speeds, middle: int) -> None:
+    """Nobody sees them meet, their faces are alike, and the slower one vanishes later: who comes
+    out is who walked that way."""
+    follower, front = Follower(), Disc(400, 200, 90)
+    shown: dict[int, str] = {}
+    unseen = 0
+    start = 400 / sum(speeds)  # pixels of way at a speed of one
+    for way in np.arange(-start, start, 70 * STEP):
+        first = Disc(middle + speeds[0] * way, 207, 70)
+        second = Disc(middle - speeds[1] * way, 193, 70)
+        seen = {"front": front}
+        hidden, part = _beside(first, front)
+        if hidden < 0.45:
+            seen["first"] = part
+        hidden, part = max((_beside(second, by) for by in (front, first)), key=lambda b: b[0])
+        if hidden < 0.45:
+            seen["second"] = part
+        unseen += len(seen) == 1
+        for track, face in follower.step(list(seen.values()), list(seen.values())).items():
+            name = next(name for name, one in seen.items() if one is face)
+            assert shown.setdefault(track, name) == name
+    assert len(shown) == 3
+    assert unseen * STEP > 0.25
+
+
+def test_two_tracks_on_one_face_become_the_older() -> None:
+    """A second face slides behind the first until the network sees only the first."""
+    follower = Follower()
+    front = Disc(200, 100)
+    follower.step([front], [front])
+    for i in range(60):
+        behind = Disc(330 - 3 * i, 100)
+        apart = abs(behind.x - front.x) > 60
+        seen = follower.step([front, behind] if apart else [front], [behind] if i == 0 else None)
+        assert seen[1] == front
+        assert set(seen) <= {1, 2}
+    assert set(seen) == {1}
+
+
+def test_births_need_hits_unless_the_presence_is_high() -> None:
+    config = TrackingConfig(birth_hits=3, birth_presence=0.8)
+    sure, unsure = Follower(config), Follower(config)
+    face = Disc(100, 100)
+    assert list(sure.step([face], [face], presence=0.8)) == [1]
+    reported = [list(unsure.step([face], [face], presence=0.7)) for _ in range(4)]
+    assert reported == [[], [], [1], [1]]
+
+
+def test_what_was_never_confirmed_is_forgotten_at_once() -> None:
+    follower = Follower(TrackingConfig(birth_hits=3, birth_presence=0.8))
+    follower.step([Disc(100, 100)], [Disc(100, 100)], presence=0.6)
+    follower.step([])
+    assert follower.tracker.tracks == []
+
+
+def test_landmarks_that_slip_off_the_crop_lose_the_track() -> None:
+    tracker = Tracker(itertools.count(1))
+    (request,) = tracker.requests([detection_of(Disc(100, 100))], 16)
+    not_finite = landmarks_of(Disc(100, 100))
+    not_finite[5] = np.nan
+    slipped = [landmarks_of(d) for d in (Disc(170, 100), Disc(100, 100, 30), Disc(100, 100, 200))]
+    for landmarks in (*slipped, not_finite):
+        assert tracker.update([request], [Sight(landmarks, 0.9)], THRESHOLD, CONFIG) == []
+    close = Sight(landmarks_of(Disc(110, 100, 90)), 0.9)
+    assert len(tracker.update([request], [close], THRESHOLD, CONFIG)) == 1
+
+
+def test_a_prediction_far_off_is_replaced_by_the_detection() -> None:
+    follower = Follower()
+    follower.step([Disc(100, 100)], [Disc(100, 100)])
+    follower.tracker.predict(STEP, CONFIG)
+    (near,) = follower.tracker.requests([detection_of(Disc(105, 100))], 16)
+    assert near.crop.center[0] == pytest.approx(100, abs=1)
+    (far,) = follower.tracker.requests([detection_of(Disc(135, 100))], 16)
+    assert far.crop.center[0] == pytest.approx(135, abs=1)
+    assert far.track is follower.tracker.tracks[0]
+
+
+def test_the_limit_keeps_the_oldest_and_the_best() -> None:
+    follower = Follower()
+    old = Disc(100, 100)
+    follower.step([old], [old])
+    others = [Disc(300, 100), Disc(300, 300), Disc(100, 300)]
+    scores = [0.3, 0.9, 0.6]
+    follower.tracker.predict(STEP, CONFIG)
+    detections = [detection_of(d, s) for d, s in zip(others, scores, strict=True)]
+    requests = follower.tracker.requests(detections, 3)
+    assert [tuple(np.round(r.crop.center)) for r in requests] == [
+        (100, 100),
+        (300, 300),
+        (100, 300),
+    ]
+    follower.step([old, *others], others, limit=4)
+    assert len(follower.step([old, *others], limit=4)) == 4
+    assert list(follower.step([old, *others], limit=2)) == [1, 2]
+
+
+def test_boxes_without_size_are_passed_over() -> None:
+    tracker = Tracker(itertools.count(1))
+    assert tracker.requests([Detection(Box(1, 1, 0, 0)), Detection(Box(1, 1, -3, 5))], 9) == []
+
+
+faces = st.lists(
+    st.builds(Disc, st.floats(0, 640), st.floats(0, 480), st.floats(20, 150)), max_size=5
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(faces, faces, st.floats(0.0, 1.5)), max_size=12))
+def test_ids_are_unique_rise_and_are_never_reused(images) -> None:
+    """Whatever is seen and detected: no id twice in an image, and no forgotten id comes back."""
+    follower = Follower()
+    forgotten: set[int] = set()
+    before: set[int] = set()
+    for present, detected, elapsed in images:
+        reported = list(follower.step(present, detected, elapsed))
+        known = [t.id for t in follower.tracker.tracks]
+        assert reported == sorted(set(reported))
+        assert known == sorted(set(known))
+        assert not forgotten & set(known)
+        forgotten |= before - set(known)
+        before = set(known)
+        assert all(t.live or t.lost_for <= CONFIG.memory for t in follower.tracker.tracks)
+        for a, b in itertools.combinations([t for t in follower.tracker.tracks if t.live], 2):
+            larger = max(a.crop.side, b.crop.side) / CROP_SCALE
+            assert np.hypot(*(a.crop.center - b.crop.center)) >= 0.35 * larger
