@@ -168,7 +168,9 @@ class Face:
     into POLARITIES or POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1,
     NaN for a head turned too far. action_units: name -> intensity 0 to 1. emfacs_consistency: their
     agreement with the emotion, 0 to 1, NaN where unknown. crop: what the network
-    saw of this image. attention: (7, h, w) >= 0, over that crop.
+    saw of this image. attention: (7, h, w) >= 0, over that crop. unknown_reason: index into
+    UNKNOWN_REASONS. intensity: 0 to 1, distance from the resting face, NaN where unknown.
+    baseline_seconds: seconds of observation behind the resting baseline, 0 where it is off.
     """
 
     track_id: int
@@ -189,6 +191,9 @@ class Face:
     emfacs_consistency: float = math.nan
     attention: NDArray[np.float32] | None = None
     crop: Crop | None = None
+    unknown_reason: int = 0
+    intensity: float = math.nan
+    baseline_seconds: float = 0.0
 
 
 @dataclass(slots=True)

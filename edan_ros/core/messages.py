@@ -81,11 +81,14 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
         "action_units": list(face.action_units),
         "action_unit_intensities": np.array([*face.action_units.values()], np.float32),
         "emfacs_consistency": float(face.emfacs_consistency),
+        "unknown_reason": face.unknown_reason,
+        "intensity": float(face.intensity),
+        "baseline_seconds": float(face.baseline_seconds),
     }
 
 
-def model_fields(engine: Any) -> dict[str, Any]:
-    """The fields of ModelInfo.msg: what runs, and on what. engine: an Engine."""
+def model_fields(engine: Any, prior_strength: float = 0.0) -> dict[str, Any]:
+    """Return the fields of ModelInfo.msg for an Engine and the prior strength in use, 0 to 1."""
     manifest = engine.manifest
     return {
         "name": manifest.name,
@@ -93,11 +96,14 @@ def model_fields(engine: Any) -> dict[str, Any]:
         "sha256": manifest.sha256,
         "engine": engine.name,
         "why": engine.why,
+        "selection_reason": engine.why,
         "device": engine.device,
         "precision": engine.precision,
         "labels": list(manifest.labels),
         "input_size": engine.input_size,
         "terms": manifest.terms,
+        "class_prior": np.asarray(manifest.class_prior, np.float32),
+        "prior_strength": float(prior_strength),
     }
 
 

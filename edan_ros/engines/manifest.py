@@ -34,6 +34,8 @@ class Manifest:
     logits in order. outputs: what the graph gives, where that is not all that robots need; such a
     model can only be measured. temperature: logits are divided by it before the softmax (Guo et
     al. 2017).
+    class_prior: share of each label in the training set, sum 1. The logits of such a model carry
+    no prior; empty for a model whose logits include the class frequencies of its training set.
     presence_threshold: presence above which 1 % of background crops pass for a face.
     precision: how weights are stored. gflop: floating-point operations a face, in 1e9.
     terms: the licence terms that the training data put on the weights. training: command, data
@@ -49,6 +51,7 @@ class Manifest:
     labels: tuple[str, ...] = EMOTIONS
     outputs: tuple[str, ...] = ()
     temperature: float = 1.0
+    class_prior: tuple[float, ...] = ()
     presence_threshold: float = 0.5
     precision: str = "fp32"
     parameters: int = 0
@@ -138,6 +141,7 @@ def _parse(record: Path) -> Manifest:
         path = record.parent / Path(values.pop("file")).name
         values["labels"] = tuple(values["labels"])
         values["outputs"] = tuple(values.get("outputs", ()))
+        values["class_prior"] = tuple(values.get("class_prior", ()))
         manifest = Manifest(path=path, **values)
     except OSError as error:
         raise ModelError(f"cannot read the manifest {record}: {error.strerror}") from error
@@ -152,6 +156,16 @@ def _check(manifest: Manifest, record: Path) -> None:
         raise ModelError(f"{record}: input_size must be a positive number of pixels")
     if not isinstance(manifest.temperature, (int, float)) or not manifest.temperature > 0:
         raise ModelError(f"{record}: temperature must be a number above 0")
+    prior = manifest.class_prior
+    if prior and not (
+        len(prior) == len(manifest.labels)
+        and all(isinstance(share, (int, float)) and share > 0 for share in prior)
+        and abs(sum(prior) - 1.0) < 1e-3
+    ):
+        raise ModelError(
+            f"{record}: class_prior is {list(prior)}; it needs {len(manifest.labels)} shares above "
+            "0 that sum to 1"
+        )
     expected = TASKS.get(str(manifest.task))
     if expected is None:
         raise ModelError(f"{record}: task is {manifest.task!r}; expected {' or '.join(TASKS)}")

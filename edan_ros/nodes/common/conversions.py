@@ -114,6 +114,9 @@ def _face(message: FaceEmotion) -> Face:
         head_pose=_pose(message) if message.head_pose_valid else None,
         action_units=dict(zip(message.action_units, message.action_unit_intensities, strict=True)),
         emfacs_consistency=message.emfacs_consistency,
+        unknown_reason=message.unknown_reason,
+        intensity=message.intensity,
+        baseline_seconds=message.baseline_seconds,
     )
 
 
@@ -128,6 +131,8 @@ def _pose(message: FaceEmotion) -> HeadPose:
     return HeadPose(rotation, np.array([position.x, position.y, position.z]))
 
 
-def model_info_message(engine: Engine) -> ModelInfo:
-    """What runs, and on what."""
-    return ModelInfo(**model_fields(engine))
+def model_info_message(engine: Engine, prior_strength: float = 0.0) -> ModelInfo:
+    """Return the message that describes an engine and its model."""
+    fields = model_fields(engine, prior_strength)
+    fields["class_prior"] = array.array("f", fields["class_prior"].tobytes())
+    return ModelInfo(**fields)
