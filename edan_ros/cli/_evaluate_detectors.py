@@ -79,7 +79,7 @@ def _detectors(data: Path, names: Sequence[str], threshold: float) -> dict[str, 
 
 def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
     """(what, scenes) one after the other, so that only one set is in memory."""
-    from edan_ros.datasets.shared import photographs
+    from edan_ros.datasets.archives import photographs
     from edan_ros.evaluation import detection_scenes as scenes
 
     pictures = photographs(data / "landmarks68", held_out=True)
@@ -101,7 +101,7 @@ def _sets(data: Path, teacher: Detector) -> Iterator[tuple[str, list[Scene]]]:
 
 def _timed(data: Path) -> Iterator[tuple[str, list[Scene]]]:
     """(size, scenes): the photographs brought to each size of TIMED."""
-    from edan_ros.datasets.shared import photographs
+    from edan_ros.datasets.archives import photographs
     from edan_ros.evaluation.detection_scenes import sized_scenes
 
     pictures = photographs(data / "landmarks68", held_out=True)

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from edan_ros.datasets.affectnet import read_affectnet
-from edan_ros.datasets.by_name import read_ferg, read_jaffe, read_kdef
+from edan_ros.datasets.archives import read_landmarks68, read_muxspace
 from edan_ros.datasets.ckplus import read_ckplus
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.fer2013 import read_fer2013
+from edan_ros.datasets.filename_labels import read_ferg, read_jaffe, read_kdef
 from edan_ros.datasets.files import is_hidden
 from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.ised import read_ised
-from edan_ros.datasets.points import read_points
+from edan_ros.datasets.pts_files import read_points
 from edan_ros.datasets.rafdb import read_rafdb
 from edan_ros.datasets.records import FaceSet
-from edan_ros.datasets.shared import read_landmarks68, read_muxspace
 
 
 @dataclass(frozen=True)

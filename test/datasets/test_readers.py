@@ -14,8 +14,8 @@ import pytest
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError, FaceSet, read
+from edan_ros.datasets.archives import is_held_out
 from edan_ros.datasets.fer2013 import majority
-from edan_ros.datasets.shared import is_held_out
 
 
 def labels(faces: FaceSet) -> list[str | None]:

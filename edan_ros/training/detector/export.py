@@ -18,7 +18,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from edan_ros.datasets import shared
+from edan_ros.datasets import archives
 from edan_ros.engines.base import INPUT
 from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK, create_detector
 from edan_ros.engines.manifest import Manifest, sha256_of
@@ -101,7 +101,7 @@ def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manif
 def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
     """Recall and false boxes of an exported detector on the photographs not trained on."""
     reference = create_detector("yunet", model_path=str(teacher), score_threshold=DOUBTFUL)
-    pairs = shared.photographs(photographs, held_out=True)
+    pairs = archives.photographs(photographs, held_out=True)
     figures = evaluate(
         create_detector("edan", model_path=str(model)), photograph_scenes(pairs, reference)
     )

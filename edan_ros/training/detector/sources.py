@@ -17,7 +17,7 @@ from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, read
-from edan_ros.datasets.shared import photographs
+from edan_ros.datasets.archives import photographs
 from edan_ros.detection.detectors import YuNet
 from edan_ros.training.common.errors import ConfigError
 

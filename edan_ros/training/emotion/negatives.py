@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
 from edan_ros.datasets import DataError
-from edan_ros.datasets.shared import photographs
+from edan_ros.datasets.archives import photographs
 from edan_ros.training.emotion.samples import Samples, make_samples, surroundings
 
 #: A negative may share at most this part of its own or of a face's area with a face.
