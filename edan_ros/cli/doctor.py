@@ -55,7 +55,7 @@ def _engine(model: str) -> Finding:
     except EngineError as error:
         return "engine", False, str(error)
     text = f"{engine.name} on {engine.device}, {engine.precision}: {engine.manifest.name} loads"
-    return "engine", True, f"{text} ({engine.why})"
+    return "engine", True, f"{text} ({engine.selection_reason})"
 
 
 def _detector() -> Finding:

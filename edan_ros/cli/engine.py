@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from edan_ros.engines import ON_GPU, EngineError
+from edan_ros.engines import GPU_ENGINES, EngineError
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
 from edan_ros.engines.detector_engine import TASK
 from edan_ros.engines.manifest import load_manifest, require_complete, shipped_models
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "among them, but those in INT8 for processors",
     )
     build.add_argument(
-        "--engine", choices=ON_GPU, default="tensorrt", help="what will run them (tensorrt)"
+        "--engine", choices=GPU_ENGINES, default="tensorrt", help="what will run them (tensorrt)"
     )
     build.add_argument(
         "--target",

@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
 def _engine(args: argparse.Namespace) -> Engine:
     """The engine of the model; of one without landmarks, or with three classes, what it has."""
     from edan_ros.engines import create_engine, load_manifest
-    from edan_ros.engines.evaluation_model import RawEngine
+    from edan_ros.engines.evaluation_model import EvaluationEngine
     from edan_ros.engines.manifest import is_complete
 
     manifest = load_manifest(args.what)
@@ -132,7 +132,7 @@ def _engine(args: argparse.Namespace) -> Engine:
                 "--crop given measures it"
             )
         args.crop = "given"
-    return RawEngine(args.what)
+    return EvaluationEngine(args.what)
 
 
 def _source_or_folder(text: str) -> Source | Path:

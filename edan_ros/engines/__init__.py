@@ -16,12 +16,12 @@ from edan_ros.engines.manifest import (
     load_manifest,
     require_complete,
 )
-from edan_ros.engines.select import ENGINES, ON_GPU, choose, torch_needed
+from edan_ros.engines.select import ENGINES, GPU_ENGINES, require_torch, select_engine
 from edan_ros.engines.tensorrt_progress import Progress
 
 __all__ = [
     "ENGINES",
-    "ON_GPU",
+    "GPU_ENGINES",
     "Engine",
     "EngineError",
     "Manifest",
@@ -40,7 +40,7 @@ def create_engine(
     *,
     threads: int = 0,
     cameras: int = 0,
-    tell: Callable[[str], None] = _log.warning,
+    log: Callable[[str], None] = _log.warning,
     progress: Progress | None = None,
 ) -> Engine:
     """An engine that has loaded a model and run it once.
@@ -50,7 +50,7 @@ def create_engine(
         model: a shipped model's name, or the path of an .onnx file with its manifest beside it.
         threads: CPU threads for one run, 0 for a default that suits the machine.
         cameras: that keep cores of the machine busy, for that default.
-        tell: told a line before and after what takes minutes, and when ``auto`` had to do
+        log: called with a line before and after what takes minutes, and when ``auto`` had to do
             without a GPU that is there.
         progress: told how far a build for TensorRT is, see :data:`Progress`.
 
@@ -61,8 +61,8 @@ def create_engine(
     manifest = load_manifest(model)
     require_complete(manifest)
     on_cpu = {"threads": threads, "cameras": cameras}
-    return choose(
-        kind, manifest.name, lambda name: _make(name, manifest, on_cpu, tell, progress), tell
+    return select_engine(
+        kind, manifest.name, lambda name: _make(name, manifest, on_cpu, log, progress), tell
     )
 
 
@@ -70,15 +70,15 @@ def _make(
     kind: str,
     manifest: Manifest,
     on_cpu: dict[str, int],
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     progress: Progress | None,
 ) -> Engine:
     """An engine by its own name. Imported here: each needs a library that others do not."""
     engine: Engine
-    if kind in ON_GPU:
+    if kind in GPU_ENGINES:
         from edan_ros.engines.tensorrt import TensorRTEngine
 
-        engine = TensorRTEngine(manifest, kind, tell=tell, progress=progress)
+        engine = TensorRTEngine(manifest, kind, log=tell, progress=progress)
     elif kind == "torch":
         engine = _torch_engine(manifest, on_cpu["threads"])
     else:
@@ -91,6 +91,6 @@ def _make(
 
 
 def _torch_engine(manifest: Manifest, threads: int) -> Engine:
-    with torch_needed():
+    with require_torch():
         from edan_ros.engines.torch import TorchEngine
     return TorchEngine(manifest, threads=threads)

@@ -50,7 +50,7 @@ class Engine(Protocol):
     name: str
     device: str
     precision: str
-    why: str
+    selection_reason: str
     manifest: Manifest
 
     @property

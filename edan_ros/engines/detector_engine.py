@@ -22,8 +22,8 @@ from edan_ros.engines.manifest import (
     shipped_models,
 )
 from edan_ros.engines.onnxruntime import device_of, open_session
-from edan_ros.engines.select import ON_GPU, choose, torch_needed
-from edan_ros.engines.tensorrt_build import PICTURES
+from edan_ros.engines.select import GPU_ENGINES, require_torch, select_engine
+from edan_ros.engines.tensorrt_build import IMAGE_SIZES
 from edan_ros.engines.tensorrt_progress import Progress
 
 TASK = "detector"
@@ -34,7 +34,7 @@ DETECTORS = ("auto", "edan", *detectors.DETECTORS[1:])
 DETECTOR_OUTPUTS = ("scores", "boxes", "points")
 #: Height and width of the picture that a network is tried with: what it allocates then, most
 #: cameras need.
-USUAL = PICTURES[1]
+USUAL = IMAGE_SIZES[1]
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Runner(Protocol):
 
     name: str
     device: str
-    why: str
+    selection_reason: str
 
     def run(self, picture: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """At least DETECTOR_OUTPUTS by name, for (1, 1, H, W) grey levels 0 to 255.
@@ -62,7 +62,7 @@ class DetectorNetwork:
         engine: one of ENGINES.
         threads: of one run on the processor; 0 takes as many as the process may use, at most 4.
         max_side: longest side of the pictures that will be searched, pixels.
-        tell, progress: as of ``create_engine``.
+        log, progress: as of ``create_engine``.
 
     Raises:
         ModelError: if the model is missing, damaged, or no detector of this package.
@@ -76,15 +76,15 @@ class DetectorNetwork:
         *,
         threads: int = 0,
         max_side: int = max(USUAL),
-        tell: Callable[[str], None] = _log.warning,
+        log: Callable[[str], None] = _log.warning,
         progress: Progress | None = None,
     ) -> None:
         self.manifest = manifest = load_manifest(model, TASK)
 
         def make(kind: str) -> Runner:
             runner: Runner
-            if kind in ON_GPU:
-                runner = _on_tensorrt(manifest, kind, max_side, tell, progress)
+            if kind in GPU_ENGINES:
+                runner = _on_tensorrt(manifest, kind, max_side, log, progress)
             elif kind == "torch":
                 runner = _on_torch(manifest, threads)
             else:
@@ -92,7 +92,7 @@ class DetectorNetwork:
             runner.run(np.zeros((1, 1, *USUAL), np.float32))
             return runner
 
-        self.runner = choose(engine, manifest.name, make, tell)
+        self.runner = select_engine(engine, manifest.name, make, log)
 
     def __str__(self) -> str:
         """The engine and where it runs, for people."""
@@ -117,7 +117,7 @@ class _OnnxRuntime:
     def __init__(self, manifest: Manifest, threads: int) -> None:
         self._model = manifest.name
         self._session = open_session(manifest.path, DETECTOR_OUTPUTS, threads=threads)
-        self.device, self.why = device_of(self._session), ""
+        self.device, self.selection_reason = device_of(self._session), ""
 
     def run(self, picture: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         try:
@@ -131,23 +131,23 @@ def _on_tensorrt(
     manifest: Manifest,
     kind: str,
     max_side: int,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     progress: Progress | None,
 ) -> Runner:
     """Imported here: TensorRT needs libraries that others do not. Raises EngineError."""
     from edan_ros.engines.tensorrt import TensorRTModel
 
-    largest = max(PICTURES[-1])
+    largest = max(IMAGE_SIZES[-1])
     if max_side > largest:
         raise EngineError(
             f"the plan of {manifest.name} takes pictures of up to {largest} pixels a side, and "
             f"detector_max_side is {max_side}"
         )
-    return TensorRTModel(manifest, kind, DETECTOR_OUTPUTS, tell=tell, progress=progress)
+    return TensorRTModel(manifest, kind, DETECTOR_OUTPUTS, log=tell, progress=progress)
 
 
 def _on_torch(manifest: Manifest, threads: int) -> Runner:
-    with torch_needed():
+    with require_torch():
         from edan_ros.engines.torch_detector import TorchDetector
     return TorchDetector(manifest, threads=threads)
 
@@ -161,7 +161,7 @@ def create_detector(
     max_side: int = 640,
     engine: str = "onnxruntime",
     threads: int = 0,
-    tell: Callable[[str], None] = _log.warning,
+    log: Callable[[str], None] = _log.warning,
     progress: Progress | None = None,
 ) -> Detector:
     """A detector by name, as ``core.detectors.create_detector``, and "edan", which ships.
@@ -192,7 +192,7 @@ def create_detector(
             engine=engine,
             threads=threads,
             max_side=max_side,
-            tell=tell,
+            log=tell,
             progress=progress,
         )
     except ModelError as error:

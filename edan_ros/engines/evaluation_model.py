@@ -14,7 +14,7 @@ from edan_ros.engines.manifest import EngineError, Manifest, load_manifest
 from edan_ros.engines.onnxruntime import open_session
 
 
-class RawModel:
+class EvaluationModel:
     """A model on ONNX Runtime with the outputs that its manifest names, landmarks or not.
 
     Args:
@@ -58,13 +58,13 @@ _STANDS_FOR = tuple(EMOTIONS.index(name) for name in ("neutral", "happy", "sad")
 _NEVER = -1e4
 
 
-class RawEngine:
+class EvaluationEngine:
     """Such a model as an engine, so that it is measured like the others.
 
     What it does not give is NaN. Of three classes, positive is given as happy and negative as
     sad: summed to three again, the probabilities are those of the model.
 
-    Raises ModelError like :class:`RawModel`.
+    Raises ModelError like :class:`EvaluationModel`.
     """
 
     name = "onnxruntime"
@@ -72,7 +72,7 @@ class RawEngine:
     precision = "fp32"
 
     def __init__(self, model: str | Path, *, threads: int = 1) -> None:
-        self._raw = RawModel(model, threads=threads)
+        self._raw = EvaluationModel(model, threads=threads)
 
     @property
     def manifest(self) -> Manifest:

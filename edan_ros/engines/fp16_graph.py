@@ -91,7 +91,7 @@ class _Rewriter:
         self.nodes.append(helper.make_node("Cast", [source], [target], target, to=to))
 
 
-def typed_half(path: Path) -> onnx.ModelProto:
+def to_fp16_graph(path: Path) -> onnx.ModelProto:
     """A model of this package with its convolutions and dense layers in FP16, all else in FP32.
 
     Inputs, outputs and their names stay. Reductions, normalisation, similarity transforms, the

@@ -58,7 +58,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, manifest: Manifest, *, threads: int = 0, cameras: int = 0) -> None:
         self.manifest = manifest
-        self.why = ""
+        self.selection_reason = ""
         # Weights stored as FP16 are widened once, at load.
         self.precision = "int8" if manifest.quantised else "fp32"
         self.threads = threads or default_threads(cameras)

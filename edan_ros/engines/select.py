@@ -14,26 +14,26 @@ from edan_ros.engines.manifest import EngineError
 #: Names of engines. ``auto`` takes TensorRT where it works, else ONNX Runtime.
 ENGINES = ("auto", "tensorrt", "tensorrt_rtx", "onnxruntime", "torch")
 #: In the order in which ``auto`` tries them on a machine with a GPU.
-ON_GPU = ("tensorrt", "tensorrt_rtx")
+GPU_ENGINES = ("tensorrt", "tensorrt_rtx")
 
 
 class Runs(Protocol):
     """What runs a model. why: the reason for this engine, for people."""
 
-    why: str
+    selection_reason: str
 
 
 T = TypeVar("T", bound=Runs)
 
 
-def choose(kind: str, model: str, make: Callable[[str], T], tell: Callable[[str], None]) -> T:
+def select_engine(kind: str, model: str, make: Callable[[str], T], log: Callable[[str], None]) -> T:
     """What ``make`` makes of the engine of that kind.
 
     Args:
         kind: one of :data:`ENGINES`.
         model: its name, for people.
         make: takes the name of any engine but ``auto``; raises EngineError where it cannot run.
-        tell: told a line when ``auto`` had to do without a GPU that is there.
+        log: called with a line when ``auto`` had to do without a GPU that is there.
 
     Raises:
         EngineError: if there is no such engine, or the one asked for cannot run here.
@@ -41,13 +41,13 @@ def choose(kind: str, model: str, make: Callable[[str], T], tell: Callable[[str]
     if kind not in ENGINES:
         raise EngineError(f"there is no engine {kind!r}: choose one of {', '.join(ENGINES)}")
     if kind == "auto":
-        return _automatic(model, make, tell)
+        return _automatic(model, make, log)
     made = make(kind)
-    made.why = "asked for"
+    made.selection_reason = "asked for"
     return made
 
 
-def _automatic(model: str, make: Callable[[str], T], tell: Callable[[str], None]) -> T:
+def _automatic(model: str, make: Callable[[str], T], log: Callable[[str], None]) -> T:
     from edan_ros.engines.cuda_driver import find_gpu
 
     reasons = []
@@ -56,23 +56,23 @@ def _automatic(model: str, make: Callable[[str], T], tell: Callable[[str], None]
     except EngineError as error:
         reasons.append(str(error))
     else:
-        for kind in ON_GPU:
+        for kind in GPU_ENGINES:
             try:
                 made = make(kind)
             except EngineError as error:
                 if str(error) not in reasons:
                     reasons.append(str(error))
             else:
-                made.why = "the fastest that works here"
+                made.selection_reason = "the fastest that works here"
                 return made
-        tell(f"{model} runs on ONNX Runtime, not on TensorRT: {'; '.join(reasons)}")
+        log(f"{model} runs on ONNX Runtime, not on TensorRT: {'; '.join(reasons)}")
     made = make("onnxruntime")
-    made.why = f"no TensorRT: {'; '.join(reasons)}"
+    made.selection_reason = f"no TensorRT: {'; '.join(reasons)}"
     return made
 
 
 @contextlib.contextmanager
-def torch_needed() -> Iterator[None]:
+def require_torch() -> Iterator[None]:
     """Around the import of what needs torch: raises EngineError, which says what to install."""
     try:
         yield

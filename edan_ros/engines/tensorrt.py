@@ -39,7 +39,7 @@ class TensorRTModel:
         manifest: the model's manifest; its file has been checked.
         name: 'tensorrt', or 'tensorrt_rtx' for the one that comes by pip.
         outputs: that the model must have.
-        tell: told one line before a plan is built, and one after.
+        log: called with one line before a plan is built, and one after.
         progress: told how far the build is, see :data:`Progress`.
         cache: where plans are kept.
 
@@ -54,18 +54,18 @@ class TensorRTModel:
         name: str,
         outputs: Sequence[str],
         *,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         progress: Progress | None = None,
         cache: PlanCache | None = None,
     ) -> None:
         self.manifest, self.name = manifest, name
-        self.why = ""
+        self.selection_reason = ""
         self.precision = precision_of(manifest)
         library(name)
         gpu = find_gpu()
         pycuda()  # better told now than after minutes of building
         self.device = f"cuda:0 ({gpu.name})"
-        self._runner = open_plan(manifest, name, gpu, cache or PlanCache(), tell, progress)
+        self._runner = open_plan(manifest, name, gpu, cache or PlanCache(), log, progress)
         weakref.finalize(self, self._runner.close)
         missing = set(outputs) - set(self._runner.outputs)
         if missing:
@@ -84,11 +84,11 @@ class TensorRTEngine(TensorRTModel):
         manifest: Manifest,
         name: str,
         *,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         progress: Progress | None = None,
         cache: PlanCache | None = None,
     ) -> None:
-        super().__init__(manifest, name, OUTPUTS, tell=tell, progress=progress, cache=cache)
+        super().__init__(manifest, name, OUTPUTS, log=tell, progress=progress, cache=cache)
 
     @property
     def input_size(self) -> int:
@@ -107,7 +107,7 @@ def open_plan(
     kind: str,
     gpu: Gpu,
     cache: PlanCache,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     progress: Progress | None,
 ) -> PlanRunner:
     """The model's plan from the cache, or built anew where none fits or loads."""
@@ -120,7 +120,7 @@ def open_plan(
                 return PlanRunner(kind, found)
             except PlanError as error:
                 found = str(error)
-        plan = make_plan(manifest, key, profile, cache, tell, progress, reason=found)
+        plan = make_plan(manifest, key, profile, cache, log, progress, reason=found)
     return PlanRunner(kind, plan)
 
 
@@ -129,19 +129,19 @@ def make_plan(
     key: PlanKey,
     profile: Profile,
     cache: PlanCache,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     progress: Progress | None,
     *,
     reason: str,
 ) -> bytes:
     """Build a plan and keep it. reason: why, for the line that is told before."""
     target = key.gpu or f"GPUs of compute capability {key.capability}"
-    tell(
+    log(
         f"building {manifest.name} for {target} with {key.library} {key.version}, "
         f"which takes {DURATION[key.library]}: {reason}"
     )
     began = time.monotonic()
     plan = build_plan(typed_graph(manifest), key, profile, cache, progress)
     path = cache.store(key, plan)
-    tell(f"built {manifest.name} in {time.monotonic() - began:.0f} s, kept as {path}")
+    log(f"built {manifest.name} in {time.monotonic() - began:.0f} s, kept as {path}")
     return plan

@@ -28,7 +28,7 @@ INSTALL = {
 #: Faces in one run: the fewest, the usual number, the most.
 BATCHES = (1, 2, 16)
 #: Height and width of the pictures that a detector searches: the smallest, the usual, the largest.
-PICTURES = ((32, 32), (480, 640), (1280, 1280))
+IMAGE_SIZES = ((32, 32), (480, 640), (1280, 1280))
 #: Precision of a manifest -> of the convolutions, where the graph names it as TensorRT wants it.
 #: Of other models the convolutions are made FP16 (engines/fp16_graph.py).
 TYPED = {"fp16": "fp16", "int8-gpu": "int8"}
@@ -76,18 +76,18 @@ def typed_graph(manifest: Manifest) -> bytes:
     if manifest.precision in TYPED:
         return manifest.path.read_bytes()
     try:
-        from edan_ros.engines.fp16_graph import typed_half
+        from edan_ros.engines.fp16_graph import to_fp16_graph
     except ModuleNotFoundError as error:
         raise EngineError(
             "building for TensorRT needs the Python library onnx: pip install onnx"
         ) from error
-    graph: bytes = typed_half(manifest.path).SerializeToString()
+    graph: bytes = to_fp16_graph(manifest.path).SerializeToString()
     return graph
 
 
 def profile_of(manifest: Manifest) -> Profile:
     """What a model is given: a detector pictures of many sizes, all others batches of crops."""
-    return picture_profile() if manifest.task == "detector" else batch_profile(manifest.input_size)
+    return image_profile() if manifest.task == "detector" else batch_profile(manifest.input_size)
 
 
 def batch_profile(size: int) -> Profile:
@@ -96,9 +96,9 @@ def batch_profile(size: int) -> Profile:
     return {INPUT: (fewest, usual, most)}
 
 
-def picture_profile() -> Profile:
+def image_profile() -> Profile:
     """The profile of a model that takes (1, 1, height, width) pictures."""
-    smallest, usual, largest = ((1, 1, *sides) for sides in PICTURES)
+    smallest, usual, largest = ((1, 1, *sides) for sides in IMAGE_SIZES)
     return {INPUT: (smallest, usual, largest)}
 
 

@@ -20,7 +20,7 @@ from edan_ros.engines.tensorrt_build import library
 
 #: Shapes of the input that are kept ready: as many as a model of faces has batch sizes. Pictures
 #: of a folder may have any number of sizes, of which the one unused for longest gives way.
-MOST_SHAPES = 16
+MAX_SHAPES = 16
 
 
 class PlanError(EngineError):
@@ -88,7 +88,7 @@ class PlanRunner:
             return ready.run(values)
 
     def _prepare(self, shape: tuple[int, ...]) -> _Ready:
-        if len(self._ready) >= MOST_SHAPES:
+        if len(self._ready) >= MAX_SHAPES:
             self._ready.pop(next(iter(self._ready))).close()
         return _Ready(self, shape)
 

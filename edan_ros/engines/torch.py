@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from edan_ros.engines.base import OUTPUTS, Prediction, check_crops
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.onnxruntime import default_threads
-from edan_ros.networks.attention import by_place
+from edan_ros.networks.attention import to_grouped_conv
 from edan_ros.networks.deployed import Deployed
 from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN
 
@@ -46,7 +46,7 @@ class TorchEngine:
 
     def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
         self.manifest = manifest
-        self.why = ""
+        self.selection_reason = ""
         torch.set_num_threads(threads or default_threads())
         self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
         self._network = load_network(manifest).to(self.device)
@@ -98,7 +98,7 @@ def _by_place(state: dict[str, torch.Tensor]) -> None:
     last = "stage2" if any(name.startswith("stage2.") for name in state) else "stage1"
     weight = state.pop(f"{last}.hidden.weight", None)
     if weight is not None:
-        state[f"{last}.shares"] = by_place(weight, weight.shape[1] // state[LAST].shape[0])
+        state[f"{last}.shares"] = to_grouped_conv(weight, weight.shape[1] // state[LAST].shape[0])
         state[f"{last}.hidden_bias"] = state.pop(f"{last}.hidden.bias")
 
 

@@ -18,7 +18,7 @@ from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.face_detector import STRIDES, FaceDetector
-from edan_ros.networks.restore_batchnorm import normalised_layers, unfolded_name
+from edan_ros.networks.restore_batchnorm import normalised_layers, unfused_name
 
 #: What the exporter puts before the names of a network's nodes.
 ROOT = "network"
@@ -38,7 +38,7 @@ class TorchDetector:
     name = "torch"
 
     def __init__(self, manifest: Manifest, *, threads: int = 0) -> None:
-        self.why = ""
+        self.selection_reason = ""
         self._model = manifest.name
         torch.set_num_threads(threads or default_threads())
         self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
@@ -63,7 +63,7 @@ class TorchDetector:
 
 
 def folded_weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
-    """The folded weights of a face detector's graph by the names of its network, as ``unfold``
+    """The folded weights of a face detector's graph by the names of its network, as ``restore_batchnorm``
     takes them."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:  # the exporter keeps equal tensors once
@@ -113,7 +113,7 @@ def _load(folded: Mapping[str, Tensor]) -> FaceDetector:
         refined=blocks("refined."),
     ).eval()
     norms = normalised_layers(network)
-    state = {unfolded_name(name, norms): value for name, value in folded.items()}
+    state = {unfused_name(name, norms): value for name, value in folded.items()}
     for path, norm in network.named_modules():
         if isinstance(norm, nn.BatchNorm2d):
             known = {f"{path}.{key}": value for key, value in norm.state_dict().items()}

@@ -84,7 +84,7 @@ def _head(model, manifest: Manifest) -> tuple[str, str, NDArray[np.float32], NDA
     emotion, hidden = _weight(model, last.input[1]), str(last.input[0])
     layer = back(back(hidden, "Relu").input[0], "Gemm", "MatMul", "Conv")
     dense = _weight(model, layer.input[1])
-    if layer.op_type == "Conv":  # a group for each place: networks/attention.py, by_place
+    if layer.op_type == "Conv":  # a group for each place: networks/attention.py, to_grouped_conv
         units = emotion.shape[1]
         dense = dense.reshape(-1, units, dense.shape[1]).transpose(1, 2, 0).reshape(units, -1)
         features = back(layer.input[0], "Relu").output[0]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from edan_ros.core.action_units import ACTION_UNITS
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_models
-from edan_ros.networks.base import EmotionNetwork, Output, check_size, normalise
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 #: All units of the bottleneck: those of core/action_units.py first, then those without a label.
 UNITS: tuple[str, ...] = (*ACTION_UNITS, "AU6", "AU11", "AU14")
@@ -53,9 +53,9 @@ class ActionUnitNetwork(EmotionNetwork):
         self.rule = nn.Sequential(nn.Linear(len(UNITS), 32), nn.ReLU(inplace=True))
         self.emotion = nn.Linear(32, classes)
 
-    def forward(self, crops: Tensor) -> Output:
+    def forward(self, crops: Tensor) -> NetworkOutput:
         units = self.units(self.pool(self.backbone(normalise(crops)))).float()
-        return Output(logits=self.emotion(self.rule(units.sigmoid())).float(), units=units)
+        return NetworkOutput(logits=self.emotion(self.rule(units.sigmoid())).float(), units=units)
 
     def load_backbone(self, state: dict[str, Tensor]) -> None:
         """Take torchvision's weights of ``vgg<layers>_bn``. Raises ValueError for others."""

@@ -15,20 +15,20 @@ from torch.nn import functional
 from edan_ros.networks.emotional_dan import Similarity
 
 
-def by_place(weight: Tensor, places: int) -> Tensor:
+def to_grouped_conv(weight: Tensor, places: int) -> Tensor:
     """A dense layer's weight (H, channels * places) as that of a convolution with a group for each
     place, (places * H, channels, 1, 1)."""
     groups = weight.view(len(weight), -1, places).permute(2, 0, 1)
     return groups.reshape(places * len(weight), -1, 1, 1)
 
 
-def from_places(weight: Tensor, units: int) -> Tensor:
-    """The dense layer's weight that :func:`by_place` was given, for H = ``units``."""
+def from_grouped_conv(weight: Tensor, units: int) -> Tensor:
+    """The dense layer's weight that :func:`to_grouped_conv` was given, for H = ``units``."""
     groups = weight.view(-1, units, weight.shape[1]).permute(1, 2, 0)
     return groups.reshape(units, -1)
 
 
-def hidden_shares(features: Tensor, weight: Tensor) -> Tensor:
+def hidden_contributions(features: Tensor, weight: Tensor) -> Tensor:
     """What each place adds to each hidden unit, (places, H, B, 5).
 
     A place is one of the max-pool: the first four are what the four under it add, of which the
@@ -36,7 +36,7 @@ def hidden_shares(features: Tensor, weight: Tensor) -> Tensor:
 
     Args:
         features: (B, channels, S/8, S/8), the last convolution's activations.
-        weight: as of :func:`by_place`.
+        weight: as of :func:`to_grouped_conv`.
     """
     # As numbers, not as tensors that the exported graph would compute in every run.
     channels, half = int(features.shape[1]), int(features.shape[2]) // 2
@@ -52,8 +52,8 @@ def hidden_shares(features: Tensor, weight: Tensor) -> Tensor:
     return functional.conv2d(rows, weight, groups=places).view(places, len(weight) // places, -1, 5)
 
 
-def hidden_sums(shares: Tensor) -> Tensor:
-    """The hidden layer before its bias, (B, H), from :func:`hidden_shares`."""
+def sum_contributions(shares: Tensor) -> Tensor:
+    """The hidden layer before its bias, (B, H), from :func:`hidden_contributions`."""
     return shares.sum(dim=0)[..., 4].t()
 
 
@@ -69,7 +69,7 @@ def attention_maps(
 
     Args:
         hidden: (B, H), the last hidden layer.
-        shares: of :func:`hidden_shares`.
+        shares: of :func:`hidden_contributions`.
         emotion: (C, H), the weight of the emotion head.
         frame: of the network's output: the maps are moved back into the crop's frame.
     """

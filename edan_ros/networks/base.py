@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edan_ros.networks.emotional_dan import Similarity
 
 
-class Output(NamedTuple):
+class NetworkOutput(NamedTuple):
     """What a network says of a batch of B crops; None for what it does not give.
 
     logits (B, C); landmarks (B, 68, 2) pixels of the crop; presence (B,) logit; units (B, U)

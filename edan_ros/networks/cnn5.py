@@ -11,7 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.networks.base import EmotionNetwork, Output, check_size, normalise
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 CHANNELS = (32, 64, 128, 128, 256)
 
@@ -40,5 +40,5 @@ class CNN5(EmotionNetwork):
         )
         self.emotion = nn.Linear(256, classes)
 
-    def forward(self, crops: Tensor) -> Output:
-        return Output(logits=self.emotion(self.features(normalise(crops))).float())
+    def forward(self, crops: Tensor) -> NetworkOutput:
+        return NetworkOutput(logits=self.emotion(self.features(normalise(crops))).float())

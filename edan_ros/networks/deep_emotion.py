@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.networks.base import EmotionNetwork, Output, check_size, normalise
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 MAPS = 10
 
@@ -75,13 +75,13 @@ class DeepEmotion(EmotionNetwork):
         x, y = torch.meshgrid(axis, axis, indexing="xy")
         self.register_buffer("grid", torch.stack((x, y, torch.ones_like(x)), -1), persistent=False)
 
-    def forward(self, crops: Tensor) -> Output:
+    def forward(self, crops: Tensor) -> NetworkOutput:
         image = normalise(crops)
         theta = self.affine(self.localisation(image)).float().view(-1, 1, 2, 3)
         grid = self.grid @ theta.transpose(2, 3)
         warped = functional.grid_sample(image, grid, align_corners=True)
         hidden = functional.relu(self.hidden(self.features(warped)))
-        return Output(logits=self.emotion(hidden).float())
+        return NetworkOutput(logits=self.emotion(hidden).float())
 
     def penalty(self) -> Tensor:
         """The paper's regularisation of the last two dense layers."""

@@ -8,7 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from edan_ros.networks.attention import attention_maps, by_place, hidden_shares, hidden_sums
+from edan_ros.networks.attention import (
+    attention_maps,
+    hidden_contributions,
+    sum_contributions,
+    to_grouped_conv,
+)
 from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
 
 
@@ -16,21 +21,21 @@ class DeployedStage(nn.Module):
     """The last stage, folded, with its hidden layer as the sum of what each place adds to it.
 
     ``forward`` returns what :class:`Stage` does, but in place of the last convolution's output
-    those shares (:func:`hidden_shares`), which the maps are made of.
+    those shares (:func:`hidden_contributions`), which the maps are made of.
     """
 
     def __init__(self, stage: Stage, places: int) -> None:
         super().__init__()
         self.blocks, self.pool = stage.blocks, stage.pool
-        self.shares = nn.Parameter(by_place(stage.hidden.weight.detach(), places))
+        self.shares = nn.Parameter(to_grouped_conv(stage.hidden.weight.detach(), places))
         self.hidden_bias = nn.Parameter(stage.hidden.bias.detach())
         self.landmark_step = stage.landmark_step
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         for block in self.blocks[:-1]:
             x = self.pool(block(x))
-        shares = hidden_shares(self.blocks[-1](x), self.shares)
-        hidden = functional.relu(hidden_sums(shares) + self.hidden_bias)
+        shares = hidden_contributions(self.blocks[-1](x), self.shares)
+        hidden = functional.relu(sum_contributions(shares) + self.hidden_bias)
         return self.landmark_step(hidden), hidden, shares
 
 

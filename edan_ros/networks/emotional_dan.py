@@ -28,7 +28,7 @@ from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, SUBSETS
-from edan_ros.networks.base import EmotionNetwork, Output, normalise
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput, normalise
 
 TRUNK_CHANNELS = (64, 128, 256, 512)
 HIDDEN = 256
@@ -225,7 +225,7 @@ class EmotionalDAN(EmotionNetwork):
     def last_stage(self) -> Stage:
         return self.stage2 if self.config["stages"] == 2 else self.stage1
 
-    def forward(self, crops: Tensor) -> Output:
+    def forward(self, crops: Tensor) -> NetworkOutput:
         """Args: crops (B, 1, S, S), grey levels 0 to 255."""
         image = normalise(crops)
         step, hidden, features = self.stage1(image)
@@ -237,7 +237,7 @@ class EmotionalDAN(EmotionNetwork):
             step, hidden, features = self.stage2(x.contiguous(memory_format=torch.channels_last))
             landmarks = frame.inverse().apply(aligned + self._points(step))
             stages = (*stages, self._complete(landmarks))
-        return Output(
+        return NetworkOutput(
             landmarks=stages[-1],
             logits=self.emotion(hidden).float(),
             presence=self.presence(hidden).float().squeeze(1),

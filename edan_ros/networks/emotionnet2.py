@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_models
-from edan_ros.networks.base import EmotionNetwork, Output, check_size, normalise
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 LAYERS = (18, 34, 50, 101)
 
@@ -38,8 +38,8 @@ class EmotionNet2(EmotionNetwork):
         self.emotion = nn.Linear(self.backbone.fc.in_features, classes)
         self.backbone.fc = nn.Identity()
 
-    def forward(self, crops: Tensor) -> Output:
-        return Output(logits=self.emotion(self.backbone(normalise(crops))).float())
+    def forward(self, crops: Tensor) -> NetworkOutput:
+        return NetworkOutput(logits=self.emotion(self.backbone(normalise(crops))).float())
 
     def load_backbone(self, state: dict[str, Tensor]) -> None:
         """Take torchvision's weights of the ResNet with as many layers. Raises ValueError."""

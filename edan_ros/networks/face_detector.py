@@ -31,7 +31,7 @@ MAX_LOG_SIZE = 4.0
 
 
 @dataclass
-class Found:
+class DetectorOutput:
     """What every cell says, fine maps first, row by row; N cells in all.
 
     logits: (B, N). boxes: (B, N, 4) left, top, width, height and points: (B, N, 5, 2), both in
@@ -89,7 +89,7 @@ def cells(heights: list[int], widths: list[int]) -> Tensor:
 
 
 class FaceDetector(nn.Module):
-    """(B, 1, H, W) float grey levels 0 to 255 -> :class:`Found`; H and W multiples of 32.
+    """(B, 1, H, W) float grey levels 0 to 255 -> :class:`DetectorOutput`; H and W multiples of 32.
 
     widths: channels at strides 2, 4, 8, 16 and 32. blocks: residual blocks at strides 4 to 32.
     neck: channels of the three maps that the heads read. refined: residual blocks on the finest of
@@ -133,7 +133,7 @@ class FaceDetector(nn.Module):
             nn.init.constant_(head[-1].bias[:1], -math.log(1 / PRIOR - 1))
             nn.init.constant_(head[-1].bias[3:5], math.log(3.0))
 
-    def forward(self, image: Tensor) -> Found:
+    def forward(self, image: Tensor) -> DetectorOutput:
         x = self.stem(image / 128.0 - 1.0)
         maps = []
         for stage in self.stages:
@@ -151,7 +151,7 @@ class FaceDetector(nn.Module):
         return decode(raw.float(), grid.to(raw.device))
 
 
-def decode(raw: Tensor, grid: Tensor) -> Found:
+def decode(raw: Tensor, grid: Tensor) -> DetectorOutput:
     """(B, N, 15) outputs of the heads and the (N, 3) :func:`cells` -> what they say in pixels.
 
     The middle of the box and the points are offsets from the cell's middle in strides; width and
@@ -168,4 +168,4 @@ def decode(raw: Tensor, grid: Tensor) -> Found:
         ],
         dim=-1,
     )
-    return Found(raw[..., 0], boxes, points)
+    return DetectorOutput(raw[..., 0], boxes, points)

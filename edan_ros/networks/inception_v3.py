@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_models
-from edan_ros.networks.base import EmotionNetwork, Output, check_size, normalise
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 #: The side below which its last maps would be empty.
 LEAST = 75
@@ -44,11 +44,11 @@ class InceptionV3(EmotionNetwork):
         self.backbone.fc = nn.Identity()
         self.emotion = nn.Linear(FEATURES, classes)
 
-    def forward(self, crops: Tensor) -> Output:
+    def forward(self, crops: Tensor) -> NetworkOutput:
         image = normalise(crops)
         if self.config["size"] < LEAST:
             image = functional.interpolate(image, size=(LEAST, LEAST), mode="bilinear")
-        return Output(logits=self.emotion(self.backbone(image)).float())
+        return NetworkOutput(logits=self.emotion(self.backbone(image)).float())
 
     def load_backbone(self, state: dict[str, Tensor]) -> None:
         """Take torchvision's weights of ``inception_v3``. Raises ValueError for others."""

@@ -18,7 +18,7 @@ from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
 SPLIT = 0.5
 
 
-def widen(narrow: EmotionalDAN, width: float, *, seed: int) -> EmotionalDAN:
+def net2wider(narrow: EmotionalDAN, width: float, *, seed: int) -> EmotionalDAN:
     """A network of the given width that computes what ``narrow`` computes (in evaluation mode).
 
     Raises ValueError if ``width`` is not above that of ``narrow``.

@@ -30,7 +30,7 @@ def normalised_layers(network: nn.Module) -> dict[str, str]:
     return found
 
 
-def unfolded_name(name: str, norms: Mapping[str, str]) -> str:
+def unfused_name(name: str, norms: Mapping[str, str]) -> str:
     """What a parameter of the folded network is in the one with these normalised layers: the bias
     of such a layer is its normalisation's."""
     layer, kind = name.rsplit(".", 1)
@@ -38,7 +38,7 @@ def unfolded_name(name: str, norms: Mapping[str, str]) -> str:
 
 
 @torch.no_grad()
-def unfold(network: nn.Module, folded: Mapping[str, Tensor], inputs: Tensor) -> None:
+def restore_batchnorm(network: nn.Module, folded: Mapping[str, Tensor], inputs: Tensor) -> None:
     """Make ``network`` compute, in evaluation mode, what the folded one does.
 
     What ``folded`` does not name is left as it is. Filters before a normalisation keep the size
@@ -58,7 +58,7 @@ def unfold(network: nn.Module, folded: Mapping[str, Tensor], inputs: Tensor) -> 
     gains: dict[nn.Module, Tensor] = {}
     for name, value in folded.items():
         layer, kind = name.rsplit(".", 1)
-        target = unfolded_name(name, norms)
+        target = unfused_name(name, norms)
         if target not in state or state[target].shape != value.shape:
             raise ValueError(f"the network has no {name} of shape {tuple(value.shape)}")
         if kind == "weight" and layer in norms:

@@ -19,7 +19,7 @@ MACHINE = Machine("made up", 2, 1, 200.0, {"numpy": 200.0}, 20.0)
 class Engine:
     """Says how many crops it was given. Manifest: 1 GFLOP a face, a million weights."""
 
-    name, precision, input_size, why = "made up", "fp32", 16, "for a test"
+    name, precision, input_size, selection_reason = "made up", "fp32", 16, "for a test"
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device

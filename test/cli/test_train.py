@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="training needs the train extra (torch)")
 pytest.importorskip("onnx", reason="export needs the train extra (onnx)")
 
 from edan_ros.cli.main import main
-from edan_ros.engines.evaluation_model import RawModel
+from edan_ros.engines.evaluation_model import EvaluationModel
 
 CONFIG = {
     "version": "0",
@@ -59,14 +59,14 @@ def test_a_data_set_of_ones_own_is_trained_on_and_exported(
     assert "48 pictures, 48 draws an epoch, on cpu" in capsys.readouterr().out
     assert (tmp_path / "run/curves.png").is_file()
     assert main(["export", config, run, *common, "--to", str(tmp_path / "out")]) == 0
-    model = RawModel(tmp_path / "out/small.onnx")
+    model = EvaluationModel(tmp_path / "out/small.onnx")
     assert model.manifest.outputs == ("logits",)
     assert model.manifest.training["network"] == {"kind": "cnn2", "size": 32, "classes": 7}
     assert str(tmp_path) not in model.manifest.training["command"]
     assert model.manifest.metrics["folder_validation_accuracy"] > 0.9
     assert "landmarks68_tenth_error_outer_eye" not in model.manifest.metrics
     assert main(["export", config, run, run, *common, "--to", str(tmp_path / "mean")]) == 0
-    same = RawModel(tmp_path / "mean/small.onnx")
+    same = EvaluationModel(tmp_path / "mean/small.onnx")
     crop = np.random.default_rng(0).uniform(0, 255, (1, 1, 32, 32)).astype(np.float32)
     np.testing.assert_allclose(
         same.run(crop)["logits"], model.run(crop)["logits"], rtol=1e-4, atol=1e-4

@@ -110,9 +110,12 @@ def test_auto_without_a_gpu_is_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> 
     """An ordinary computer: nothing is wrong, so nothing is told but the reason."""
     monkeypatch.setattr(ctypes, "CDLL", no_driver)
     said: list[str] = []
-    engine = create_engine("auto", MODEL, threads=1, tell=said.append)
+    engine = create_engine("auto", MODEL, threads=1, log=said.append)
     assert engine.name == "onnxruntime"
-    assert engine.why == "no TensorRT: there is no NVIDIA driver here (libcuda.so.1 is not found)"
+    assert (
+        engine.selection_reason
+        == "no TensorRT: there is no NVIDIA driver here (libcuda.so.1 is not found)"
+    )
     assert said == []
 
 
@@ -123,9 +126,9 @@ def test_auto_with_a_gpu_and_no_tensorrt_says_what_to_install(
     monkeypatch.setitem(tensorrt_build.MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     said: list[str] = []
-    engine = create_engine("auto", MODEL, threads=1, tell=said.append)
+    engine = create_engine("auto", MODEL, threads=1, log=said.append)
     assert engine.name == "onnxruntime"
-    assert "tensorrt is not installed: it comes with JetPack" in engine.why
+    assert "tensorrt is not installed: it comes with JetPack" in engine.selection_reason
     assert len(said) == 1
 
 

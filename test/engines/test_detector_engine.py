@@ -141,9 +141,9 @@ def test_auto_without_a_gpu_is_onnx_runtime(model: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("edan_ros.engines.cuda_driver.find_gpu", none)
     said: list[str] = []
-    network = DetectorNetwork(model, "auto", tell=said.append)
+    network = DetectorNetwork(model, "auto", log=said.append)
     assert network.runner.name == "onnxruntime"
-    assert network.runner.why == "no TensorRT: there is no NVIDIA driver here"
+    assert network.runner.selection_reason == "no TensorRT: there is no NVIDIA driver here"
     assert said == []
 
 

@@ -22,7 +22,7 @@ pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file
 
 from half_reference import run as run_rounded  # noqa: E402
 
-from edan_ros.engines.fp16_graph import typed_half  # noqa: E402
+from edan_ros.engines.fp16_graph import to_fp16_graph  # noqa: E402
 from edan_ros.engines.torch_detector import TorchDetector  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
 from edan_ros.training.detector.export import export_detector  # noqa: E402
@@ -67,7 +67,7 @@ def test_an_engine_says_what_double_precision_says(
     kind: str, face_pictures: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
     network = DetectorNetwork(engine=kind, threads=1)
-    assert (network.runner.name, network.runner.why) == (kind, "asked for")
+    assert (network.runner.name, network.runner.selection_reason) == (kind, "asked for")
     for gray, wanted in zip(face_pictures, expected, strict=True):
         answers = network(gray)
         found = dict(zip(DETECTOR_OUTPUTS, (values[None] for values in answers), strict=True))
@@ -87,7 +87,7 @@ def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
     Manifest(path, "deep", "1", sha256, input_size=320, task=TASK, labels=()).save()
     gray = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
     expected = DetectorNetwork(path, threads=1)(gray)
-    rounded = run_rounded(typed_half(path), {INPUT: gray[None, None].astype(np.float32)})
+    rounded = run_rounded(to_fp16_graph(path), {INPUT: gray[None, None].astype(np.float32)})
     found = DetectorNetwork(path, "torch", threads=1)(gray)
     for name, values in expected._asdict().items():
         np.testing.assert_allclose(getattr(found, name), values, atol=1e-3, err_msg=name)
@@ -97,7 +97,7 @@ def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
 def test_the_graph_for_tensorrt_says_what_double_precision_says(
     face_pictures: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
-    graph = typed_half(load_manifest(SHIPPED, TASK).path)
+    graph = to_fp16_graph(load_manifest(SHIPPED, TASK).path)
     distances = [
         check(run_rounded(graph, {INPUT: gray[None, None].astype(np.float32)}), wanted, "fp16")
         for gray, wanted in zip(face_pictures, expected, strict=True)

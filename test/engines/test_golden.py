@@ -22,7 +22,7 @@ pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file
 
 from half_reference import run as run_rounded  # noqa: E402
 
-from edan_ros.engines.fp16_graph import typed_half  # noqa: E402
+from edan_ros.engines.fp16_graph import to_fp16_graph  # noqa: E402
 from edan_ros.engines.torch import load_network  # noqa: E402
 
 Crops = Callable[[int], NDArray[np.float32]]
@@ -69,7 +69,7 @@ def test_an_engine_says_what_double_precision_says(
 ) -> None:
     engine = create_engine(kind, model, threads=1)
     found = engine.infer(face_crops(engine.input_size))
-    assert (engine.name, engine.why) == (kind, "asked for")
+    assert (engine.name, engine.selection_reason) == (kind, "asked for")
     check(found, expected, engine.manifest.temperature, engine.precision)
 
 
@@ -78,7 +78,7 @@ def test_the_graph_for_tensorrt_says_what_double_precision_says(
 ) -> None:
     manifest = load_manifest(model)
     some = slice(0, None, 3)  # the reference is slow
-    said = run_rounded(typed_half(manifest.path), {INPUT: face_crops(manifest.input_size)[some]})
+    said = run_rounded(to_fp16_graph(manifest.path), {INPUT: face_crops(manifest.input_size)[some]})
     found = Prediction(**{name: said[name] for name in OUTPUTS})
     expected = Prediction(*(getattr(expected, name)[some] for name in OUTPUTS))
     check(found, expected, manifest.temperature, "fp16")

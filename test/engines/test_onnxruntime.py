@@ -14,7 +14,7 @@ import pytest
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.images import Image
 from edan_ros.engines import Engine, EngineError, ModelError, create_engine
-from edan_ros.engines.evaluation_model import RawModel
+from edan_ros.engines.evaluation_model import EvaluationModel
 from edan_ros.engines.manifest import WEIGHTS, Manifest, load_manifest, sha256_of
 from edan_ros.engines.onnxruntime import OnnxRuntimeEngine, default_threads
 
@@ -106,7 +106,7 @@ def test_a_manifest_with_another_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not run on a crop of 40 pixels"):
         create_engine("onnxruntime", str(copy))
     with pytest.raises(EngineError, match="ONNX Runtime cannot run other"):
-        RawModel(copy).run(np.zeros((1, 1, 40, 40), np.float32))
+        EvaluationModel(copy).run(np.zeros((1, 1, 40, 40), np.float32))
 
 
 @pytest.mark.parametrize(

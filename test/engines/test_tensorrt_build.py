@@ -22,11 +22,11 @@ from edan_ros.engines.plan_cache import PlanCache, PlanKey
 from edan_ros.engines.tensorrt import make_plan
 from edan_ros.engines.tensorrt_build import (
     BATCHES,
-    PICTURES,
+    IMAGE_SIZES,
     batch_profile,
     build_plan,
+    image_profile,
     library,
-    picture_profile,
     plan_key,
     precision_of,
     profile_of,
@@ -112,7 +112,7 @@ def is_a_curve(layer: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("sides", [*PICTURES, (96, 128)])
+@pytest.mark.parametrize("sides", [*IMAGE_SIZES, (96, 128)])
 @pytest.mark.parametrize("model", shipped_models(TASK))
 def test_tensorrt_knows_a_detectors_cells_before_it_runs(
     model: str, sides: tuple[int, int]
@@ -164,10 +164,10 @@ def test_the_profile_is_dynamic() -> None:
     (shapes,) = batch_profile(64).values()
     assert [shape[0] for shape in shapes] == list(BATCHES) == [1, 2, 16]
     assert str(shapes) in key_of("edan-lite").profile
-    (shapes,) = picture_profile().values()
-    assert [shape[2:] for shape in shapes] == list(PICTURES)
+    (shapes,) = image_profile().values()
+    assert [shape[2:] for shape in shapes] == list(IMAGE_SIZES)
     assert {shape[:2] for shape in shapes} == {(1, 1)}
-    assert all(side % MULTIPLE == 0 for sides in PICTURES for side in sides)
+    assert all(side % MULTIPLE == 0 for sides in IMAGE_SIZES for side in sides)
 
 
 def test_a_gpu_that_it_does_not_build_for(cache: PlanCache) -> None:

@@ -27,8 +27,8 @@ from edan_ros.engines.detector_engine import (
 )
 from edan_ros.engines.manifest import load_manifest, shipped_models
 from edan_ros.engines.plan_cache import PlanCache
-from edan_ros.engines.tensorrt_build import PICTURES, library
-from edan_ros.engines.tensorrt_run import MOST_SHAPES
+from edan_ros.engines.tensorrt_build import IMAGE_SIZES, library
+from edan_ros.engines.tensorrt_run import MAX_SHAPES
 
 pytest.importorskip("onnx", reason="TensorRT's graph is made with onnx")
 try:
@@ -86,7 +86,7 @@ def test_every_size_of_picture_is_searched(
     gpu.shared = shared
     gpu.install(monkeypatch, kind)
     network = DetectorNetwork(engine=kind)
-    assert (network.runner.name, network.runner.why) == (kind, "asked for")
+    assert (network.runner.name, network.runner.selection_reason) == (kind, "asked for")
     assert str(network) == f"{kind} (cuda:0 ({GPU.name}))"
     assert gpu.contexts == 1
     for size in SIZES:
@@ -103,15 +103,15 @@ def test_the_size_unused_for_longest_gives_way(
     """A folder of pictures may hold any number of sizes; the GPU's memory has an end."""
     gpu.install(monkeypatch, "tensorrt")
     network = DetectorNetwork(engine="tensorrt")
-    kept, *others = [(32, 32 * n) for n in range(1, MOST_SHAPES + 5)]
+    kept, *others = [(32, 32 * n) for n in range(1, MAX_SHAPES + 5)]
     for size in others:
         agree(network, kept)
         first = agree(network, size)
-        assert gpu.graphs <= MOST_SHAPES
-    assert gpu.graphs == MOST_SHAPES
-    assert gpu.contexts == 1 + MOST_SHAPES + 4  # each once, that of the start among them
+        assert gpu.graphs <= MAX_SHAPES
+    assert gpu.graphs == MAX_SHAPES
+    assert gpu.contexts == 1 + MAX_SHAPES + 4  # each once, that of the start among them
     last = agree(network, others[0])  # gone, and made anew
-    assert gpu.contexts == 2 + MOST_SHAPES + 4
+    assert gpu.contexts == 2 + MAX_SHAPES + 4
     assert len(first.scores) > len(last.scores)
     del network
     gc.collect()
@@ -133,7 +133,7 @@ def test_a_search_in_larger_pictures_is_not_for_tensorrt(
 ) -> None:
     """That is told when the detector is made, not when the first large picture comes."""
     gpu.install(monkeypatch, "tensorrt")
-    largest = max(PICTURES[-1])
+    largest = max(IMAGE_SIZES[-1])
     taken = create_detector("edan", engine="auto", max_side=largest)
     assert describe(taken) == f"edan on tensorrt (cuda:0 ({GPU.name}))"
     reason = (
@@ -141,7 +141,7 @@ def test_a_search_in_larger_pictures_is_not_for_tensorrt(
         f"detector_max_side is {largest + 1}"
     )
     said: list[str] = []
-    other = create_detector("edan", engine="auto", max_side=largest + 1, tell=said.append)
+    other = create_detector("edan", engine="auto", max_side=largest + 1, log=said.append)
     assert describe(other) == "edan on onnxruntime (cpu)"
     assert said == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}"]
     with pytest.raises(EngineError) as error:
@@ -157,12 +157,12 @@ def test_its_plan_is_built_once_with_a_line_before_and_after(
     said: list[str] = []
     shares: list[float] = []
     for _ in range(2):
-        create_detector("edan", engine="auto", tell=said.append, progress=shares.append)
+        create_detector("edan", engine="auto", log=said.append, progress=shares.append)
     assert [line.split(" ")[:2] for line in said] == [["building", SHIPPED], ["built", SHIPPED]]
     assert shares[-1] == 1.0
     ((_, key),) = PlanCache().plans()
     assert (key.model, key.precision) == (SHIPPED, "fp16")
-    assert str((1, 1, *PICTURES[1])) in key.profile
+    assert str((1, 1, *IMAGE_SIZES[1])) in key.profile
 
 
 FAILURES = {
@@ -187,18 +187,18 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
     monkeypatch.setattr(target, fail)
     monkeypatch.setitem(tensorrt_build.MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     said: list[str] = []
-    network = DetectorNetwork(engine="auto", threads=1, tell=said.append)
+    network = DetectorNetwork(engine="auto", threads=1, log=said.append)
     missing = (
         "tensorrt_rtx is not installed: "
         "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs"
     )
     assert str(network) == "onnxruntime (cpu)"
-    assert network.runner.why == f"no TensorRT: {reason}; {missing}"
+    assert network.runner.selection_reason == f"no TensorRT: {reason}; {missing}"
     told = [line for line in said if "ONNX Runtime" in line]
     assert told == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}; {missing}"]
     agree(network, (96, 288))
     with pytest.raises(EngineError) as error:
-        create_detector("edan", engine="tensorrt", tell=said.append)
+        create_detector("edan", engine="tensorrt", log=said.append)
     assert str(error.value) == reason
 
 

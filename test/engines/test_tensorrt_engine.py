@@ -72,7 +72,7 @@ def test_every_batch_size_is_bound_by_name(
     gpu.shared = shared
     gpu.install(monkeypatch, kind)
     engine = create_engine(kind, MODEL)
-    assert (engine.name, engine.precision, engine.why) == (kind, "fp16", "asked for")
+    assert (engine.name, engine.precision, engine.selection_reason) == (kind, "fp16", "asked for")
     assert engine.device == f"cuda:0 ({GPU.name})"
     for count in (1, 5, 1, 16, 5):
         agree(engine, count)
@@ -119,8 +119,8 @@ def test_what_it_holds_is_given_back(gpu: FakeGpu, monkeypatch: pytest.MonkeyPat
 def test_auto_takes_tensorrt_and_says_so(gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu.install(monkeypatch, "tensorrt")
     said: list[str] = []
-    engine = create_engine("auto", MODEL, tell=said.append)
-    assert (engine.name, engine.why) == ("tensorrt", "the fastest that works here")
+    engine = create_engine("auto", MODEL, log=said.append)
+    assert (engine.name, engine.selection_reason) == ("tensorrt", "the fastest that works here")
     assert said == []  # the plan was there
 
 
@@ -131,7 +131,7 @@ def test_a_plan_is_built_once_with_a_line_before_and_after(
     gpu.install(monkeypatch, "tensorrt")
     said: list[str] = []
     shares: list[float] = []
-    create_engine("tensorrt", MODEL, tell=said.append, progress=shares.append)
+    create_engine("tensorrt", MODEL, log=said.append, progress=shares.append)
     version = REAL.__version__
     assert said[0] == (
         f"building {MODEL} for {GPU.name} with tensorrt {version}, which takes minutes: "
@@ -141,13 +141,13 @@ def test_a_plan_is_built_once_with_a_line_before_and_after(
     assert shares[-1] == 1.0
     folder = tmp_path / "edan_ros" / "engines"
     assert {path.suffix for path in folder.glob("[!.]*")} == {".plan", ".json", ".timing"}
-    create_engine("tensorrt", MODEL, tell=said.append, progress=shares.append)
+    create_engine("tensorrt", MODEL, log=said.append, progress=shares.append)
     assert len(said) == 2
     # Another GPU of the same kind, another driver: built again, and the reason is given.
     monkeypatch.setattr(
         "edan_ros.engines.tensorrt.find_gpu", lambda: type(GPU)(GPU.name, "8.6", "13.0")
     )
-    create_engine("tensorrt", MODEL, tell=said.append)
+    create_engine("tensorrt", MODEL, log=said.append)
     assert len(said) == 4
     assert said[2].endswith("the one that is there is for driver 12.6 (now 13.0)")
     assert len(PlanCache(folder).plans()) == 1
@@ -157,7 +157,7 @@ def test_a_plan_that_the_runtime_refuses_is_built_anew(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu.install(monkeypatch, "tensorrt")
-    create_engine("tensorrt", MODEL, tell=[].append)
+    create_engine("tensorrt", MODEL, log=[].append)
     cache = PlanCache()
     (plan, _key) = next(entry for entry in cache.plans() if entry[1].library == "tensorrt")
     gpu.refused.add(plan.read_bytes())
@@ -168,7 +168,7 @@ def test_a_plan_that_the_runtime_refuses_is_built_anew(
         return build(*args) + b" "  # RTX builds the same bytes again
 
     monkeypatch.setattr("edan_ros.engines.tensorrt.build_plan", another)
-    agree(create_engine("tensorrt", MODEL, tell=said.append), 1)
+    agree(create_engine("tensorrt", MODEL, log=said.append), 1)
     assert [line.split(" ")[0] for line in said] == ["building", "built"]
     assert said[0].endswith("tensorrt does not accept the plan")
     plan.unlink()  # the other tests shall build their own
@@ -203,16 +203,16 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
     monkeypatch.setattr(target, fail)
     monkeypatch.setitem(tensorrt_build.MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     said: list[str] = []
-    engine = create_engine("auto", MODEL, threads=1, tell=said.append)
+    engine = create_engine("auto", MODEL, threads=1, log=said.append)
     assert engine.name == "onnxruntime"
     missing = (
         "tensorrt_rtx is not installed: "
         "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs"
     )
-    assert engine.why == f"no TensorRT: {reason}; {missing}"
+    assert engine.selection_reason == f"no TensorRT: {reason}; {missing}"
     told = [line for line in said if "ONNX Runtime" in line]
     assert told == [f"{MODEL} runs on ONNX Runtime, not on TensorRT: {reason}; {missing}"]
     agree(engine, 1)
     with pytest.raises(EngineError) as error:
-        create_engine("tensorrt", MODEL, tell=said.append)
+        create_engine("tensorrt", MODEL, log=said.append)
     assert str(error.value) == reason

@@ -22,7 +22,7 @@ MOUTH = np.s_[40:48, 24:40]
 class KnownEngine:
     """See the module. Its attention map points at the mouth and nowhere else."""
 
-    name, device, precision, why = "known", "cpu", "fp32", "a test"
+    name, device, precision, selection_reason = "known", "cpu", "fp32", "a test"
     input_size = SIZE
 
     def __init__(self) -> None:

@@ -10,20 +10,20 @@ from random_network import network_with_random_state  # noqa: E402
 
 from edan_ros.networks.attention import (  # noqa: E402
     attention_maps,
-    by_place,
-    hidden_shares,
-    hidden_sums,
+    hidden_contributions,
+    sum_contributions,
+    to_grouped_conv,
 )
-from edan_ros.networks.base import Output  # noqa: E402
+from edan_ros.networks.base import NetworkOutput  # noqa: E402
 from edan_ros.networks.deployed import fold  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN, Similarity  # noqa: E402
 
 
-def maps_of(network: EmotionalDAN, out: Output) -> torch.Tensor:
+def maps_of(network: EmotionalDAN, out: NetworkOutput) -> torch.Tensor:
     """The maps from the last convolution's activations, as the exported network makes them."""
     places = out.features.shape[2] * out.features.shape[3] // 4
-    weight = by_place(fold(network).last_stage.hidden.weight, places)
-    shares = hidden_shares(out.features, weight)
+    weight = to_grouped_conv(fold(network).last_stage.hidden.weight, places)
+    shares = hidden_contributions(out.features, weight)
     return attention_maps(out.hidden, shares, network.emotion.weight, out.frame)
 
 
@@ -52,7 +52,7 @@ def test_the_shares_of_all_places_are_the_hidden_layer() -> None:
     features = torch.randint(0, 3, (3, 8, 4, 4), generator=generator).float()
     weight = torch.rand(5, 8 * 4, generator=generator)
     pooled = torch.nn.functional.max_pool2d(features, 2)
-    sums = hidden_sums(hidden_shares(features, by_place(weight, 4)))
+    sums = sum_contributions(hidden_contributions(features, to_grouped_conv(weight, 4)))
     assert torch.allclose(sums, pooled.flatten(1) @ weight.t(), atol=1e-5)
 
 

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
-from edan_ros.networks.net2wider import widen  # noqa: E402
+from edan_ros.networks.net2wider import net2wider  # noqa: E402
 
 
 def network(*, stages: int, width: float) -> EmotionalDAN:
@@ -27,7 +27,7 @@ def network(*, stages: int, width: float) -> EmotionalDAN:
 @pytest.mark.parametrize("width", [0.25, 0.3])
 def test_the_function_is_kept(stages: int, width: float) -> None:
     narrow = network(stages=stages, width=0.125)
-    wide = widen(narrow, width, seed=1).eval()
+    wide = net2wider(narrow, width, seed=1).eval()
     crops = torch.rand(3, 1, 32, 32) * 255
     with torch.no_grad():
         before, after = narrow(crops), wide(crops)
@@ -38,7 +38,7 @@ def test_the_function_is_kept(stages: int, width: float) -> None:
 
 
 def test_copies_of_a_channel_receive_different_gradients() -> None:
-    wide = widen(network(stages=1, width=0.125), 0.25, seed=1)
+    wide = net2wider(network(stages=1, width=0.125), 0.25, seed=1)
     wide(torch.rand(2, 1, 32, 32) * 255).logits.square().sum().backward()
     gradient = wide.stage1.blocks[1][0].weight.grad
     half = len(gradient) // 2
@@ -47,4 +47,4 @@ def test_copies_of_a_channel_receive_different_gradients() -> None:
 
 def test_a_network_cannot_be_widened_to_less() -> None:
     with pytest.raises(ValueError, match="not wider"):
-        widen(network(stages=1, width=0.25), 0.25, seed=1)
+        net2wider(network(stages=1, width=0.25), 0.25, seed=1)

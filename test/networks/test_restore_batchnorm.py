@@ -11,13 +11,13 @@ from random_network import network_with_random_state  # noqa: E402
 from edan_ros.networks.deployed import fold  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
-from edan_ros.networks.restore_batchnorm import normalised_layers, unfold  # noqa: E402
+from edan_ros.networks.restore_batchnorm import normalised_layers, restore_batchnorm  # noqa: E402
 
 
 def undone(before: EmotionalDAN, crops: torch.Tensor) -> EmotionalDAN:
     torch.manual_seed(9)
     network = EmotionalDAN(**before.config)
-    unfold(network, fold(before).state_dict(), crops)
+    restore_batchnorm(network, fold(before).state_dict(), crops)
     return network
 
 
@@ -62,6 +62,8 @@ def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(
         ValueError, match=r"no stage1\.blocks\.0\.0\.weight of shape \(8, 1, 3, 3\)"
     ):
-        unfold(EmotionalDAN(size=32, width=0.5, stages=1), folded, torch.zeros(2, 1, 32, 32))
+        restore_batchnorm(
+            EmotionalDAN(size=32, width=0.5, stages=1), folded, torch.zeros(2, 1, 32, 32)
+        )
     with pytest.raises(ValueError, match=r"no stage1\."):
-        unfold(FaceDetector(), folded, torch.zeros(2, 1, 32, 32))
+        restore_batchnorm(FaceDetector(), folded, torch.zeros(2, 1, 32, 32))

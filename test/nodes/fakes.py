@@ -57,7 +57,7 @@ class FakeEngine:
     name = "fake"
     device = "cpu"
     precision = "fp32"
-    why = "a test asked for it"
+    selection_reason = "a test asked for it"
     input_size = SIZE
 
     def __init__(self) -> None:

@@ -18,10 +18,13 @@ def test_it_says_which_engine_and_why(capfd: pytest.CaptureFixture[str], probe: 
     infos: list[ModelInfo] = []
     probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
     wait_for(lambda: infos, "the latched message")
-    assert (infos[0].engine, infos[0].why) == ("fake", FakeEngine.why)
+    assert (infos[0].engine, infos[0].why) == ("fake", FakeEngine.selection_reason)
     values = {pair.key: pair.value for pair in probe.report("model").values}
-    assert (values["engine"], values["why"]) == ("fake", FakeEngine.why)
-    assert f"configured: fake 1.0 on fake (cpu): {FakeEngine.why}" in capfd.readouterr().err
+    assert (values["engine"], values["why"]) == ("fake", FakeEngine.selection_reason)
+    assert (
+        f"configured: fake 1.0 on fake (cpu): {FakeEngine.selection_reason}"
+        in capfd.readouterr().err
+    )
 
 
 class SlowBuild:
@@ -38,16 +41,16 @@ class SlowBuild:
         *,
         threads: int,
         cameras: int,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         progress: Callable[[float], None],
     ) -> FakeEngine:
         assert threads >= 0
         assert cameras == 1
-        tell("building fake, which takes minutes")
+        log("building fake, which takes minutes")
         builder = threading.Thread(target=self._build, args=(progress,))
         builder.start()
         builder.join()
-        tell("built fake")
+        log("built fake")
         return FakeEngine()
 
     def _build(self, progress: Callable[[float], None]) -> None:

@@ -135,7 +135,7 @@ def test_one_switch_decides_what_runs_model_and_detector(make_probe: Callable[..
     probe = make_probe(engine="onnxruntime")
     options = probe.detectors[0].options
     assert options["engine"] == "onnxruntime"
-    assert {"tell", "progress", "threads"} <= set(options)
+    assert {"log", "progress", "threads"} <= set(options)
 
 
 def test_a_change_that_the_detector_cannot_follow_is_refused(

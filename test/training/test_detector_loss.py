@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
-from edan_ros.networks.face_detector import Found  # noqa: E402
+from edan_ros.networks.face_detector import DetectorOutput  # noqa: E402
 from edan_ros.training.detector.loss import (  # noqa: E402
     DetectorWeights,
     detector_loss,
@@ -38,10 +38,10 @@ def test_generalised_iou_by_hand(other: list[float], expected: float) -> None:
     assert generalised_iou(a, b).item() == pytest.approx(expected, abs=1e-6)
 
 
-def cell(logit: float, score: float) -> tuple[Found, dict]:
+def cell(logit: float, score: float) -> tuple[DetectorOutput, dict]:
     box = torch.tensor([[[4.0, 4.0, 20.0, 20.0]]])
     points = torch.ones(1, 1, 5, 2)
-    found = Found(torch.tensor([[logit]]), box, points)
+    found = DetectorOutput(torch.tensor([[logit]]), box, points)
     return found, {"score": torch.tensor([[score]]), "box": box.clone(), "points": points.clone()}
 
 

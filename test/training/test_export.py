@@ -15,7 +15,7 @@ from random_network import need_torchvision, network_with_random_state  # noqa: 
 from edan_ros.core.emotions import polarity_probabilities, softmax  # noqa: E402
 from edan_ros.engines import ModelError, create_engine  # noqa: E402
 from edan_ros.engines.base import INPUT, OUTPUTS  # noqa: E402
-from edan_ros.engines.evaluation_model import RawEngine, RawModel  # noqa: E402
+from edan_ros.engines.evaluation_model import EvaluationEngine, EvaluationModel  # noqa: E402
 from edan_ros.networks.deployed import Deployed  # noqa: E402
 from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
 from edan_ros.networks.registry import create_network  # noqa: E402
@@ -78,7 +78,7 @@ def test_every_network_is_exported_with_what_it_gives(
     export(network, path)
     manifest = make_manifest(network, path, name="model", version="0")
     manifest.save()
-    model = RawModel(path)
+    model = EvaluationModel(path)
     assert len(model.manifest.labels) == network.config["classes"]
     assert model.outputs == network.outputs
     crops = crops_to_try(48)
@@ -91,7 +91,7 @@ def test_every_network_is_exported_with_what_it_gives(
     if expected.landmarks is not None:
         np.testing.assert_allclose(found["landmarks"], expected.landmarks.numpy(), atol=1e-3)
     if network.config["classes"] == 3:
-        seven = softmax(RawEngine(path).infer(crops).logits)
+        seven = softmax(EvaluationEngine(path).infer(crops).logits)
         sums = [polarity_probabilities(row) for row in seven]
         np.testing.assert_allclose(sums, softmax(found["logits"]), atol=1e-5)
     assert not FORBIDDEN & {node.op_type for node in onnx.load(path).graph.node}

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="losses need the train extra (torch)")
 
 from edan_ros.core.geometry import MEAN_SHAPE, pupil_distance  # noqa: E402
-from edan_ros.networks.base import EmotionNetwork, Output  # noqa: E402
+from edan_ros.networks.base import EmotionNetwork, NetworkOutput  # noqa: E402
 from edan_ros.training.emotion.learner import Learner  # noqa: E402
 from edan_ros.training.emotion.losses import (  # noqa: E402
     LossWeights,
@@ -23,8 +23,8 @@ from edan_ros.training.emotion.losses import (  # noqa: E402
 FACE = torch.tensor(MEAN_SHAPE, dtype=torch.float32)[None] * 50
 
 
-def output(landmarks: torch.Tensor, logits: torch.Tensor, presence: torch.Tensor) -> Output:
-    return Output(logits, landmarks=landmarks, presence=presence, stages=(landmarks,))
+def output(landmarks: torch.Tensor, logits: torch.Tensor, presence: torch.Tensor) -> NetworkOutput:
+    return NetworkOutput(logits, landmarks=landmarks, presence=presence, stages=(landmarks,))
 
 
 class Fixed(EmotionNetwork):
@@ -32,12 +32,12 @@ class Fixed(EmotionNetwork):
 
     outputs = ("landmarks", "logits", "presence")
 
-    def __init__(self, said: Output, **config: object) -> None:
+    def __init__(self, said: NetworkOutput, **config: object) -> None:
         super().__init__()
         self.said, self.config = said, config
         self.stage1 = torch.nn.BatchNorm2d(1)
 
-    def forward(self, _crops: torch.Tensor) -> Output:
+    def forward(self, _crops: torch.Tensor) -> NetworkOutput:
         return self.said
 
 
@@ -136,14 +136,14 @@ def test_a_batch_without_any_label_is_no_error() -> None:
 
 
 def test_a_network_of_logits_alone_has_one_term() -> None:
-    assert set(loss_terms(Output(torch.zeros(1, 7)), batch(1))) == {"emotion"}
+    assert set(loss_terms(NetworkOutput(torch.zeros(1, 7)), batch(1))) == {"emotion"}
 
 
 def test_three_classes_are_taught_the_sums_of_seven() -> None:
     """Half sad, half disgust is negative: a network sure of negative loses nothing."""
     labels = batch(1)
     labels["emotion"] = torch.tensor([[0.0, 0.0, 0.5, 0.0, 0.0, 0.5, 0.0]])
-    sure = Output(torch.tensor([[0.0, 0.0, 50.0]]))
+    sure = NetworkOutput(torch.tensor([[0.0, 0.0, 50.0]]))
     assert loss_terms(sure, labels)["emotion"].item() == pytest.approx(0.0, abs=1e-6)
 
 
@@ -181,7 +181,7 @@ def test_answers_to_views_are_drawn_together() -> None:
     """Of a picture's two views, the loss moves the answers towards each other."""
     logits = torch.tensor([[2.0, *[0.0] * 6], [0.0, 2.0, *[0.0] * 5]], requires_grad=True)
     weights = LossWeights(emotion=0.0, landmarks=0.0, presence=0.0, consistency=2.0)
-    losses = Learner(Fixed(Output(logits)), weights, views=2)(batch(2))
+    losses = Learner(Fixed(NetworkOutput(logits)), weights, views=2)(batch(2))
     assert losses["total"].item() == pytest.approx(2.0 * losses["consistency"].item())
     losses["total"].backward()
     assert (logits.grad[0, :2].sign() == torch.tensor([1.0, -1.0])).all()
@@ -189,7 +189,7 @@ def test_answers_to_views_are_drawn_together() -> None:
 
 
 def test_a_frozen_first_stage_keeps_its_statistics() -> None:
-    learner = Learner(Fixed(Output(torch.zeros(1, 7))), LossWeights(), frozen=True)
+    learner = Learner(Fixed(NetworkOutput(torch.zeros(1, 7))), LossWeights(), frozen=True)
     learner.train()
     assert not learner.network.stage1.training
     assert not any(p.requires_grad for p in learner.network.stage1.parameters())

@@ -16,7 +16,7 @@ from edan_ros.cli.main import main  # noqa: E402
 from edan_ros.core.emotions import softmax  # noqa: E402
 from edan_ros.engines import EngineError, create_engine  # noqa: E402
 from edan_ros.engines.base import INPUT  # noqa: E402
-from edan_ros.engines.fp16_graph import typed_half  # noqa: E402
+from edan_ros.engines.fp16_graph import to_fp16_graph  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
 from edan_ros.engines.plan_cache import PlanCache  # noqa: E402
 from edan_ros.training.emotion.precision import compare, quantised, widened  # noqa: E402
@@ -154,7 +154,7 @@ def test_fp16_is_the_graph_that_tensorrt_builds(
     assert made.precision == "fp16"
     assert made.metrics == source.metrics
     assert made.training["from"] == f"{MODEL} {source.sha256}"
-    assert onnx.load(made.path) == typed_half(source.path)
+    assert onnx.load(made.path) == to_fp16_graph(source.path)
     assert [value.name for value in onnx.load(made.path).graph.input] == [INPUT]
 
 

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 from random_network import need_torchvision  # noqa: E402
 from small_training import CONFIG, run, same, write  # noqa: E402
 
-from edan_ros.networks.base import Output  # noqa: E402
+from edan_ros.networks.base import NetworkOutput  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
 from edan_ros.training.common.checkpoints import load_average, load_mean, read_log  # noqa: E402
 from edan_ros.training.common.config import load_config  # noqa: E402
@@ -143,7 +143,7 @@ def test_a_run_goes_on_from_a_model_file(
     crops = torch.rand(8, 1, 32, 32) * 255
     wanted = model(crops)
 
-    def trained(epochs: int) -> Output:
+    def trained(epochs: int) -> NetworkOutput:
         phases = [{"stages": 2, "epochs": epochs, "learning_rate": 0.01}]
         config = load_config(write(tmp_path, phases=phases))
         out = tmp_path / f"run{epochs}"

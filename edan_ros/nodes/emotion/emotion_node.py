@@ -143,7 +143,7 @@ class EmotionNode(LifecycleNode):
         self._recognition.announce()
         engine = self._recognition.engine
         self.get_logger().info(
-            f"configured: {diagnostics.describe(engine)}: {engine.why}; "
+            f"configured: {diagnostics.describe(engine)}: {engine.selection_reason}; "
             f"detector {self._recognition.detector}"
         )
         super().on_configure(state)
@@ -204,7 +204,7 @@ class EmotionNode(LifecycleNode):
             values["model"],
             threads=values["threads"],
             cameras=len(values["cameras"]),
-            tell=self.get_logger().warning,
+            log=self.get_logger().warning,
             progress=self._on_build,
         )
 
@@ -235,7 +235,7 @@ class EmotionNode(LifecycleNode):
             min_face=values["min_face"],
             max_side=values["detector_max_side"],
             engine=values["engine"],
-            tell=self.get_logger().warning,
+            log=self.get_logger().warning,
             progress=self._on_build,
             threads=values["threads"] or default_threads(len(values["cameras"])),
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 from edan_ros.engines.manifest import Manifest, ModelError, load_manifest
 from edan_ros.engines.torch import load_network
 from edan_ros.engines.torch_detector import folded_weights
-from edan_ros.networks.attention import from_places
+from edan_ros.networks.attention import from_grouped_conv
 from edan_ros.networks.emotional_dan import EmotionalDAN
 from edan_ros.training.common.errors import ConfigError
 
@@ -26,7 +26,7 @@ def starting_model(start: Path, task: str) -> Manifest:
 
 
 def recogniser_weights(manifest: Manifest) -> dict[str, Tensor]:
-    """The folded weights of an EmotionalDAN, as ``unfold`` takes them.
+    """The folded weights of an EmotionalDAN, as ``restore_batchnorm`` takes them.
 
     Raises ModelError for a model that is none, or one in INT8.
     """
@@ -36,10 +36,10 @@ def recogniser_weights(manifest: Manifest) -> dict[str, Tensor]:
     last = f"stage{network.config['stages']}"
     bias = state.pop(f"{last}.hidden_bias")
     state[f"{last}.hidden.bias"] = bias
-    state[f"{last}.hidden.weight"] = from_places(state.pop(f"{last}.shares"), len(bias))
+    state[f"{last}.hidden.weight"] = from_grouped_conv(state.pop(f"{last}.shares"), len(bias))
     return state
 
 
 def detector_weights(model: Path) -> dict[str, Tensor]:
-    """The folded weights of a face detector's file, as ``unfold`` takes them."""
+    """The folded weights of a face detector's file, as ``restore_batchnorm`` takes them."""
     return folded_weights(onnx.load(model).graph)

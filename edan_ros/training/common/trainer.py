@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.emotional_dan import EmotionalDAN
-from edan_ros.networks.net2wider import widen
+from edan_ros.networks.net2wider import net2wider
 from edan_ros.networks.registry import create_network
-from edan_ros.networks.restore_batchnorm import unfold
+from edan_ros.networks.restore_batchnorm import restore_batchnorm
 from edan_ros.training.common.checkpoints import (
     Average,
     append_log,
@@ -146,7 +146,7 @@ class Trainer:
         narrow = load_average(run / f"phase{number}.pt")
         if not isinstance(narrow, EmotionalDAN) or not isinstance(network, EmotionalDAN):
             raise ConfigError("only an emotional_dan can start from a narrower one")
-        network = widen(narrow, network.config["width"], seed=self.config.seed)
+        network = net2wider(narrow, network.config["width"], seed=self.config.seed)
         if previous is not None:
             network.stage1.load_state_dict(previous.stage1.state_dict())
         return network
@@ -156,7 +156,7 @@ class Trainer:
         weights = recogniser_weights(starting_model(self.start, "emotions"))
         data = self._draw(network, 0)
         crops = [data[i]["crop"] for i in range(min(len(data), 4 * self.config.batch))]
-        unfold(network, weights, torch.from_numpy(np.stack(crops))[:, None].float())
+        restore_batchnorm(network, weights, torch.from_numpy(np.stack(crops))[:, None].float())
 
     def _run_phase(
         self, number: int, phase: Phase, previous: EmotionNetwork | None, stop: StopRequest

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edan_ros.networks.face_detector import Found
+from edan_ros.networks.face_detector import DetectorOutput
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def detector_loss(
-    found: Found, batch: dict[str, Tensor], weights: DetectorWeights
+    found: DetectorOutput, batch: dict[str, Tensor], weights: DetectorWeights
 ) -> DetectorLosses:
     """Focal loss of the scores, generalised IoU of the boxes, distance of the points.
 

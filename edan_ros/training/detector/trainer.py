@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from edan_ros.networks.face_detector import FaceDetector, Residual
-from edan_ros.networks.restore_batchnorm import unfold
+from edan_ros.networks.restore_batchnorm import restore_batchnorm
 from edan_ros.training.common.checkpoints import Average, append_log, save_state
 from edan_ros.training.common.config import build, with_base
 from edan_ros.training.common.data import batches
@@ -135,7 +135,7 @@ class DetectorTrainer:
         data = DetectorData(self.composer, config.camera, 2 * config.batch, config.seed, 0)
         images = torch.stack([torch.from_numpy(data[i]["image"]) for i in range(len(data))])
         try:
-            unfold(network, known, images[:, None].float())
+            restore_batchnorm(network, known, images[:, None].float())
         except ValueError as error:
             raise ConfigError(
                 f"{model} holds another network than {config.name}: {error}"

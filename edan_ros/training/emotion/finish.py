@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, softmax
-from edan_ros.engines.evaluation_model import RawModel
+from edan_ros.engines.evaluation_model import EvaluationModel
 from edan_ros.engines.manifest import Manifest
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
@@ -110,7 +110,7 @@ def finish(
 
 def measure(model: Path, validation: Validation) -> dict[str, float]:
     """Figures of an exported model, run as robots run it."""
-    raw = RawModel(model)
+    raw = EvaluationModel(model)
     answers = validation.ask(raw.run, raw.outputs)
     logits, names = answers.emotions["logits"], raw.manifest.labels
     labels = validation.labels(len(names))

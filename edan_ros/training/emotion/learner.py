@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edan_ros.engines.evaluation_model import RawModel
+from edan_ros.engines.evaluation_model import EvaluationModel
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.common.checkpoints import load_average, newest_checkpoint
 from edan_ros.training.common.config import TeacherOptions
@@ -40,7 +40,7 @@ class Teacher:
             self._network = load_average(newest_checkpoint(path)).to(device)
             self.size, known = self._network.config["size"], self._network.config["classes"]
         else:
-            self._model = RawModel(options.model)
+            self._model = EvaluationModel(options.model)
             self.size, known = self._model.manifest.input_size, len(self._model.manifest.labels)
         if known != classes:
             raise ConfigError(f"teacher {path} knows {known} classes, the network {classes}")

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS, polarity_probabilities
 from edan_ros.core.geometry import SUBSETS
-from edan_ros.networks.base import Output
+from edan_ros.networks.base import NetworkOutput
 
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 #: (7, 3): takes the distribution over emotions to that over neutral, positive, negative.
@@ -60,7 +60,9 @@ def _mean_where(values: Tensor, known: Tensor) -> Tensor:
     return torch.where(known, values, 0.0).sum() / known.sum().clamp_min(1)
 
 
-def loss_terms(output: Output, batch: dict[str, Tensor], subset: int = 68) -> dict[str, Tensor]:
+def loss_terms(
+    output: NetworkOutput, batch: dict[str, Tensor], subset: int = 68
+) -> dict[str, Tensor]:
     """The terms that the network has outputs for, each a mean over what is labelled.
 
     ``batch``: landmarks (B, 68, 2), emotion (B, 7) target distribution, face (B,), trust (B,) and,

@@ -30,7 +30,7 @@ from onnxruntime.quantization import (
 
 from edan_ros.engines import create_engine
 from edan_ros.engines.base import INPUT
-from edan_ros.engines.fp16_graph import typed_half
+from edan_ros.engines.fp16_graph import to_fp16_graph
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of
 from edan_ros.training.emotion.export import store_half
 from edan_ros.training.emotion.finish import measure
@@ -50,7 +50,7 @@ def write_half(model: str, to: Path) -> Manifest:
     What was measured is carried over. Raises ModelError for a model that is none.
     """
     source = load_manifest(model)
-    return _keep(typed_half(source.path), source, "fp16", to)
+    return _keep(to_fp16_graph(source.path), source, "fp16", to)
 
 
 def write_int8(model: str, to: Path, data: Path, *, gpu: bool) -> Manifest:
