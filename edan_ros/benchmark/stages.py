@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edan_ros.benchmark.pictures import RESOLUTIONS, moving_faces
+from edan_ros.benchmark.synthetic_images import RESOLUTIONS, moving_faces
 from edan_ros.core.images import decode_raw
 from edan_ros.engines import create_engine
 from edan_ros.engines.detector_engine import create_detector

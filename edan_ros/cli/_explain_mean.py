@@ -25,7 +25,7 @@ def run_mean(args: argparse.Namespace) -> int:
 
     from edan_ros.engines import create_engine
     from edan_ros.explain.study import run_study
-    from edan_ros.explain.study_pictures import draw_curves, draw_mean_maps
+    from edan_ros.explain.study_figures import draw_curves, draw_mean_maps
     from edan_ros.explain.study_tables import markdown
     from edan_ros.recording.pictures import write_picture
 
@@ -85,7 +85,7 @@ def _labelled(faces: FaceSet, text: str) -> FaceSet:
 
 def _averaged(engine: Engine, console: Console) -> Averaged | None:
     """Grad-CAM with averaged gradients, where the onnx library is there to compare with it."""
-    from edan_ros.explain.averaged import AveragedGradCam
+    from edan_ros.explain.grad_cam import AveragedGradCam
 
     try:
         return AveragedGradCam(engine.manifest).maps

@@ -1,57 +1,171 @@
-"""The other sets that this project keeps as ``images.zip`` and ``labels.npz``."""
+"""Data sets stored as one archive of images, ``images.zip``, with their labels beside it.
+
+Labels are in ``labels.npz`` or ``labels.csv``. Stored landmarks count pixels from the corner of
+the image; the readers return them with pixel centres at integers.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.fer2013 import open_pair
-from edan_ros.datasets.files import from_zip
+from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import from_zip, the_file
+from edan_ros.datasets.pixel_table import read_table
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
-LANDMARKS68_PARTS = ("train", "held_out", "all")
+#: Parts of the sets that are split by photograph or by person.
+SPLIT_PARTS = ("train", "held_out", "all")
+#: Coordinates of a pixel's centre, counted from the corner of the image.
+CORNER = 0.5
+#: Landmark of the 68 -> the point of the 189-point template (DeBruine & Jones 2017) at the same
+#: place: chin, base of the nose, eye corners, mouth corners, middle of the lips' four edges and
+#: the two peaks of the upper lip. The other points have no exact counterpart.
+LONDON_LANDMARKS = {
+    **{8: 129, 33: 55, 36: 18, 39: 22, 42: 23, 45: 27},
+    **{48: 87, 50: 89, 51: 90, 52: 91, 54: 93, 57: 106, 62: 96, 66: 101},
+}
+
+
+def open_images(folder: Path) -> zipfile.ZipFile:
+    """Open ``images.zip``. Raises DataError if it is missing or damaged."""
+    file = the_file(folder, "images.zip")
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{file} is not a zip archive: {error}") from error
+
+
+def open_labels(folder: Path) -> dict[str, NDArray]:
+    """Read the arrays of ``labels.npz``; ``landmarks`` as float32 with pixel centres at integers.
+
+    Raises DataError if the file is missing.
+    """
+    with np.load(the_file(folder, "labels.npz")) as values:
+        arrays = {name: values[name] for name in values.files}
+    arrays["landmarks"] = arrays["landmarks"].astype(np.float32) - CORNER
+    return arrays
+
+
+def group_of(name: str) -> str:
+    """Return the photograph or person of an image: its name without the running number."""
+    return re.sub(r"_\d+\.\w+$", "", name)
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a picture of landmarks68 belongs to the fixed tenth that is never trained on.
+    """Return whether an image belongs to the fixed tenth that is never trained on.
 
-    Decided by the photograph (the name without its running face number), so that two faces of
-    one photograph are never on both sides.
+    The photograph or person decides, so that no photograph and no person is on both sides.
     """
-    photograph = re.sub(r"_\d+\.\w+$", "", name)
-    return int(hashlib.sha256(photograph.encode()).hexdigest(), 16) % 10 == 0
+    return int(hashlib.sha256(group_of(name).encode()).hexdigest(), 16) % 10 == 0
 
 
-def read_landmarks68(path: Path, *, part: str) -> FaceSet:
-    """Photographs of 300-W with human landmarks; ``held_out`` is the fixed tenth."""
-    choose(part, "part", LANDMARKS68_PARTS)
-    archive, values = open_pair(path)
-    records = [
+def _read_split(path: Path, part: str) -> list[Record]:
+    choose(part, "part", SPLIT_PARTS)
+    archive, values = open_images(path), open_labels(path)
+    records = (
         Record(str(name), from_zip(archive, str(name)), landmarks=points)
         for name, points in zip(values["name"], values["landmarks"], strict=True)
         if part == "all" or is_held_out(str(name)) == (part == "held_out")
-    ]
-    return FaceSet(part.replace("_", " "), some(records, path, f"pictures of the part {part}"))
+    )
+    return some(records, path, f"images of the part {part}")
+
+
+def read_landmarks68(path: Path, *, part: str) -> FaceSet:
+    """Read 300-W photographs with landmarks set by hand.
+
+    part: ``train``, ``held_out`` (the fixed tenth of the photographs) or ``all``.
+    """
+    return FaceSet(part.replace("_", " "), _read_split(path, part))
+
+
+def read_ytf68(path: Path, *, part: str) -> FaceSet:
+    """Read YouTube Faces frames (Wolf et al. 2011) with tracked landmarks and no emotions.
+
+    part: ``train``, ``held_out`` (the frames of a fixed tenth of the people) or ``all``.
+    """
+    records = _read_split(path, part)
+    for record in records:
+        record.attributes["person"] = group_of(record.name)
+    return FaceSet(part.replace("_", " "), records, pseudo_landmarks=True)
 
 
 def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8], NDArray]]:
-    """landmarks68 as it is: (BGR picture, (68, 2) landmarks) of either side of the split."""
+    """Return (BGR image, (68, 2) landmarks) of each face on either side of landmarks68's split."""
     part = read_landmarks68(folder, part="held_out" if held_out else "train")
     return [(record.image().bgr(), record.landmarks) for record in part.records]
 
 
 def read_muxspace(path: Path) -> FaceSet:
-    """Muxspace: one label a picture; contempt is left without."""
-    archive, values = open_pair(path)
-    records = [
+    """Read the facial_expressions repository of muxspace; contempt becomes no label."""
+    archive, values = open_images(path), open_labels(path)
+    records = (
         Record(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
         for name, label, points in zip(
             values["name"], values["emotion"], values["landmarks"], strict=True
         )
-    ]
-    return FaceSet("all", some(records, path, "pictures"), pseudo_landmarks=True)
+    )
+    return FaceSet("all", some(records, path, "images"), pseudo_landmarks=True)
+
+
+def read_london(path: Path) -> FaceSet:
+    """Read the Face Research Lab London Set: each person neutral and smiling. Validation only.
+
+    ``images.zip``, ``labels.csv`` (image, emotion, person, age, gender, ethnicity) and, where it
+    is there, ``template_points.npz`` with (189, 2) points by image, of which those in
+    LONDON_LANDMARKS become ``sparse_landmarks``. Attributes: person, sex, age in years and
+    ethnicity, all but the first as the people reported them.
+    """
+    archive = open_images(path)
+    template = _read_template(path / "template_points.npz")
+    records = (
+        Record(
+            row["image"],
+            from_zip(archive, row["image"]),
+            emotion_index(row["emotion"], path),
+            sparse_landmarks=template.get(row["image"]),
+            attributes=_known(
+                person=row["person"],
+                sex=row["gender"],
+                age=row["age"],
+                ethnicity=row["ethnicity"].replace("_", " "),
+            ),
+        )
+        for row in read_table(
+            the_file(path, "labels.csv"),
+            ("image", "emotion", "person", "age", "gender", "ethnicity"),
+        )
+    )
+    return FaceSet("neutral and smiling", some(records, path, "rows in labels.csv"))
+
+
+def _read_template(file: Path) -> dict[str, NDArray[np.float32]]:
+    """Return (68, 2) landmarks by image, NaN without a counterpart; empty without the file."""
+    if not file.is_file():
+        return {}
+    sparse = {}
+    with np.load(file) as values:
+        for name in values.files:
+            points = np.full((NUM_LANDMARKS, 2), np.nan, np.float32)
+            points[list(LONDON_LANDMARKS)] = values[name][list(LONDON_LANDMARKS.values())]
+            sparse[name] = points - CORNER
+    return sparse
+
+
+def emotion_index(name: str, path: Path) -> int:
+    """Return the index into EMOTIONS. Raises DataError, with the set's path, for another word."""
+    if name not in EMOTIONS:
+        raise DataError(f"{path}: labels.csv has the emotion {name!r}; use {', '.join(EMOTIONS)}")
+    return EMOTIONS.index(name)
+
+
+def _known(**attributes: str) -> dict[str, str]:
+    return {name: value for name, value in attributes.items() if value not in ("", "NA")}

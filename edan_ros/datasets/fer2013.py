@@ -7,7 +7,6 @@ folders ``train/angry`` and so on.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
+from edan_ros.datasets.archives import open_images, open_labels
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import from_zip, the_file
 from edan_ros.datasets.folder import read_classes
@@ -41,9 +41,6 @@ _VOTES = (
 _COLUMNS = [maps.FERPLUS.index(emotion) for emotion in range(len(EMOTIONS))]
 #: Votes for the seven, of ten, from which a training picture is clear enough.
 CLEAR = 6
-#: From the corner of a picture, where the landmarks of the kept sets count from, to the centre of
-#: its first pixel, where all else here counts from.
-CORNER = 0.5
 
 
 @dataclass
@@ -148,7 +145,7 @@ def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None
 def _read_npz(folder: Path) -> _Rows:
     if not (folder / "images.zip").is_file():
         the_file(folder, "fer2013.csv", "images.zip with labels.npz", "train/angry/*.jpg and so on")
-    archive, values = open_pair(folder)
+    archive, values = open_images(folder), open_labels(folder)
     numbers = values["row"]
 
     def read(i: int) -> Callable[[], NDArray[np.uint8]]:
@@ -163,21 +160,6 @@ def _read_npz(folder: Path) -> _Rows:
         values["landmarks"],
         np.asarray(values["train_leak"], bool),
     )
-
-
-def open_pair(folder: Path) -> tuple[zipfile.ZipFile, dict[str, NDArray]]:
-    """The archive of pictures and the arrays beside it, of a set as this project keeps it.
-
-    ``landmarks`` are read as float32 in pixels, pixel centres at integers.
-    """
-    images = the_file(folder, "images.zip")
-    with np.load(the_file(folder, "labels.npz")) as values:
-        arrays = {name: values[name] for name in values.files}
-    arrays["landmarks"] = arrays["landmarks"].astype(np.float32) - CORNER
-    try:
-        return zipfile.ZipFile(images), arrays
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{images} is not a zip archive: {error}") from error
 
 
 def _is_csv(path: Path) -> bool:

@@ -14,7 +14,9 @@ from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 _JAFFE = re.compile(rf"^[A-Z]{{2}}[._-]({'|'.join(maps.JAFFE)})\d*[._-]\d+(\.TIFF?)?$")
-_KDEF = re.compile(rf"^[AB][FM]\d{{2}}({'|'.join(maps.KDEF)})(FL|FR|HL|HR|S)$")
+_KDEF = re.compile(
+    rf"^[AB](?P<person>[FM]\d{{2}})(?P<emotion>{'|'.join(maps.KDEF)})(?P<view>FL|FR|HL|HR|S)$"
+)
 _FERG = re.compile(r"^[a-z]+_([a-z]+)_\d+$")
 #: KDEF's five cameras: straight, half to either side, full profiles.
 KDEF_VIEWS = ("S", "HL", "HR", "FL", "FR")

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from edan_ros.datasets.affectnet import read_affectnet
-from edan_ros.datasets.archives import read_landmarks68, read_muxspace
+from edan_ros.datasets.archives import (
+    read_landmarks68,
+    read_london,
+    read_muxspace,
+    read_ytf68,
+)
 from edan_ros.datasets.ckplus import read_ckplus
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.fer2013 import read_fer2013
@@ -25,12 +30,19 @@ from edan_ros.datasets.records import FaceSet
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set lies on disk. train, test: its part that each is done with unless another
-    is asked for; empty where there is one part."""
+    """How a data set lies on disk.
+
+    Attributes:
+        read: its reader.
+        train: the part to train on unless another is given; empty for a set of one part.
+        test: the part to evaluate on, likewise.
+        validation_only: the set is never trained on.
+    """
 
     read: Callable[..., FaceSet]
     train: str = ""
     test: str = ""
+    validation_only: bool = False
 
     @property
     def options(self) -> list[str]:
@@ -47,10 +59,12 @@ LAYOUTS: dict[str, Layout] = {
     "300w": Layout(read_points),
     "ised": Layout(read_ised),
     "jaffe": Layout(read_jaffe),
-    "kdef": Layout(read_kdef),
+    "kdef": Layout(read_kdef, validation_only=True),
     "landmarks68": Layout(read_landmarks68, "train", "held_out"),
+    "london": Layout(read_london, validation_only=True),
     "muxspace": Layout(read_muxspace),
     "rafdb": Layout(read_rafdb, "train", "test"),
+    "ytf68": Layout(read_ytf68, "train", "held_out"),
 }
 #: Endings of files that lie beside a set without being of it: its archive, a note, a cache.
 _BESIDE = frozenset({".7z", ".db", ".gz", ".ini", ".md", ".pdf", ".rar", ".tar", ".txt", ".zip"})
@@ -89,6 +103,17 @@ def layout_of(name: str) -> str:
     if plain not in LAYOUTS:
         raise DataError(f"there is no layout {name!r}: use one of {', '.join(LAYOUTS)}")
     return plain
+
+
+def is_validation_only(layout: str, path: Path) -> bool:
+    """Return whether a set is never trained on, by its layout or by the name of its folder.
+
+    Raises DataError for an unknown layout.
+    """
+    folder = LAYOUTS.get(plain_name(path.resolve().name))
+    return LAYOUTS[layout_of(layout)].validation_only or (
+        folder is not None and folder.validation_only
+    )
 
 
 def parse_source(text: str) -> Source:

@@ -20,13 +20,24 @@ from edan_ros.detection.detectors import FullFrame
 
 @dataclass(frozen=True)
 class Record:
-    """One picture, and what its set says of the one face that it is about.
+    """One image of a data set with the annotation of one face.
 
-    name: unique in its set. read: returns the picture, uint8, (h, w) grey or (h, w, 3) BGR, and
-    raises DataError where there is none. emotion: index into EMOTIONS, or None. target: (7,)
-    distribution over EMOTIONS where a set knows more than one label. landmarks: (68, 2) pixels.
-    points: (5, 2), as in ``Detection.points``. box: of the landmarks. agreement: share of those
-    asked who said ``emotion``. Each is None where unknown.
+    Annotations are None where the set has none.
+
+    Attributes:
+        name: unique in its set.
+        read: returns the image, uint8, (h, w) gray or (h, w, 3) BGR; raises DataError if it
+            cannot be read.
+        emotion: index into EMOTIONS.
+        target: (7,) distribution over EMOTIONS, of sets with more than one label an image.
+        landmarks: (68, 2) pixels, centres at integers.
+        points: (5, 2) pixels, as in ``Detection.points``.
+        box: of the landmarks.
+        agreement: share of the annotators who chose ``emotion``.
+        sparse_landmarks: (68, 2) pixels, NaN for landmarks that the set does not annotate; for
+            evaluation only.
+        attributes: of the person, by name: ``person`` (who it is), ``sex``, ``age`` in years,
+            ``ethnicity``; those unknown are absent.
     """
 
     name: str
@@ -37,6 +48,8 @@ class Record:
     points: NDArray[np.float64] | None = None
     box: Box | None = None
     agreement: float | None = None
+    sparse_landmarks: NDArray[np.float32] | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
 
     @property
     def says_where(self) -> bool:

@@ -62,7 +62,7 @@ def create_engine(
     require_complete(manifest)
     on_cpu = {"threads": threads, "cameras": cameras}
     return select_engine(
-        kind, manifest.name, lambda name: _make(name, manifest, on_cpu, log, progress), tell
+        kind, manifest.name, lambda name: _make(name, manifest, on_cpu, log, progress), log
     )
 
 
@@ -78,7 +78,7 @@ def _make(
     if kind in GPU_ENGINES:
         from edan_ros.engines.tensorrt import TensorRTEngine
 
-        engine = TensorRTEngine(manifest, kind, log=tell, progress=progress)
+        engine = TensorRTEngine(manifest, kind, log=log, progress=progress)
     elif kind == "torch":
         engine = _torch_engine(manifest, on_cpu["threads"])
     else:

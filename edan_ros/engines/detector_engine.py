@@ -143,7 +143,7 @@ def _on_tensorrt(
             f"the plan of {manifest.name} takes pictures of up to {largest} pixels a side, and "
             f"detector_max_side is {max_side}"
         )
-    return TensorRTModel(manifest, kind, DETECTOR_OUTPUTS, log=tell, progress=progress)
+    return TensorRTModel(manifest, kind, DETECTOR_OUTPUTS, log=log, progress=progress)
 
 
 def _on_torch(manifest: Manifest, threads: int) -> Runner:
@@ -192,7 +192,7 @@ def create_detector(
             engine=engine,
             threads=threads,
             max_side=max_side,
-            log=tell,
+            log=log,
             progress=progress,
         )
     except ModelError as error:

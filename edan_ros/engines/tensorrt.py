@@ -88,7 +88,7 @@ class TensorRTEngine(TensorRTModel):
         progress: Progress | None = None,
         cache: PlanCache | None = None,
     ) -> None:
-        super().__init__(manifest, name, OUTPUTS, log=tell, progress=progress, cache=cache)
+        super().__init__(manifest, name, OUTPUTS, log=log, progress=progress, cache=cache)
 
     @property
     def input_size(self) -> int:

@@ -63,8 +63,8 @@ class TorchDetector:
 
 
 def folded_weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
-    """The folded weights of a face detector's graph by the names of its network, as ``restore_batchnorm``
-    takes them."""
+    """The folded weights of a face detector's graph by the names of its network, as
+    ``restore_batchnorm`` takes them."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:  # the exporter keeps equal tensors once
         if node.op_type == "Identity" and node.input[0] in tensors:

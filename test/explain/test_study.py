@@ -12,7 +12,7 @@ from known_model import HAPPY, SAD, KnownEngine, faces
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap_chance
 from edan_ros.explain.mean_shape import AREAS, areas
 from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study, run_study
-from edan_ros.explain.study_pictures import draw_curves, draw_mean_maps
+from edan_ros.explain.study_figures import draw_curves, draw_mean_maps
 from edan_ros.explain.study_tables import area_shares, gains, markdown, overlaps
 
 

@@ -19,7 +19,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.benchmark.pictures import moving_faces
+from edan_ros.benchmark.synthetic_images import moving_faces
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import image_message
 from edan_ros.nodes.common.environment import prepare

@@ -15,7 +15,7 @@ attr = pytest.importorskip("captum.attr", reason="compares with captum (the trai
 from random_network import network_with_random_state  # noqa: E402
 
 from edan_ros.engines.manifest import Manifest, ModelError, load_manifest, shipped_models  # noqa: E402
-from edan_ros.explain.averaged import AveragedGradCam  # noqa: E402
+from edan_ros.explain.grad_cam import AveragedGradCam  # noqa: E402
 from edan_ros.networks.attention import _in_crop  # noqa: E402
 from edan_ros.training.emotion.export import export, make_manifest  # noqa: E402
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edan_ros.benchmark.pictures import GRIDS, RESOLUTIONS, moving_faces
+from edan_ros.benchmark.synthetic_images import GRIDS, RESOLUTIONS, moving_faces
 from edan_ros.core.images import Image
 from edan_ros.engines.detector_engine import create_detector
 
