@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from edan_ros.behaviors.catalogue import DIRECTIONS, DISTANCES, Catalogue, load_catalogue
 from edan_ros.behaviors.people import People, PeopleSettings, Person
-from edan_ros.behaviors.scene import Observation, Scene
 from edan_ros.behaviors.settings import SettingsError, check, choice, setting
-from edan_ros.behaviors.timing import Admission, Timeline, TimeSettings
+from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
+from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import UNKNOWN
 
 
@@ -95,17 +95,17 @@ class _Told:
 
 
 class Announcer:
-    """Feed it scenes by `observe`; `step` it at a steady rate and say what it returns."""
+    """Feed it snapshots by `observe`; `step` it at a steady rate and say what it returns."""
 
     #: By how much of its limit a position must go back to count as back: no wavering at a limit.
     HYSTERESIS = 0.12
 
     def __init__(self, options: AnnouncerOptions) -> None:
-        self.timeline = Timeline(options.time)
+        self.clock = StampClock(options.time)
         self._restarts = 0
         self._spoke = -math.inf  # `elapsed` at the last sentence
         self._crowd_told = -math.inf
-        self._seen_at = 0.0  # `elapsed` at the newest scene
+        self._seen_at = 0.0  # `elapsed` at the newest snapshot
         self._blind_told = False
         self.options = options
         self.catalogue: Catalogue = load_catalogue(options.announcer.language)
@@ -125,20 +125,20 @@ class Announcer:
         Raises CatalogueError, and leaves all as it was, where the language cannot be had.
         """
         self.catalogue = load_catalogue(options.announcer.language)
-        self.timeline.settings = options.time
+        self.clock.settings = options.time
         self.options = options
         self._begin()
 
-    def observe(self, scene: Scene, now: float) -> Admission:
+    def observe(self, snapshot: Snapshot, now: float) -> Admission:
         """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
         self._follow(now)
-        admission = self.timeline.admit(scene.stamp, now)
+        admission = self.clock.admit(snapshot.stamp, now)
         if admission is not Admission.NEW:
             return admission
-        self._seen_at, self._blind_told, self._stamp = self.timeline.elapsed, False, scene.stamp
-        self._people.observe(scene)
+        self._seen_at, self._blind_told, self._stamp = self.clock.elapsed, False, snapshot.stamp
+        self._people.observe(snapshot)
         self._places = {
-            p.track_id: self._place(p.face, self._places.get(p.track_id), scene)
+            p.track_id: self._place(p.face, self._places.get(p.track_id), snapshot)
             for p in self._people.all()
         }
         self._recognise()
@@ -147,10 +147,10 @@ class Announcer:
     def step(self, now: float) -> Sentence | None:
         """What to say at `now`, if anything."""
         self._follow(now)
-        s, elapsed = self.options.announcer, self.timeline.elapsed
+        s, elapsed = self.options.announcer, self.clock.elapsed
         if elapsed - self._spoke < s.interval:
             return None
-        if self.timeline.is_stale(now):
+        if self.clock.is_stale(now):
             sentence = self._blind(elapsed)
         else:
             sentence = self._difference(elapsed)
@@ -160,9 +160,9 @@ class Announcer:
 
     def _follow(self, now: float) -> None:
         """Moves the clock; after it has restarted, people are told of anew."""
-        self.timeline.advance(now)
-        if self.timeline.restarts != self._restarts:
-            self._restarts = self.timeline.restarts
+        self.clock.advance(now)
+        if self.clock.restarts != self._restarts:
+            self._restarts = self.clock.restarts
             self._begin()
 
     def _blind(self, elapsed: float) -> Sentence | None:
@@ -282,10 +282,10 @@ class Announcer:
         distance = DISTANCES.index(self._places[person.track_id].distance)
         return distance, -person.face.box.size
 
-    def _place(self, face: Observation, before: _Place | None, scene: Scene) -> _Place:
+    def _place(self, face: FaceSnapshot, before: _Place | None, snapshot: Snapshot) -> _Place:
         """Direction and distance of a face, kept as before while it wavers about a limit."""
         s = self.options.announcer
-        x = (face.box.x + 0.5 * face.box.width) / scene.width
+        x = (face.box.x + 0.5 * face.box.width) / snapshot.width
         x = 1.0 - x if s.mirrored else x
         if face.position is not None:
             closeness, far, near = (
@@ -294,7 +294,7 @@ class Announcer:
                 1.0 / s.near,
             )
         else:
-            closeness, far, near = face.box.size / scene.height, s.far_size, s.near_size
+            closeness, far, near = face.box.size / snapshot.height, s.far_size, s.near_size
         old = before or _Place("", "")
         return _Place(
             self._bin(x, s.side, 1.0 - s.side, DIRECTIONS, old.direction),

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edan_ros.behaviors.people import Person
-from edan_ros.behaviors.scene import NEUTRAL
 from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.behaviors.snapshot import NEUTRAL
 from edan_ros.core.emotions import UNKNOWN
 
 
@@ -70,7 +70,7 @@ class Score:
 
 
 class Attention:
-    """Chooses one of the people. Feed it after every scene."""
+    """Chooses one of the people. Feed it after every snapshot."""
 
     def __init__(self, settings: AttentionSettings) -> None:
         self.settings = settings
@@ -81,7 +81,7 @@ class Attention:
         self._rival_since = -math.inf
 
     def choose(self, people: Iterable[Person], stamp: float, image_height: int) -> int:
-        """The track of whom to attend to in the scene of this stamp, 0 for nobody."""
+        """The track of whom to attend to in the snapshot of this stamp, 0 for nobody."""
         scores = {p.track_id: self.rate(p, stamp, image_height) for p in people}
         if not scores:
             self.release()

@@ -1,4 +1,4 @@
-"""The vehicle's behaviour: the state of the cabin and the advice on speed, from scenes to both."""
+"""The vehicle's behaviour: the state of the cabin and the advice on speed, from snapshots to both."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSettings
 from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
-from edan_ros.behaviors.scene import Scene
 from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import Advice, SpeedAdvisor, SpeedSettings
-from edan_ros.behaviors.timing import Admission, Debounced, Timeline, TimeSettings
+from edan_ros.behaviors.timing import Admission, Debounced, StampClock, TimeSettings
 from edan_ros.core.emotions import (
     EMOTIONS,
     POLARITY_UNKNOWN,
@@ -74,10 +74,10 @@ class CabinReport:
 
 
 class Cabin:
-    """The vehicle's behaviour. `observe` scenes as they come, `step` at a steady rate."""
+    """The vehicle's behaviour. `observe` snapshots as they come, `step` at a steady rate."""
 
     def __init__(self, settings: CabinSettings) -> None:
-        self.timeline = Timeline(settings.time)
+        self.clock = StampClock(settings.time)
         self._advisor = SpeedAdvisor(settings.speed)
         self._restarts = 0
         self._stepped = 0.0  # the timeline's `elapsed` at the last step
@@ -96,26 +96,26 @@ class Cabin:
         """Takes new settings. The advice goes on from where it is, and so do the people unless the
         seats or what is told of those in them change: then they are counted anew."""
         before, self.settings = self.settings, settings
-        self.timeline.settings = settings.time
+        self.clock.settings = settings.time
         self._advisor.settings = settings.speed
         if _of_people(before) != _of_people(settings):
             self._advisor.restart()
             self._configure(settings)
 
-    def observe(self, scene: Scene, now: float) -> Admission:
+    def observe(self, snapshot: Snapshot, now: float) -> Admission:
         """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
         self._follow(now)
-        admission = self.timeline.admit(scene.stamp, now)
+        admission = self.clock.admit(snapshot.stamp, now)
         if admission is Admission.NEW:
-            self._occupants.observe(scene)
-            self._driver.observe(self._occupants.in_seat(self.settings.driver.seat), scene.stamp)
-            self._observe_mood(scene.stamp)
+            self._occupants.observe(snapshot)
+            self._driver.observe(self._occupants.in_seat(self.settings.driver.seat), snapshot.stamp)
+            self._observe_mood(snapshot.stamp)
         return admission
 
     def step(self, now: float) -> CabinReport:
         """What holds and what is advised at `now`."""
         self._follow(now)
-        time = self.timeline
+        time = self.clock
         passed = time.elapsed - self._stepped
         self._stepped = time.elapsed
         stale = time.is_stale(now)
@@ -135,9 +135,9 @@ class Cabin:
 
     def _follow(self, now: float) -> None:
         """Moves the clock; after it has restarted, nothing from before says anything about now."""
-        self.timeline.advance(now)
-        if self.timeline.restarts != self._restarts:
-            self._restarts = self.timeline.restarts
+        self.clock.advance(now)
+        if self.clock.restarts != self._restarts:
+            self._restarts = self.clock.restarts
             self._advisor.restart()
             self._configure(self.settings)
 

@@ -83,7 +83,7 @@ class DriverReport:
 
 
 class DriverMonitor:
-    """Follows the driver. `observe` every scene, and ask for a `report` at any time after it."""
+    """Follows the driver. `observe` every snapshot, and ask for a `report` at any time after it."""
 
     def __init__(self, settings: DriverSettings, gap: float) -> None:
         s = settings
@@ -106,7 +106,7 @@ class DriverMonitor:
         self._since = -math.inf
 
     def observe(self, driver: Occupant | None, stamp: float) -> None:
-        """Takes who is seen in the driver's seat in the scene of this stamp; None if nobody is."""
+        """Takes who is seen in the driver's seat in the snapshot of this stamp; None if nobody is."""
         c = self._conditions
         c[DriverState.ABSENT].update(driver is None, stamp)
         if driver is None:
@@ -125,7 +125,7 @@ class DriverMonitor:
         c[DriverState.DISTRESSED].update(driver.is_negative(), stamp)
 
     def report(self, now: float, *, known: bool) -> DriverReport:
-        """What holds now; UNKNOWN unless `known`, that is with a driver's seat and fresh scenes."""
+        """What holds now; UNKNOWN unless `known`, that is with a driver's seat and fresh snapshots."""
         state, held = DriverState.UNKNOWN, 0.0
         if known:
             state = DriverState.ATTENTIVE if self._met else DriverState.UNKNOWN

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edan_ros.behaviors.scene import FEAR, NEGATIVE, Observation, Scene
 from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.behaviors.snapshot import FEAR, NEGATIVE, FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced, Evidence, Sustained
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
 from edan_ros.core.faces import Box
@@ -126,7 +126,7 @@ class Eyes:
         self._stamp = math.inf
 
     def update(self, openness: float, stamp: float) -> None:
-        """Takes the openness of the eyes (see Observation) in the image of this stamp."""
+        """Takes the openness of the eyes (see FaceSnapshot) in the image of this stamp."""
         if not 0.0 <= openness < 2.0:
             return
         passed = min(max(stamp - self._stamp, 0.0), self.settings.gap)
@@ -157,7 +157,7 @@ class Occupant:
     )
 
     def __init__(
-        self, key: int, face: Observation, stamp: float, settings: OccupantSettings
+        self, key: int, face: FaceSnapshot, stamp: float, settings: OccupantSettings
     ) -> None:
         s = settings
         self.key = key
@@ -176,7 +176,7 @@ class Occupant:
         """Name of the seat; empty for none."""
         return self._seat.value
 
-    def see(self, face: Observation, seat: str, stamp: float, appear: float) -> None:
+    def see(self, face: FaceSnapshot, seat: str, stamp: float, appear: float) -> None:
         """Takes the person's face in the image of this stamp, in the region of this seat."""
         if not self.counted:
             self.counted = stamp - self.first_seen >= appear
@@ -198,7 +198,7 @@ class Occupant:
 
 
 class Occupants:
-    """Everybody in the cabin. Feed it scenes whose stamps never go back."""
+    """Everybody in the cabin. Feed it snapshots whose stamps never go back."""
 
     def __init__(self, seats: Sequence[Seat], settings: OccupantSettings) -> None:
         self.seats = tuple(seats)
@@ -208,19 +208,19 @@ class Occupants:
         self._keys = 0
         self._stamp = -math.inf
 
-    def observe(self, scene: Scene) -> None:
+    def observe(self, snapshot: Snapshot) -> None:
         """Takes one image: who is whom, who is new, who has been away too long."""
-        self._stamp = stamp = scene.stamp
+        self._stamp = stamp = snapshot.stamp
         self._forget_absent(stamp)
         strangers = []
-        for face in scene.usable_faces():
+        for face in snapshot.usable_faces():
             occupant = self._by_track.get(face.track_id)
             if occupant is None:
                 strangers.append(face)
             else:
-                occupant.see(face, self.seat_at(face.box, scene), stamp, self.settings.appear)
+                occupant.see(face, self.seat_at(face.box, snapshot), stamp, self.settings.appear)
         for face in strangers:
-            self._meet(face, scene)
+            self._meet(face, snapshot)
 
     def counted(self) -> list[Occupant]:
         """The occupants that count, seats in their order, those in no seat last."""
@@ -229,14 +229,14 @@ class Occupants:
         return sorted(people, key=lambda o: (order.get(o.seat, len(order)), o.key))
 
     def in_seat(self, seat: str) -> Occupant | None:
-        """Who in the newest scene is in this seat, counted yet or not; the largest face."""
+        """Who in the newest snapshot is in this seat, counted yet or not; the largest face."""
         seen = [o for o in self._people if o.seat == seat and o.last_seen == self._stamp]
         return max(seen, key=lambda o: o.face.box.size, default=None)
 
-    def seat_at(self, box: Box, scene: Scene) -> str:
+    def seat_at(self, box: Box, snapshot: Snapshot) -> str:
         """The first seat whose region holds the middle of a box; empty for none."""
-        x = (box.x + 0.5 * box.width) / scene.width
-        y = (box.y + 0.5 * box.height) / scene.height
+        x = (box.x + 0.5 * box.width) / snapshot.width
+        y = (box.y + 0.5 * box.height) / snapshot.height
         for seat in self.seats:
             if seat.holds(x, y):
                 return seat.name
@@ -253,20 +253,20 @@ class Occupants:
                 self._by_track.pop(occupant.face.track_id, None)
         self._people = kept
 
-    def _meet(self, face: Observation, scene: Scene) -> None:
+    def _meet(self, face: FaceSnapshot, snapshot: Snapshot) -> None:
         """A face of an unknown track: an occupant who was hidden, or somebody new."""
-        seat = self.seat_at(face.box, scene)
-        occupant = self._hidden_match(face, seat, scene.stamp)
+        seat = self.seat_at(face.box, snapshot)
+        occupant = self._hidden_match(face, seat, snapshot.stamp)
         if occupant is None:
             self._keys += 1
-            occupant = Occupant(self._keys, face, scene.stamp, self.settings)
+            occupant = Occupant(self._keys, face, snapshot.stamp, self.settings)
             self._people.append(occupant)
         else:
             self._by_track.pop(occupant.face.track_id, None)
         self._by_track[face.track_id] = occupant
-        occupant.see(face, seat, scene.stamp, self.settings.appear)
+        occupant.see(face, seat, snapshot.stamp, self.settings.appear)
 
-    def _hidden_match(self, face: Observation, seat: str, stamp: float) -> Occupant | None:
+    def _hidden_match(self, face: FaceSnapshot, seat: str, stamp: float) -> Occupant | None:
         """Who of those not in this image the face may be: in the same seat or the same place."""
         best, best_distance = None, math.inf
         x, y = face.box.center

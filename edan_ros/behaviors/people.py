@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edan_ros.behaviors.scene import Observation, Scene
 from edan_ros.behaviors.settings import SettingsError, check, setting
+from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced
 from edan_ros.core.emotions import UNKNOWN
 
@@ -39,7 +39,7 @@ class Person:
 
     def __init__(self, stamp: float, settings: PeopleSettings) -> None:
         s = settings
-        self.face: Observation
+        self.face: FaceSnapshot
         self.first_seen = self.last_seen = stamp
         self.emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
         self.episode = 0  # counted up whenever another emotion begins
@@ -56,7 +56,7 @@ class Person:
         """Mean probability of the emotion that holds while it held, 0 to 1; 0 for unknown."""
         return self._sum / self._count if self._count else 0.0
 
-    def see(self, face: Observation, stamp: float) -> None:
+    def see(self, face: FaceSnapshot, stamp: float) -> None:
         """Takes the person's face in the image of this stamp."""
         self.face = face
         self.last_seen = stamp
@@ -71,18 +71,18 @@ class Person:
 
 
 class People:
-    """Everybody in view or seen a moment ago. Feed it scenes whose stamps never go back."""
+    """Everybody in view or seen a moment ago. Feed it snapshots whose stamps never go back."""
 
     def __init__(self, settings: PeopleSettings) -> None:
         self.settings = settings
         self._people: dict[int, Person] = {}
 
-    def observe(self, scene: Scene) -> None:
+    def observe(self, snapshot: Snapshot) -> None:
         """Takes one image."""
-        stamp = scene.stamp
+        stamp = snapshot.stamp
         lost = self.settings.lost
         self._people = {k: p for k, p in self._people.items() if stamp - p.last_seen <= lost}
-        for face in scene.usable_faces():
+        for face in snapshot.usable_faces():
             person = self._people.get(face.track_id)
             if person is None:
                 person = self._people[face.track_id] = Person(stamp, self.settings)

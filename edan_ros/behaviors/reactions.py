@@ -25,7 +25,7 @@ class Fired:
 
 
 class Reactions:
-    """Decides which rule fires. Ask it after every scene.
+    """Decides which rule fires. Ask it after every snapshot.
 
     interval: seconds between two reactions at least, of whatever rules.
     """
@@ -41,9 +41,9 @@ class Reactions:
     def decide(
         self, people: Sequence[Person], attended: int, stamp: float, elapsed: float
     ) -> Fired | None:
-        """The rule that fires on the scene of this stamp, if any.
+        """The rule that fires on the snapshot of this stamp, if any.
 
-        elapsed: time that only grows (see Timeline); with the stamp it keeps the cooldowns, so
+        elapsed: time that only grows (see StampClock); with the stamp it keeps the cooldowns, so
         that neither late images nor a clock that jumps shorten them.
         """
         self._done = {

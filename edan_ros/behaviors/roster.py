@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edan_ros.behaviors.scene import Scene
 from edan_ros.behaviors.settings import check, setting
-from edan_ros.behaviors.timing import Admission, Timeline, TimeSettings
+from edan_ros.behaviors.snapshot import Snapshot
+from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class RosterSettings:
 
 
 class Roster:
-    """The tracks that are there. `observe` scenes as they come, `step` at a steady rate."""
+    """The tracks that are there. `observe` snapshots as they come, `step` at a steady rate."""
 
     def __init__(self, settings: RosterSettings, time: TimeSettings) -> None:
-        self.timeline = Timeline(time)
+        self.clock = StampClock(time)
         self.settings = settings
         self._restarts = 0
         self._seen: dict[int, float] = {}
@@ -35,25 +35,25 @@ class Roster:
         """The tracks that are there, in the order in which they came."""
         return tuple(self._seen)
 
-    def observe(self, scene: Scene, now: float) -> Admission:
+    def observe(self, snapshot: Snapshot, now: float) -> Admission:
         """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
         self._follow(now)
-        admission = self.timeline.admit(scene.stamp, now)
+        admission = self.clock.admit(snapshot.stamp, now)
         if admission is Admission.NEW:
-            for face in scene.usable_faces():
-                self._seen[face.track_id] = scene.stamp
-            oldest = scene.stamp - self.settings.lost
+            for face in snapshot.usable_faces():
+                self._seen[face.track_id] = snapshot.stamp
+            oldest = snapshot.stamp - self.settings.lost
             self._seen = {track: seen for track, seen in self._seen.items() if seen >= oldest}
         return admission
 
     def step(self, now: float) -> None:
         """Lets go of everybody when the faces are stale at `now`."""
         self._follow(now)
-        if self.timeline.is_stale(now):
+        if self.clock.is_stale(now):
             self._seen.clear()
 
     def _follow(self, now: float) -> None:
-        self.timeline.advance(now)
-        if self.timeline.restarts != self._restarts:
-            self._restarts = self.timeline.restarts
+        self.clock.advance(now)
+        if self.clock.restarts != self._restarts:
+            self._restarts = self.clock.restarts
             self._seen.clear()

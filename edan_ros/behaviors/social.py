@@ -9,9 +9,9 @@ from edan_ros.behaviors.attention import Attention, AttentionSettings, Score
 from edan_ros.behaviors.people import People, PeopleSettings, Person
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.reactions import Fired, Reactions
-from edan_ros.behaviors.scene import NEUTRAL, Scene
 from edan_ros.behaviors.settings import check, choice, setting
-from edan_ros.behaviors.timing import Admission, Timeline, TimeSettings
+from edan_ros.behaviors.snapshot import NEUTRAL, Snapshot
+from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
 
 Point = tuple[float, float, float]
@@ -70,7 +70,7 @@ class SocialReport:
     """What holds at one time.
 
     track_id: whom the robot attends to, 0 for nobody. gaze: point to look at in the camera optical
-    frame, metres, or None; gaze_stamp: of the scene it is from. expression: index into EMOTIONS.
+    frame, metres, or None; gaze_stamp: of the snapshot it is from. expression: index into EMOTIONS.
     why: a sentence on whom and why.
     """
 
@@ -94,7 +94,7 @@ class Gaze:
         self._track = 0
 
     def update(self, person: Person | None, stamp: float) -> None:
-        """Takes the person attended to in the scene of this stamp."""
+        """Takes the person attended to in the snapshot of this stamp."""
         if person is None or person.face.position is None:
             self.point = None
             return
@@ -138,10 +138,10 @@ class OwnFace:
 
 
 class Social:
-    """The humanoid's behaviour. `observe` scenes as they come, `step` at a steady rate."""
+    """The humanoid's behaviour. `observe` snapshots as they come, `step` at a steady rate."""
 
     def __init__(self, settings: SocialSettings) -> None:
-        self.timeline = Timeline(settings.time)
+        self.clock = StampClock(settings.time)
         self._restarts = 0
         self._face = OwnFace(settings.expression)
         self._reactions = Reactions(settings.rules, settings.expression.reaction_interval)
@@ -157,7 +157,7 @@ class Social:
         """Takes new settings. Cooldowns and the robot's face go on, and so do the people unless
         what is told of them or who is attended to changes: then they are met anew."""
         before, self.settings = self.settings, settings
-        self.timeline.settings = settings.time
+        self.clock.settings = settings.time
         self._face.settings = settings.expression
         self._reactions.rules = settings.rules
         self._reactions.interval = settings.expression.reaction_interval
@@ -165,29 +165,29 @@ class Social:
         if (before.people, before.attention) != (settings.people, settings.attention):
             self._configure(settings)
 
-    def observe(self, scene: Scene, now: float) -> tuple[Admission, Fired | None]:
+    def observe(self, snapshot: Snapshot, now: float) -> tuple[Admission, Fired | None]:
         """Takes the faces of one image arriving at `now`: does it count, and what follows."""
         self._follow(now)
-        admission = self.timeline.admit(scene.stamp, now)
+        admission = self.clock.admit(snapshot.stamp, now)
         if admission is not Admission.NEW:
             return admission, None
-        self._people.observe(scene)
+        self._people.observe(snapshot)
         people = list(self._people.all())
-        attended = self._attention.choose(people, scene.stamp, scene.height)
-        self._gaze.update(self._people.find(attended), scene.stamp)
-        fired = self._reactions.decide(people, attended, scene.stamp, self.timeline.elapsed)
+        attended = self._attention.choose(people, snapshot.stamp, snapshot.height)
+        self._gaze.update(self._people.find(attended), snapshot.stamp)
+        fired = self._reactions.decide(people, attended, snapshot.stamp, self.clock.elapsed)
         if fired is not None:
-            self._face.order(fired.rule.expression, self.timeline.elapsed)
+            self._face.order(fired.rule.expression, self.clock.elapsed)
         return admission, fired
 
-    def score(self, person: Person, scene: Scene) -> float:
-        """The attention score of a person in a scene, 0 to 1."""
-        return self._attention.rate(person, scene.stamp, scene.height).total
+    def score(self, person: Person, snapshot: Snapshot) -> float:
+        """The attention score of a person in a snapshot, 0 to 1."""
+        return self._attention.rate(person, snapshot.stamp, snapshot.height).total
 
     def step(self, now: float) -> SocialReport:
         """Whom the robot attends to at `now`, where it looks and what face it makes."""
         self._follow(now)
-        stale = self.timeline.is_stale(now)
+        stale = self.clock.is_stale(now)
         if stale:
             self._attention.release()
             self._gaze.update(None, now)
@@ -200,15 +200,15 @@ class Social:
             score=self._attention.score,
             gaze=self._gaze.point,
             gaze_stamp=self._gaze.stamp,
-            expression=self._face.update(shown, self.timeline.elapsed),
+            expression=self._face.update(shown, self.clock.elapsed),
             why=self._why(person, stale=stale),
         )
 
     def _follow(self, now: float) -> None:
         """Moves the clock; after it has restarted, nothing from before says anything about now."""
-        self.timeline.advance(now)
-        if self.timeline.restarts != self._restarts:
-            self._restarts = self.timeline.restarts
+        self.clock.advance(now)
+        if self.clock.restarts != self._restarts:
+            self._restarts = self.clock.restarts
             self._reactions.restart()
             self._configure(self.settings)
 

@@ -118,7 +118,7 @@ class SpeedAdvisor:
     def step(
         self, occupants: Sequence[Occupant], now: float, passed: float, *, stale: bool
     ) -> Advice:
-        """The advice at `now`, `passed` seconds after the last; a stale scene causes none."""
+        """The advice at `now`, `passed` seconds after the last; a stale snapshot causes none."""
         s = self.settings
         causes = [] if stale else self._causes(occupants, now)
         if stale:

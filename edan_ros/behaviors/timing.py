@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class Admission(enum.Enum):
-    """What a `Timeline` says of the stamp of a scene. Only NEW scenes may change anything."""
+    """What a `StampClock` says of the stamp of a snapshot. Only NEW snapshots may change anything."""
 
     NEW = "new"
-    REPEATED = "repeated"  # the stamp of the newest scene again
-    LATE = "late"  # older than the newest scene
+    REPEATED = "repeated"  # the stamp of the newest snapshot again
+    LATE = "late"  # older than the newest snapshot
     STALE = "stale"  # older than `stale_after` when it arrived
     FUTURE = "future"  # further ahead of the clock than `ahead`
 
@@ -51,7 +51,7 @@ class TimeSettings:
         check(self)
 
 
-class Timeline:
+class StampClock:
     """One behaviour's clock and the newest stamp it has accepted.
 
     `elapsed` is a time of its own that only ever grows, in seconds, by at most `max_step` an
@@ -88,7 +88,7 @@ class Timeline:
         return passed
 
     def admit(self, stamp: float, now: float) -> Admission:
-        """Whether a scene of this stamp, arriving at `now`, counts. Keeps the newest stamp."""
+        """Whether a snapshot of this stamp, arriving at `now`, counts. Keeps the newest stamp."""
         admission = self._judge(stamp, now)
         if admission is Admission.NEW:
             self.newest = stamp
@@ -104,11 +104,11 @@ class Timeline:
         return Admission.REPEATED if stamp == self.newest else Admission.LATE
 
     def age(self, now: float) -> float:
-        """Seconds since the newest scene, 0 or more; infinite when there has been none."""
+        """Seconds since the newest snapshot, 0 or more; infinite when there has been none."""
         return math.inf if self.newest is None else max(0.0, now - self.newest)
 
     def is_stale(self, now: float) -> bool:
-        """Whether the newest scene is too old to say anything about now."""
+        """Whether the newest snapshot is too old to say anything about now."""
         return self.age(now) > self.settings.stale_after
 
 

@@ -8,7 +8,7 @@ from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions, AnnouncerS
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DriverState
 from edan_ros.behaviors.reaction_table import Rule, read_rules
-from edan_ros.behaviors.scene import scene_of
+from edan_ros.behaviors.snapshot import take_snapshot
 from edan_ros.behaviors.social import Social, SocialSettings
 from edan_ros.behaviors.speed import Reason
 from edan_ros.core.emotions import UNKNOWN, label_of
@@ -46,7 +46,7 @@ class VehicleCompanion:
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
         """Decides on a result; what changed, in words."""
-        self._cabin.observe(scene_of(result, seconds, assume_lens=True), seconds)
+        self._cabin.observe(take_snapshot(result, seconds, assume_lens=True), seconds)
         before, report = self._report, self._cabin.step(seconds)
         self._report = report
         self._mark(seconds, report)
@@ -108,7 +108,7 @@ class HumanoidCompanion:
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
         """Decides on a result; what changed, in words."""
-        _, fired = self._social.observe(scene_of(result, seconds), seconds)
+        _, fired = self._social.observe(take_snapshot(result, seconds), seconds)
         report = self._social.step(seconds)
         track = report.track_id
         lines = []
@@ -148,7 +148,7 @@ class AssistiveCompanion:
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
         """Decides on a result; what is said."""
-        self._announcer.observe(scene_of(result, seconds), seconds)
+        self._announcer.observe(take_snapshot(result, seconds), seconds)
         nearest = max(result.faces, key=lambda face: face.box.size, default=None)
         label = "nobody" if nearest is None else nearest.label
         self._shows.add(seconds, label, emotion_colour(label))

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from scenarios import face, scene
+from scenarios import face, snapshot
 
-from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.snapshot import Snapshot
 
 
 class Behavior(Protocol):
-    def observe(self, scene: Scene, now: float, /) -> object: ...
+    def observe(self, snapshot: Snapshot, now: float, /) -> object: ...
     def step(self, now: float, /) -> object: ...
 
 
@@ -24,15 +24,15 @@ def pace(make: Callable[[], Behavior]) -> float:
     A server core takes 0.05 to 0.1 s for the additions.
     """
     looks = ("neutral", "happy", "fear", "sad")
-    scenes = [
-        scene(0.05 * i, *(face(k + 1, looks[(i // 50 + k) % 4], x=k / 8) for k in range(8)))
+    snapshots = [
+        snapshot(0.05 * i, *(face(k + 1, looks[(i // 50 + k) % 4], x=k / 8) for k in range(8)))
         for i in range(1000)
     ]
     updates = additions = math.inf
     for _ in range(3):
         behavior = make()
         start = time.process_time()
-        for s in scenes:
+        for s in snapshots:
             behavior.observe(s, s.stamp)
             behavior.step(s.stamp)
         between = time.process_time()

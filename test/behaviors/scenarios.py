@@ -1,4 +1,4 @@
-"""Faces, scenes and generated sequences of them for the tests of the behaviours.
+"""Faces, snapshots and generated sequences of them for the tests of the behaviours.
 
 A sequence is decoded from bytes, so that Hypothesis generates and shrinks it cheaply: a few
 segments of a few updates each, with one kind of trouble a segment.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from edan_ros.behaviors.scene import Observation, Scene
+from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, valence_arousal
 from edan_ros.core.faces import Box
 
@@ -48,7 +48,7 @@ def face(
     pitch: float = 0.0,
     distance: float | None = 1.0,
     eyes: float = 0.3,
-) -> Observation:
+) -> FaceSnapshot:
     """A face whose `emotion` has probability `share`; "unknown" is a face that shows nothing sure.
 
     x, y: middle, shares of the image; size: share of the image's height; distance: metres.
@@ -58,7 +58,7 @@ def face(
     p = tuple(share if name == emotion else rest for name in EMOTIONS) if known else (1 / 7,) * 7
     valence, arousal = valence_arousal(p)
     side = size * HEIGHT
-    return Observation(
+    return FaceSnapshot(
         track_id=track_id,
         box=Box(x * WIDTH - 0.5 * side, y * HEIGHT - 0.5 * side, side, side),
         emotion=EMOTIONS.index(emotion) if known else UNKNOWN,
@@ -75,12 +75,12 @@ def face(
     )
 
 
-def scene(stamp: float, *faces: Observation) -> Scene:
-    """A scene of these faces."""
-    return Scene(stamp, WIDTH, HEIGHT, faces)
+def snapshot(stamp: float, *faces: FaceSnapshot) -> Snapshot:
+    """A snapshot of these faces."""
+    return Snapshot(stamp, WIDTH, HEIGHT, faces)
 
 
-def broken_faces() -> list[Observation]:
+def broken_faces() -> list[FaceSnapshot]:
     """Faces that no behaviour may take: one for everything that can be wrong with one."""
     good = face()
     nan = math.nan
@@ -104,10 +104,10 @@ def broken_faces() -> list[Observation]:
 
 @dataclass(slots=True)
 class Update:
-    """One update: the clock, and the scene that arrives then, if any."""
+    """One update: the clock, and the snapshot that arrives then, if any."""
 
     now: float
-    scene: Scene | None
+    snapshot: Snapshot | None
 
 
 _LOOKS = ("fear", "neutral", "happy", "sad", "fear", "surprise", "disgust", "anger", "unknown")
@@ -119,7 +119,7 @@ _JUMPS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 1e6, -0.3, -7.0, -1e
 _STAMPS = ("good",) * 8 + ("delayed", "stale", "future", "repeated", "backward")
 
 
-def _faces(kind: int, look: int, flicker: bool) -> tuple[Observation, ...]:
+def _faces(kind: int, look: int, flicker: bool) -> tuple[FaceSnapshot, ...]:
     """One of the sets of faces of the sequences; `flicker`: its look every other time."""
     name = _LOOKS[(look + (3 if flicker else 0)) % len(_LOOKS)]
     other = _LOOKS[(look // 3) % len(_LOOKS)]
@@ -144,7 +144,7 @@ def _faces(kind: int, look: int, flicker: bool) -> tuple[Observation, ...]:
 
 
 @functools.cache
-def _broken() -> tuple[Observation, ...]:
+def _broken() -> tuple[FaceSnapshot, ...]:
     return tuple(broken_faces())
 
 
@@ -169,7 +169,7 @@ def updates(data: bytes) -> Iterator[Update]:
                 "backward": now - 0.11 * i,
             }[stamps]
             faces = _faces(kind, look, bool(flickers and i % 2))
-            yield Update(now, scene(stamp, *faces) if count & 128 == 0 or i % 2 else None)
+            yield Update(now, snapshot(stamp, *faces) if count & 128 == 0 or i % 2 else None)
 
 
 #: Bytes for `updates`: two to seven segments.

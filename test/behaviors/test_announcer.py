@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from pace import pace
-from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
+from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
 
 from edan_ros.behaviors.announcer import (
     Announcer,
@@ -25,8 +25,8 @@ from edan_ros.behaviors.catalogue import (
     load_catalogue,
     parse_catalogue,
 )
-from edan_ros.behaviors.scene import Observation
 from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.snapshot import FaceSnapshot
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
 
@@ -43,13 +43,13 @@ class Stage:
         self.now = 100.0
         self.said: list[tuple[float, Sentence]] = []
 
-    def play(self, seconds: float, *faces: Observation, pictures: bool = True) -> list[str]:
+    def play(self, seconds: float, *faces: FaceSnapshot, pictures: bool = True) -> list[str]:
         """What is said while these faces are seen, or while no pictures come."""
         before = len(self.said)
         for _ in range(round(seconds * 10)):
             self.now = round(self.now + 0.1, 6)
             if pictures:
-                self.announcer.observe(scene(self.now, *faces), self.now)
+                self.announcer.observe(snapshot(self.now, *faces), self.now)
             sentence = self.announcer.step(self.now)
             if sentence is not None:
                 self.said.append((self.now, sentence))
@@ -256,11 +256,11 @@ def test_a_language_of_your_own_is_read_from_a_file(tmp_path: Path) -> None:
 @whatever_happens
 @given(sequences)
 def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
-    """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
 
     - two sentences are never closer than `interval`, nor two on the same person's look or place
       closer than `person_interval`, in time that passed, also over jumps of the clock;
-    - who is said to be there or to look somehow has been seen, and seen to look so, by a scene
+    - who is said to be there or to look somehow has been seen, and seen to look so, by a snapshot
       that counted since the clock last restarted;
     - nobody is said to have gone who was not told of, or to look as they were last told to look;
     - when no more pictures come, no more than one further sentence is said: that there are none.
@@ -274,13 +274,13 @@ def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
     for update in updates(data):
         elapsed += 0.0 if now is None else min(max(update.now - now, 0.0), 0.5)
         now = update.now
-        if update.scene is not None:
-            admission = announcer.observe(update.scene, now)
-            if announcer.timeline.restarts != restarts:
-                restarts = announcer.timeline.restarts
+        if update.snapshot is not None:
+            admission = announcer.observe(update.snapshot, now)
+            if announcer.clock.restarts != restarts:
+                restarts = announcer.clock.restarts
                 shown.clear(), tracks.clear(), of_whom.clear()
             if admission is Admission.NEW:
-                for f in update.scene.usable_faces():
+                for f in update.snapshot.usable_faces():
                     tracks.add(f.track_id)
                     if f.emotion != UNKNOWN:
                         shown.add((f.track_id, catalogue.emotion[EMOTIONS[f.emotion]]))
@@ -306,7 +306,7 @@ def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
         last += [] if sentence is None else [sentence.kind]
     fresh = [kind for kind in last if kind != "blind"]
     assert len(last) - len(fresh) <= 1
-    assert len(fresh) <= 1  # in the second before the last scene is stale
+    assert len(fresh) <= 1  # in the second before the last snapshot is stale
 
 
 def test_eight_faces_cost_little() -> None:

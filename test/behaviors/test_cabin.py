@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from pace import pace
-from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
+from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
@@ -28,7 +28,7 @@ def drive(
     report = cabin.step(start)
     for i in range(1, round(seconds * rate) + 1):
         now = start + i / rate
-        cabin.observe(scene(now, *faces), now)  # type: ignore[arg-type]
+        cabin.observe(snapshot(now, *faces), now)  # type: ignore[arg-type]
         report = cabin.step(now)
     return report
 
@@ -105,7 +105,7 @@ def test_labels_that_flicker_change_nothing_and_are_not_kept_for_ever() -> None:
     now, seen = 2.0, []
     for i in range(40):
         now += 0.1
-        cabin.observe(scene(now, face(1, ("happy", "sad")[i % 2], 0.5, x=0.7)), now)
+        cabin.observe(snapshot(now, face(1, ("happy", "sad")[i % 2], 0.5, x=0.7)), now)
         seen.append(cabin.step(now).occupants[0].occupant.emotion.value)
     assert set(seen) == {EMOTIONS.index("fear"), UNKNOWN}
     assert seen[-1] == UNKNOWN
@@ -296,7 +296,7 @@ def test_old_repeated_and_future_scenes_change_nothing() -> None:
     for i in range(100):
         now = 102.0 + 0.01 * i
         for stamp in (102.0, 101.5, 50.0, 200.0):
-            assert cabin.observe(scene(stamp, afraid), now) is not Admission.NEW
+            assert cabin.observe(snapshot(stamp, afraid), now) is not Admission.NEW
         assert not cabin.step(now).advice.active
 
 
@@ -333,7 +333,7 @@ def test_one_that_starts_in_the_middle_begins_without_advice_and_asks_for_as_muc
     scales = []
     for i in range(1, 41):
         now = 1e6 + 0.1 * i
-        late.observe(scene(now, face(1, "fear", 0.95, x=0.7)), now)
+        late.observe(snapshot(now, face(1, "fear", 0.95, x=0.7)), now)
         scales.append(late.step(now).advice.scale)
     assert scales[:10] == [1.0] * 10
     assert min(scales) >= 1.0 - 0.1 * 4.0
@@ -381,7 +381,7 @@ def check_people(report: CabinReport, newest: float | None, faces_seen: set[int]
 @whatever_happens
 @given(sequences)
 def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
-    """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
 
     - scale and target stay between the minimum and 1; advice is active exactly if it has a reason;
     - from one step to the next the scale falls by at most `slow_rate` and rises by at most
@@ -397,15 +397,15 @@ def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
     now, cause, faces_seen = 0.0, False, set()
     for update in updates(data):
         last, now = now, update.now
-        if update.scene is not None:
-            admitted = cabin.observe(update.scene, now) is Admission.NEW
+        if update.snapshot is not None:
+            admitted = cabin.observe(update.snapshot, now) is Admission.NEW
             if admitted:
-                faces = update.scene.usable_faces()
+                faces = update.snapshot.usable_faces()
                 cause = cause or any(f.probabilities[0] + f.probabilities[1] < 0.3 for f in faces)
                 faces_seen |= {f.track_id for f in faces}
         report = cabin.step(now)
         check_advice(report, before, min(max(now - last, 0.0), 0.5))
-        check_people(report, cabin.timeline.newest, faces_seen)
+        check_people(report, cabin.clock.newest, faces_seen)
         assert cause or not report.advice.active
         before = report
     for i in range(40 if report.advice.active else 8):
@@ -427,7 +427,7 @@ def test_eight_faces_cost_little() -> None:
 
 def test_occupants_can_be_used_on_their_own() -> None:
     people = Occupants((), OccupantSettings(appear=0.0))
-    people.observe(scene(1.0, face(3)))
+    people.observe(snapshot(1.0, face(3)))
     assert [o.face.track_id for o in people.counted()] == [3]
-    people.observe(scene(10.0))
+    people.observe(snapshot(10.0))
     assert people.counted() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import given
-from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
+from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
 
 from edan_ros.behaviors.roster import Roster, RosterSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
@@ -15,21 +15,21 @@ def make() -> Roster:
 
 def test_faces_are_kept_over_short_gaps_and_in_order() -> None:
     roster = make()
-    roster.observe(scene(10.0, face(5), face(2)), 10.0)
-    roster.observe(scene(10.5, face(2), *broken_faces()), 10.5)
+    roster.observe(snapshot(10.0, face(5), face(2)), 10.0)
+    roster.observe(snapshot(10.5, face(2), *broken_faces()), 10.5)
     assert roster.tracks == (5, 2)
-    roster.observe(scene(11.2, face(2), face(7)), 11.2)
+    roster.observe(snapshot(11.2, face(2), face(7)), 11.2)
     assert roster.tracks == (2, 7)
 
 
 def test_stale_faces_and_a_restarted_clock_let_go_of_everybody() -> None:
     roster = make()
-    roster.observe(scene(10.0, face(5)), 10.0)
+    roster.observe(snapshot(10.0, face(5)), 10.0)
     roster.step(10.9)
     assert roster.tracks == (5,)
     roster.step(11.1)
     assert roster.tracks == ()
-    roster.observe(scene(12.0, face(5)), 12.0)
+    roster.observe(snapshot(12.0, face(5)), 12.0)
     roster.step(3.0)
     assert roster.tracks == ()
 
@@ -37,27 +37,27 @@ def test_stale_faces_and_a_restarted_clock_let_go_of_everybody() -> None:
 @whatever_happens
 @given(sequences)
 def test_whatever_happens_the_roster_lists_faces_that_are_there(data: bytes) -> None:
-    """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
 
-    - a track is listed once, and was seen by a scene that counted at most `lost` before the newest;
-    - every face of a scene that counts is listed right after it;
-    - without scenes everybody is let go of within `stale_after`.
+    - a track is listed once, and was seen by a snapshot that counted at most `lost` before the newest;
+    - every face of a snapshot that counts is listed right after it;
+    - without snapshots everybody is let go of within `stale_after`.
     """
     roster, seen, restarts = make(), {}, 0
     for update in updates(data):
-        if update.scene is not None:
-            counts = roster.observe(update.scene, update.now) is Admission.NEW
-            if roster.timeline.restarts != restarts:
-                restarts = roster.timeline.restarts
+        if update.snapshot is not None:
+            counts = roster.observe(update.snapshot, update.now) is Admission.NEW
+            if roster.clock.restarts != restarts:
+                restarts = roster.clock.restarts
                 seen.clear()
             if counts:
-                here = {f.track_id for f in update.scene.usable_faces()}
-                seen |= dict.fromkeys(here, update.scene.stamp)
+                here = {f.track_id for f in update.snapshot.usable_faces()}
+                seen |= dict.fromkeys(here, update.snapshot.stamp)
                 assert here <= set(roster.tracks)
         roster.step(update.now)
         assert len(set(roster.tracks)) == len(roster.tracks)
         for track in roster.tracks:
-            assert roster.timeline.newest is not None
-            assert roster.timeline.newest - seen[track] <= 1.0
+            assert roster.clock.newest is not None
+            assert roster.clock.newest - seen[track] <= 1.0
     roster.step(update.now + 2.0)
     assert roster.tracks == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from pace import pace
-from scenarios import broken_faces, face, scene, sequences, updates, whatever_happens
+from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
 
 from edan_ros.behaviors.attention import AttentionSettings
 from edan_ros.behaviors.reaction_table import (
@@ -19,8 +19,8 @@ from edan_ros.behaviors.reaction_table import (
     read_rules,
 )
 from edan_ros.behaviors.reactions import Fired
-from edan_ros.behaviors.scene import NEUTRAL, Observation
 from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.snapshot import NEUTRAL, FaceSnapshot
 from edan_ros.behaviors.social import ExpressionSettings, Social, SocialReport, SocialSettings
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
@@ -46,10 +46,10 @@ class Stage:
         self.fired: list[tuple[float, Fired]] = []
         self.report: SocialReport = self.social.step(self.now)
 
-    def play(self, seconds: float, *faces: Observation) -> SocialReport:
+    def play(self, seconds: float, *faces: FaceSnapshot) -> SocialReport:
         for _ in range(round(seconds * 10)):
             self.now = round(self.now + 0.1, 6)
-            _, fired = self.social.observe(scene(self.now, *faces), self.now)
+            _, fired = self.social.observe(snapshot(self.now, *faces), self.now)
             if fired is not None:
                 self.fired.append((round(self.now - 100.0, 3), fired))
             self.report = self.social.step(self.now)
@@ -244,7 +244,7 @@ def test_old_and_repeated_scenes_change_nothing() -> None:
     for i in range(40):
         now = stage.now + 0.02 * i
         for stamp in (stage.now, stage.now - 0.5, stage.now - 50.0, stage.now + 50.0):
-            verdict, fired = stage.social.observe(scene(stamp, face(1, "fear")), now)
+            verdict, fired = stage.social.observe(snapshot(stamp, face(1, "fear")), now)
             assert verdict is not Admission.NEW
             assert fired is None
 
@@ -331,7 +331,7 @@ class Watch:
         self.expression = NEUTRAL
         self.changed = -math.inf
 
-    def saw(self, faces: list[Observation], stamp: float) -> None:
+    def saw(self, faces: list[FaceSnapshot], stamp: float) -> None:
         for f in faces:
             self.sights.setdefault((f.track_id, f.emotion), stamp)
 
@@ -339,7 +339,7 @@ class Watch:
         self.sights.clear()
         self.last = {name: (elapsed, -math.inf) for name, (elapsed, _) in self.last.items()}
 
-    def reacted(self, fired: Fired, stamp: float, faces: list[Observation], attended: int) -> None:
+    def reacted(self, fired: Fired, stamp: float, faces: list[FaceSnapshot], attended: int) -> None:
         rule = fired.rule
         for name, wait in ((rule.name, rule.cooldown), ("", 4.0)):
             before = self.last.get(name, (-math.inf, -math.inf))
@@ -371,14 +371,14 @@ class Watch:
 @whatever_happens
 @given(sequences)
 def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
-    """Over any sequence of scenes, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
 
     - no reaction comes within the cooldown of its rule or within `reaction_interval` of another,
       counted both in stamps and in time that passed, also over jumps of the clock;
-    - a reaction is to a person in that very scene who shows the emotion in it and has been seen to
+    - a reaction is to a person in that very snapshot who shows the emotion in it and has been seen to
       show it for as long and as strongly as the rule asks, and whom the robot attends to unless
       the rule is for anyone;
-    - scenes that repeat, are late, stale or of the future lead to no reaction;
+    - snapshots that repeat, are late, stale or of the future lead to no reaction;
     - attention rests on somebody seen within `lost` seconds; with stale faces or nobody there it
       is released, and so is the gaze;
     - the robot's face changes no more often than `expression_hold`, and is neutral again within
@@ -390,15 +390,15 @@ def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
         if now is not None:
             watch.elapsed += min(max(update.now - now, 0.0), 0.5)
         now = update.now
-        if update.scene is not None:
-            admission, fired = social.observe(update.scene, now)
-            if social.timeline.restarts != restarts:
-                restarts = social.timeline.restarts
+        if update.snapshot is not None:
+            admission, fired = social.observe(update.snapshot, now)
+            if social.clock.restarts != restarts:
+                restarts = social.clock.restarts
                 seen.clear()
                 watch.restarted()
             assert fired is None or admission is Admission.NEW
             if admission is Admission.NEW:
-                faces, stamp = update.scene.usable_faces(), update.scene.stamp
+                faces, stamp = update.snapshot.usable_faces(), update.snapshot.stamp
                 watch.saw(faces, stamp)
                 seen |= {f.track_id: stamp for f in faces}
                 attended = social.step(now).track_id
@@ -406,7 +406,7 @@ def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
                     watch.reacted(fired, stamp, faces, attended)
         report = social.step(now)
         watch.reported(report)
-        newest = social.timeline.newest
+        newest = social.clock.newest
         if report.track_id:
             assert newest is not None
             assert newest - seen[report.track_id] <= 1.5

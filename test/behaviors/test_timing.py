@@ -13,15 +13,15 @@ from edan_ros.behaviors.timing import (
     Admission,
     Debounced,
     Evidence,
+    StampClock,
     Sustained,
-    Timeline,
     TimeSettings,
     approach,
 )
 
 
 def test_stamps_that_count() -> None:
-    time = Timeline(TimeSettings(stale_after=1.0, ahead=0.5))
+    time = StampClock(TimeSettings(stale_after=1.0, ahead=0.5))
     verdicts = []
     for stamp, now in [(10, 10.1), (10, 10.2), (9.9, 10.2), (10.5, 10.2), (8, 10.2), (11, 10.3)]:
         time.advance(now)
@@ -38,11 +38,11 @@ def test_stamps_that_count() -> None:
 
 
 def test_a_stamp_that_is_not_a_number_never_counts() -> None:
-    assert Timeline(TimeSettings()).admit(math.nan, 5.0) is Admission.FUTURE
+    assert StampClock(TimeSettings()).admit(math.nan, 5.0) is Admission.FUTURE
 
 
 def test_a_clock_that_goes_back_restarts_and_one_that_wavers_does_not() -> None:
-    time = Timeline(TimeSettings(ahead=0.5, max_step=0.5))
+    time = StampClock(TimeSettings(ahead=0.5, max_step=0.5))
     assert time.advance(100.0) == 0.0
     time.admit(100.0, 100.0)
     assert time.advance(99.7) == 0.0
@@ -56,7 +56,7 @@ def test_a_clock_that_goes_back_restarts_and_one_that_wavers_does_not() -> None:
 
 
 def test_age_and_staleness() -> None:
-    time = Timeline(TimeSettings(stale_after=1.0))
+    time = StampClock(TimeSettings(stale_after=1.0))
     assert time.age(3.0) == math.inf
     assert time.is_stale(3.0)
     time.admit(3.0, 3.0)

@@ -11,7 +11,7 @@ from std_msgs.msg import String
 from edan_ros.behaviors.announcer import PEOPLE, Announcer, AnnouncerOptions, AnnouncerSettings
 from edan_ros.behaviors.catalogue import load_catalogue
 from edan_ros.behaviors.people import PeopleSettings
-from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
@@ -71,10 +71,10 @@ class AnnouncerNode(BehaviorNode):
         """Takes changed parameters, already checked."""
         self._announcer.reconfigure(announcer_options(values))
 
-    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the announcer a scene that arrives at `now`."""
+    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the announcer a snapshot that arrives at `now`."""
         del message
-        return self._announcer.observe(scene, now)
+        return self._announcer.observe(snapshot, now)
 
     def step(self, now: float, stamp: Time) -> None:
         """Publishes and says what there is to say; nothing while a sentence is being said."""

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
-from edan_ros.behaviors.scene import Scene, scene_of
+from edan_ros.behaviors.snapshot import Snapshot, take_snapshot
 from edan_ros.behaviors.timing import Admission
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.behaviors.behavior_parameters import RATE
@@ -72,8 +72,8 @@ class BehaviorNode(Node, abc.ABC):
         """Takes changed parameters, already checked."""
 
     @abc.abstractmethod
-    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the behaviour a scene that arrives at `now`."""
+    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the behaviour a snapshot that arrives at `now`."""
 
     @abc.abstractmethod
     def step(self, now: float, stamp: Time) -> None:
@@ -100,7 +100,7 @@ class BehaviorNode(Node, abc.ABC):
             return
         stamp = stamp_seconds(message.header)
         try:
-            scene = scene_of(frame_result(message), stamp, assume_lens=self.assume_lens)
+            snapshot = take_snapshot(frame_result(message), stamp, assume_lens=self.assume_lens)
         except ValueError as error:
             self._counts["malformed"] += 1
             self.warn("malformed", f"faces that do not make sense are left out: {error}")
@@ -110,7 +110,7 @@ class BehaviorNode(Node, abc.ABC):
             self.warn("malformed", "faces of an image without a size are left out")
             return
         self._offset = now - stamp
-        admission = self.observe(scene, now, message)
+        admission = self.observe(snapshot, now, message)
         if admission is Admission.NEW:
             self.frame_id = message.header.frame_id
         self._counts[admission.value] += 1

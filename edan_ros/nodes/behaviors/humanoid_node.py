@@ -13,7 +13,7 @@ from std_msgs.msg import Header, String, UInt32
 from edan_ros.behaviors.attention import AttentionSettings
 from edan_ros.behaviors.people import PeopleSettings
 from edan_ros.behaviors.reaction_table import read_rules
-from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.social import (
     ExpressionSettings,
     Point,
@@ -95,19 +95,19 @@ class HumanoidNode(BehaviorNode):
         """Takes changed parameters, already checked."""
         self._social.reconfigure(social_settings(values))
 
-    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the humanoid a scene that arrives at `now`, and publishes what it does."""
-        admission, fired = self._social.observe(scene, now)
+    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the humanoid a snapshot that arrives at `now`, and publishes what it does."""
+        admission, fired = self._social.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission
         report = self._social.step(now)
         if fired is not None:
             mine = fired.person.track_id == report.track_id
             gaze = report.gaze if mine else fired.person.face.position
-            score = self._social.score(fired.person, scene)
+            score = self._social.score(fired.person, snapshot)
             self._reactions.publish(reaction(fired, gaze, score, message.header))
             self.get_logger().info(f"{fired.rule.behavior or 'no behaviour'}: {fired.why}")
-        if report.gaze is not None and report.gaze_stamp == scene.stamp:
+        if report.gaze is not None and report.gaze_stamp == snapshot.stamp:
             self._look(report.gaze, message.header)
         return admission
 

@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.behaviors.roster import Roster, RosterSettings
-from edan_ros.behaviors.scene import Scene
+from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.crops import Crop
 from edan_ros.core.images import ImageError
@@ -162,11 +162,11 @@ class Ros4HriNode(BehaviorNode):
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
         """Takes changed parameters, already checked."""
-        self._roster.settings, self._roster.timeline.settings = roster_settings(values)
+        self._roster.settings, self._roster.clock.settings = roster_settings(values)
 
-    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
-        """Publishes the faces of a scene that arrives at `now`."""
-        admission = self._roster.observe(scene, now)
+    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
+        """Publishes the faces of a snapshot that arrives at `now`."""
+        admission = self._roster.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission
         header, size = message.header, (message.image_width, message.image_height)

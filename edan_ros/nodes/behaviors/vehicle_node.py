@@ -12,8 +12,8 @@ from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DriverSettings
 from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
-from edan_ros.behaviors.scene import Scene
 from edan_ros.behaviors.settings import SettingsError
+from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
@@ -114,10 +114,10 @@ class VehicleNode(BehaviorNode):
         self._cabin.reconfigure(cabin_settings(values))
         self._limiter.settings = settings_from(LimiterSettings, values, "limiter")
 
-    def observe(self, scene: Scene, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the cabin a scene that arrives at `now`."""
+    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
+        """Gives the cabin a snapshot that arrives at `now`."""
         del message
-        return self._cabin.observe(scene, now)
+        return self._cabin.observe(snapshot, now)
 
     def step(self, now: float, stamp: Time) -> None:
         """Publishes what holds and what is advised."""

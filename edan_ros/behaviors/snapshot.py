@@ -1,6 +1,6 @@
 """The faces of one image as the behaviours take them: plain numbers, checked once.
 
-A `Scene` is made from the pipeline's `FrameResult` by `scene_of`, in a node or a demo alike.
+A `Snapshot` is made from the pipeline's `FrameResult` by `take_snapshot`, in a node or a demo alike.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEGATIVE = POLARITIES.index("negative")
 
 
 @dataclass(slots=True, frozen=True)
-class Observation:
+class FaceSnapshot:
     """One face in one image.
 
     track_id: 1 or more. box: pixels of the full image. emotion: index into EMOTIONS or UNKNOWN;
@@ -49,15 +49,15 @@ class Observation:
 
 
 @dataclass(slots=True, frozen=True)
-class Scene:
+class Snapshot:
     """The faces of one image. stamp: its time in seconds. width, height: pixels, 1 or more."""
 
     stamp: float
     width: int
     height: int
-    faces: tuple[Observation, ...] = ()
+    faces: tuple[FaceSnapshot, ...] = ()
 
-    def usable_faces(self) -> list[Observation]:
+    def usable_faces(self) -> list[FaceSnapshot]:
         """The faces whose numbers make sense, one a track; the rest is left out."""
         seen: set[int] = set()
         usable = []
@@ -68,7 +68,7 @@ class Scene:
         return usable
 
 
-def is_usable(face: Observation) -> bool:
+def is_usable(face: FaceSnapshot) -> bool:
     """Whether track, box, emotion and probabilities of a face are in their ranges."""
     box = face.box
     return (
@@ -86,23 +86,23 @@ def is_usable(face: Observation) -> bool:
     )
 
 
-def scene_of(result: FrameResult, stamp: float, *, assume_lens: bool = False) -> Scene:
-    """The scene of one processed image with its stamp in seconds.
+def take_snapshot(result: FrameResult, stamp: float, *, assume_lens: bool = False) -> Snapshot:
+    """The snapshot of one processed image with its stamp in seconds.
 
     assume_lens: where a head's pose is not known, for want of a calibration, its angles are
     estimated for a usual lens. They tell how far it is turned, not how far away it is.
     """
     lens = assumed_camera(result.width, result.height) if assume_lens else None
-    faces = tuple(observation_of(face, lens) for face in result.faces)
-    return Scene(stamp, result.width, result.height, faces)
+    faces = tuple(face_snapshot(face, lens) for face in result.faces)
+    return Snapshot(stamp, result.width, result.height, faces)
 
 
-def observation_of(face: Face, lens: CameraModel | None = None) -> Observation:
+def face_snapshot(face: Face, lens: CameraModel | None = None) -> FaceSnapshot:
     """One face of the pipeline as an observation; lens: assumed where the pose is not known."""
     pose = face.head_pose
     angles = estimate_pose(face.landmarks, lens) if pose is None and lens is not None else pose
     turned = (NAN, NAN, NAN) if angles is None else (angles.yaw, angles.pitch, angles.roll)
-    return Observation(
+    return FaceSnapshot(
         face.track_id,
         face.box,
         face.emotion,
