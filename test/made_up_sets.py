@@ -33,14 +33,54 @@ def landmarks(scale: float = 30.0, middle: float = 24.0) -> np.ndarray:
     return (MEAN_SHAPE * scale + middle).astype(np.float32)
 
 
+def archive(folder: Path, names: list[str], size: tuple[int, int] = (48, 48)) -> Path:
+    """``images.zip`` with a picture for each name, the n-th of grey level 10 n."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / "images.zip", "w") as file:
+        for number, name in enumerate(names):
+            data = cv2.imencode(Path(name).suffix, picture(10 * number % 250, size))[1].tobytes()
+            file.writestr(name, data)
+    return folder
+
+
+def kdef_archive(folder: Path) -> Path:
+    """One woman in both sessions and one man."""
+    rows = ["AF01ANS.jpg,anger,AF01,F", "BF01HAS.jpg,happy,BF01,F", "AM02NES.jpg,neutral,AM02,M"]
+    write(folder / "labels.csv", "\n".join(["image,emotion,session_and_person,sex", *rows]) + "\n")
+    return archive(folder, [row.split(",")[0] for row in rows])
+
+
+def london(folder: Path) -> Path:
+    """Two people, neutral and smiling; the second one's age is unknown."""
+    rows = [
+        *(
+            "001_03_neutral.jpg,neutral,001,24,female,white",
+            "001_08_smile.jpg,happy,001,24,female,white",
+        ),
+        *(
+            "002_03_neutral.jpg,neutral,002,NA,male,east_asian",
+            "002_08_smile.jpg,happy,002,NA,male,east_asian",
+        ),
+    ]
+    header = "image,emotion,person,age,gender,ethnicity"
+    write(folder / "labels.csv", "\n".join([header, *rows]) + "\n")
+    points = np.arange(378, dtype=np.float32).reshape(189, 2)
+    np.savez(folder / "template_points.npz", **{"001_03_neutral.jpg": points})
+    return archive(folder, [row.split(",")[0] for row in rows])
+
+
+def landmark_archive(folder: Path, names: list[str], **columns: object) -> Path:
+    """``images.zip`` and ``labels.npz`` with the same landmarks for each picture."""
+    points = np.repeat(landmarks()[None], len(names), axis=0)
+    archive(folder, names)
+    np.savez(folder / "labels.npz", name=np.array(names), landmarks=points, **columns)
+    return folder
+
+
 def fer2013_npz(folder: Path) -> Path:
     """Six pictures: a training one, one that leaks, one unclear, two of the public test, of which
     one has no majority, and one of the private test. Grey level 10 times the row."""
-    folder.mkdir(parents=True)
-    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
-        for row in range(6):
-            data = cv2.imencode(".png", picture(10 * row))[1].tobytes()
-            archive.writestr(f"fer{row:07d}.png", data)
+    archive(folder, [f"fer{row:07d}.png" for row in range(6)])
     votes = np.zeros((6, 10), np.uint8)
     votes[[0, 1, 3], 1] = 10  # happy
     votes[2, [0, 8]] = 5

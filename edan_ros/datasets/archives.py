@@ -29,10 +29,13 @@ CORNER = 0.5
 #: Landmark of the 68 -> the point of the 189-point template (DeBruine & Jones 2017) at the same
 #: place: chin, base of the nose, eye corners, mouth corners, middle of the lips' four edges and
 #: the two peaks of the upper lip. The other points have no exact counterpart.
-LONDON_LANDMARKS = {
-    **{8: 129, 33: 55, 36: 18, 39: 22, 42: 23, 45: 27},
-    **{48: 87, 50: 89, 51: 90, 52: 91, 54: 93, 57: 106, 62: 96, 66: 101},
-}
+LONDON_LANDMARKS = dict(
+    zip(
+        (8, 33, 36, 39, 42, 45, 48, 50, 51, 52, 54, 57, 62, 66),
+        (129, 55, 18, 22, 23, 27, 87, 89, 90, 91, 93, 106, 96, 101),
+        strict=True,
+    )
+)
 
 
 def open_images(folder: Path) -> zipfile.ZipFile:
@@ -116,6 +119,29 @@ def read_muxspace(path: Path) -> FaceSet:
     return FaceSet("all", some(records, path, "images"), pseudo_landmarks=True)
 
 
+def read_kdef_archive(path: Path) -> FaceSet:
+    """Read the frontal images of KDEF from ``images.zip``.
+
+    The labels are in ``labels.csv``: image, emotion, session_and_person such as AF01, sex F or M.
+    """
+    archive = open_images(path)
+    columns = ("image", "emotion", "session_and_person", "sex")
+    records = (
+        Record(
+            row["image"],
+            from_zip(archive, row["image"]),
+            _emotion_index(row["emotion"], path),
+            attributes=_known(
+                # The letter of the session comes first; both sessions show the same people.
+                person=row["session_and_person"][1:],
+                sex={"F": "female", "M": "male"}.get(row["sex"], ""),
+            ),
+        )
+        for row in read_table(the_file(path, "labels.csv"), columns)
+    )
+    return FaceSet("views S", some(records, path, "rows in labels.csv"))
+
+
 def read_london(path: Path) -> FaceSet:
     """Read the Face Research Lab London Set: each person neutral and smiling. Validation only.
 
@@ -125,12 +151,13 @@ def read_london(path: Path) -> FaceSet:
     ethnicity, all but the first as the people reported them.
     """
     archive = open_images(path)
+    columns = ("image", "emotion", "person", "age", "gender", "ethnicity")
     template = _read_template(path / "template_points.npz")
     records = (
         Record(
             row["image"],
             from_zip(archive, row["image"]),
-            emotion_index(row["emotion"], path),
+            _emotion_index(row["emotion"], path),
             sparse_landmarks=template.get(row["image"]),
             attributes=_known(
                 person=row["person"],
@@ -139,10 +166,7 @@ def read_london(path: Path) -> FaceSet:
                 ethnicity=row["ethnicity"].replace("_", " "),
             ),
         )
-        for row in read_table(
-            the_file(path, "labels.csv"),
-            ("image", "emotion", "person", "age", "gender", "ethnicity"),
-        )
+        for row in read_table(the_file(path, "labels.csv"), columns)
     )
     return FaceSet("neutral and smiling", some(records, path, "rows in labels.csv"))
 
@@ -160,7 +184,7 @@ def _read_template(file: Path) -> dict[str, NDArray[np.float32]]:
     return sparse
 
 
-def emotion_index(name: str, path: Path) -> int:
+def _emotion_index(name: str, path: Path) -> int:
     """Return the index into EMOTIONS. Raises DataError, with the set's path, for another word."""
     if name not in EMOTIONS:
         raise DataError(f"{path}: labels.csv has the emotion {name!r}; use {', '.join(EMOTIONS)}")

@@ -1,98 +1,100 @@
-"""Posed sets whose files carry the label in their names: JAFFE, KDEF and FERG."""
+"""Posed sets whose file names carry the labels: JAFFE, KDEF and FERG."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from edan_ros.datasets import labels as maps
+from edan_ros.datasets.archives import read_kdef_archive
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import from_file, pictures_in
 from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.records import FaceSet, Record, choose, some
 
-_JAFFE = re.compile(rf"^[A-Z]{{2}}[._-]({'|'.join(maps.JAFFE)})\d*[._-]\d+(\.TIFF?)?$")
-_KDEF = re.compile(
-    rf"^[AB](?P<person>[FM]\d{{2}})(?P<emotion>{'|'.join(maps.KDEF)})(?P<view>FL|FR|HL|HR|S)$"
+_JAFFE = re.compile(
+    rf"(?P<person>[A-Z]{{2}})[._-](?P<emotion>{'|'.join(maps.JAFFE)})\d*[._-]\d+(\.TIFF?)?"
 )
-_FERG = re.compile(r"^[a-z]+_([a-z]+)_\d+$")
-#: KDEF's five cameras: straight, half to either side, full profiles.
+_KDEF = re.compile(
+    rf"[AB](?P<person>[FM]\d{{2}})(?P<emotion>{'|'.join(maps.KDEF)})(?P<view>FL|FR|HL|HR|S)"
+)
+_FERG = re.compile(rf"(?P<person>[A-Z]+)_(?P<emotion>{'|'.join(maps.SYNONYMS).upper()})_\d+")
+#: KDEF's five cameras: frontal, half profiles, full profiles.
 KDEF_VIEWS = ("S", "HL", "HR", "FL", "FR")
 
 
 def read_jaffe(path: Path) -> FaceSet:
-    """JAFFE (Lyons et al. 1998): files such as ``KA.AN1.39.tiff``, in folders or not.
+    """Read JAFFE (Lyons et al. 1998): files such as ``KA.AN1.39.tiff`` at any depth.
 
-    Converted copies (``KA.AN1.39.tiff.jpg``) too, and pictures sorted by emotion whatever they
-    are called.
+    Converted copies (``KA.AN1.39.tiff.jpg``) and images sorted into one folder per emotion are
+    read too.
     """
-
-    def emotion(stem: str) -> int | None:
-        match = _JAFFE.match(stem.upper())
-        return maps.JAFFE[match[1]] if match else None
-
-    return _by_name(path, emotion, "all", "pictures named like KA.AN1.39.tiff")
+    return _read_named(path, _JAFFE, maps.JAFFE, "images named like KA.AN1.39.tiff")
 
 
 def read_kdef(path: Path, *, views: str | Sequence[str] = "S") -> FaceSet:
-    """KDEF (Lundqvist et al. 1998): files such as ``AF01/AF01ANS.JPG``.
+    """Read KDEF (Lundqvist et al. 1998). Validation only.
 
-    views: some of KDEF_VIEWS, as a list or joined by /; the frontal one alone by default.
+    Either the owners' files such as ``AF01/AF01ANS.JPG``, or ``images.zip`` with ``labels.csv``,
+    which holds the frontal view alone. Attributes: person (the same in both sessions) and sex.
+
+    views: some of KDEF_VIEWS, as a list or joined by /; frontal by default.
     """
     wanted = [
         choose(view, "views", KDEF_VIEWS)
         for view in (views.split("/") if isinstance(views, str) else views)
     ]
-
-    def emotion(stem: str) -> int | None:
-        match = _KDEF.match(stem.upper())
-        return maps.KDEF[match[1]] if match and match[2] in wanted else None
-
-    def is_other_view(stem: str) -> bool:
-        match = _KDEF.match(stem.upper())
-        return match is not None and match[2] not in wanted
-
-    about = f"views {', '.join(wanted)}"
-    expected = f"pictures named like AF01AN{wanted[0]}.JPG"
-    return _by_name(path, emotion, about, expected, {"other views": is_other_view})
+    if (path / "images.zip").is_file():
+        if "S" not in wanted:
+            raise DataError(f"{path} holds the frontal view alone; ask for views S")
+        return read_kdef_archive(path)
+    expected = f"images named like AF01AN{wanted[0]}.JPG, or images.zip with labels.csv"
+    faces = _read_named(path, _KDEF, maps.KDEF, expected, wanted)
+    faces.about = f"views {', '.join(wanted)}"
+    for record in faces.records:
+        person = record.attributes.get("person")
+        if person is not None:
+            record.attributes["sex"] = "female" if person.startswith("F") else "male"
+    return faces
 
 
 def read_ferg(path: Path) -> FaceSet:
-    """FERG (Aneja et al. 2016): ``aia/aia_anger/aia_anger_1.png``, faces of drawn characters."""
-
-    def emotion(stem: str) -> int | None:
-        match = _FERG.match(stem.lower())
-        return maps.SYNONYMS.get(match[1]) if match else None
-
-    found = _by_name(path, emotion, "all", "pictures named like aia/aia_anger/aia_anger_1.png")
-    found.cropped = True
-    return found
+    """Read FERG (Aneja et al. 2016), drawn characters: ``aia/aia_anger/aia_anger_1.png``."""
+    expected = "images named like aia/aia_anger/aia_anger_1.png"
+    codes = {word.upper(): emotion for word, emotion in maps.SYNONYMS.items()}
+    faces = _read_named(path, _FERG, codes, expected)
+    faces.cropped = True
+    return faces
 
 
-def _by_name(
+def _read_named(
     path: Path,
-    emotion: Callable[[str], int | None],
-    about: str,
+    pattern: re.Pattern[str],
+    emotions: dict[str, int],
     expected: str,
-    known: Mapping[str, Callable[[str], bool]] | None = None,
+    views: Sequence[str] = (),
 ) -> FaceSet:
-    """The pictures to whose names ``emotion`` gives a label. known: others, told apart by name.
+    """Read the images whose upper-case names without ending match ``pattern``.
 
-    Where no picture has such a name, those sorted into a folder for each emotion.
+    The pattern's groups are ``person``, ``emotion`` (a key of ``emotions``) and, of a set with
+    several ``views``, ``view``. Without a match anywhere, read one folder per emotion.
     """
     if not path.is_dir():
         raise DataError(f"{path} should be a folder with {expected}; it is none")
-    records, others = [], Counter[str]()
+    records, left_out = [], Counter[str]()
     for file in pictures_in(path):
-        label = emotion(file.stem)
-        if label is not None:
-            records.append(Record(str(file.relative_to(path)), from_file(file), label))
-            continue
-        kinds = (name for name, test in (known or {}).items() if test(file.stem))
-        others[next(kinds, "pictures with other names")] += 1
+        match = pattern.fullmatch(file.stem.upper())
+        if match is None:
+            left_out["images with other names"] += 1
+        elif views and match["view"] not in views:
+            left_out["other views"] += 1
+        else:
+            name, emotion = str(file.relative_to(path)), emotions[match["emotion"]]
+            attributes = {"person": match["person"]}
+            records.append(Record(name, from_file(file), emotion, attributes=attributes))
     if not records and has_classes(path):
         return read_folder(path)
-    notes = [f"left out: {what} ({count})" for what, count in others.items()]
-    return FaceSet(about, some(records, path, expected), notes=notes)
+    notes = [f"left out: {what} ({count})" for what, count in sorted(left_out.items())]
+    return FaceSet("all", some(records, path, expected), notes=notes)

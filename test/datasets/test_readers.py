@@ -7,7 +7,6 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import made_up_sets as trees
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError, FaceSet, read
 from edan_ros.datasets.archives import is_held_out
 from edan_ros.datasets.fer2013 import majority
+from edan_ros.datasets.layouts import is_validation_only
 
 
 def labels(faces: FaceSet) -> list[str | None]:
@@ -343,7 +343,7 @@ def test_jaffe(tmp_path: Path) -> None:
     faces = read("jaffe", tmp_path)
     assert labels(faces) == ["anger", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
     assert levels(faces) == [0, 10, 20, 30, 40, 50, 60]
-    assert faces.notes == ["left out: pictures with other names (1)"]
+    assert faces.notes == ["left out: images with other names (1)"]
     assert not faces.cropped
 
 
@@ -372,8 +372,8 @@ def test_kdef(tmp_path: Path) -> None:
     assert Counter(labels(read("kdef", tmp_path, views="S/FR"))) == dict.fromkeys(codes.values(), 2)
     trees.save(tmp_path / "AF31" / "AF31V.JPG")  # one of the set's own slips
     assert read("kdef", tmp_path, views="S").notes == [
+        "left out: images with other names (1)",
         "left out: other views (14)",
-        "left out: pictures with other names (1)",
     ]
     with pytest.raises(DataError, match="views is 'left'"):
         read("kdef", tmp_path, views=["left"])
@@ -390,7 +390,7 @@ def test_ferg(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["jaffe", "kdef", "ferg", "300w"])
 def test_sets_known_by_names_say_what_they_look_for(tmp_path: Path, layout: str) -> None:
     trees.save(tmp_path / "holiday.jpg")
-    with pytest.raises(DataError, match=r"should hold pictures .*; it holds holiday\.jpg"):
+    with pytest.raises(DataError, match=r"should hold (images|pictures) .*; it holds holiday\.jpg"):
         read(layout, tmp_path)
 
 
@@ -506,15 +506,71 @@ def test_classes_one_level_down_are_pointed_at(tmp_path: Path) -> None:
     assert labels(read("folder", tmp_path / "test")) == ["happy"]
 
 
-def test_muxspace_leaves_contempt_without_a_label(tmp_path: Path) -> None:
-    import zipfile
+def test_kdef_from_an_archive_has_person_and_sex(tmp_path: Path) -> None:
+    faces = read("kdef", trees.kdef_archive(tmp_path / "kdef"))
+    assert labels(faces) == ["anger", "happy", "neutral"]
+    assert levels(faces) == pytest.approx([0, 10, 20], abs=1)
+    assert [record.attributes for record in faces.records] == [
+        {"person": "F01", "sex": "female"},
+        {"person": "F01", "sex": "female"},
+        {"person": "M02", "sex": "male"},
+    ]
+    with pytest.raises(DataError, match="holds the frontal view alone; ask for views S"):
+        read("kdef", tmp_path / "kdef", views="HL")
 
-    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
-        for name in ("a.png", "b.png"):
-            archive.writestr(name, cv2.imencode(".png", trees.picture())[1].tobytes())
-    points = np.repeat(trees.landmarks()[None], 2, axis=0)
-    np.savez(tmp_path / "labels.npz", name=["a.png", "b.png"], emotion=[5, 7], landmarks=points)
-    faces = read("muxspace", tmp_path)
+
+def test_london_has_attributes_and_the_template_points_of_the_68(tmp_path: Path) -> None:
+    faces = read("london", trees.london(tmp_path / "london"))
+    assert labels(faces) == ["neutral", "happy", "neutral", "happy"]
+    first, second, third, _ = faces.records
+    assert first.attributes == {"person": "001", "sex": "female", "age": "24", "ethnicity": "white"}
+    assert third.attributes == {"person": "002", "sex": "male", "ethnicity": "east asian"}
+    points = first.sparse_landmarks
+    np.testing.assert_array_equal(points[8], [2 * 129 - 0.5, 2 * 129 + 0.5])  # the chin
+    assert np.isnan(points).all(axis=1).sum() == 68 - 14
+    assert second.sparse_landmarks is None
+    assert first.landmarks is None
+
+
+def test_a_label_file_with_an_unknown_emotion_is_named(tmp_path: Path) -> None:
+    folder = trees.london(tmp_path / "london")
+    text = (folder / "labels.csv").read_text()
+    (folder / "labels.csv").write_text(text.replace("happy", "smirk"))
+    with pytest.raises(DataError, match=r"labels\.csv has the emotion 'smirk'; use neutral, happy"):
+        read("london", folder)
+
+
+def test_ytf68_is_split_by_person(tmp_path: Path) -> None:
+    names = [f"Person_{who}_{frame:02d}.jpg" for who in range(30) for frame in (1, 2)]
+    folder = trees.landmark_archive(tmp_path / "ytf68", names)
+    train, held_out = read("ytf68", folder, training=True), read("ytf68", folder)
+    assert len(read("ytf68", folder, part="all")) == len(train) + len(held_out) == 60
+    people = [{r.attributes["person"] for r in faces.records} for faces in (train, held_out)]
+    assert not people[0] & people[1]
+    assert all(people)
+    assert train.pseudo_landmarks
+    assert labels(train)[0] is None
+    np.testing.assert_allclose(train.records[0].landmarks, trees.landmarks() - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("layout", "path", "refused"),
+    [
+        ("london", "anywhere", True),
+        ("kdef", "anywhere", True),
+        ("folder", "sets/KDEF", True),
+        ("folder", "london", True),
+        ("folder", "anywhere", False),
+        ("fer2013", "fer2013", False),
+    ],
+)
+def test_sets_for_validation_only(layout: str, path: str, refused: bool) -> None:
+    assert is_validation_only(layout, Path(path)) == refused
+
+
+def test_muxspace_leaves_contempt_without_a_label(tmp_path: Path) -> None:
+    folder = trees.landmark_archive(tmp_path / "m", ["a.png", "b.png"], emotion=[5, 7])
+    faces = read("muxspace", folder)
     assert labels(faces) == ["disgust", None]
     np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks() - 0.5, atol=0.02)
 

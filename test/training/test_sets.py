@@ -68,6 +68,16 @@ def test_a_wrong_entry_is_named(
         load_samples(data, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [("london", {}), ("kdef", {}), ("faces", {"layout": "london"}), ("kdef", {"layout": "folder"})],
+)
+def test_sets_for_validation_only_are_refused(name: str, entry: dict, tmp_path: Path) -> None:
+    """Before anything is read: no set here has a folder."""
+    with pytest.raises(ConfigError, match=f"data: {name}: .*{name} is for validation only; take"):
+        load_samples({"fer2013": {}, name: entry}, tmp_path)
+
+
 def test_balance_draws_rarer_emotions_more_often() -> None:
     """Four happy, one sad, one unknown: at power 1 both emotions get the same draws."""
     samples = samples_of(FaceSet("all", records(1, 1, 1, 1, 2, None)), balance=1.0)

@@ -14,7 +14,7 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
 from edan_ros.datasets import LAYOUTS, DataError, FaceSet, Record, face_crop, read
-from edan_ros.datasets.layouts import layout_of
+from edan_ros.datasets.layouts import is_validation_only, layout_of
 from edan_ros.detection.detectors import Detector
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.evaluation.recognition import largest
@@ -48,9 +48,12 @@ def load_samples(
     was left out. Raises ConfigError for an entry that cannot be, DataError for a folder that is
     not laid out so.
     """
+    entries = {name: dict(values or {}) for name, values in data.items()}
+    for name, options in entries.items():
+        if name != "background":
+            _refuse_validation_only(name, *_layout_and_path(name, options, root))
     parts = []
-    for name, values in data.items():
-        options = dict(values or {})
+    for name, options in entries.items():
         if name == "background":
             options["detector"] = root / options["detector"]
             parts.append(background(root / "landmarks68", held_out=False, **options))
@@ -61,16 +64,25 @@ def load_samples(
     return concatenate(parts)
 
 
+def _layout_and_path(name: str, options: Mapping[str, Any], root: Path) -> tuple[str, Path]:
+    try:
+        layout = layout_of(str(options.get("layout", name)))
+    except DataError as error:
+        raise ConfigError(f"data: {name}: {error}; or background") from error
+    return layout, root / str(options.get("path", name))
+
+
+def _refuse_validation_only(name: str, layout: str, path: Path) -> None:
+    if is_validation_only(layout, path):
+        raise ConfigError(f"data: {name}: {path} is for validation only; take it out of data")
+
+
 def _load(
     name: str, options: dict[str, Any], root: Path, tell: Callable[[str], None] | None
 ) -> Samples:
-    layout = str(options.pop("layout", name))
-    try:
-        layout = layout_of(layout)
-    except DataError as error:
-        raise ConfigError(f"data: {name}: {error}; or background") from error
-    path = root / str(options.pop("path", name))
-    options = {**DEFAULTS.get(layout, {}), **options}
+    layout, path = _layout_and_path(name, options, root)
+    given = {key: value for key, value in options.items() if key not in ("layout", "path")}
+    options = {**DEFAULTS.get(layout, {}), **given}
     common = {key: options.pop(key) for key in _COMMON if key in options}
     model, pictures = options.pop("landmarks", None), options.pop("pictures", None)
     unknown = sorted(set(options) - set(LAYOUTS[layout].options))
