@@ -74,7 +74,8 @@ class Attention:
 
     def __init__(self, settings: AttentionSettings) -> None:
         self.settings = settings
-        self.track_id = 0  # of whom it rests on, 0 for nobody
+        self.track_id = 0  # of the person attended to, 0 for nobody
+        self._paused = 0  # track to return to after a gap in the images
         self.score = Score(0.0, 0.0, 0.0, 0.0)
         self._since = -math.inf
         self._rival = 0
@@ -86,6 +87,9 @@ class Attention:
         if not scores:
             self.release()
             return 0
+        if self._paused in scores:
+            self.track_id = self._paused
+        self._paused = 0
         best = max(scores, key=lambda track: (scores[track].total, -track))
         mine = scores.get(self.track_id)
         if mine is None:
@@ -101,9 +105,15 @@ class Attention:
         self.score = scores[self.track_id]
         return self.track_id
 
+    def pause(self) -> None:
+        """Attend to nobody until the next image, and then to the same person if still there."""
+        paused = self.track_id or self._paused
+        self.release()
+        self._paused = paused
+
     def release(self) -> None:
-        """Attends to nobody."""
-        self.track_id = self._rival = 0
+        """Attend to nobody."""
+        self.track_id = self._rival = self._paused = 0
         self.score = Score(0.0, 0.0, 0.0, 0.0)
 
     def rate(self, person: Person, stamp: float, image_height: int) -> Score:

@@ -35,14 +35,25 @@ class PeopleSettings:
 class Person:
     """One person by the track of the face. Times are stamps in seconds."""
 
-    __slots__ = ("_count", "_sum", "emotion", "episode", "face", "first_seen", "last_seen")
+    __slots__ = (
+        "_count",
+        "_interrupted",
+        "_sum",
+        "emotion",
+        "episode",
+        "face",
+        "first_seen",
+        "last_seen",
+    )
 
     def __init__(self, stamp: float, settings: PeopleSettings) -> None:
         s = settings
         self.face: FaceSnapshot
         self.first_seen = self.last_seen = stamp
         self.emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
-        self.episode = 0  # counted up whenever another emotion begins
+        #: Incremented when an emotion begins, unless only a gap in the images interrupted it.
+        self.episode = 0
+        self._interrupted = UNKNOWN
         self._sum = 0.0
         self._count = 0
 
@@ -58,13 +69,19 @@ class Person:
 
     def see(self, face: FaceSnapshot, stamp: float) -> None:
         """Takes the person's face in the image of this stamp."""
+        gap = stamp - self.last_seen > self.emotion.gap
         self.face = face
         self.last_seen = stamp
-        since = self.emotion.since
+        since, before = self.emotion.since, self.emotion.value
         emotion = self.emotion.update(face.emotion, stamp)
         if self.emotion.since != since:
-            self.episode += 1
             self._sum, self._count = 0.0, 0
+        if emotion != before:
+            if gap and emotion == UNKNOWN:
+                self._interrupted = before
+            elif emotion != self._interrupted:
+                self.episode += 1
+                self._interrupted = UNKNOWN
         if emotion != UNKNOWN:
             self._sum += face.probabilities[emotion]
             self._count += 1

@@ -99,7 +99,7 @@ def take_snapshot(result: FrameResult, stamp: float, *, assume_lens: bool = Fals
 
 def face_snapshot(face: Face, lens: CameraModel | None = None) -> FaceSnapshot:
     """One face of the pipeline as an observation; lens: assumed where the pose is not known."""
-    pose = face.head_pose
+    pose = None if face.head_pose_assumed else face.head_pose
     angles = estimate_pose(face.landmarks, lens) if pose is None and lens is not None else pose
     turned = (NAN, NAN, NAN) if angles is None else (angles.yaw, angles.pitch, angles.roll)
     return FaceSnapshot(

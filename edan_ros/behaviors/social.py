@@ -189,7 +189,7 @@ class Social:
         self._follow(now)
         stale = self.clock.is_stale(now)
         if stale:
-            self._attention.release()
+            self._attention.pause()
             self._gaze.update(None, now)
         person = self._people.find(self._attention.track_id)
         shown = UNKNOWN if person is None else person.emotion.value

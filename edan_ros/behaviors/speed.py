@@ -120,9 +120,8 @@ class SpeedAdvisor:
     ) -> Advice:
         """The advice at `now`, `passed` seconds after the last; a stale snapshot causes none."""
         s = self.settings
+        # Without new images nothing is known to have calmed down: the alarms stay raised.
         causes = [] if stale else self._causes(occupants, now)
-        if stale:
-            self._alarmed.clear()
         resting = self._pace(passed)
         if resting:
             causes = []

@@ -113,13 +113,16 @@ class StampClock:
 
 
 class Debounced(Generic[T]):
-    """A value that follows its input only after the input has held for `settle` seconds.
+    """A value that follows its input once the input has been the same for `settle` seconds.
 
-    A value that its own input has not shown for `forget` seconds (more than `settle`) falls back to
-    `fallback`: with an input that never settles, nothing is kept for ever. A gap of more than `gap`
-    seconds between updates starts afresh, so that a duration never spans what nobody saw.
+    A value that its input has not confirmed for `forget` seconds (more than `settle`) gives way to
+    `fallback`, so that an input that never settles keeps nothing alive. After a gap of more than
+    `gap` seconds between updates the duration starts at zero; the value itself is kept if the
+    first input after the gap confirms it, and gives way to `fallback` otherwise.
 
-    value: what holds now. since: the stamp from which it has held.
+    Attributes:
+        value: the value that holds now.
+        since: stamp in seconds from which it has held without a gap.
     """
 
     __slots__ = (
@@ -150,7 +153,7 @@ class Debounced(Generic[T]):
     def update(self, value: T, stamp: float) -> T:
         """Takes the input of this stamp, stamps never going back; returns what holds now."""
         if stamp - self._last > self.gap:
-            self.put(self.fallback, stamp)
+            self.put(value if value == self.value else self.fallback, stamp)
         self._last = stamp
         if value == self.value:
             self._seen = stamp
@@ -210,10 +213,12 @@ class Evidence:
 
 
 class Sustained:
-    """For how long a condition has held.
+    """The time for which a condition has held.
 
     A break of up to `grace` seconds is bridged, and so is a time of up to `bridge` seconds in which
-    the condition cannot be judged. More than `gap` seconds without an update is a break.
+    the condition is unknown. A gap of more than `gap` seconds between updates does not count as
+    time, and one of more than `bridge` seconds, too, is a break: a condition that holds before and
+    after a short gap has not ended, and its duration never includes time without images.
     """
 
     __slots__ = ("_last", "_last_true", "_since", "bridge", "gap", "grace")
@@ -228,8 +233,9 @@ class Sustained:
 
     def update(self, condition: bool | None, stamp: float) -> None:
         """Takes the condition, None if it cannot be judged; stamps never go back."""
-        if stamp - self._last > self.gap:
-            self._since = None
+        passed = stamp - self._last
+        if self._since is not None and passed > self.gap:
+            self._since = self._since + passed if passed <= self.bridge else None
         self._last = stamp
         if condition:
             if self._since is None:

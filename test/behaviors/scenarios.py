@@ -24,6 +24,13 @@ WIDTH, HEIGHT = 640, 480
 #: Sequences a behaviour; .ci/run asks for 10,000.
 SEQUENCES = int(os.environ.get("EDAN_ROS_SEQUENCES", "1000"))
 
+#: Images that stop again and again: (seconds with images, seconds without, strength), each a few.
+camera_gaps = st.lists(
+    st.tuples(st.floats(0.3, 3.0), st.floats(0.9, 1.45), st.floats(0.36, 1.0)),
+    min_size=5,
+    max_size=20,
+)
+
 #: For a test over generated sequences: all of them count, however slow the machine is.
 whatever_happens = settings(
     max_examples=SEQUENCES,
@@ -31,6 +38,9 @@ whatever_happens = settings(
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     suppress_health_check=(HealthCheck.too_slow,),
 )
+
+#: The same for longer sequences.
+fewer_examples = settings(whatever_happens, max_examples=max(20, SEQUENCES // 10))
 
 _POLARITY = {"neutral": 0, "happy": 1, "surprise": 1, "sad": 2, "fear": 2, "disgust": 2, "anger": 2}
 

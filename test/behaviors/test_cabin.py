@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from pace import pace
-from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
+from scenarios import (
+    broken_faces,
+    camera_gaps,
+    face,
+    fewer_examples,
+    sequences,
+    snapshot,
+    updates,
+    whatever_happens,
+)
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
@@ -18,6 +27,7 @@ from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
 
 DRIVER, PASSENGER = Seat("driver", 0.5, 0.0, 1.0, 1.0), Seat("passenger", 0.0, 0.0, 0.5, 1.0)
+Gaps = list[tuple[float, float, float]]
 TWO_SEATS = CabinSettings(seats=(DRIVER, PASSENGER))
 
 
@@ -413,6 +423,58 @@ def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
         check_advice(report, before, 0.5)
         before = report
     assert report.advice.scale == 1.0
+
+
+def check_not_raised_again(data: Gaps, settings: SpeedSettings) -> None:
+    """Assert that advice given up comes back only once the level was below its threshold."""
+    cabin = Cabin(replace(TWO_SEATS, speed=settings))
+    off = settings.fear_off
+    now, spent, stopped = 0.0, False, False
+    for seconds, gap, share in [(8.0, 0.2, 0.95), *data]:
+        for i in range(round((seconds + gap) / 0.1)):
+            now += 0.1
+            if 0.1 * i < seconds:
+                cabin.observe(snapshot(now, face(1, "fear", round(share, 2), x=0.7)), now)
+            report = cabin.step(now)
+            level = max((o.occupant.fear.at(now) for o in report.occupants), default=0.0)
+            raised = report.advice.reason is Reason.FEAR
+            assert not (spent and level >= off and raised)
+            stopped = report.advice.held >= settings.longest or (stopped and not raised)
+            spent = level >= off and (spent or (stopped and not raised))
+
+
+@pytest.mark.timeout(600)
+@fewer_examples
+@given(camera_gaps)
+def test_gaps_in_the_images_do_not_raise_advice_again(data: Gaps) -> None:
+    """Advice that was given up needs calm, also when images stop for about a second."""
+    check_not_raised_again(data, SpeedSettings(longest=5.0, rest=0.0, release_rate=1.0))
+
+
+def test_a_gap_between_the_thresholds_does_not_count_as_calm() -> None:
+    """Fear of 0.4 lies between fear_off and fear_on: a gap must not count as having calmed down."""
+    gaps = [(3.0, 1.3, 0.4), (3.0, 1.3, 0.4), (6.0, 0.5, 0.9), (2.0, 1.3, 0.4), (6.0, 0.5, 0.9)]
+    check_not_raised_again(gaps, SpeedSettings(longest=5.0, rest=0.0, release_rate=1.0))
+
+
+@pytest.mark.parametrize(
+    ("look", "state"),
+    [
+        ({"yaw": 0.9}, DriverState.LOOKING_AWAY),
+        ({"eyes": 0.1}, DriverState.EYES_CLOSED),
+        ({"emotion": "sad"}, DriverState.DISTRESSED),
+    ],
+)
+def test_a_disengaged_driver_is_not_attentive_after_a_gap(
+    look: dict[str, object], state: DriverState
+) -> None:
+    cabin = Cabin(TWO_SEATS)
+    drive(cabin, 0.0, 2.0, face(1, x=0.7))
+    away = face(1, x=0.7, **look)  # type: ignore[arg-type]
+    assert drive(cabin, 2.0, 12.0, away).driver.state is state
+    assert cabin.step(15.2).driver.state is DriverState.UNKNOWN
+    assert drive(cabin, 15.2, 0.1, away).driver.state is state
+    assert drive(cabin, 15.3, 2.0, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
 
 
 @pytest.mark.parametrize("rate", [5.0, 30.0])

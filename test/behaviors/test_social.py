@@ -219,6 +219,31 @@ def test_stale_faces_end_attention() -> None:
     assert report.why == "No faces arrive."
 
 
+def test_a_gap_in_the_images_does_not_fire_a_rule_again() -> None:
+    stage = Stage()
+    stage.play(1.0, face(1))
+    for _ in range(12):
+        stage.play(2.0, face(1, "happy"))
+        for _ in range(12):
+            stage.now += 0.1
+            stage.social.step(stage.now)
+        stage.play(0.1, face(1, "sad"))  # one uncertain image after the gap
+    assert stage.names == ["joy"]
+    stage.play(3.0, face(1))
+    stage.play(2.0, face(1, "happy"))
+    assert stage.names == ["joy", "joy"]
+
+
+def test_attention_returns_to_the_same_person_after_a_gap() -> None:
+    stage = Stage()
+    stage.play(3.0, face(1, distance=1.0), face(2, x=0.2, distance=1.1))
+    assert stage.report.track_id == 1
+    stage.now += 1.3
+    assert stage.social.step(stage.now).track_id == 0
+    stage.play(0.1, face(1, distance=1.1), face(2, x=0.2, distance=1.0))
+    assert stage.report.track_id == 1
+
+
 def test_a_clock_that_goes_back_does_not_shorten_a_cooldown() -> None:
     stage = Stage()
     stage.play(2.0, face(1, "happy"))

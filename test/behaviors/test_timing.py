@@ -94,6 +94,27 @@ def test_a_duration_does_not_span_a_gap() -> None:
     assert value.held(2.5) == 0.0
 
 
+def test_a_value_survives_a_gap_only_if_the_next_input_confirms_it() -> None:
+    value = Debounced("", settle=0.5, forget=2.0, gap=1.0)
+    for stamp in (0.0, 0.5, 2.0):
+        value.update("a", stamp)
+    assert (value.value, value.held(2.2)) == ("a", pytest.approx(0.2))
+    value.update("b", 4.0)
+    assert value.value == ""
+
+
+def test_a_condition_outlasts_a_short_gap_that_does_not_count_as_time() -> None:
+    away = Sustained(grace=0.3, gap=1.0, bridge=3.0)
+    for stamp in (0.0, 0.5, 1.0, 3.5):
+        away.update(True, stamp)
+    assert away.held(3.5) == 1.0
+    away.update(False, 5.5)  # ended during the gap
+    assert away.held(5.5) == 0.0
+    away.update(True, 5.6)
+    away.update(True, 9.0)  # longer than `bridge`
+    assert away.held(9.0) == 0.0
+
+
 def test_evidence_by_hand() -> None:
     level = Evidence(rise=1.0, fall=2.0, gap=1.0)
     level.update(1.0, 10.0)
