@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from edan_ros.core.faces import Box, Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
+from edan_ros.core.inference import Prediction
 
 SIZE = 64
 #: Grey level of a face -> index of its emotion.
@@ -90,14 +90,12 @@ class DiscEngine:
     def manifest(self) -> DiscEngine:
         return self
 
-    def infer(self, crops: np.ndarray) -> SimpleNamespace:
+    def infer(self, crops: np.ndarray) -> Prediction:
         self.batches.append(len(crops))
         read = [self._read(crop[0]) for crop in crops]
         landmarks, logits, presence = (np.array(v, np.float32) for v in zip(*read, strict=True))
         attention = np.ones((len(crops), 7, 8, 8), np.float32)
-        return SimpleNamespace(
-            landmarks=landmarks, logits=logits, presence=presence, attention=attention
-        )
+        return Prediction(landmarks, logits, presence, attention)
 
     @staticmethod
     def _read(crop: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -81,6 +81,25 @@ class Detection:
     points: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The model's output for one crop, in image coordinates.
+
+    Attributes:
+        crop: the region that the model was given.
+        landmarks: (68, 2) in image pixels, iBUG order.
+        probabilities: (7,) of the emotions in this image, unsmoothed.
+        presence: probability, 0 to 1, that the crop shows a face.
+        attention: (7, h, w) contribution of each location of the crop, at least 0.
+    """
+
+    crop: Crop
+    landmarks: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    presence: float
+    attention: NDArray[np.float32]
+
+
 @dataclass(slots=True)
 class HeadPose:
     """Where a head is and how it is turned.
@@ -166,7 +185,9 @@ class Face:
     label. confidence: smoothed probability of that emotion, of the strongest while it is UNKNOWN.
     probabilities: (7,) smoothed; raw_probabilities: (7,) of this image alone. polarity: index
     into POLARITIES or POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1,
-    NaN for a head turned too far. action_units: name -> intensity 0 to 1. emfacs_consistency: their
+    NaN for a head turned too far. head_pose: None where no pose explains the landmarks;
+    head_pose_assumed: whether it rests on an assumed lens, for want of a calibration, so that angles
+    are approximate and distances unreliable. action_units: name -> intensity 0 to 1. emfacs_consistency: their
     agreement with the emotion, 0 to 1, NaN where unknown. crop: what the network
     saw of this image. attention: (7, h, w) >= 0, over that crop. unknown_reason: index into
     UNKNOWN_REASONS. intensity: 0 to 1, distance from the resting face, NaN where unknown.
@@ -187,6 +208,7 @@ class Face:
     valence: float
     arousal: float
     head_pose: HeadPose | None = None
+    head_pose_assumed: bool = False
     action_units: dict[str, float] = field(default_factory=dict)
     emfacs_consistency: float = math.nan
     attention: NDArray[np.float32] | None = None

@@ -61,6 +61,7 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
     Messages within it are dictionaries in their turn; numbers of which there are several are
     float32 arrays. A pose that is not known is the identity at zero.
     """
+    pose = None if face.head_pose_assumed else face.head_pose
     return {
         "track_id": face.track_id,
         "roi": _roi(face.box, width, height),
@@ -76,8 +77,8 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
         "arousal": float(face.arousal),
         "landmarks_x": np.array(face.landmarks[:, 0], np.float32),
         "landmarks_y": np.array(face.landmarks[:, 1], np.float32),
-        "head_pose_valid": face.head_pose is not None,
-        "head_pose": _pose(face.head_pose),
+        "head_pose_valid": pose is not None,
+        "head_pose": _pose(pose),
         "action_units": list(face.action_units),
         "action_unit_intensities": np.array([*face.action_units.values()], np.float32),
         "emfacs_consistency": float(face.emfacs_consistency),

@@ -1,4 +1,4 @@
-"""The memory of one camera: its clock, tracks and faces, from one image to the next."""
+"""The state of one camera between images: clock, tracks and smoothed faces."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edan_ros.core.action_units import ActionUnits, emfacs_consistency
-from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import (
     EMOTIONS,
     POLARITY_UNKNOWN,
@@ -19,90 +17,105 @@ from edan_ros.core.emotions import (
     polarity_probabilities,
     valence_arousal,
 )
-from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose
+from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
-from edan_ros.core.smoothing import EmotionSmoother, Smoothed
+from edan_ros.core.smoothing import EmotionSmoother
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.track import Track
-from edan_ros.tracking.tracker import Request, Sight, Tracker
+from edan_ros.tracking.tracker import Candidate, Tracker
 
-#: Time between images that carry the same stamp, as those of a driver that sets none do.
+#: Seconds assumed between images with equal stamps, as published by drivers that set none.
 _NOMINAL_STEP = 1.0 / 30.0
-#: The detector runs again once a face has gone this far, in its own sizes: the picture is no longer
-#: the one that was searched.
-_FAR = 0.5
-#: How many times rarer it runs while images come faster than they are worked on.
-_SHED = 3
-#: How much less than the limit a head must be turned to be read again.
+#: Distance in face sizes that the fastest face may move before the detector runs again, because
+#: the last detections no longer describe the image.
+_REDETECT_DISTANCE = 0.5
+#: Detection runs this many times less often while images arrive faster than they are processed.
+_OVERLOAD_FACTOR = 3
+#: A head that turned too far must turn back this much below the limit to be recognised again.
 _TURN_HYSTERESIS = math.radians(5.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the network says of one crop, in image pixels and probabilities.
+@dataclass(slots=True)
+class _FaceState:
+    """What is remembered of one track besides its motion.
 
-    crop: what it saw. landmarks: (68, 2). probabilities: (7,). presence: 0 to 1. attention:
-    (7, h, w).
+    since_smoothed, since_measured: seconds since the last image that went into the smoother and
+    into the action units.
     """
 
-    crop: Crop
-    landmarks: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-    presence: float
-    attention: NDArray[np.float32]
-
-
-@dataclass(slots=True)
-class _FaceMemory:
     smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
     units: ActionUnits = field(default_factory=ActionUnits)
     turned: bool = False
-    #: Seconds since the last image that the smoother, and that the units took in.
-    unread: float = 0.0
-    unmeasured: float = 0.0
+    since_smoothed: float = 0.0
+    since_measured: float = 0.0
 
 
-class Stream:
-    """One camera's images in the order of their stamps. ``ids`` numbers the tracks."""
+class CameraState:
+    """Tracks and faces of one camera, updated with its images in the order of their stamps.
+
+    For each image call ``advance``, ``candidates``, ``update`` and ``faces``, in this order.
+
+    Args:
+        ids: yields the track ids.
+    """
 
     def __init__(self, ids: Iterator[int]) -> None:
         self._tracker = Tracker(ids)
-        self._memories: dict[int, _FaceMemory] = {}
+        self._faces: dict[int, _FaceState] = {}
         self._stamp: float | None = None
         self._elapsed = 0.0
-        self._since_detection = math.inf
-        self._way = 0.0
+        self._images_since_detection = math.inf
+        self._motion_since_detection = 0.0
+        self._decision: tuple[float, bool] | None = None
 
-    def continues(self, stamp: float, max_gap: float) -> bool:
-        """Whether an image of this stamp (seconds) follows on the last one."""
+    @property
+    def track_count(self) -> int:
+        """Number of tracks in memory, live and lost."""
+        return len(self._tracker.tracks)
+
+    @property
+    def min_crop_side(self) -> float:
+        """Side in pixels of the smallest crop of a live track; 0.0 without one."""
+        return min((t.crop.side for t in self._tracker.tracks if t.live), default=0.0)
+
+    def accepts_stamp(self, stamp: float, max_gap: float) -> bool:
+        """Return whether an image with this stamp (seconds) continues the sequence."""
         return self._stamp is None or 0.0 <= stamp - self._stamp <= max_gap
 
     def is_after(self, stamp: float) -> bool:
-        """Whether the last image has a later stamp than this."""
+        """Return whether the last image has a later stamp than this."""
         return self._stamp is not None and self._stamp > stamp
 
-    def begin(self, stamp: float, config: PipelineConfig, late: bool = False) -> bool:
-        """Move on to the image of this stamp; whether the detector is due on it.
+    def detection_due(
+        self, stamp: float, config: PipelineConfig, *, overloaded: bool = False
+    ) -> bool:
+        """Return whether to run the detector on the next image, which has this stamp.
 
-        late: images come faster than they are worked on.
+        The decision is made once per image: ``advance`` to the same stamp returns it again, even
+        if the configuration or the load has changed in between.
         """
+        if self._decision is None or self._decision[0] != stamp:
+            self._decision = stamp, self._is_due(self._time_to(stamp), config, overloaded)
+        return self._decision[1]
+
+    def advance(self, stamp: float, config: PipelineConfig, *, overloaded: bool = False) -> bool:
+        """Advance to the image with this stamp and return whether to run the detector on it.
+
+        Args:
+            stamp: acquisition time in seconds.
+            config: settings of the pipeline.
+            overloaded: images arrive faster than they are processed; detection then runs
+                ``_OVERLOAD_FACTOR`` times less often.
+        """
+        due = self.detection_due(stamp, config, overloaded=overloaded)
+        self._decision = None
         self._elapsed = self._time_to(stamp)
-        due = self._is_due(self._elapsed, config, late)
         self._stamp = stamp
-        self._way += self._speed() * self._elapsed
-        self._since_detection += 1
+        self._motion_since_detection += self._max_speed() * self._elapsed
+        self._images_since_detection += 1
         self._tracker.predict(self._elapsed, config.tracking)
         return due
-
-    def detail(self, stamp: float, config: PipelineConfig, late: bool = False) -> float:
-        """Side in pixels of the smallest crop that the image of this stamp will be asked for.
-
-        0.0 where the detector will run on it, which looks for faces of every size.
-        """
-        if self._is_due(self._time_to(stamp), config, late):
-            return 0.0
-        return min((t.crop.side for t in self._tracker.tracks if t.live), default=0.0)
 
     def _time_to(self, stamp: float) -> float:
         if self._stamp is None:
@@ -110,17 +123,18 @@ class Stream:
         elapsed = stamp - self._stamp
         return elapsed if elapsed > 0.0 else _NOMINAL_STEP
 
-    def _is_due(self, elapsed: float, config: PipelineConfig, late: bool) -> bool:
-        """Whether the next image, ``elapsed`` seconds after the last, is one to be searched."""
-        patience = _SHED if late else 1
-        images = self._since_detection + 1
+    def _is_due(self, elapsed: float, config: PipelineConfig, overloaded: bool) -> bool:
+        factor = _OVERLOAD_FACTOR if overloaded else 1
+        images = self._images_since_detection + 1
         if self._tracker.needs_detection:
-            return images >= patience
-        way = self._way + self._speed() * elapsed
-        return images >= config.detection_interval * patience or way >= _FAR * patience
+            return images >= factor
+        motion = self._motion_since_detection + self._max_speed() * elapsed
+        return (
+            images >= config.detection_interval * factor or motion >= _REDETECT_DISTANCE * factor
+        )
 
-    def _speed(self) -> float:
-        """Of the fastest face, in its own sizes a second."""
+    def _max_speed(self) -> float:
+        """Return the speed of the fastest live track in face sizes per second."""
         return max(
             (
                 float(np.hypot(*track.velocity)) * CROP_SCALE / track.crop.side
@@ -130,73 +144,122 @@ class Stream:
             default=0.0,
         )
 
-    def requests(self, detections: list[Detection], config: PipelineConfig) -> list[Request]:
-        """The crops to look at, given what the detector found (nothing where it did not run)."""
-        return self._tracker.requests(detections, config.max_faces)
+    def reset_detection_timer(self) -> None:
+        """Record that the detector ran on the current image."""
+        self._images_since_detection = 0
+        self._motion_since_detection = 0.0
 
-    def detected(self) -> None:
-        """The detector ran on this image."""
-        self._since_detection = 0
-        self._way = 0.0
+    def candidates(self, detections: list[Detection], config: PipelineConfig) -> list[Candidate]:
+        """Return the crops to run the model on.
 
-    def answers(
+        Args:
+            detections: output of the detector; empty where it did not run.
+            config: settings of the pipeline.
+        """
+        return self._tracker.candidates(detections, config.max_faces)
+
+    def update(
         self,
-        requests: Sequence[Request],
-        readings: Sequence[Reading],
+        candidates: Sequence[Candidate],
+        observations: Sequence[Observation],
         threshold: float,
         config: PipelineConfig,
-    ) -> list[tuple[Track, Reading]]:
-        """Take in the readings of all requested crops: the faces among them, with their tracks."""
-        sights = [Sight(reading.landmarks, reading.presence) for reading in readings]
-        found = self._tracker.update(requests, sights, threshold, config.tracking)
-        return [(track, readings[number]) for number, track in found]
+    ) -> list[tuple[Track, Observation]]:
+        """Update the tracks with one observation per candidate.
+
+        Args:
+            candidates: as returned by ``candidates`` for the current image.
+            observations: of these candidates, in the same order.
+            threshold: presence, 0 to 1, from which an observation counts as a face.
+            config: settings of the pipeline.
+
+        Returns:
+            The tracks found in this image with their observations.
+        """
+        matches = self._tracker.update(candidates, observations, threshold, config.tracking)
+        return [(track, observations[index]) for index, track in matches]
 
     def faces(
         self,
-        answers: list[tuple[Track, Reading]],
+        observed: list[tuple[Track, Observation]],
         size: tuple[int, int],
         camera: CameraModel | None,
         config: PipelineConfig,
     ) -> list[Face]:
-        """The faces to report in this image of (width, height) pixels, oldest track first."""
-        self._memories = {
-            t.id: self._memories.get(t.id) or _FaceMemory() for t in self._tracker.tracks
-        }
-        for memory in self._memories.values():
-            memory.unread += self._elapsed
-            memory.unmeasured += self._elapsed
-        faces = [
-            (track.confirmed, self._face(track, reading, size, camera, config))
-            for track, reading in sorted(answers, key=lambda answer: answer[0].id)
-        ]
-        return [face for confirmed, face in faces if confirmed]
+        """Return the confirmed faces of the current image, oldest track first.
+
+        Args:
+            observed: as returned by ``update``.
+            size: width and height of the image in pixels.
+            camera: intrinsics for images of this size; None assumes a common lens.
+            config: settings of the pipeline.
+        """
+        self._faces = {t.id: self._faces.get(t.id) or _FaceState() for t in self._tracker.tracks}
+        for state in self._faces.values():
+            state.since_smoothed += self._elapsed
+            state.since_measured += self._elapsed
+        lens = camera or assumed_camera(*size)
+        faces = []
+        for track, observation in sorted(observed, key=lambda pair: pair[0].id):
+            pose = estimate_pose(observation.landmarks, lens)
+            face = self._face(track, observation, pose, camera is None, config)
+            if track.confirmed:
+                faces.append(face)
+        return faces
 
     def _face(
         self,
         track: Track,
-        reading: Reading,
-        size: tuple[int, int],
-        camera: CameraModel | None,
+        observation: Observation,
+        pose: HeadPose | None,
+        pose_assumed: bool,
         config: PipelineConfig,
     ) -> Face:
-        memory = self._memories[track.id]
-        pose = estimate_pose(reading.landmarks, camera or assumed_camera(*size))
-        memory.turned = _is_turned(pose, memory.turned, config)
-        smoothed = memory.smoother.update(
-            reading.probabilities, memory.unread, config.smoothing, readable=not memory.turned
+        """Update the state of a track and return its face.
+
+        A head turned too far has no polarity, valence, arousal or action units.
+        """
+        state = self._faces[track.id]
+        turned = state.turned = _is_turned(pose, state.turned, config)
+        smoothed = state.smoother.update(
+            observation.probabilities, state.since_smoothed, config.smoothing, readable=not turned
         )
-        memory.unread = 0.0
-        # Foreshortening would pass for expression, and be learned as this person's neutral face.
+        state.since_smoothed = 0.0
+        # Foreshortening looks like expression and would be learned as the neutral face.
         units: dict[str, float] = {}
-        if not memory.turned:
-            neutrality = float(reading.probabilities[EMOTIONS.index("neutral")])
-            units = memory.units.update(reading.landmarks, memory.unmeasured, neutrality)
-            memory.unmeasured = 0.0
-        head_pose = pose if camera is not None else None
-        return make_face(track, reading, smoothed, memory.turned, head_pose, units)
+        if not turned:
+            neutrality = float(observation.probabilities[EMOTIONS.index("neutral")])
+            units = state.units.update(observation.landmarks, state.since_measured, neutrality)
+            state.since_measured = 0.0
+        p = smoothed.probabilities
+        label = label_of(smoothed.emotion)
+        polarity = polarity_probabilities(p)
+        valence, arousal = (math.nan, math.nan) if turned else valence_arousal(p)
+        return Face(
+            track_id=track.id,
+            box=Box.from_landmarks(track.landmarks),
+            presence=observation.presence,
+            landmarks=track.landmarks,
+            emotion=smoothed.emotion,
+            label=label,
+            confidence=smoothed.confidence,
+            probabilities=p,
+            raw_probabilities=observation.probabilities,
+            polarity=POLARITY_UNKNOWN if smoothed.emotion == UNKNOWN else int(polarity.argmax()),
+            polarity_probabilities=polarity,
+            valence=valence,
+            arousal=arousal,
+            head_pose=pose,
+            head_pose_assumed=pose is not None and pose_assumed,
+            action_units=units,
+            emfacs_consistency=emfacs_consistency(units, label),
+            attention=observation.attention,
+            crop=observation.crop,
+        )
 
 
 def _is_turned(pose: HeadPose | None, turned: bool, config: PipelineConfig) -> bool:
+    """Return whether the head is turned too far; ``turned`` is the state before."""
     if pose is None:
         return turned
     slack = _TURN_HYSTERESIS if turned else 0.0
@@ -204,39 +267,4 @@ def _is_turned(pose: HeadPose | None, turned: bool, config: PipelineConfig) -> b
     return (
         abs(yaw) > math.radians(config.max_yaw) - slack
         or abs(pitch) > math.radians(config.max_pitch) - slack
-    )
-
-
-def make_face(
-    track: Track,
-    reading: Reading,
-    smoothed: Smoothed,
-    turned: bool,
-    head_pose: HeadPose | None,
-    action_units: dict[str, float],
-) -> Face:
-    """The record of a face. One that is turned too far has no polarity, valence or arousal."""
-    p = smoothed.probabilities
-    polarity = polarity_probabilities(p)
-    valence, arousal = (math.nan, math.nan) if turned else valence_arousal(p)
-    known = smoothed.emotion != UNKNOWN
-    return Face(
-        track_id=track.id,
-        box=Box.from_landmarks(track.landmarks),
-        presence=reading.presence,
-        landmarks=track.landmarks,
-        emotion=smoothed.emotion,
-        label=label_of(smoothed.emotion),
-        confidence=smoothed.confidence,
-        probabilities=p,
-        raw_probabilities=reading.probabilities,
-        polarity=int(polarity.argmax()) if known else POLARITY_UNKNOWN,
-        polarity_probabilities=polarity,
-        valence=valence,
-        arousal=arousal,
-        head_pose=head_pose,
-        action_units=action_units,
-        emfacs_consistency=emfacs_consistency(action_units, label_of(smoothed.emotion)),
-        attention=reading.attention,
-        crop=reading.crop,
     )

@@ -1,4 +1,4 @@
-"""Images in, faces out: detector, tracks, crops, one batch through the engine, smoothing."""
+"""Images in, faces out: detection, tracking, one batch through the engine, smoothing."""
 
 from __future__ import annotations
 
@@ -6,93 +6,57 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.crops import Crop, extract
+from edan_ros.core.crops import extract
 from edan_ros.core.emotions import softmax
-from edan_ros.core.faces import CameraModel, FrameResult
+from edan_ros.core.faces import CameraModel, FrameResult, Observation
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import REDUCTIONS, Image, ImageError
+from edan_ros.core.inference import Engine, Prediction
 from edan_ros.detection.detectors import Detector
-from edan_ros.pipeline.camera_state import Reading, Stream
+from edan_ros.pipeline.camera_state import CameraState
 from edan_ros.pipeline.config import PipelineConfig
-from edan_ros.tracking.tracker import Request
+from edan_ros.tracking.tracker import Candidate
 
 __all__ = ["FrameInput", "Pipeline", "PipelineConfig"]
 
-#: Camera key, image, stamp in seconds, and the camera's model where it is known.
+#: Camera key, image, stamp in seconds, and the camera's intrinsics where they are known.
 FrameInput = tuple[str, Image, float, CameraModel | None]
 
 
-class ModelRecord(Protocol):
-    """The part of a model's manifest that the pipeline reads."""
-
-    @property
-    def temperature(self) -> float:
-        """Logits are divided by it before the softmax."""
-        ...
-
-    @property
-    def presence_threshold(self) -> float:
-        """Presence at which a crop counts as a face."""
-        ...
-
-
-class ModelOutput(Protocol):
-    """Of n crops: landmarks (n, 68, 2) crop pixels, logits (n, 7), presence (n,), attention."""
-
-    @property
-    def landmarks(self) -> NDArray[np.float32]: ...
-    @property
-    def logits(self) -> NDArray[np.float32]: ...
-    @property
-    def presence(self) -> NDArray[np.float32]: ...
-    @property
-    def attention(self) -> NDArray[np.float32]: ...
-
-
-class ModelRunner(Protocol):
-    """What the pipeline needs of an engine."""
-
-    @property
-    def manifest(self) -> ModelRecord: ...
-    @property
-    def input_size(self) -> int: ...
-
-    def infer(self, crops: NDArray[np.float32]) -> ModelOutput:
-        """Run (n, 1, S, S) crops, grey levels 0 to 255."""
-        ...
-
-
 @dataclass(slots=True)
-class _Work:
-    """One image on its way through a batch."""
+class _Job:
+    """One image of a batch and the intermediate results for it."""
 
     image: Image
     camera: CameraModel | None
-    stream: Stream
-    requests: list[Request] = field(default_factory=list)
+    state: CameraState
+    candidates: list[Candidate] = field(default_factory=list)
     detected: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     remarks: list[ImageError] = field(default_factory=list)
 
 
 class Pipeline:
-    """Finds and follows the faces of any number of cameras.
+    """Detects, tracks and recognises the faces of any number of cameras.
 
-    detector: one for all cameras, or one for each camera key, and one under "" for ``analyze``.
     Not thread-safe: one call at a time. ``config`` may be replaced between calls. Track ids are
-    unique over all cameras and never used again; ``ids`` yields them, where they must differ from
-    another pipeline's.
+    unique over all cameras and never reused.
+
+    Args:
+        detector: one for all cameras, or one per camera key and one under "" for ``analyze``.
+        engine: runs the recognition model.
+        config: settings; None for the defaults.
+        ids: yields track ids; share one iterator between pipelines whose ids must differ.
     """
 
     def __init__(
         self,
         detector: Detector | Mapping[str, Detector],
-        engine: ModelRunner,
+        engine: Engine,
         config: PipelineConfig | None = None,
         ids: Iterator[int] | None = None,
     ) -> None:
@@ -100,101 +64,135 @@ class Pipeline:
         self._detector = detector
         self._engine = engine
         self._ids = itertools.count(1) if ids is None else ids
-        self._streams: dict[str, Stream] = {}
-        self._suspended: dict[str, Stream] = {}
+        self._states: dict[str, CameraState] = {}
+        self._suspended: dict[str, CameraState] = {}
+
+    @property
+    def track_count(self) -> int:
+        """Number of tracks in memory, live and lost, of all cameras."""
+        states = itertools.chain(self._states.values(), self._suspended.values())
+        return sum(state.track_count for state in states)
 
     def process(
         self, image: Image, stamp: float, camera: CameraModel | None = None, key: str = "camera"
     ) -> FrameResult:
-        """The faces of the next image of a camera. stamp: seconds."""
+        """Return the faces in the next image of a camera.
+
+        Args:
+            image: the image.
+            stamp: acquisition time in seconds.
+            camera: intrinsics of the camera; None assumes a common lens.
+            key: identifies the camera.
+        """
         return self.process_batch([(key, image, stamp, camera)])[0]
 
-    def process_batch(self, frames: Sequence[FrameInput], late: bool = False) -> list[FrameResult]:
-        """The faces of one image of each of several cameras: one run of the engine for all.
+    def process_batch(
+        self, frames: Sequence[FrameInput], *, overloaded: bool = False
+    ) -> list[FrameResult]:
+        """Return the faces in one image of each of several cameras, with one run of the engine.
 
-        late: images come faster than they are worked on; the detector then runs less often.
-        Raises ValueError when a camera occurs twice; errors of the engine pass through.
+        Args:
+            frames: at most one image of each camera.
+            overloaded: images arrive faster than they are processed; the detector then runs
+                less often.
+
+        Raises:
+            ValueError: if a camera occurs twice. Errors of the engine are passed on.
         """
         if len({frame[0] for frame in frames}) < len(frames):
             raise ValueError("a batch holds at most one image of each camera")
-        works = [self._prepare(*frame, late) for frame in frames]
-        return self._recognise(works, self.config)
+        jobs = [self._start_job(*frame, overloaded=overloaded) for frame in frames]
+        return self._recognise(jobs, self.config)
 
-    def reduction(self, key: str, stamp: float, late: bool = False) -> int:
-        """By how much a camera's next image may be reduced while it is decoded: REDUCTIONS.
+    def reduction(self, key: str, stamp: float, *, overloaded: bool = False) -> int:
+        """Return the factor, one of REDUCTIONS, by which to shrink the next image on decoding.
 
-        The smallest known face then still has a pixel for each pixel of its crop. An image that
-        the detector will search stays whole. Arguments as of ``process_batch``.
+        The smallest tracked face keeps at least one pixel for each pixel of its crop. An image on
+        which the detector will run is not shrunk.
+
+        Args:
+            key: identifies the camera.
+            stamp: acquisition time of the image in seconds.
+            overloaded: as for ``process_batch``.
         """
-        stream = self._stream_of(key, stamp)
-        if stream is None:
+        state = self._state_at(key, stamp)
+        if state is None or self._detector_of(key).every_image:
             return 1
-        if self._detector_of(key).every_image:
+        if state.detection_due(stamp, self.config, overloaded=overloaded):
             return 1
-        most = stream.detail(stamp, self.config, late) / self._engine.input_size
-        return max((r for r in REDUCTIONS if r <= most), default=1)
+        largest = state.min_crop_side / self._engine.input_size
+        return max((r for r in REDUCTIONS if r <= largest), default=1)
 
     def analyze(self, image: Image, camera: CameraModel | None = None) -> FrameResult:
-        """The faces of a single picture, without memory; their track_id is 0.
+        """Return the faces in a single image; nothing is remembered and track ids are 0.
 
-        Their action units are measured against the usual face, not the person's own neutral one.
+        Action units are measured against an average neutral face, not the person's own.
         """
         tracking = replace(self.config.tracking, birth_hits=1)
         config = replace(self.config, tracking=tracking)
-        work = self._open(image, camera, Stream(itertools.count(1)))
-        self._detect(work, self._detector_of(""), 0.0, config)
-        result = self._recognise([work], config)[0]
+        job = self._new_job(image, camera, CameraState(itertools.count(1)))
+        self._detect(job, self._detector_of(""), 0.0, config)
+        result = self._recognise([job], config)[0]
         for face in result.faces:
             face.track_id = 0
         return result
 
     def reset(self, key: str | None = None) -> None:
-        """Forget the faces of a camera, of all cameras without a key."""
-        keys = list(self._streams) if key is None else [key]
+        """Drop the tracks of a camera, or of all cameras without a key."""
+        keys = list(self._states) if key is None else [key]
         for each in keys:
-            self._streams.pop(each, None)
+            self._states.pop(each, None)
             self._suspended.pop(each, None)
 
-    def _prepare(
-        self, key: str, image: Image, stamp: float, camera: CameraModel | None, late: bool
-    ) -> _Work:
-        work = self._open(image, camera, Stream(self._ids))
-        stream = self._continue(key, stamp)
-        if stream is None:
-            stream = work.stream
+    def _start_job(
+        self,
+        key: str,
+        image: Image,
+        stamp: float,
+        camera: CameraModel | None,
+        *,
+        overloaded: bool,
+    ) -> _Job:
+        job = self._new_job(image, camera, CameraState(self._ids))
+        state = self._continue(key, stamp)
+        if state is None:
+            state = job.state
             if self._suspended[key].is_after(stamp):
-                work.remarks.append(
-                    ImageError("stamp", f"the stamp of {key} went back: its faces start anew")
+                job.remarks.append(
+                    ImageError("stamp", f"the stamp of {key} went back: its tracks are reset")
                 )
-        self._streams[key] = work.stream = stream
-        self._detect(work, self._detector_of(key), stamp, self.config, late)
-        return work
+        self._states[key] = job.state = state
+        self._detect(job, self._detector_of(key), stamp, self.config, overloaded=overloaded)
+        return job
 
-    def _continue(self, key: str, stamp: float) -> Stream | None:
-        """The memory that an image of this stamp continues; None after a jump in time.
+    def _continue(self, key: str, stamp: float) -> CameraState | None:
+        """Return the state that an image with this stamp continues; None after a jump in time.
 
-        After a jump the old memory is kept aside for one image: if that image alone was out of
-        time, the next one continues as if nothing had been.
+        After a jump the old state is suspended for one image: if only that image had a wrong
+        stamp, the next one continues the old state.
         """
-        current = self._streams.get(key)
+        current = self._states.get(key)
         if current is None:
-            return Stream(self._ids)
-        stream = self._stream_of(key, stamp)
+            return CameraState(self._ids)
+        state = self._state_at(key, stamp)
         self._suspended.pop(key, None)
-        if stream is None:
+        if state is None:
             self._suspended[key] = current
-        return stream
+        return state
 
-    def _stream_of(self, key: str, stamp: float) -> Stream | None:
-        """The memory that an image of this stamp continues, if any: the one kept aside first, for
-        an image that was only a little late is followed by one that continues both."""
-        for stream in (self._suspended.get(key), self._streams.get(key)):
-            if stream is not None and stream.continues(stamp, self.config.max_gap):
-                return stream
+    def _state_at(self, key: str, stamp: float) -> CameraState | None:
+        """Return the state that an image with this stamp continues, if any.
+
+        The suspended one is preferred, because an image after a single one out of order continues
+        both.
+        """
+        for state in (self._suspended.get(key), self._states.get(key)):
+            if state is not None and state.accepts_stamp(stamp, self.config.max_gap):
+                return state
         return None
 
-    def _open(self, image: Image, camera: CameraModel | None, stream: Stream) -> _Work:
-        """An image with its camera's model scaled to it; one that does not fit is left out."""
+    def _new_job(self, image: Image, camera: CameraModel | None, state: CameraState) -> _Job:
+        """Return a job with the intrinsics scaled to the image; drop those that do not fit."""
         remarks = [] if image.remark is None else [image.remark]
         if camera is not None:
             try:
@@ -202,7 +200,7 @@ class Pipeline:
             except CameraModelError as error:
                 remarks.append(ImageError("camera_info", str(error)))
                 camera = None
-        return _Work(image, camera, stream, remarks=remarks)
+        return _Job(image, camera, state, remarks=remarks)
 
     def _detector_of(self, key: str) -> Detector:
         if not isinstance(self._detector, Mapping):
@@ -211,71 +209,76 @@ class Pipeline:
 
     def _detect(
         self,
-        work: _Work,
+        job: _Job,
         detector: Detector,
         stamp: float,
         config: PipelineConfig,
-        late: bool = False,
+        *,
+        overloaded: bool = False,
     ) -> None:
-        due = work.stream.begin(stamp, config, late)
+        due = job.state.advance(stamp, config, overloaded=overloaded)
         detections = []
         start = time.perf_counter()
         if due or detector.every_image:
-            detections = detector.detect(work.image)
-            work.stream.detected()
-            work.detected = True
-        work.timings["detect"] = _milliseconds_since(start)
-        work.requests = work.stream.requests(detections, config)
+            detections = detector.detect(job.image)
+            job.state.reset_detection_timer()
+            job.detected = True
+        job.timings["detect"] = _milliseconds_since(start)
+        job.candidates = job.state.candidates(detections, config)
 
-    def _recognise(self, works: list[_Work], config: PipelineConfig) -> list[FrameResult]:
+    def _recognise(self, jobs: list[_Job], config: PipelineConfig) -> list[FrameResult]:
         size = self._engine.input_size
-        batch = [self._cut(work, size) for work in works]
+        batch = [self._extract_crops(job, size) for job in jobs]
         crops = np.concatenate(batch) if batch else np.empty((0, 1, size, size), np.float32)
         start = time.perf_counter()
-        output = self._engine.infer(crops) if len(crops) else None
+        prediction = self._engine.infer(crops) if len(crops) else None
         spent = _milliseconds_since(start)
-        results, at = [], 0
-        for work in works:
-            work.timings["infer"] = spent
-            readings: list[Reading] = []
-            if output is not None:
-                readings = self._read(output, at, [r.crop for r in work.requests])
-            at += len(work.requests)
-            results.append(self._finish(work, readings, config))
+        results, first = [], 0
+        for job in jobs:
+            job.timings["infer"] = spent
+            observations: list[Observation] = []
+            if prediction is not None:
+                observations = self._observations(prediction, first, job.candidates)
+            first += len(job.candidates)
+            results.append(self._finish(job, observations, config))
         return results
 
     @staticmethod
-    def _cut(work: _Work, size: int) -> NDArray[np.float32]:
+    def _extract_crops(job: _Job, size: int) -> NDArray[np.float32]:
         start = time.perf_counter()
-        crops = extract(work.image, [r.crop for r in work.requests], size)
-        work.timings["crop"] = _milliseconds_since(start)
+        crops = extract(job.image, [c.crop for c in job.candidates], size)
+        job.timings["crop"] = _milliseconds_since(start)
         return crops
 
-    def _read(self, output: ModelOutput, at: int, crops: Sequence[Crop]) -> list[Reading]:
-        """The output's rows from ``at`` on, in image pixels and probabilities."""
-        size, rows = self._engine.input_size, slice(at, at + len(crops))
-        probabilities = softmax(output.logits[rows], self._engine.manifest.temperature)
+    def _observations(
+        self, prediction: Prediction, first: int, candidates: Sequence[Candidate]
+    ) -> list[Observation]:
+        """Return the rows of a prediction from ``first`` on as observations of the candidates."""
+        size, rows = self._engine.input_size, slice(first, first + len(candidates))
+        probabilities = softmax(prediction.logits[rows], self._engine.manifest.temperature)
         return [
-            Reading(
-                crop,
-                crop.to_image(output.landmarks[at + i], size),
+            Observation(
+                candidate.crop,
+                candidate.crop.to_image(prediction.landmarks[first + i], size),
                 probabilities[i],
-                float(output.presence[at + i]),
-                output.attention[at + i],
+                float(prediction.presence[first + i]),
+                prediction.attention[first + i],
             )
-            for i, crop in enumerate(crops)
+            for i, candidate in enumerate(candidates)
         ]
 
-    def _finish(self, work: _Work, readings: list[Reading], config: PipelineConfig) -> FrameResult:
+    def _finish(
+        self, job: _Job, observations: list[Observation], config: PipelineConfig
+    ) -> FrameResult:
         threshold = config.presence_threshold or self._engine.manifest.presence_threshold
         start = time.perf_counter()
-        answers = work.stream.answers(work.requests, readings, threshold, config)
-        work.timings["track"] = _milliseconds_since(start)
+        observed = job.state.update(job.candidates, observations, threshold, config)
+        job.timings["track"] = _milliseconds_since(start)
         start = time.perf_counter()
-        size = work.image.width, work.image.height
-        faces = work.stream.faces(answers, size, work.camera, config)
-        work.timings["smooth"] = _milliseconds_since(start)
-        return FrameResult(faces, *size, work.timings, work.detected, work.remarks)
+        size = job.image.width, job.image.height
+        faces = job.state.faces(observed, size, job.camera, config)
+        job.timings["smooth"] = _milliseconds_since(start)
+        return FrameResult(faces, *size, job.timings, job.detected, job.remarks)
 
 
 def _milliseconds_since(start: float) -> float:

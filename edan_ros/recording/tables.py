@@ -56,7 +56,7 @@ class FaceTable:
 
 def _values(face: Face) -> list[object]:
     polarity = POLARITIES[face.polarity] if face.polarity < len(POLARITIES) else ""
-    box, pose = face.box, face.head_pose
+    box, pose = face.box, None if face.head_pose_assumed else face.head_pose
     angles = (math.nan,) * 3 if pose is None else (pose.yaw, pose.pitch, pose.roll)
     units = [face.action_units.get(name, math.nan) for name in ACTION_UNITS]
     return [

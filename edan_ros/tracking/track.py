@@ -1,14 +1,14 @@
-"""One face that is or was followed: where it is, where it should be next, how it moves.
+"""One tracked face: its current and predicted crop, and its motion model.
 
-Motion is an alpha-beta filter of constant velocity. Its alpha is 1: the landmarks say to a few
-per cent of the face where it is. Its beta is 1 - exp(-dt / 0.1 s), so that it works at any rate of
-images. A prediction believes in the velocity for a while only: it moves by
-v * T * (1 - exp(-dt / T)). Of a face that is lost both ends are kept: that place, of one who slows
-down, and that of one who walks on as before.
+Motion is an alpha-beta filter of constant velocity. Its alpha is 1, because landmarks locate the
+face to a few per cent of its size. Its beta is 1 - exp(-dt / 0.1 s), so it works at any frame
+rate. Predictions damp the velocity: they move by v * T * (1 - exp(-dt / T)). A lost track keeps
+two predictions: the damped one, for a person who slows down, and the undamped one, for a person
+who keeps walking.
 
-What is half covered seems to shrink and to stop. While another one touches a face its size follows
-slowly (1.5 s) and its shape not at all, and once it looks smaller than that its velocity follows
-as slowly; with these it is waited for when it is hidden.
+A partly occluded face seems to shrink and to stop. While another face touches it, its size
+follows slowly (1.5 s) and its shape not at all, and once it looks smaller than before, its
+velocity follows as slowly. The prediction behind the occluder uses these values.
 """
 
 from __future__ import annotations
@@ -21,24 +21,34 @@ from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
 
-#: How much smaller than before a face looks, where another one touches it, once it is covered.
-_COVERED = 0.95
-#: Seconds over which a velocity is averaged, and those of what touches and covers.
-_VELOCITY_TIME, _TOUCHING_TIME = 0.1, 1.5
-#: Seconds for which a motion is believed to go on, of a live track and of a lost one.
+#: A face that another one touches counts as occluded when its size falls below this share.
+_OCCLUDED_SIZE = 0.95
+#: Time constants in seconds of the velocity, and of size and velocity under occlusion.
+_VELOCITY_TIME, _OCCLUSION_TIME = 0.1, 1.5
+#: Time constants in seconds by which predictions of live and of lost tracks damp the velocity.
 _MOTION_TIME, _LOST_MOTION_TIME = 0.25, 0.8
-#: Seconds between two images below which their difference says nothing of a velocity.
-_SHORTEST = 1e-3
+#: Seconds between two images below which they give no velocity.
+_MIN_VELOCITY_STEP = 1e-3
 
 
 @dataclass(slots=True)
 class Track:
     """One face that is or was followed.
 
-    crop: where it is believed to be; further: the same, if it moves on at the velocity that it had.
-    shape: (68, 2) landmarks in its crop, in sides of it, and side: that of its crop, both of when
-    no other face touched it. velocity: (2,) pixels a second, of a lost one the last known.
-    presence: of the last image. lost_for: seconds since it was last seen, 0 while it is live.
+    Attributes:
+        id: unique over all cameras.
+        landmarks: (68, 2) in image pixels, from the last image with this face.
+        crop: current or predicted region of the face.
+        shape: (68, 2) landmarks relative to the crop, in sides of it, from the last image in
+            which no other face touched this one.
+        side: side of the crop in pixels without occlusion.
+        presence: probability, 0 to 1, that this is a face, from the last image with it.
+        velocity: (2,) in pixels per second; of a lost track the last one known.
+        hits: number of images with this face.
+        confirmed: whether the face is reported.
+        live: whether the face was found in the last image.
+        lost_for: seconds since the track was live; 0 while it is.
+        undamped_crop: predicted region of a face that keeps its velocity.
     """
 
     id: int
@@ -52,60 +62,63 @@ class Track:
     confirmed: bool = False
     live: bool = True
     lost_for: float = 0.0
-    further: Crop = field(init=False)
+    undamped_crop: Crop = field(init=False)
 
     def __post_init__(self) -> None:
-        self.further = self.crop
+        self.undamped_crop = self.crop
 
     def predict(self, elapsed: float) -> None:
-        """Move on by ``elapsed`` seconds (>= 0)."""
+        """Predict the crops ``elapsed`` seconds (>= 0) later."""
         if self.live:
-            self.crop = _moved(self.crop, self.velocity * _damped(elapsed, _MOTION_TIME))
-            self.further = self.crop
+            self.crop = _moved(self.crop, self.velocity * _damped_time(elapsed, _MOTION_TIME))
+            self.undamped_crop = self.crop
             return
         before, self.lost_for = self.lost_for, self.lost_for + elapsed
-        way = _damped(self.lost_for, _LOST_MOTION_TIME) - _damped(before, _LOST_MOTION_TIME)
-        self.crop = _moved(self.crop, self.velocity * way)
-        self.further = _moved(self.further, self.velocity * elapsed)
+        seconds = _damped_time(self.lost_for, _LOST_MOTION_TIME)
+        seconds -= _damped_time(before, _LOST_MOTION_TIME)
+        self.crop = _moved(self.crop, self.velocity * seconds)
+        self.undamped_crop = _moved(self.undamped_crop, self.velocity * elapsed)
 
-    def lose(self) -> None:
-        """It was not seen in this image."""
+    def mark_lost(self) -> None:
+        """Record that the face was not found in the current image."""
         self.live = False
-        self.crop = self.further = Crop(self.crop.center, self.side, self.crop.roll)
+        self.crop = self.undamped_crop = Crop(self.crop.center, self.side, self.crop.roll)
 
-    def see(
+    def correct(
         self, crop: Crop, shape: NDArray[np.float64], elapsed: float, *, touching: bool
     ) -> None:
-        """Take its crop and the shape in it of this image, ``elapsed`` seconds after the last one.
+        """Correct the prediction with the crop and shape measured in the current image.
 
-        The velocity follows from the error of the prediction. touching: whether another face is
-        so near that it may cover this one.
+        Args:
+            crop: region fitted to the landmarks of the image.
+            shape: (68, 2) landmarks relative to that crop, in sides of it.
+            elapsed: seconds since the last image.
+            touching: whether another face is near enough to occlude this one.
         """
         if not self.live:
             self.velocity = np.zeros(2)
-        elif elapsed > _SHORTEST:
-            covered = touching and crop.side < _COVERED * self.side
-            time = _TOUCHING_TIME if covered else _VELOCITY_TIME
-            # The first step of a track, new or found again, is all that is known of its velocity.
-            known = self.velocity.any()
-            weight = 1.0 - math.exp(-elapsed / time) if known else 1.0
-            # The prediction already holds the damped motion of the old velocity.
-            damped = _damped(elapsed, _MOTION_TIME) / elapsed
+        elif elapsed > _MIN_VELOCITY_STEP:
+            occluded = touching and crop.side < _OCCLUDED_SIZE * self.side
+            time = _OCCLUSION_TIME if occluded else _VELOCITY_TIME
+            # The first step of a new or recovered track is the only estimate of its velocity.
+            weight = 1.0 - math.exp(-elapsed / time) if self.velocity.any() else 1.0
+            # The prediction already contains the damped motion of the old velocity.
+            damping = _damped_time(elapsed, _MOTION_TIME) / elapsed
             error = (crop.center - self.crop.center) * (weight / elapsed)
-            self.velocity = self.velocity * (1.0 + weight * (damped - 1.0)) + error
+            self.velocity = self.velocity * (1.0 + weight * (damping - 1.0)) + error
         if touching:
-            weight = 1.0 - math.exp(-elapsed / _TOUCHING_TIME)
+            weight = 1.0 - math.exp(-elapsed / _OCCLUSION_TIME)
             self.side += weight * (crop.side - self.side)
         else:
             self.shape, self.side = shape, crop.side
-        self.crop = self.further = crop
+        self.crop = self.undamped_crop = crop
         self.hits += 1
         self.live, self.lost_for = True, 0.0
 
 
-def _damped(elapsed: float, time: float) -> float:
-    """Seconds of full velocity that a motion believed for ``time`` seconds is worth."""
-    return time * (1.0 - math.exp(-elapsed / time))
+def _damped_time(elapsed: float, time_constant: float) -> float:
+    """Return the seconds of undamped motion that equal ``elapsed`` seconds of damped motion."""
+    return time_constant * (1.0 - math.exp(-elapsed / time_constant))
 
 
 def _moved(crop: Crop, shift: NDArray[np.float64]) -> Crop:

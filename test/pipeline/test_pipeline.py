@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -51,7 +52,6 @@ def test_a_face_is_found_measured_and_named() -> None:
     assert face.polarity == 1
     assert face.valence > 0.5
     assert face.presence == pytest.approx(0.95)
-    assert face.head_pose is None
     assert face.attention is not None
     assert face.attention.shape == (7, 8, 8)
     assert set(result.timings_ms) == {"detect", "crop", "infer", "track", "smooth"}
@@ -93,7 +93,7 @@ def test_under_overload_searches_are_rarer_and_recognition_goes_on() -> None:
         pipeline.process_batch(frame)
     assert detector.calls == 6
     for frame in frames[24:]:
-        assert ids(pipeline.process_batch(frame, late=True)[0]) == [1]
+        assert ids(pipeline.process_batch(frame, overloaded=True)[0]) == [1]
     assert detector.calls == 8
 
 
@@ -101,9 +101,9 @@ def test_under_overload_somebody_lost_is_searched_for_in_every_third_image() -> 
     pipeline, detector, _ = made()
     pipeline.process(scene([Disc(200, 150)]), 0.0)
     for i in range(1, 13):
-        pipeline.process_batch([("camera", scene([]), i * STEP, None)], late=True)
+        pipeline.process_batch([("camera", scene([]), i * STEP, None)], overloaded=True)
     assert detector.calls == 5
-    assert pipeline.process_batch([("new", scene([]), 0.0, None)], late=True)[0].detected
+    assert pipeline.process_batch([("new", scene([]), 0.0, None)], overloaded=True)[0].detected
 
 
 def test_large_faces_allow_a_reduced_image_until_the_next_search() -> None:
@@ -216,8 +216,8 @@ def test_a_head_turned_too_far_is_unknown_until_it_turns_back(sideways: bool) ->
     def infer_turned(crops: np.ndarray):
         output = infer(crops)
         yaw, pitch = (angle[0], 0.0) if sideways else (0.0, angle[0])
-        output.landmarks = np.array([turned(p, yaw, pitch) for p in output.landmarks], np.float32)
-        return output
+        landmarks = np.array([turned(p, yaw, pitch) for p in output.landmarks], np.float32)
+        return replace(output, landmarks=landmarks)
 
     engine.infer = infer_turned
     labels = []
@@ -260,26 +260,38 @@ CAMERA = CameraModel(
 )
 
 
-def test_head_pose_is_given_with_a_camera_model_only() -> None:
+def test_head_pose_with_a_camera_model_is_metric() -> None:
     """The disc of 120 px: outer eye corners 90 mm apart give its distance at f = 600."""
     pipeline, _, _ = made()
     disc = Disc(320, 240, 120)
     (face,) = pipeline.process(scene([disc]), 0.0, CAMERA).faces
-    assert face.head_pose is not None
+    assert not face.head_pose_assumed
     corners = landmarks_of(disc)[[36, 45]]
     expected = 600 * 0.09 / np.hypot(*(corners[1] - corners[0]))
     assert face.head_pose.translation[2] == pytest.approx(expected, rel=0.06)
 
 
-def test_camera_info_of_another_shape_leaves_out_the_pose_and_says_so() -> None:
+def test_head_pose_without_a_camera_model_is_flagged_as_assumed() -> None:
+    """The assumed focal length is the width, 640 pixels."""
+    pipeline, _, _ = made()
+    disc = Disc(320, 240, 120)
+    (face,) = pipeline.process(scene([disc]), 0.0).faces
+    assert face.head_pose_assumed
+    corners = landmarks_of(disc)[[36, 45]]
+    expected = 640 * 0.09 / np.hypot(*(corners[1] - corners[0]))
+    assert face.head_pose.translation[2] == pytest.approx(expected, rel=0.06)
+    assert abs(face.head_pose.yaw) < math.radians(5)
+
+
+def test_camera_info_of_another_shape_is_ignored_with_a_remark() -> None:
     pipeline, _, _ = made()
     wide = CameraModel(640, 360, CAMERA.K, CAMERA.D)
     result = pipeline.process(scene([Disc(320, 240)]), 0.0, wide)
-    assert result.faces[0].head_pose is None
+    assert result.faces[0].head_pose_assumed
     assert [r.reason for r in result.remarks] == ["camera_info"]
     half = scene([Disc(160, 120, 60)], 320, 240)
     result = pipeline.process(half, 0.0, CAMERA, "other")
-    assert result.faces[0].head_pose is not None
+    assert not result.faces[0].head_pose_assumed
     assert result.remarks == []
 
 
@@ -379,7 +391,7 @@ def test_analyze_has_no_memory_and_gives_no_ids() -> None:
         result = pipeline.analyze(image, CAMERA)
         assert sorted(f.label for f in result.faces) == ["happy", "sad"]
         assert ids(result) == [0, 0]
-        assert all(f.head_pose is not None for f in result.faces)
+        assert not any(f.head_pose_assumed for f in result.faces)
     assert ids(pipeline.process(image, 0.0)) == [1, 2]
 
 
@@ -466,9 +478,7 @@ def test_memory_does_not_grow_with_faces_that_come_and_go() -> None:
     pipeline, _, _ = made()
     for i in range(60):
         pipeline.process(scene([Disc(100 + 300 * (i % 2), 150)]), i * 1.5)
-    (stream,) = pipeline._streams.values()
-    assert len(stream._memories) <= 2
-    assert len(stream._tracker.tracks) <= 2
+    assert pipeline.track_count <= 2
 
 
 def test_views_into_read_only_messages_are_processed() -> None:

@@ -16,9 +16,9 @@ from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.tracking.association import (
     SHAPE_COST,
     SHAPE_LIMIT,
-    assigned,
+    assign,
     overlap_costs,
-    places_of,
+    squares_of,
     shape_costs,
     shapes_of,
 )
@@ -57,7 +57,7 @@ def test_shapes_know_neither_place_nor_size_nor_roll(size: float, roll: float, x
     crop = Crop.from_landmarks(landmarks)
     (shape,) = shapes_of(landmarks[None], [crop])
     np.testing.assert_allclose(shape, MEAN_SHAPE / CROP_SCALE, atol=1e-6)
-    np.testing.assert_allclose(places_of([crop])[0, 2], size, rtol=1e-6)
+    np.testing.assert_allclose(squares_of([crop])[0, 2], size, rtol=1e-6)
 
 
 def test_shape_costs_by_hand() -> None:
@@ -71,7 +71,7 @@ def test_shape_costs_by_hand() -> None:
 def test_pairs_are_possible_and_no_other_choice_costs_less(data, rows: int, columns: int) -> None:
     costs = data.draw(arrays(float, (rows, columns), elements=st.floats(0, 3)))
     possible = data.draw(arrays(bool, (rows, columns)))
-    pairs = assigned(costs, possible)
+    pairs = assign(costs, possible)
     assert all(possible[i, j] for i, j in pairs)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
     best = math.inf

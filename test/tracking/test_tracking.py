@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 from scenes import Disc, detection_of, landmarks_of
 
 from edan_ros.core.crops import Crop
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Box, Detection, Observation
 from edan_ros.core.geometry import CROP_SCALE
-from edan_ros.tracking.tracker import Sight, Tracker, TrackingConfig
+from edan_ros.tracking.tracker import Tracker, TrackingConfig
 
 CONFIG = TrackingConfig(memory=1.0, birth_hits=1)
 STEP = 1 / 30
 THRESHOLD = 0.5
+
+
+def observed(crop: Crop, landmarks: np.ndarray, presence: float = 0.9) -> Observation:
+    """An observation of which the tracker uses landmarks and presence."""
+    return Observation(crop, landmarks, np.full(7, 1 / 7), presence, np.zeros((7, 1, 1)))
 
 
 class Follower:
@@ -38,16 +43,16 @@ class Follower:
         """One image: who is reported (track id -> face)."""
         self.tracker.predict(elapsed, self.config)
         detections = [detection_of(d) for d in detected or []]
-        requests = self.tracker.requests(detections, limit)
-        found = [self._nearest(request.crop, faces) for request in requests]
-        sights = [
-            Sight(landmarks_of(face or Disc(*request.crop.center, 50.0)), presence if face else 0.0)
-            for request, face in zip(requests, found, strict=True)
+        candidates = self.tracker.candidates(detections, limit)
+        found = [self._nearest(candidate.crop, faces) for candidate in candidates]
+        observations = [
+            observed(c.crop, landmarks_of(face or Disc(*c.crop.center)), presence if face else 0.0)
+            for c, face in zip(candidates, found, strict=True)
         ]
-        answers = self.tracker.update(requests, sights, THRESHOLD, self.config)
+        matches = self.tracker.update(candidates, observations, THRESHOLD, self.config)
         return {
-            track.id: found[number]
-            for number, track in sorted(answers, key=lambda answer: answer[1].id)
+            track.id: found[index]
+            for index, track in sorted(matches, key=lambda match: match[1].id)
             if track.confirmed
         }
 
@@ -229,23 +234,23 @@ def test_what_was_never_confirmed_is_forgotten_at_once() -> None:
 
 def test_landmarks_that_slip_off_the_crop_lose_the_track() -> None:
     tracker = Tracker(itertools.count(1))
-    (request,) = tracker.requests([detection_of(Disc(100, 100))], 16)
+    (candidate,) = tracker.candidates([detection_of(Disc(100, 100))], 16)
     not_finite = landmarks_of(Disc(100, 100))
     not_finite[5] = np.nan
     slipped = [landmarks_of(d) for d in (Disc(170, 100), Disc(100, 100, 30), Disc(100, 100, 200))]
     for landmarks in (*slipped, not_finite):
-        assert tracker.update([request], [Sight(landmarks, 0.9)], THRESHOLD, CONFIG) == []
-    close = Sight(landmarks_of(Disc(110, 100, 90)), 0.9)
-    assert len(tracker.update([request], [close], THRESHOLD, CONFIG)) == 1
+        assert tracker.update([candidate], [observed(candidate.crop, landmarks)], THRESHOLD, CONFIG) == []
+    close = observed(candidate.crop, landmarks_of(Disc(110, 100, 90)))
+    assert len(tracker.update([candidate], [close], THRESHOLD, CONFIG)) == 1
 
 
 def test_a_prediction_far_off_is_replaced_by_the_detection() -> None:
     follower = Follower()
     follower.step([Disc(100, 100)], [Disc(100, 100)])
     follower.tracker.predict(STEP, CONFIG)
-    (near,) = follower.tracker.requests([detection_of(Disc(105, 100))], 16)
+    (near,) = follower.tracker.candidates([detection_of(Disc(105, 100))], 16)
     assert near.crop.center[0] == pytest.approx(100, abs=1)
-    (far,) = follower.tracker.requests([detection_of(Disc(135, 100))], 16)
+    (far,) = follower.tracker.candidates([detection_of(Disc(135, 100))], 16)
     assert far.crop.center[0] == pytest.approx(135, abs=1)
     assert far.track is follower.tracker.tracks[0]
 
@@ -258,8 +263,8 @@ def test_the_limit_keeps_the_oldest_and_the_best() -> None:
     scores = [0.3, 0.9, 0.6]
     follower.tracker.predict(STEP, CONFIG)
     detections = [detection_of(d, s) for d, s in zip(others, scores, strict=True)]
-    requests = follower.tracker.requests(detections, 3)
-    assert [tuple(np.round(r.crop.center)) for r in requests] == [
+    candidates = follower.tracker.candidates(detections, 3)
+    assert [tuple(np.round(r.crop.center)) for r in candidates] == [
         (100, 100),
         (300, 300),
         (100, 300),
@@ -271,7 +276,7 @@ def test_the_limit_keeps_the_oldest_and_the_best() -> None:
 
 def test_boxes_without_size_are_passed_over() -> None:
     tracker = Tracker(itertools.count(1))
-    assert tracker.requests([Detection(Box(1, 1, 0, 0)), Detection(Box(1, 1, -3, 5))], 9) == []
+    assert tracker.candidates([Detection(Box(1, 1, 0, 0)), Detection(Box(1, 1, -3, 5))], 9) == []
 
 
 faces = st.lists(

@@ -21,9 +21,10 @@ from edan_ros.core.messages import camera_model, decode
 from edan_ros.detection.detectors import IDENTITY_BOX, WIDER_FACE_BOX, ExternalBoxes
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.camera_statistics import CameraStatistics, Throttle
+from edan_ros.nodes.common.camera_statistics import CameraStatistics
 from edan_ros.nodes.common.camera_topics import camera_topics
 from edan_ros.nodes.common.conversions import detections, stamp_seconds
+from edan_ros.nodes.common.reporting import Throttle
 
 #: What the camera of an empty name is called where a name is needed.
 UNNAMED = "camera"
@@ -99,7 +100,7 @@ class CameraInput:
         self._node = node
         self._put: Put | None = None
         self._throttle = Throttle()
-        self._late = False
+        self._overloaded = False
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
         self._prefix = prefix = f"{name}/" if name else ""
@@ -156,10 +157,10 @@ class CameraInput:
         """How many publish images on the topic now."""
         return self._node.count_publishers(self.topic)
 
-    def was_late(self) -> bool:
-        """Whether an image was replaced before it was processed, since the last call."""
-        late, self._late = self._late, False
-        return late
+    def take_overloaded(self) -> bool:
+        """Return whether an image was replaced unprocessed since the last call."""
+        overloaded, self._overloaded = self._overloaded, False
+        return overloaded
 
     def read(self, arrival: Arrival, reduction: int = 1) -> Frame | None:
         """The frame of an image message, or None, with a warning and a count, if it is bad.
@@ -183,7 +184,7 @@ class CameraInput:
         lost: it left an image without a result.
         """
         self.statistics.bad(reason, lost=lost)
-        warning = self._throttle.pass_on(reason, f"{self.key}: {message}")
+        warning = self._throttle.admit(reason, f"{self.key}: {message}")
         if warning:
             self._node.get_logger().warning(warning)
 
@@ -220,7 +221,7 @@ class CameraInput:
             self._node.get_logger().info(f"{self.key}: images again after {gap:.1f} s without")
         self.frame_id = message.header.frame_id
         if self._put is not None and self._put(self.key, Arrival(message, time.monotonic())):
-            self._late = True
+            self._overloaded = True
             self.statistics.dropped()
 
     def _on_info(self, message: CameraInfo) -> None:

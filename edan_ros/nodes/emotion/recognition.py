@@ -159,24 +159,24 @@ class Recognition:
             self.cameras[key].report(reason, message, lost=True)
 
     def _process(self, batch: dict[str, Arrival]) -> None:
-        overtaken = [self.cameras[key].was_late() for key in batch]
-        late = any(overtaken)
-        read = {key: self._read(key, arrival, late) for key, arrival in batch.items()}
+        overtaken = [self.cameras[key].take_overloaded() for key in batch]
+        overloaded = any(overtaken)
+        read = {key: self._read(key, arrival, overloaded) for key, arrival in batch.items()}
         frames = {key: frame for key, frame in read.items() if frame is not None}
         if not frames:
             return
         with self._lock:
             results = self._pipeline.process_batch(
                 [(key, frame.image, frame.stamp, frame.camera) for key, frame in frames.items()],
-                late,
+                overloaded=overloaded,
             )
         for (key, frame), result in zip(frames.items(), results, strict=True):
             self._publish(self.cameras[key], frame, result)
 
-    def _read(self, key: str, arrival: Arrival, late: bool) -> Frame | None:
+    def _read(self, key: str, arrival: Arrival, overloaded: bool) -> Frame | None:
         """The frame of a message, of a JPEG no more than the known faces need."""
         stamp = stamp_seconds(arrival.message.header)
-        return self.cameras[key].read(arrival, self._pipeline.reduction(key, stamp, late))
+        return self.cameras[key].read(arrival, self._pipeline.reduction(key, stamp, overloaded=overloaded))
 
     def _publish(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
         start = time.perf_counter()

@@ -1,0 +1,79 @@
+"""The interface between the pipeline and whatever runs a recognition model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.geometry import NUM_LANDMARKS
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The outputs of one run of a model on n crops of side S.
+
+    Attributes:
+        landmarks: (n, 68, 2) in pixels of the crop.
+        logits: (n, 7), before temperature and softmax.
+        presence: (n,) probability, 0 to 1, that the crop shows a face.
+        attention: (n, 7, h, w) contribution of each location to each emotion, at least 0.
+    """
+
+    landmarks: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    presence: NDArray[np.float32]
+    attention: NDArray[np.float32]
+
+    @staticmethod
+    def empty(classes: int) -> Prediction:
+        """Return the prediction for no crops."""
+        return Prediction(
+            np.empty((0, NUM_LANDMARKS, 2), np.float32),
+            np.empty((0, classes), np.float32),
+            np.empty(0, np.float32),
+            np.empty((0, classes, 1, 1), np.float32),
+        )
+
+
+class ModelMetadata(Protocol):
+    """The fields of a model's manifest that turn its outputs into faces."""
+
+    @property
+    def temperature(self) -> float:
+        """Calibration temperature, above 0, by which logits are divided before the softmax."""
+        ...
+
+    @property
+    def presence_threshold(self) -> float:
+        """Presence, 0 to 1, from which a crop counts as a face."""
+        ...
+
+    @property
+    def class_prior(self) -> Sequence[float]:
+        """Class shares in the training set; empty where the logits include them."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs one model on batches of crops."""
+
+    @property
+    def manifest(self) -> ModelMetadata:
+        """Metadata of the loaded model."""
+        ...
+
+    @property
+    def input_size(self) -> int:
+        """Side S of the square crops in pixels."""
+        ...
+
+    def infer(self, crops: NDArray[np.float32]) -> Prediction:
+        """Run the model on (n, 1, S, S) crops, grey levels 0 to 255; n may be 0.
+
+        Raises ValueError for crops of another shape and EngineError when the run fails.
+        """
+        ...
