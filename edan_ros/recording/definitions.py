@@ -89,10 +89,15 @@ def _message_of(described: Any) -> str | None:
 
 
 def _file_of(kind: str) -> Path | None:
-    """The .msg file of a type, in the installed packages or, for our own, in the sources."""
+    """Return the .msg file of a type, None where it is not found.
+
+    Searched are the installed ROS packages and, for a type of this package, the sources and the
+    wheel for machines without ROS.
+    """
     package, _, name = kind.split("/")
     prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
     folders = [Path(prefix) / "share" / package / "msg" for prefix in prefixes if prefix]
     if package == "edan_ros":
-        folders.append(Path(edan_ros.__file__).parents[1] / "msg")
+        own = Path(edan_ros.__file__).parent
+        folders += [own.parent / "msg", own / "interfaces" / "msg"]
     return next((f for folder in folders if (f := folder / f"{name}.msg").is_file()), None)
