@@ -1,4 +1,4 @@
-"""The record beside every model: what file it is, what it says, where it comes from."""
+"""Model manifests: the JSON file beside each model that identifies and describes it."""
 
 from __future__ import annotations
 
@@ -11,35 +11,48 @@ from typing import Any
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-#: What a model does -> the labels that it must have.
+#: Task of a model -> labels that it must have.
 TASKS: dict[str, tuple[str, ...]] = {"emotions": EMOTIONS, "detector": ()}
-#: Number of classes of an emotion model -> their names.
+#: Number of classes of an emotion model -> names of the classes.
 LABELS: dict[int, tuple[str, ...]] = {len(EMOTIONS): EMOTIONS, len(POLARITIES): POLARITIES}
 
 
 class EngineError(RuntimeError):
-    """A model cannot be run. The message says why and what to do."""
+    """A model cannot be run. The message gives the cause and the remedy."""
 
 
 class ModelError(EngineError):
-    """A model or its manifest is missing, damaged, or not a model of this package."""
+    """A model or its manifest is missing, damaged, or does not belong to this package."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A model's manifest, ``<name>.json`` beside ``<name>.onnx``.
+    """The manifest of a model, ``<name>.json`` beside ``<name>.onnx``.
 
-    path: the ONNX file. task: what the model does, one of TASKS. input_size: side of the square
-    crop in pixels, of a detector that of the pictures it was trained on. labels: names of the
-    logits in order. outputs: what the graph gives, where that is not all that robots need; such a
-    model can only be measured. temperature: logits are divided by it before the softmax (Guo et
-    al. 2017).
-    class_prior: share of each label in the training set, sum 1. The logits of such a model carry
-    no prior; empty for a model whose logits include the class frequencies of its training set.
-    presence_threshold: presence above which 1 % of background crops pass for a face.
-    precision: how weights are stored. gflop: floating-point operations a face, in 1e9.
-    terms: the licence terms that the training data put on the weights. training: command, data
-    and seed that made the model. metrics: its figures, each named with set and normalisation.
+    Attributes:
+        path: the ONNX file.
+        name: name of the model.
+        version: version of the weights.
+        sha256: hexadecimal SHA-256 of the ONNX file.
+        input_size: side in pixels of the square crop; of a detector, of its training images.
+        task: what the model predicts, one of :data:`TASKS`.
+        labels: names of the logits, in order.
+        outputs: outputs of the graph where some that the pipeline needs are missing; such a
+            model can only be evaluated. Empty for a complete model.
+        temperature: calibration temperature, above 0, by which logits are divided before the
+            softmax (Guo et al. 2017).
+        class_prior: share of each label in the training set, sum 1, for a model whose logits
+            carry no prior; empty where the logits include the training frequencies.
+        resting_logits: mean logits of neutral faces, the resting face of the population; empty
+            where unknown.
+        presence_threshold: presence that 1 % of background crops exceed.
+        precision: format of the weights: ``fp32``, ``fp16 storage``, ``fp16``, ``int8`` (for
+            processors) or ``int8-gpu``.
+        parameters: number of parameters.
+        gflop: floating-point operations per face, 1e9.
+        terms: licence terms that the training data impose on the weights.
+        training: command, data and seed that produced the model.
+        metrics: results, each named after its data set and normalisation.
     """
 
     path: Path
@@ -52,6 +65,7 @@ class Manifest:
     outputs: tuple[str, ...] = ()
     temperature: float = 1.0
     class_prior: tuple[float, ...] = ()
+    resting_logits: tuple[float, ...] = ()
     presence_threshold: float = 0.5
     precision: str = "fp32"
     parameters: int = 0
@@ -62,11 +76,11 @@ class Manifest:
 
     @property
     def quantised(self) -> bool:
-        """Whether the weights are INT8: ``int8``, or ``int8-gpu`` with explicit Q/DQ nodes."""
+        """Whether the weights are INT8, either ``int8`` or ``int8-gpu`` (explicit Q/DQ nodes)."""
         return self.precision.startswith("int8")
 
     def save(self) -> Path:
-        """Write the manifest beside its model and return where."""
+        """Write the manifest beside its model and return the path."""
         values = asdict(self)
         values["file"] = values.pop("path").name
         target = self.path.with_suffix(".json")
@@ -75,40 +89,43 @@ class Manifest:
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
+    """Return the hexadecimal SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def shipped_models(task: str | None = "emotions") -> list[str]:
-    """Names of the models in the package that do this task, or of all."""
+    """Return the names of the models in the package with this task; None returns all."""
     return sorted(p.stem for p in WEIGHTS.glob("*.json") if task in (None, _parse(p).task))
 
 
 def load_manifest(model: str | Path, task: str | None = "emotions") -> Manifest:
-    """The manifest of a shipped model's name, or of a path to its .onnx or .json file.
+    """Load and verify the manifest of a model.
 
-    task: what the model must do; None takes any.
+    Args:
+        model: name of a shipped model, or path of an .onnx or .json file.
+        task: task that the model must have; None accepts any.
 
-    Raises ModelError when either file is missing or unreadable, when the model does another task,
-    or when its SHA-256 is not the one in the manifest; the message names the file and both sums.
+    Raises:
+        ModelError: if either file is missing or unreadable, if the model has another task, or if
+            its SHA-256 differs from the manifest's; the message names the file and both sums.
     """
     path = Path(model)
     if path.suffix not in (".onnx", ".json"):
         path = WEIGHTS / f"{model}.json"
         if not path.is_file():
             raise ModelError(
-                f"no model is called {str(model)!r}: shipped are "
-                f"{', '.join(shipped_models(task)) or 'none'}; "
-                "or give the path of an .onnx file"
+                f"no model is called {str(model)!r}: choose one of "
+                f"{', '.join(shipped_models(task)) or '(none ships)'} or give the path of an "
+                ".onnx file"
             )
     record = path.with_suffix(".json")
     manifest = _parse(record)
     if task not in (None, manifest.task):
-        raise ModelError(f"{record} is a model for {manifest.task}; a model for {task} is needed")
+        raise ModelError(f"{record} has the task {manifest.task}: give a model for {task}")
     if not manifest.path.is_file():
         raise ModelError(
-            f"model file {manifest.path} is missing (expected sha256 "
-            f"{manifest.sha256}, found no file)"
+            f"model file {manifest.path} is missing (expected sha256 {manifest.sha256}): "
+            "install the package again or export the model anew"
         )
     found = sha256_of(manifest.path)
     if found != manifest.sha256:
@@ -120,18 +137,18 @@ def load_manifest(model: str | Path, task: str | None = "emotions") -> Manifest:
 
 
 def is_complete(manifest: Manifest) -> bool:
-    """Whether a model of emotions gives all that a robot needs."""
+    """Return whether an emotion model has all outputs and labels that the pipeline needs."""
     return not manifest.outputs and manifest.labels == EMOTIONS
 
 
 def require_complete(manifest: Manifest) -> None:
-    """Raises ModelError for a model of emotions that a robot cannot use."""
+    """Raise ModelError for an emotion model that the pipeline cannot use."""
     if not is_complete(manifest):
         given = ", ".join(manifest.outputs or ("all outputs",))
         raise ModelError(
-            f"model {manifest.name} gives {given} for {len(manifest.labels)} classes and can only "
-            f"be measured: faces are tracked by landmarks and need the {len(EMOTIONS)} emotions; "
-            f"take {' or '.join(shipped_models())}, or train an emotional_dan"
+            f"model {manifest.name} has {given} for {len(manifest.labels)} classes and can only be "
+            f"evaluated: tracking needs landmarks and the {len(EMOTIONS)} emotions; use "
+            f"{' or '.join(shipped_models())}, or train an emotional_dan"
         )
 
 
@@ -141,21 +158,26 @@ def _parse(record: Path) -> Manifest:
         path = record.parent / Path(values.pop("file")).name
         values["labels"] = tuple(values["labels"])
         values["outputs"] = tuple(values.get("outputs", ()))
-        values["class_prior"] = tuple(values.get("class_prior", ()))
+        for name in ("class_prior", "resting_logits"):
+            values[name] = tuple(values.get(name, ()))
         manifest = Manifest(path=path, **values)
     except OSError as error:
         raise ModelError(f"cannot read the manifest {record}: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelError(f"{record} is not a manifest of a model: {error!r}") from error
+        raise ModelError(f"{record} is not a model manifest: {error!r}") from error
     _check(manifest, record)
     return manifest
 
 
 def _check(manifest: Manifest, record: Path) -> None:
     if not isinstance(manifest.input_size, int) or manifest.input_size <= 0:
-        raise ModelError(f"{record}: input_size must be a positive number of pixels")
+        raise ModelError(
+            f"{record}: input_size is {manifest.input_size!r}; it must be a positive integer"
+        )
     if not isinstance(manifest.temperature, (int, float)) or not manifest.temperature > 0:
-        raise ModelError(f"{record}: temperature must be a number above 0")
+        raise ModelError(
+            f"{record}: temperature is {manifest.temperature!r}; it must be a number above 0"
+        )
     prior = manifest.class_prior
     if prior and not (
         len(prior) == len(manifest.labels)

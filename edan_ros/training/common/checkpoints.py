@@ -1,9 +1,7 @@
-"""What a run leaves on disk: checkpoints that hold everything, and a log of one line an epoch."""
+"""Checkpoints of a run, and the networks that they hold."""
 
 from __future__ import annotations
 
-import copy
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,74 +9,66 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from edan_ros.engines.manifest import Manifest, ModelError, load_manifest
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.registry import DEFAULT, create_network
 from edan_ros.training.common.errors import ConfigError
 
-LOG = "log.jsonl"
 
+class WeightAverage(AveragedModel):
+    """Exponential moving average of a network's weights and running statistics.
 
-class Average:
-    """Exponential moving average of a network's weights; its buffers are copied as they are."""
+    The decay rises as steps / (steps + 10) up to ``decay``, so that the random start is soon
+    forgotten. ``module`` is the averaged network, in evaluation mode.
+    """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval()
+        super().__init__(network, use_buffers=True)
         self.decay = decay
         self.steps = 0
+        self.module.eval()
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 10))
-        for mine, theirs in zip(
-            self.network.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
-            else:
-                mine.copy_(theirs)
+    @property
+    def steps(self) -> int:
+        """How many updates the average has seen."""
+        return int(self.n_averaged) - 1
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        # The network at the start is the first to be averaged: n_averaged is never 0.
+        self.n_averaged.fill_(steps + 1)
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Update the average with the weights of a network after a step."""
+        step = self.steps + 1
+        self.multi_avg_fn = get_ema_multi_avg_fn(min(self.decay, step / (step + 10)))
+        super().update_parameters(model)
 
 
-def save_state(
-    path: Path,
-    epoch: int,
-    network: nn.Module,
-    average: Average,
-    optimiser: torch.optim.Optimizer,
-    **more: Any,
-) -> None:
-    """Write a checkpoint; one that was there before is replaced whole or not at all.
-
-    ``epoch``: the last one that is finished, -1 for none.
-    """
-    state: dict[str, Any] = {
-        **more,
-        "epoch": epoch,
-        "network": network.state_dict(),
-        "average": average.network.state_dict(),
-        "steps": average.steps,
-        "optimiser": optimiser.state_dict(),
-    }
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint. An older one is replaced as a whole or not at all."""
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
     temporary.replace(path)
 
 
 def read_state(checkpoint: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """A checkpoint as it was saved. Raises ConfigError when there is none that can be read."""
+    """Return a checkpoint as it was saved. Raises ConfigError when it cannot be read."""
     if not checkpoint.is_file():
-        raise ConfigError(f"{checkpoint} is not there: train first, with --out {checkpoint.parent}")
+        raise ConfigError(
+            f"there is no checkpoint {checkpoint}: train first, with --out {checkpoint.parent}"
+        )
     try:
-        return torch.load(checkpoint, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(checkpoint, map_location=device, weights_only=True)
     except Exception as error:  # torch raises what its archive and its unpickler raise
-        raise ConfigError(f"{checkpoint} is no checkpoint of this package: {error}") from error
+        raise ConfigError(f"{checkpoint} is not a checkpoint of edan_ros: {error}") from error
+    return state
 
 
 def load_average(checkpoint: Path) -> EmotionNetwork:
-    """The averaged network of a checkpoint, for inference.
+    """Return a recogniser's averaged network for inference.
 
     Raises ConfigError when there is no such checkpoint.
     """
@@ -89,48 +79,38 @@ def load_average(checkpoint: Path) -> EmotionNetwork:
 
 
 def load_mean(runs: Sequence[Path]) -> EmotionNetwork:
-    """The mean of the averaged networks that runs ended with, for inference.
+    """Return the mean of the averaged networks that several runs ended with, for inference.
 
-    (Wortsman et al., "Model soups", 2022, section 2, the uniform one: it helps where the runs go on
-    from one another.) Raises ConfigError when a run holds no checkpoint, or they are of several
-    networks.
+    Wortsman et al., "Model soups", 2022, section 2, the uniform soup: it helps where the runs
+    start from one another. Raises ConfigError when a run holds no checkpoint, or when the
+    networks differ.
     """
     first, *others = [load_average(newest_checkpoint(run)) for run in runs]
     for run, other in zip(runs[1:], others, strict=True):
         if type(other) is not type(first) or other.config != first.config:
-            raise ConfigError(f"{run} is of another network than {runs[0]}: they have no mean")
+            raise ConfigError(
+                f"the networks of {run} and {runs[0]} differ: their weights cannot be averaged"
+            )
     mean = AveragedModel(first, use_buffers=True)
     for network in (first, *others):
         mean.update_parameters(network)
-    return mean.module.eval()
+    averaged: EmotionNetwork = mean.module
+    return averaged.eval()
 
 
 def newest_checkpoint(run: Path) -> Path:
-    """The checkpoint of a run's last phase. Raises ConfigError when it holds none."""
+    """Return the checkpoint of a run's last phase. Raises ConfigError when there is none."""
     found = [(int(re.sub(r"\D", "", p.stem)), p) for p in run.glob("phase*.pt")]
     if not found:
         raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
     return max(found)[1]
 
 
-def read_log(out: Path) -> list[dict[str, float]]:
-    """The lines of a run's log; none where it has none yet."""
-    path = out / LOG
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def append_log(out: Path, log: dict[str, float]) -> None:
-    """Add one line of JSON to the run's log, and say it."""
-    with (out / LOG).open("a", encoding="utf-8") as f:
-        f.write(json.dumps(log) + "\n")
-    tqdm.write("  ".join(f"{k} {v:.4g}" for k, v in log.items()))
-
-
-def forget_log_from(out: Path, phase: int, epoch: int) -> None:
-    """Drop the lines of a phase from an epoch on, which will be trained again."""
-    kept = [e for e in read_log(out) if e["phase"] != phase or e["epoch"] < epoch]
-    if kept or (out / LOG).is_file():
-        text = "".join(json.dumps(entry) + "\n" for entry in kept)
-        (out / LOG).write_text(text, encoding="utf-8")
+def starting_model(start: Path, task: str) -> Manifest:
+    """Return the model that a run starts from. Raises ConfigError without one for this task."""
+    try:
+        return load_manifest(start, task)
+    except ModelError as error:
+        raise ConfigError(
+            f"--start {start} is neither the folder of a run nor a model: {error}"
+        ) from error

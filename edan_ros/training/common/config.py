@@ -70,10 +70,7 @@ class TrainConfig:
     file of torchvision's weights to start from. start: the configuration of the narrower network
     whose run this one begins with (--start).
     validate: the set that epochs are measured on, see :class:`Validation`.
-    logit_adjustment: how much of the log of the emotions' prior is taken off the logits at
-    export, 0 to 1, of all or of some by name; see
-    :func:`edan_ros.training.emotion.finish.adjust_logits`. terms: of use, which the data put on the
-    weights.
+    terms: of use, which the data put on the weights.
     """
 
     name: str
@@ -93,7 +90,6 @@ class TrainConfig:
     backbone: str = ""
     start: str = ""
     validate: dict[str, Any] | None = None
-    logit_adjustment: float | dict[str, float] = 0.0
     terms: str = ""
 
 

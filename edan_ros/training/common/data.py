@@ -59,6 +59,7 @@ class EpochData(Dataset):
             "emotion": example.emotion,
             "face": np.float32(example.face),
             "trust": np.float32(example.trust),
+            "log_prior": example.log_prior,
         }
         if self.units:
             item["units"] = action_units(example.landmarks)

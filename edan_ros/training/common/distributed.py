@@ -1,9 +1,9 @@
-"""One run over several processes: what torchrun says of them, and what they tell each other."""
+"""One run over several processes, started by torchrun; devices and their precision."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from edan_ros.training.common.errors import ConfigError
 
-#: What /proc/cpuinfo calls the instructions for bfloat16 of x86 and of ARM.
+#: Flags in /proc/cpuinfo of bfloat16 instructions on x86 and ARM.
 BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
 
 
@@ -27,15 +27,15 @@ class World:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this process measures, saves and speaks for all."""
+    def is_main_process(self) -> bool:
+        """Whether this process validates, logs and writes checkpoints."""
         return self.rank == 0
 
-    def spread(self, learner: nn.Module) -> nn.Module:
-        """The module with its gradients averaged over the processes.
+    def distribute(self, learner: nn.Module) -> nn.Module:
+        """Return the module with its gradients averaged over the processes.
 
-        On GPUs batch normalisation then counts the pictures of all processes. On CPUs, where torch
-        has no such layer, each process counts its own, and the first one's statistics are kept.
+        On GPUs, batch normalisation uses the samples of all processes. torch has no such layer for
+        CPUs: there each process uses its own samples, and the main process's statistics are kept.
         """
         if self.size == 1:
             return learner
@@ -45,45 +45,48 @@ class World:
         return DistributedDataParallel(learner)
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says so; all must ask."""
+        """Return whether the flag is set in any process; all processes must call this."""
         if self.size == 1:
             return flag
-        told = torch.tensor(float(flag), device=self.device)
-        distributed.all_reduce(told, distributed.ReduceOp.MAX)
-        return bool(told)
+        flags = torch.tensor(float(flag), device=self.device)
+        distributed.all_reduce(flags, distributed.ReduceOp.MAX)
+        return bool(flags)
 
     def wait(self) -> None:
-        """Returns when all processes are here."""
+        """Block until all processes have called this."""
         if self.size > 1:
             distributed.barrier()
 
 
 def choose_device(name: str) -> str:
-    """The device that ``--device`` means; "auto" is cuda where there is one, otherwise cpu.
+    """Return the torch device for ``--device``; "auto" is cuda if available, otherwise cpu.
 
-    Raises ConfigError when torch cannot use it here.
+    Raises ConfigError when torch cannot use the device.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"--device {name}: torch cannot use it here: {error}") from error
+        raise ConfigError(f"--device {name}: torch cannot use this device: {error}") from error
     return name
 
 
-def takes_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether the convolutions run in bfloat16. precision: of TrainConfig.
+def use_bfloat16(
+    precision: str, device: torch.device, cpu_flags: Sequence[str] | None = None
+) -> bool:
+    """Return whether to run convolutions in bfloat16, from a configuration's ``precision``.
 
-    "auto" takes it on GPUs and on processors with instructions for it: others only imitate it, ten
-    times as slowly as they compute in FP32.
+    "auto" uses it on GPUs and on CPUs with instructions for it. Other CPUs emulate it, ten times
+    slower than FP32. ``cpu_flags`` default to those of this machine.
     """
     if precision != "auto":
         return precision == "bf16"
-    return device.type != "cpu" or bool(BFLOAT16.intersection(_cpu_features()))
+    flags = _cpu_flags() if cpu_flags is None else cpu_flags
+    return device.type != "cpu" or bool(BFLOAT16.intersection(flags))
 
 
-def _cpu_features() -> list[str]:
+def _cpu_flags() -> list[str]:
     try:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:  # not Linux
@@ -92,10 +95,11 @@ def _cpu_features() -> list[str]:
 
 @contextmanager
 def world(device: str) -> Iterator[World]:
-    """The processes of this run: one, or those that torchrun started.
+    """Join the processes that torchrun started, if it did, and leave them at the end.
 
-    device: as for :func:`choose_device`. Under torchrun every process takes the GPU of its local
-    rank.
+    Args:
+        device: as for :func:`choose_device`. Under torchrun every process uses the GPU of its
+            local rank.
     """
     name = choose_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""Sharpness-aware steps: the gradient is taken where a small step makes the loss worst.
+"""Sharpness-aware minimisation (SAM).
 
 P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur, "Sharpness-Aware Minimization for Efficiently
 Improving Generalization", ICLR 2021, algorithm 1. Every step costs two passes.
@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def sharpen(module: nn.Module, radius: float, backward: Callable[[], object]) -> None:
-    """Replace the gradients by those a step of length ``radius`` up their own direction.
+def perturb(module: nn.Module, radius: float, backward: Callable[[], object]) -> None:
+    """Replace the gradients by those at the weights perturbed along them.
 
-    backward: computes the loss of the same batch, with the same dropout, and its gradients. The
-    weights end as they were, and so do the running statistics.
+    The perturbation has length ``radius``. Weights and running statistics are restored.
+
+    Args:
+        backward: computes the loss of the same batch, with the same dropout, and its gradients.
     """
     weights = [p for p in module.parameters() if p.grad is not None]
     steps = _steps(weights, radius)
@@ -26,7 +28,7 @@ def sharpen(module: nn.Module, radius: float, backward: Callable[[], object]) ->
         for weight, step in zip(weights, steps, strict=True):
             weight.add_(step)
             weight.grad = None
-    with _still_statistics(module):
+    with _fixed_statistics(module):
         backward()
     with torch.no_grad():
         for weight, step in zip(weights, steps, strict=True):
@@ -40,8 +42,8 @@ def _steps(weights: list[nn.Parameter], radius: float) -> list[Tensor]:
 
 
 @contextmanager
-def _still_statistics(module: nn.Module) -> Iterator[None]:
-    """Batch normalisations see the batch, and do not remember it."""
+def _fixed_statistics(module: nn.Module) -> Iterator[None]:
+    """Normalise by the batch without updating the running statistics."""
     norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
     before = [norm.momentum for norm in norms]
     for norm in norms:

@@ -2,321 +2,344 @@
 
 from __future__ import annotations
 
+import math
+import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any, Generic
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from edan_ros.networks.base import EmotionNetwork
-from edan_ros.networks.emotional_dan import EmotionalDAN
-from edan_ros.networks.net2wider import net2wider
-from edan_ros.networks.registry import create_network
-from edan_ros.networks.restore_batchnorm import restore_batchnorm
-from edan_ros.training.common.checkpoints import (
-    Average,
-    append_log,
-    forget_log_from,
-    load_average,
-    newest_checkpoint,
-)
-from edan_ros.training.common.config import Phase, TrainConfig, network_options
-from edan_ros.training.common.curves import draw_curves
-from edan_ros.training.common.data import EpochData, batches
-from edan_ros.training.common.distributed import World, takes_bfloat16
+from edan_ros.training.common import sam
+from edan_ros.training.common.checkpoints import WeightAverage, read_state, save_state
+from edan_ros.training.common.config import Phase
+from edan_ros.training.common.data import batches
+from edan_ros.training.common.distributed import World
 from edan_ros.training.common.errors import ConfigError
-from edan_ros.training.common.model_weights import recogniser_weights, starting_model
-from edan_ros.training.common.phase_run import (
-    PhaseRun,
-    clip,
-    learning_rate,
-    make_optimiser,
-    set_rate,
-)
-from edan_ros.training.common.sam import sharpen
-from edan_ros.training.common.stopping import Interrupted, StopRequest
-from edan_ros.training.emotion.learner import Learner, Teacher
-from edan_ros.training.emotion.samples import Samples
-
-Validate = Callable[[EmotionNetwork], dict[str, float]]
+from edan_ros.training.common.run_log import append_log, draw_curves, drop_log_from
+from edan_ros.training.common.task import Learner, NetworkT, Task
 
 
-def check_run(config: TrainConfig, out: Path, start: Path | None, world: World) -> None:
-    """What can be known to be wrong before any picture is read; arguments as of Trainer.
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped by a signal and has written a checkpoint."""
 
-    Raises ConfigError.
+
+class StopRequest:
+    """While entered, SIGINT and SIGTERM set ``requested``; a second one ends the process."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._request)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+
+@dataclass
+class PhaseState:
+    """Everything that changes while a phase is trained.
+
+    Attributes:
+        number: of the phase, from 0.
+        epoch: the one in progress, from 0.
+        step: steps of it that are done.
+        sums: of each term of the loss over these steps.
+        seconds: that these steps took.
     """
-    if config.batch % (world.size * config.views):
-        raise ConfigError(
-            f"a batch of {config.batch} cannot be shared by {world.size} processes"
-            + (f" in whole pictures of {config.views} views" if config.views > 1 else "")
-        )
-    if config.start and start is None and not any(out.glob("phase*.pt")):
-        raise ConfigError(
-            f"this run begins with one of {config.start}: give that run's folder with --start"
-        )
-    if start is not None and start.is_dir():
-        newest_checkpoint(start)
-    elif start is not None:
-        starting_model(start, "emotions")
+
+    number: int
+    phase: Phase
+    learner: Learner
+    average: WeightAverage
+    optimiser: torch.optim.Optimizer
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: float = 0.0
+
+    def save(self, path: Path, network: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Write a checkpoint from which training continues exactly here.
+
+        No random state is stored: all that is random follows from the seed and the numbers of
+        phase, epoch, step and process.
+        """
+        factors = self.learner.log_variance
+        state = {
+            **network,
+            "training": settings,
+            "epoch": self.epoch - 1,
+            "step": self.step,
+            "sums": dict(self.sums),
+            "seconds": self.seconds,
+            "network": self.learner.network.state_dict(),
+            "average": self.average.module.state_dict(),
+            "steps": self.average.steps,
+            "optimiser": self.optimiser.state_dict(),
+            "factors": {} if factors is None else factors.state_dict(),
+        }
+        save_state(path, state)
+
+    def restore(self, path: Path, network: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Continue from a checkpoint; print which entries of the configuration have changed.
+
+        Raises ConfigError when the checkpoint holds another network.
+        """
+        state = read_state(path, next(self.learner.parameters()).device)
+        # Checkpoints from before an argument of a network existed used its default.
+        stored = {**network["config"], **state.get("config", {})}
+        if stored != network["config"]:
+            raise ConfigError(
+                f"{path} holds another network, {stored}; this one is {network['config']}: "
+                "use another --out, or delete the run"
+            )
+        changed = changed_settings(state.get("training", {}), settings)
+        if changed:
+            tqdm.write(f"{path.name}: changed since the run started: {', '.join(changed)}")
+        try:
+            self.learner.network.load_state_dict(state["network"])
+            self.average.module.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, ValueError) as error:  # names or shapes differ; other parameters
+            raise ConfigError(
+                f"{path} does not fit this configuration; resume with the same one and the same "
+                f"--start: {error}"
+            ) from error
+        self.average.steps = state["steps"]
+        if self.learner.log_variance is not None and state.get("factors"):
+            self.learner.log_variance.load_state_dict(state["factors"])
+        self.epoch, self.step = state["epoch"] + 1, state.get("step", 0)
+        self.sums = defaultdict(float, state.get("sums", {}))
+        self.seconds = state.get("seconds", 0.0)
+
+    def finish_epoch(self) -> None:
+        """Move on to the next epoch."""
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.sums = defaultdict(float)
 
 
-class Trainer:
-    """Runs the phases of a configuration; resumes from the checkpoints in ``out``.
+#: Groups of settings that have gained entries: one missing from a checkpoint had its default.
+_GROWING = ("augmentation", "loss", "optimiser", "composition", "camera")
+
+
+def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the names of the settings that differ from those of a checkpoint."""
+
+    def completed(name: str) -> Any:
+        return {**now[name], **before[name]} if name in _GROWING else before[name]
+
+    return [name for name in now if name in before and completed(name) != now[name]]
+
+
+def learning_rate(epoch: float, epochs: int, peak: float, warmup: float) -> float:
+    """Return the rate at a fraction of a phase: linear warm-up, then a cosine down to 1e-5."""
+    if epoch < warmup:
+        return peak * (0.02 + 0.98 * epoch / warmup)
+    progress = (epoch - warmup) / max(epochs - warmup, 1e-9)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-5
+
+
+def check_batch(batch: int, views: int, world: World) -> None:
+    """Raise ConfigError when a batch cannot be divided among the processes of a run."""
+    if batch % (world.size * views):
+        raise ConfigError(
+            f"a batch of {batch} cannot be divided among {world.size} processes"
+            + (f" without separating the {views} views of an image" if views > 1 else "")
+        )
+
+
+class Trainer(Generic[NetworkT]):
+    """Runs the phases of a task; resumes from the checkpoints in ``out``.
 
     Args:
-        validate: called after each epoch with the averaged network; gives what is logged of it.
-            Only the process that leads needs it.
-        world: this process among those of the run.
+        task: what is trained, and on what.
+        out: folder of the run: checkpoints, ``log.jsonl`` and ``curves.png``.
+        world: this process among those of the run; alone on the CPU without.
         workers: processes that prepare batches, for each process of the run.
-        start: what the run begins with, instead of at random. A folder: that of a finished run
-            that ended with the first phase's network, or of a narrower network with the same
-            phases; then each phase starts with what its network computes. Otherwise a model with
-            the first phase's network, by name or file.
-        minutes: between checkpoints inside an epoch.
+        checkpoint_minutes: time between checkpoints inside an epoch.
+        on_step: called after every step with the state of the phase.
 
     Raises:
         ConfigError: if the configuration does not fit the network, the data, the checkpoints or
-            what the run should begin with.
-        Interrupted: from :meth:`run`, when a signal ended it; a checkpoint is left.
+            what the run starts from.
+        Interrupted: from :meth:`run`, when a signal stopped it; a checkpoint is written.
     """
 
     def __init__(
         self,
-        config: TrainConfig,
-        samples: Samples,
+        task: Task[NetworkT],
         out: Path,
-        validate: Validate | None = None,
         *,
         world: World | None = None,
         workers: int = 1,
-        start: Path | None = None,
-        minutes: float = 5.0,
+        checkpoint_minutes: float = 5.0,
+        on_step: Callable[[PhaseState], None] | None = None,
     ) -> None:
-        self.config, self.samples, self.out, self.validate = config, samples, out, validate
+        self.task, self.out = task, out
         self.world = world or World(torch.device("cpu"))
-        self.workers, self.start, self.minutes = workers, start, minutes
-        check_run(config, out, start, self.world)
+        self.workers, self.checkpoint_minutes, self.on_step = workers, checkpoint_minutes, on_step
+        check_batch(task.batch, task.views, self.world)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"the folder {out} cannot be made: {error.strerror}") from error
+            raise ConfigError(f"cannot create the folder {out}: {error.strerror}") from error
 
-    def run(self) -> EmotionNetwork:
+    def run(self) -> NetworkT:
         """Train all phases and return the averaged network of the last one."""
-        previous: EmotionNetwork | None = None
+        network: NetworkT | None = None
         with StopRequest() as stop:
-            for number, phase in enumerate(self.config.phases):
-                previous = self._run_phase(number, phase, previous, stop)
-        assert previous is not None
-        return previous
-
-    def _trained_before(self, phase: Phase) -> EmotionNetwork | None:
-        """The first phase's network as ``start`` holds it; None where it holds none such."""
-        if self.start is None:
-            return None
-        network = create_network(**network_options(self.config, phase))
-        if not self.start.is_dir():
-            self._take_model(network)
-            return network
-        ended = load_average(newest_checkpoint(self.start))
-        same = type(ended) is type(network) and ended.config == network.config
-        return ended if same else None
-
-    def _begin(self, number: int, phase: Phase, previous: EmotionNetwork | None) -> EmotionNetwork:
-        """The network with which a phase starts."""
-        network = create_network(**network_options(self.config, phase))
-        if previous is not None and previous.config == network.config:
-            network.load_state_dict(previous.state_dict())
-        elif self.start is not None and self.start.is_dir():
-            network = self._widened(self.start, number, network, previous)
-        elif previous is not None:
-            network.warm_start(previous)
-        elif self.config.backbone:
-            network.load_backbone(_read_weights(Path(self.config.backbone)))
+            for number, phase in enumerate(self.task.phases):
+                network = self._run_phase(number, phase, network, stop)
+        assert network is not None, "a task has at least one phase"
         return network
-
-    def _widened(
-        self, run: Path, number: int, network: EmotionNetwork, previous: EmotionNetwork | None
-    ) -> EmotionNetwork:
-        narrow = load_average(run / f"phase{number}.pt")
-        if not isinstance(narrow, EmotionalDAN) or not isinstance(network, EmotionalDAN):
-            raise ConfigError("only an emotional_dan can start from a narrower one")
-        network = net2wider(narrow, network.config["width"], seed=self.config.seed)
-        if previous is not None:
-            network.stage1.load_state_dict(previous.stage1.state_dict())
-        return network
-
-    def _take_model(self, network: EmotionNetwork) -> None:
-        """Give a fresh network the function of the model that the run begins with."""
-        weights = recogniser_weights(starting_model(self.start, "emotions"))
-        data = self._draw(network, 0)
-        crops = [data[i]["crop"] for i in range(min(len(data), 4 * self.config.batch))]
-        restore_batchnorm(network, weights, torch.from_numpy(np.stack(crops))[:, None].float())
 
     def _run_phase(
-        self, number: int, phase: Phase, previous: EmotionNetwork | None, stop: StopRequest
-    ) -> EmotionNetwork:
-        torch.manual_seed(self.config.seed)
+        self, number: int, phase: Phase, previous: NetworkT | None, stop: StopRequest
+    ) -> NetworkT:
+        torch.manual_seed(self.task.seed)
+        checkpoint = self.out / self.task.checkpoint_name(number)
+        resumed = checkpoint.is_file()
         try:
-            if number == 0:
-                previous = self._trained_before(phase)
-            network = self._begin(number, phase, previous)
+            learner = self.task.create_learner(number, previous, self.world.device, resumed=resumed)
         except (AttributeError, ValueError) as error:
             raise ConfigError(f"phase {number + 1} cannot start: {error}") from error
-        network = network.to(self.world.device, memory_format=torch.channels_last)
-        run = self._prepare(number, phase, network, trained=previous is not None)
-        checkpoint = self.out / f"phase{number}.pt"
-        if checkpoint.is_file():
-            run.restore(checkpoint, self.config, self.world.device)
-        if self.world.leads:
-            forget_log_from(self.out, number, run.epoch)
-        module = self.world.spread(run.learner)
-        while run.epoch < phase.epochs:
-            log = self._run_epoch(run, module, stop)
-            if self.world.leads:
-                if self.validate is not None:
-                    log.update(self.validate(run.average.network))
-                append_log(self.out, {"phase": number, "epoch": run.epoch, **log})
+        learner.to(self.world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = WeightAverage(learner.network, self.task.step_options.ema)
+        optimiser = self.task.create_optimiser(learner, phase)
+        state = PhaseState(number, phase, learner, average, optimiser)
+        if resumed:
+            state.restore(checkpoint, *self._description(state))
+        if self.world.is_main_process:
+            drop_log_from(self.out, number + 1, state.epoch + 1)
+        module = self.world.distribute(learner)
+        network: NetworkT = average.module
+        while state.epoch < phase.epochs:
+            entry = self._run_epoch(state, module, stop)
+            if self.world.is_main_process:
+                entry.update(self.task.validate(network))
+                append_log(self.out, {"phase": number + 1, "epoch": state.epoch + 1, **entry})
                 draw_curves(self.out)
-            run.finish_epoch()
-            self._save(run)
+            state.finish_epoch()
+            self._save(state)
             self.world.wait()
-        return run.average.network
+        return network
 
-    def _prepare(
-        self, number: int, phase: Phase, network: EmotionNetwork, *, trained: bool
-    ) -> PhaseRun:
-        config, device = self.config, self.world.device
-        average = Average(network, config.optimiser.ema)
-        teacher = None
-        if config.teacher is not None:
-            teacher = Teacher(config.teacher, network.config["classes"], device)
-        learner = Learner(
-            network,
-            config.loss,
-            frozen=trained and network.config.get("stages") == 2 and not phase.joint,
-            half=takes_bfloat16(config.precision, self.world.device),
-            views=config.views,
-            teacher=teacher,
-        ).to(device)
-        optimiser = make_optimiser(learner, config.optimiser, phase.learning_rate)
-        return PhaseRun(number, phase, network, average, learner, optimiser)
-
-    def _run_epoch(self, run: PhaseRun, module: nn.Module, stop: StopRequest) -> dict[str, float]:
-        """Train what is left of an epoch; the mean of each term of the loss, and the seconds."""
-        data = self._draw(run.network, 1000 * run.number + run.epoch)
-        steps = len(data) // self.config.batch
-        bar = self._bar(run, data, steps)
+    def _run_epoch(
+        self, state: PhaseState, module: nn.Module, stop: StopRequest
+    ) -> dict[str, float]:
+        """Train the rest of an epoch; return the mean of each term of the loss, and seconds."""
+        data = self.task.epoch_data(state.number, state.epoch)
+        steps = len(data) // self.task.batch  # type: ignore[arg-type]
+        if not steps:
+            raise ConfigError(
+                f"an epoch has {len(data)} samples, fewer than a batch of {self.task.batch}"  # type: ignore[arg-type]
+            )
+        world = self.world
+        bar = tqdm(
+            batches(
+                data,
+                self.task.batch,
+                workers=self.workers,
+                first=state.step,
+                rank=world.rank,
+                world=world.size,
+            ),
+            initial=state.step,
+            total=steps,
+            desc=f"phase {state.number + 1} epoch {state.epoch + 1}/{state.phase.epochs}",
+            mininterval=1,
+            disable=not world.is_main_process,
+        )
         module.train()
         saved = before = time.monotonic()
         for batch in bar:
-            self._step(run, module, batch, steps)
+            self._step(state, module, batch, steps)
             now = time.monotonic()
-            run.seconds, before = run.seconds + now - before, now
-            if run.step % 20 == 0:
-                bar.set_postfix({k: f"{v / run.step:.3f}" for k, v in run.sums.items()})
-            if self.world.any(stop.asked):
+            state.seconds, before = state.seconds + now - before, now
+            if state.step % 20 == 0:
+                bar.set_postfix({k: f"{v / state.step:.3f}" for k, v in state.sums.items()})
+            if self.on_step is not None:
+                self.on_step(state)
+            if world.any(stop.requested):
                 bar.close()
-                self._stop(run)
-            if now - saved > 60.0 * self.minutes:
-                self._save(run)
+                self._stop(state)
+            if now - saved > 60.0 * self.checkpoint_minutes:
+                self._save(state)
                 saved = now
-        means = {f"train_{name}": value / steps for name, value in run.sums.items()}
-        return {**means, "seconds": run.seconds}
+        means = {f"train_{name}": value / steps for name, value in state.sums.items()}
+        return {**means, "seconds": state.seconds}
 
-    def _draw(self, network: EmotionNetwork, epoch: int) -> EpochData:
-        """The pictures of an epoch. Raises ConfigError when they fill no batch."""
-        config = self.config
-        data = EpochData(
-            self.samples,
-            network.config["size"],
-            config.augmentation,
-            config.seed,
-            epoch,
-            draws=config.epoch_draws,
-            views=config.views,
-            units="units" in network.outputs,
-        )
-        if len(data) < config.batch:
-            raise ConfigError(f"an epoch draws {len(data)} pictures, and a batch is {config.batch}")
-        return data
-
-    def _bar(self, run: PhaseRun, data: EpochData, steps: int) -> tqdm:
-        """The batches of the epoch that are left, of this process, under a progress bar."""
-        world = self.world
-        shares = batches(
-            data,
-            self.config.batch,
-            workers=self.workers,
-            first=run.step,
-            rank=world.rank,
-            world=world.size,
-        )
-        return tqdm(
-            shares,
-            initial=run.step,
-            total=steps,
-            desc=f"phase {run.number} epoch {run.epoch + 1}/{run.phase.epochs}",
-            mininterval=5,
-            disable=not world.leads,
-        )
-
-    def _step(self, run: PhaseRun, module: nn.Module, batch: dict[str, Tensor], steps: int) -> None:
-        config = self.config
+    def _step(
+        self, state: PhaseState, module: nn.Module, batch: dict[str, Tensor], steps: int
+    ) -> None:
+        options = self.task.step_options
         rate = learning_rate(
-            run.epoch + run.step / steps,
-            run.phase.epochs,
-            run.phase.learning_rate,
-            config.optimiser.warmup_epochs,
+            state.epoch + state.step / steps,
+            state.phase.epochs,
+            state.phase.learning_rate,
+            options.warmup_epochs,
         )
-        set_rate(run.optimiser, rate)
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
         batch = {name: value.to(self.world.device) for name, value in batch.items()}
-        run.optimiser.zero_grad(set_to_none=True)
-        losses = self._backward(run, module, batch)
-        if config.optimiser.sharpness:
-            again = partial(self._backward, run, module, batch)
-            sharpen(module, config.optimiser.sharpness, again)
-        clip(module)
-        run.optimiser.step()
-        run.average.update(run.network)
-        run.step += 1
+        state.optimiser.zero_grad(set_to_none=True)
+        backward = partial(self._backward, state, module, batch)
+        losses = backward()
+        if options.sharpness:
+            sam.perturb(module, options.sharpness, backward)
+        nn.utils.clip_grad_norm_(module.parameters(), self.task.clip_norm)
+        state.optimiser.step()
+        state.average.update_parameters(state.learner.network)
+        state.step += 1
         for name, value in losses.items():
-            run.sums[name] += float(value.detach())
+            state.sums[name] += float(value.detach())
 
     def _backward(
-        self, run: PhaseRun, module: nn.Module, batch: dict[str, Tensor]
+        self, state: PhaseState, module: nn.Module, batch: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        # Seeded by step, so that a resumed run drops out what an uninterrupted one would have.
-        place = (self.config.seed, run.number, run.epoch, run.step, self.world.rank)
-        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        losses = module(batch)
-        losses["total"].backward()
+        # Seeded by step, so that dropout in a resumed run equals that of an uninterrupted one.
+        key = (self.task.seed, state.number, state.epoch, state.step, self.world.rank)
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+        losses: dict[str, Tensor] = module(batch)
+        torch.autograd.backward(losses["total"])
         return losses
 
-    def _save(self, run: PhaseRun) -> None:
-        if self.world.leads:
-            run.save(self.out / f"phase{run.number}.pt", self.config)
+    def _description(self, state: PhaseState) -> tuple[dict[str, Any], dict[str, Any]]:
+        network: NetworkT = state.average.module
+        return self.task.describe(network), self.task.settings()
 
-    def _stop(self, run: PhaseRun) -> None:
-        self._save(run)
+    def _save(self, state: PhaseState) -> None:
+        if self.world.is_main_process:
+            path = self.out / self.task.checkpoint_name(state.number)
+            state.save(path, *self._description(state))
+
+    def _stop(self, state: PhaseState) -> None:
+        self._save(state)
         self.world.wait()
-        if self.world.leads:
+        if self.world.is_main_process:
             tqdm.write(
-                f"stopped after step {run.step} of epoch {run.epoch + 1}, phase {run.number}; "
-                "the same command goes on from there"
+                f"Stopped after step {state.step} of epoch {state.epoch + 1}, phase "
+                f"{state.number + 1}; run the same command to continue."
             )
         raise Interrupted
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ConfigError(f"backbone: there is no file {path}")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises what its archive and its unpickler raise
-        raise ConfigError(f"backbone: {path} holds no weights: {error}") from error

@@ -26,7 +26,7 @@ from edan_ros.training.detector.canvas import (
 )
 from edan_ros.training.detector.clutter import draw_clutter, shade
 from edan_ros.training.detector.sources import Picture
-from edan_ros.training.detector.targets import assign
+from edan_ros.training.detector.targets import assign_targets
 from edan_ros.training.emotion.augment import Augmentation, degrade
 
 
@@ -305,5 +305,5 @@ class DetectorData(Dataset):
         rng = np.random.default_rng((*self.key, i))
         canvas = self.composer(rng)
         pixels = degrade(canvas.pixels, rng, self.camera)
-        targets = assign(canvas.boxes, canvas.points, canvas.wanted, self.composer.size)
+        targets = assign_targets(canvas.boxes, canvas.points, canvas.wanted, self.composer.size)
         return {"image": pixels, **targets}

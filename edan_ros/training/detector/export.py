@@ -26,7 +26,7 @@ from edan_ros.evaluation.detection import evaluate
 from edan_ros.evaluation.detection_scenes import photograph_scenes
 from edan_ros.networks.face_detector import FaceDetector
 from edan_ros.training.common.reproduction import reproduction
-from edan_ros.training.detector.trainer import load_averaged, load_detector_config
+from edan_ros.training.detector.task import load_averaged, load_detector_config
 from edan_ros.training.emotion.export import flops, trace
 
 #: The score that every detector of the package is asked for unless a user says otherwise.

@@ -1,4 +1,4 @@
-"""The detector's loss: is there a face, where is its box, where are its points."""
+"""The detector's loss: focal loss of scores, generalised IoU of boxes, distance of points."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
 
 from edan_ros.networks.face_detector import DetectorOutput
 
 
 @dataclass(frozen=True)
 class DetectorWeights:
-    """Factors of the terms, the focal loss's balance and focus, and what small faces count.
+    """Factors of the terms, parameters of the focal loss, and the weight of small faces.
 
-    A face below ``small_px`` (mean of the sides, pixels) counts ``small`` times: it has fewer cells
-    that answer for it than a large one.
+    Attributes:
+        balance: alpha of the focal loss, the share of cells with a face, 0 to 1.
+        focus: gamma of the focal loss.
+        small: factor on the score and box of faces below ``small_px`` (mean of width and height,
+            pixels), which have fewer cells than large ones.
     """
 
     score: float = 1.0
@@ -28,57 +31,50 @@ class DetectorWeights:
     small_px: float = 32.0
 
 
-@dataclass
-class DetectorLosses:
-    """Each term as a sum over cells divided by the number of cells that answer for a face."""
-
-    total: Tensor
-    score: Tensor
-    box: Tensor
-    points: Tensor
-
-
 def focal_loss(logits: Tensor, target: Tensor, balance: float, focus: float) -> Tensor:
-    """Focal loss of each cell (Lin et al. 2017, equation 5); 0 where the target is negative.
+    """Return the focal loss of each cell (Lin et al. 2017, equation 5), 0 for ignored cells.
 
-    logits and target have one shape; target is 1, 0, or below 0 for a cell to leave out.
+    Args:
+        logits: of any shape.
+        target: of the same shape; 1, 0, or below 0 for a cell to ignore.
     """
-    truth = target.clamp_min(0.0)
-    probability = logits.sigmoid()
-    error = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    wrong = probability * (1 - truth) + (1 - probability) * truth
-    share = balance * truth + (1 - balance) * (1 - truth)
-    return share * wrong**focus * error * (target >= 0)
+    loss: Tensor = sigmoid_focal_loss(logits, target.clamp_min(0.0), balance, focus)
+    return loss * (target >= 0)
 
 
-def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Generalised IoU (Rezatofighi et al. 2019), -1 to 1, of (n, 4) boxes x, y, width, height."""
-    a_low, a_high = a[:, :2], a[:, :2] + a[:, 2:]
-    b_low, b_high = b[:, :2], b[:, :2] + b[:, 2:]
-    shared = (torch.minimum(a_high, b_high) - torch.maximum(a_low, b_low)).clamp_min(0).prod(dim=1)
-    union = a[:, 2:].prod(dim=1) + b[:, 2:].prod(dim=1) - shared
-    around = (torch.maximum(a_high, b_high) - torch.minimum(a_low, b_low)).prod(dim=1)
-    return shared / union.clamp_min(1e-6) - (around - union) / around.clamp_min(1e-6)
+def box_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Return 1 - generalised IoU (Rezatofighi et al. 2019), 0 to 2, of (n, 4) boxes.
+
+    Boxes are x, y, width, height.
+    """
+    corners = (box_convert(boxes, "xywh", "xyxy") for boxes in (predicted, truth))
+    loss: Tensor = generalized_box_iou_loss(*corners)
+    return loss
 
 
 def detector_loss(
-    found: DetectorOutput, batch: dict[str, Tensor], weights: DetectorWeights
-) -> DetectorLosses:
-    """Focal loss of the scores, generalised IoU of the boxes, distance of the points.
+    output: DetectorOutput, batch: dict[str, Tensor], weights: DetectorWeights
+) -> dict[str, Tensor]:
+    """Return the terms ``score``, ``box`` and ``points``, and their weighted sum ``total``.
 
-    ``batch``: score (B, N), box (B, N, 4) and points (B, N, 5, 2) as ``assign`` makes them.
-    Distances of points count in sizes of their face.
+    Each term is a sum over cells divided by the number of cells assigned to a face. Distances of
+    points are relative to the size of their face.
+
+    Args:
+        batch: score (B, N), box (B, N, 4) and points (B, N, 5, 2) from ``assign_targets``.
     """
-    answers = batch["score"] > 0.5
-    count = answers.sum().clamp_min(1)
+    positive = batch["score"] > 0.5
+    count = positive.sum().clamp_min(1)
     sizes = batch["box"][..., 2:].mean(dim=-1)
-    share = torch.where(answers & (sizes < weights.small_px), weights.small, 1.0)
-    errors = focal_loss(found.logits, batch["score"], weights.balance, weights.focus)
-    score = (errors * share).sum() / count
-    truth = batch["box"][answers]
-    box = ((1 - generalised_iou(found.boxes[answers], truth)) * share[answers]).sum() / count
+    factor = torch.where(positive & (sizes < weights.small_px), weights.small, 1.0)
+    focal = focal_loss(output.logits, batch["score"], weights.balance, weights.focus)
+    truth = batch["box"][positive]
     size = truth[:, 2:].mean(dim=1).clamp_min(1.0)[:, None, None]
-    off = (found.points[answers] - batch["points"][answers]) / size
-    points = off.abs().mean(dim=(1, 2)).sum() / count
-    total = weights.score * score + weights.box * box + weights.points * points
-    return DetectorLosses(total, score, box, points)
+    distance = (output.points[positive] - batch["points"][positive]).abs() / size
+    terms = {
+        "score": (focal * factor).sum() / count,
+        "box": (box_loss(output.boxes[positive], truth) * factor[positive]).sum() / count,
+        "points": distance.mean(dim=(1, 2)).sum() / count,
+    }
+    total = sum(getattr(weights, name) * term for name, term in terms.items())
+    return {**terms, "total": torch.as_tensor(total)}

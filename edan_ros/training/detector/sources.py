@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import five_points
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, read
@@ -210,7 +211,7 @@ def _photographs(folder: Path, teacher: Teacher, certain: float) -> Iterator[Pic
 
 
 def _muxspace(folder: Path, teacher: Teacher, certain: float, pictures: int) -> Iterator[Picture]:
-    for record in read("muxspace", folder).spread(pictures).records:
+    for record in read("muxspace", folder).subset(pictures).samples:
         image = record.image().gray()
         yield labelled(image, record.landmarks, teacher(image, side=256), certain)
 
@@ -219,8 +220,8 @@ def _fer2013(folder: Path, teacher: Teacher, certain: float, pictures: int) -> I
     """Pictures cut to the face: the teacher has nothing to add, and there is no background."""
     del teacher, certain
     faces = read("fer2013", folder, training=True)
-    faces.records = [record for record in faces.records if record.landmarks is not None]
-    for record in faces.spread(pictures).records:
+    faces.samples = [record for record in faces.samples if record.landmarks is not None]
+    for record in faces.subset(pictures).samples:
         landmarks = record.landmarks
         yield Picture(
             halvings(record.image().gray()),

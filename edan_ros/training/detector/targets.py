@@ -37,7 +37,7 @@ def cell_grid(size: int) -> NDArray[np.float32]:
     return np.concatenate(rows).astype(np.float32)
 
 
-def assign(
+def assign_targets(
     boxes: NDArray[np.floating],
     points: NDArray[np.floating],
     wanted: NDArray[np.bool_],

@@ -21,7 +21,8 @@ from edan_ros.training.emotion.calibration import fit_temperature
 from edan_ros.training.emotion.export import flops
 from edan_ros.training.emotion.losses import TO_POLARITY
 from edan_ros.training.emotion.samples import Samples
-from edan_ros.training.emotion.sets import load_samples
+from edan_ros.training.emotion.sets import class_prior, load_samples
+from edan_ros.training.emotion.task import EmotionTask
 from edan_ros.training.emotion.validation import Answers, Validation, predict
 
 RESULT, ANSWERS = "result.json", "answers.npz"
@@ -47,10 +48,8 @@ class Comparison:
         if (folder / RESULT).is_file():
             return folder
         config = replace(config, seed=seed)
-        trainer = Trainer(
-            config, self._load(config), folder, None, world=self.world, workers=self.workers
-        )
-        network = trainer.run()
+        task = EmotionTask(config, self._load(config))
+        network = Trainer(task, folder, world=self.world, workers=self.workers).run()
         validation = self._validate(config)
         answers = validation.ask(lambda crops: predict(network, crops), network.outputs)
         np.savez_compressed(
@@ -68,9 +67,14 @@ class Comparison:
         return self._samples[1]
 
     def _validate(self, config: TrainConfig) -> Validation:
-        key = crop_size(config), repr(config.validate)
+        key = crop_size(config), repr((config.validate, config.loss.logit_adjustment))
         if self._validation is None or self._validation[0] != key:
-            self._validation = key, Validation(self.root, key[0], config.validate)
+            self._validation = (
+                key,
+                Validation(
+                    self.root, key[0], config.validate, class_prior=class_prior(config, self.root)
+                ),
+            )
         return self._validation[1]
 
 

@@ -6,60 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.engines.evaluation_model import EvaluationModel
 from edan_ros.engines.manifest import Manifest
 from edan_ros.evaluation import metrics
-from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.registry import kind_of
 from edan_ros.training.common.checkpoints import load_mean
 from edan_ros.training.common.config import load_config
-from edan_ros.training.common.errors import ConfigError
 from edan_ros.training.common.reproduction import reproduction
 from edan_ros.training.emotion.calibration import fit_temperature
 from edan_ros.training.emotion.export import export, make_manifest
 from edan_ros.training.emotion.losses import TO_POLARITY
-from edan_ros.training.emotion.samples import Samples
-from edan_ros.training.emotion.sets import by_emotion, load_samples
+from edan_ros.training.emotion.sets import class_prior
 from edan_ros.training.emotion.validation import Validation, acceptance
-
-
-def emotion_prior(samples: Samples) -> NDArray[np.float64]:
-    """(7,) share of each emotion in what an epoch draws."""
-    known = np.isfinite(samples.emotions).all(axis=1)
-    total = (samples.emotions[known] * samples.weights[known, None]).sum(axis=0)
-    return total / total.sum()
-
-
-def adjust_logits(
-    network: EmotionNetwork, prior: NDArray[np.float64], strength: float | NDArray[np.float64]
-) -> None:
-    """Take ``strength`` times the log of the training prior off the logits, in the bias.
-
-    (Menon et al. 2021, equation 9.) Rare emotions are then said more often; 0 changes nothing.
-    ``strength``: one for all classes, or (C,). A class that is never drawn is left as it is.
-    """
-    log_prior = np.log(np.where(prior > 0, prior, 1.0))
-    with torch.no_grad():
-        network.emotion.bias -= torch.from_numpy(strength * log_prior).float()
-
-
-def strengths(given: float | dict[str, float], classes: int) -> float | NDArray[np.float64]:
-    """What a configuration says of ``logit_adjustment``, as :func:`adjust_logits` takes it.
-
-    Raises ConfigError for a name that is no emotion, and for names without seven classes.
-    """
-    if not isinstance(given, dict):
-        return given
-    strength = by_emotion(given, 0.0, "logit_adjustment")
-    if classes != len(strength):
-        raise ConfigError(
-            f"logit_adjustment: {classes} classes are not those of {', '.join(EMOTIONS)}"
-        )
-    return strength
 
 
 def finish(
@@ -71,12 +32,9 @@ def finish(
     """
     config = load_config(config_path)
     network = load_mean(runs)
-    if config.logit_adjustment:
-        prior = emotion_prior(load_samples(config.data, data))
-        if network.config["classes"] == TO_POLARITY.shape[1]:
-            prior = prior @ TO_POLARITY.numpy()
-        strength = strengths(config.logit_adjustment, network.config["classes"])
-        adjust_logits(network, prior, strength)
+    prior = class_prior(config, data)
+    if network.config["classes"] == TO_POLARITY.shape[1] and prior:
+        prior = tuple((np.array(prior) @ TO_POLARITY.numpy()).tolist())
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)
@@ -85,6 +43,7 @@ def finish(
         "version": config.version,
         "terms": config.terms,
         "precision": "fp16 storage" if half else "fp32",
+        "class_prior": tuple(round(share, 6) for share in prior),
         "training": {
             "command": reproduction(config_path, to, half=half, others=runs[1:]),
             "network": {"kind": kind_of(network), **network.config},
@@ -93,7 +52,8 @@ def finish(
         },
     }
     make_manifest(network, path, **known).save()
-    figures = measure(path, Validation(data, network.config["size"], config.validate))
+    validation = Validation(data, network.config["size"], config.validate)
+    figures, resting = measure(path, validation)
     temperature = round(figures.pop("temperature"), 3)
     threshold = round(figures.pop("presence_threshold", 0.5), 4)
     manifest = make_manifest(
@@ -102,35 +62,62 @@ def finish(
         **known,
         temperature=temperature,
         presence_threshold=threshold,
+        resting_logits=tuple(round(float(value), 3) for value in resting),
         metrics={name: round(value, 4) for name, value in figures.items()},
     )
     manifest.save()
     return manifest
 
 
-def measure(model: Path, validation: Validation) -> dict[str, float]:
-    """Figures of an exported model, run as robots run it."""
+def measure(
+    model: Path, validation: Validation
+) -> tuple[dict[str, float], NDArray[np.floating] | tuple[float, ...]]:
+    """Measure an exported model with ONNX Runtime.
+
+    Figures of the validation set use the class prior of the manifest, those of the transfer sets
+    a uniform one.
+
+    Returns:
+        Figures by name, ``temperature`` and, where the validation has background crops,
+        ``presence_threshold`` among them; and the mean logits (C,) of neutral faces, empty for
+        a model whose logits include its class prior.
+    """
     raw = EvaluationModel(model)
     answers = validation.ask(raw.run, raw.outputs)
     logits, names = answers.emotions["logits"], raw.manifest.labels
     labels = validation.labels(len(names))
-    temperature = fit_temperature(logits, labels)
-    probabilities = softmax(logits, temperature)
-    right = probabilities.argmax(axis=1) == labels
-    confusion = metrics.confusion_matrix(labels, probabilities.argmax(axis=1), len(names))
-    recall = metrics.recalls(confusion)
-    where = validation.name
-    figures = {
-        "temperature": temperature,
-        f"{where}_accuracy": metrics.accuracy(confusion),
-        f"{where}_macro_f1": metrics.macro_f1(confusion),
-        f"{where}_ece": metrics.expected_calibration_error(probabilities.max(axis=1), right),
-        **{f"{where}_recall_{n}": float(r) for n, r in zip(names, recall, strict=True)},
-    }
+    prior = raw.manifest.class_prior
+    natural = logits + np.log(prior) if prior else logits
+    temperature = fit_temperature(natural, labels)
+    figures = {"temperature": temperature}
+    figures |= _figures(validation.name, softmax(natural, temperature), labels, names)
+    for name, (crops, majority) in validation.transfer.items():
+        if len(names) == len(EMOTIONS):
+            uniform = softmax(raw.run(crops)["logits"], temperature)
+            figures |= _figures(f"{name}_uniform", uniform, majority, names)
     if answers.points is not None:
         error = metrics.landmark_error(answers.points["landmarks"], validation.truth)
         figures["landmarks68_tenth_error_outer_eye"] = float(error.mean())
     if answers.nothing is not None:
         accepted, figures["presence_threshold"] = acceptance(answers)
         figures["faces_accepted_at_1pct_false_alarms"] = accepted
+    neutral = names.index("neutral")
+    resting = logits[labels == neutral].mean(axis=0) if prior else ()
+    return figures, resting
+
+
+def _figures(
+    where: str, probabilities: NDArray[np.float64], labels: NDArray[np.intp], names: Sequence[str]
+) -> dict[str, float]:
+    predicted = probabilities.argmax(axis=1)
+    confusion = metrics.confusion_matrix(labels, predicted, len(names))
+    right = predicted == labels
+    figures = {
+        f"{where}_accuracy": metrics.accuracy(confusion),
+        f"{where}_macro_f1": metrics.macro_f1(confusion),
+        f"{where}_ece": metrics.expected_calibration_error(probabilities.max(axis=1), right),
+    }
+    for name, row, recall in zip(names, confusion, metrics.recalls(confusion), strict=True):
+        if row.sum():
+            figures[f"{where}_recall_{name}"] = float(recall)
     return figures

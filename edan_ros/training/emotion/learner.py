@@ -85,6 +85,7 @@ class Learner(nn.Module):
         self.network, self.frozen, self.teacher = network, frozen, teacher
         self.half, self.views = half, views
         self.factors = weights.factors()
+        self.logit_adjustment = weights.logit_adjustment
         self.log_variance: nn.ParameterDict | None = None
         if weights.uncertainty:
             # A factor without a term would be a weight without a gradient, which DDP refuses.
@@ -105,7 +106,7 @@ class Learner(nn.Module):
         with torch.autocast(crops.device.type, torch.bfloat16, enabled=self.half):
             output = self.network(crops)
         subset = self.network.config.get("landmarks", 68)
-        terms = loss_terms(output, batch, subset)
+        terms = loss_terms(output, batch, subset, logit_adjustment=self.logit_adjustment)
         if self.views > 1:
             terms["consistency"] = consistency_loss(output.logits, batch["face"], self.views)
         total = torch.stack([self._weighted(name, term) for name, term in terms.items()]).sum()

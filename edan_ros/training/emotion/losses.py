@@ -28,7 +28,10 @@ class LossWeights:
     error of the stages before the last. units: of the action units. consistency: of the answers
     to several views of a picture. uncertainty: learn the factors instead (Kendall, Gal and
     Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", 2018, equation 10); the
-    numbers then only say, by 0, which terms take no part.
+    numbers then only say, by 0, which terms take no part. logit_adjustment: factor of the log class
+    frequencies that are added to the logits in the emotion term (Menon et al., "Long-tail learning
+    via logit adjustment", 2021, equation 10; with 1 it is the balanced softmax of Ren et al. 2020):
+    the network then learns logits without the class frequencies of its training set.
     """
 
     landmarks: float = 0.4
@@ -38,10 +41,11 @@ class LossWeights:
     units: float = 0.5
     consistency: float = 0.0
     uncertainty: bool = False
+    logit_adjustment: float = 0.0
 
     def factors(self) -> dict[str, float]:
         """Name of each term -> its factor."""
-        names = [f.name for f in fields(self) if f.name != "uncertainty"]
+        names = [f.name for f in fields(self) if f.name not in ("uncertainty", "logit_adjustment")]
         return {name: float(getattr(self, name)) for name in names}
 
 
@@ -61,15 +65,21 @@ def _mean_where(values: Tensor, known: Tensor) -> Tensor:
 
 
 def loss_terms(
-    output: NetworkOutput, batch: dict[str, Tensor], subset: int = 68
+    output: NetworkOutput,
+    batch: dict[str, Tensor],
+    subset: int = 68,
+    *,
+    logit_adjustment: float = 0.0,
 ) -> dict[str, Tensor]:
     """The terms that the network has outputs for, each a mean over what is labelled.
 
     ``batch``: landmarks (B, 68, 2), emotion (B, 7) target distribution, face (B,), trust (B,) and,
     for a network with units, units (B, U) in 0 to 1; NaN marks what is unknown and takes no part.
-    ``subset``: how many of the landmarks count.
+    ``subset``: how many of the landmarks count. ``logit_adjustment``: factor of the log class
+    frequencies ``log_prior`` (B, 7) that are added to the logits in the emotion term.
     """
-    terms = {"emotion": emotion_loss(output.logits, batch["emotion"])}
+    prior = logit_adjustment * batch["log_prior"] if logit_adjustment else None
+    terms = {"emotion": emotion_loss(output.logits, batch["emotion"], prior)}
     if output.landmarks is not None:
         known = batch["landmarks"].isfinite().all(dim=(1, 2))
         truth = torch.where(known[:, None, None], batch["landmarks"], 0.0)
@@ -86,12 +96,20 @@ def loss_terms(
     return terms
 
 
-def emotion_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy against (B, 7) distributions, summed to three classes for such a network."""
+def emotion_loss(logits: Tensor, target: Tensor, log_prior: Tensor | None = None) -> Tensor:
+    """Return the mean cross-entropy of logits (B, C) against target distributions (B, 7).
+
+    Rows of the target with NaN are left out. ``log_prior`` (B, 7) is added to the logits. For a
+    network of three classes both are summed to neutral, positive and negative.
+    """
     known = target.isfinite().all(dim=1)
     target = torch.where(known[:, None], target, 0.0)
     if logits.shape[1] == TO_POLARITY.shape[1]:
-        target = target @ TO_POLARITY.to(target.device)
+        to_polarity = TO_POLARITY.to(target.device)
+        target = target @ to_polarity
+        log_prior = None if log_prior is None else (log_prior.exp() @ to_polarity).log()
+    if log_prior is not None:
+        logits = logits + log_prior
     cross_entropy = -(target * functional.log_softmax(logits, dim=1)).sum(dim=1)
     return _mean_where(cross_entropy, known)
 

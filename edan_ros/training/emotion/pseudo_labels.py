@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
-from edan_ros.datasets import DataError, FaceSet, Record
+from edan_ros.datasets import DataError, FaceSet, FaceSample
 from edan_ros.engines import Engine, create_engine
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces, where_told
+from edan_ros.evaluation.recognition import FacePrediction, StillImagePipeline, predict_largest_faces, predict_annotated
 
 #: Pictures that are read together.
 _BATCH = 32
@@ -31,13 +31,13 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     Raises EngineError when the model cannot be loaded, DataError when it finds no face at all.
     """
     engine = create_engine("auto", model)
-    missing = [i for i, record in enumerate(faces.records) if record.landmarks is None]
-    records = list(faces.records)
+    missing = [i for i, record in enumerate(faces.samples) if record.landmarks is None]
+    records = list(faces.samples)
     made = np.zeros(len(records), bool)
     elsewhere = _elsewhere(engine, faces.cropped)
     for start in range(0, len(missing), _BATCH):
         pictures = _readable({i: records[i] for i in missing[start : start + _BATCH]})
-        answers = where_told(engine, list(pictures.values()), elsewhere, refinements=1)
+        answers = predict_annotated(engine, list(pictures.values()), elsewhere, refinements=1)
         for i, answer in zip(pictures, answers, strict=True):
             if answer is not None and answer.presence >= engine.manifest.presence_threshold:
                 records[i] = replace(records[i], landmarks=answer.landmarks.astype(np.float32))
@@ -47,7 +47,7 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     return replace(faces, records=records), made
 
 
-def _readable(records: Mapping[int, Record]) -> dict[int, tuple[Record, Image]]:
+def _readable(records: Mapping[int, FaceSample]) -> dict[int, tuple[FaceSample, Image]]:
     """The records whose pictures can be read, with these."""
     pictures = {}
     for i, record in records.items():
@@ -58,9 +58,9 @@ def _readable(records: Mapping[int, Record]) -> dict[int, tuple[Record, Image]]:
 
 def _elsewhere(
     engine: Engine, cropped: bool
-) -> Callable[[Sequence[Image]], Sequence[Answer | None]]:
+) -> Callable[[Sequence[Image]], Sequence[FacePrediction | None]]:
     """Reads the faces of pictures whose set does not say where they are."""
     detector = cache(create_detector)  # made when it is first needed
     if cropped:
-        return lambda images: in_largest_faces(engine, images, detector())
-    return lambda images: Finder(engine, detector())(images, [None] * len(images))
+        return lambda images: predict_largest_faces(engine, images, detector())
+    return lambda images: StillImagePipeline(engine, detector())(images, [None] * len(images))

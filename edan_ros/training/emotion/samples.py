@@ -24,6 +24,8 @@ class Samples:
     weights: (n,) how often a picture is drawn in an epoch, relative to the others: an epoch
     draws ``weights.sum()`` pictures.
     trust: (n,) factor on the landmark loss, below 1 for labels made by a model.
+    log_prior: (n, 7) log of the class frequencies among the draws of the set that the picture comes
+    from; zeros where the set has no emotions.
     """
 
     images: list[NDArray[np.uint8]]
@@ -33,6 +35,7 @@ class Samples:
     faces: NDArray[np.float32]
     weights: NDArray[np.float64]
     trust: NDArray[np.float32]
+    log_prior: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,6 +59,7 @@ class Samples:
             self.faces[index],
             self.weights[index],
             self.trust[index],
+            self.log_prior[index],
         )
 
 
@@ -75,6 +79,7 @@ def make_samples(
         landmarks = np.full((n, 68, 2), np.nan, np.float32)
     if emotions is None:
         emotions = np.full((n, len(EMOTIONS)), np.nan, np.float32)
+    prior = class_frequencies(emotions, np.broadcast_to(weights, (n,)))
     return Samples(
         images=list(images),
         crops=list(crops),
@@ -83,7 +88,29 @@ def make_samples(
         faces=np.full(n, float(face), np.float32),
         weights=np.broadcast_to(np.asarray(weights, np.float64), (n,)).copy(),
         trust=np.full(n, trust, np.float32),
+        log_prior=np.tile(np.log(prior).astype(np.float32), (n, 1)),
     )
+
+
+def class_frequencies(
+    emotions: NDArray[np.floating], weights: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return the share of each class among weighted samples.
+
+    Args:
+        emotions: (n, 7) target distributions; rows with NaN are left out.
+        weights: (n,) sampling weights.
+
+    Returns:
+        (7,) shares, sum 1; uniform without a labelled sample. A class that never occurs gets a
+        share of 1e-4 before normalisation, so that its logarithm is finite.
+    """
+    known = np.isfinite(emotions).all(axis=1)
+    if not known.any():
+        return np.full(len(EMOTIONS), 1.0 / len(EMOTIONS))
+    total = (np.asarray(emotions)[known] * np.asarray(weights)[known, None]).sum(axis=0)
+    shares = np.maximum(total / total.sum(), 1e-4)
+    return np.asarray(shares / shares.sum(), np.float64)
 
 
 def surroundings(
@@ -114,4 +141,5 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
         faces=np.concatenate([p.faces for p in parts]),
         weights=np.concatenate([p.weights for p in parts]),
         trust=np.concatenate([p.trust for p in parts]),
+        log_prior=np.concatenate([p.log_prior for p in parts]),
     )

@@ -13,15 +13,22 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
-from edan_ros.datasets import LAYOUTS, DataError, FaceSet, Record, face_crop, read
+from edan_ros.datasets import LAYOUTS, DataError, FaceSet, FaceSample, face_crop, read
 from edan_ros.datasets.layouts import is_validation_only, layout_of
 from edan_ros.detection.detectors import Detector
 from edan_ros.engines.detector_engine import create_detector
 from edan_ros.evaluation.recognition import largest
+from edan_ros.training.common.config import TrainConfig
 from edan_ros.training.common.errors import ConfigError
 from edan_ros.training.emotion.negatives import background
 from edan_ros.training.emotion.pseudo_labels import with_landmarks
-from edan_ros.training.emotion.samples import Samples, concatenate, make_samples, surroundings
+from edan_ros.training.emotion.samples import (
+    Samples,
+    class_frequencies,
+    concatenate,
+    make_samples,
+    surroundings,
+)
 
 #: How far landmarks that a model made count in the loss: those that a set comes with, and those
 #: that a model trained here makes.
@@ -94,7 +101,7 @@ def _load(
         )
     faces = read(layout, path, training=True, **options)
     if pictures is not None:
-        faces = faces.spread(int(pictures))
+        faces = faces.subset(int(pictures))
     made = None
     if model is not None:
         faces, made = with_landmarks(faces, str(model))
@@ -134,7 +141,7 @@ def samples_of(
     Raises ConfigError for a name that is no emotion.
     """
     prepared, kept = _prepare_all(faces, left_out)
-    emotions = np.array([faces.records[i].distribution(smoothing) for i in kept], np.float32)
+    emotions = np.array([faces.samples[i].distribution(smoothing) for i in kept], np.float32)
     emotions = emotions.reshape(len(kept), len(EMOTIONS))
     usual = SET_TRUST if faces.pseudo_landmarks else 1.0
     samples = make_samples(
@@ -157,11 +164,11 @@ def _prepare_all(
     faces: FaceSet, left_out: Counter[str] | None
 ) -> tuple[list[_Prepared], NDArray[np.intp]]:
     """What is kept of each record, and the numbers of the records of which something is."""
-    needed = not all(record.says_where for record in faces.records)
+    needed = not all(record.is_located for record in faces.samples)
     detector = create_detector() if needed else None
     prepared, kept = [], []
     unreadable = ""
-    for i, record in enumerate(faces.records):
+    for i, record in enumerate(faces.samples):
         try:
             found = _prepare(record, detector, whole=faces.cropped or left_out is None)
         except DataError as error:
@@ -178,8 +185,8 @@ def _prepare_all(
     return prepared, np.array(kept, np.intp)
 
 
-def _place(record: Record, image: Image, detector: Detector | None, whole: bool) -> Crop | None:
-    if detector is None or record.says_where:
+def _place(record: FaceSample, image: Image, detector: Detector | None, whole: bool) -> Crop | None:
+    if detector is None or record.is_located:
         return face_crop(record, image)
     found = detector.detect(image)
     if found:
@@ -187,7 +194,7 @@ def _place(record: Record, image: Image, detector: Detector | None, whole: bool)
     return face_crop(record, image) if whole else None
 
 
-def _prepare(record: Record, detector: Detector | None, *, whole: bool) -> _Prepared | None:
+def _prepare(record: FaceSample, detector: Detector | None, *, whole: bool) -> _Prepared | None:
     """A record's grey picture, crop and landmarks (NaN: unknown), large pictures cut down.
 
     None where the detector finds no face, unless the ``whole`` picture is then taken for one.
@@ -233,3 +240,31 @@ def by_emotion(values: Mapping[str, float], otherwise: float, entry: str) -> NDA
     if unknown:
         raise ConfigError(f"{entry}: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}")
     return np.array([float(values.get(name, otherwise)) for name in EMOTIONS])
+
+
+def class_prior(config: TrainConfig, root: Path) -> tuple[float, ...]:
+    """Return the class frequencies that a logit-adjusted loss leaves out of the logits.
+
+    They are those of the training set with the layout of the validation set, or of all labelled
+    sets where none has it, each image counted once.
+
+    Returns:
+        (7,) shares, sum 1; empty without ``loss: logit_adjustment``.
+    """
+    if not config.loss.logit_adjustment:
+        return ()
+    wanted = (config.validate or {}).get("layout", "fer2013")
+    entries = {
+        name: values or {}
+        for name, values in config.data.items()
+        if name != "background" and (values or {}).get("layout", name) == wanted
+    } or {name: values or {} for name, values in config.data.items() if name != "background"}
+    distributions = []
+    for name, values in entries.items():
+        layout = layout_of(str(values.get("layout", name)))
+        options = {key: values[key] for key in LAYOUTS[layout].options if key in values}
+        faces = read(layout, root / str(values.get("path", name)), training=True, **options)
+        smoothing = float({**DEFAULTS.get(layout, {}), **values}.get("smoothing", 0.0))
+        distributions += [record.distribution(smoothing) for record in faces.samples]
+    emotions = np.array(distributions)
+    return tuple(class_frequencies(emotions, np.ones(len(emotions))).tolist())

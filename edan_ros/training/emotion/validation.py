@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ DETECTOR_JITTER = Augmentation(shift=0.06, scale=1.1, roll_deg=5.0, wide_roll_sh
 #: What is read where a configuration does not say what it is validated on.
 DEFAULT_SET = {"layout": "fer2013", "part": "public_test", "labels": "ferplus"}
 
+#: Sets that are never trained on, measured with a uniform class prior.
+TRANSFER_SETS = ("kdef", "london")
+
 #: Takes crops (n, 1, S, S) to what a model says of them, by name of the output.
 Run = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 
@@ -49,9 +52,11 @@ class Validation:
 
     The emotions are those of FER2013's public test by FER+'s majority, or of the set ``source``:
     its ``layout``, ``path`` (under ``root``; the layout's name without) and its reader's options.
-    Every picture is cropped once, with boxes jittered as a detector jitters (fixed seed). Where
-    ``root`` holds no landmarks68, landmarks and presence are not measured. ``half``: a network
-    that is measured after an epoch runs in bfloat16, as in training.
+    ``transfer`` holds the sets that are never trained on and show how a recogniser generalises,
+    where ``root`` has them: kdef and london, name -> (crops, labels). Every other picture is
+    cropped once, with boxes jittered as a detector jitters (fixed seed). Where ``root`` holds no
+    landmarks68, landmarks and presence are not measured. ``half``: a network that is measured
+    after an epoch runs in bfloat16, as in training.
 
     Raises ConfigError for a ``source`` without a layout, and without FER2013 where none is given;
     DataError for a set that cannot be read.
@@ -64,8 +69,9 @@ class Validation:
         source: dict[str, Any] | None = None,
         *,
         half: bool = False,
+        class_prior: Sequence[float] = (),
     ) -> None:
-        self.half = half
+        self.half, self.class_prior = half, class_prior
         options = dict(DEFAULT_SET if source is None else source)
         if "layout" not in options:
             raise ConfigError("validate: should name the layout of a data set")
@@ -78,9 +84,14 @@ class Validation:
         #: What its figures are called in a manifest.
         self.name = "ferplus_public" if source is None else f"{layout}_validation"
         faces = read(layout, root / str(options.pop("path", layout)), **options)
-        faces.records = [r for r in faces.records if r.emotion is not None]
-        self.majority = np.array([record.emotion for record in faces.records])
+        faces.samples = [r for r in faces.samples if r.emotion is not None]
+        self.majority = np.array([record.emotion for record in faces.samples])
         self.emotion_crops, _ = cut(samples_of(faces), size, seed=11)
+        self.transfer = {
+            name: _labelled_crops(name, root / name, size)
+            for name in TRANSFER_SETS
+            if (root / name).is_dir()
+        }
         self.point_crops = self.negative_crops = None
         points, detector = root / "landmarks68", root / "detectors/yunet_n_640.onnx"
         if points.is_dir():
@@ -111,6 +122,8 @@ class Validation:
         answers = self.ask(lambda x: predict(network, x, half=self.half), network.outputs)
         logits = answers.emotions["logits"]
         classes = logits.shape[1]
+        if self.class_prior:
+            logits = logits + np.log(self.class_prior)
         said = logits.argmax(axis=1)
         confusion = metrics.confusion_matrix(self.labels(classes), said, classes)
         result = {
@@ -121,6 +134,9 @@ class Validation:
             temperature = fit_temperature(logits, self.majority)  # too even, sums say little
             summed = (softmax(logits, temperature) @ TO_POLARITY.numpy()).argmax(axis=1)
             result["accuracy_3"] = float((summed == self.labels(3)).mean())
+            for name, (crops, labels) in self.transfer.items():
+                uniform = predict(network, crops, half=self.half)["logits"]
+                result[f"accuracy_{name}"] = float((uniform.argmax(axis=1) == labels).mean())
         if answers.points is not None:
             for key in ("stage1", "landmarks"):
                 error = metrics.landmark_error(answers.points[key], self.truth)
@@ -128,6 +144,18 @@ class Validation:
         if answers.nothing is not None:
             result["accepted"], result["threshold"] = acceptance(answers)
         return result
+
+
+def _labelled_crops(
+    layout: str, path: Path, size: int
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Return crops (n, 1, S, S) where the package's detector finds the face, and labels (n,)."""
+    faces = read(layout, path)
+    faces.samples = [record for record in faces.samples if record.emotion is not None]
+    samples = samples_of(faces)
+    still = Augmentation(shift=0.0, scale=1.0, roll_deg=0.0, wide_roll_share=0.0)
+    labels = samples.emotions.argmax(axis=1)
+    return cut(samples, size, seed=0, how=still)[0], labels
 
 
 def acceptance(answers: Answers) -> tuple[float, float]:

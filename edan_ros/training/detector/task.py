@@ -1,0 +1,245 @@
+"""The task of training the face detector: its configuration, its learner, its data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor
+
+from edan_ros.engines.torch_detector import folded_weights
+from edan_ros.networks.face_detector import FaceDetector, Residual
+from edan_ros.networks.restore_batchnorm import restore_batchnorm
+from edan_ros.training.common.checkpoints import read_state, starting_model
+from edan_ros.training.common.config import Optimiser, Phase, build, with_base
+from edan_ros.training.common.distributed import World
+from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.task import Learner
+from edan_ros.training.common.trainer import check_batch
+from edan_ros.training.detector.data import Composer, Composition, DetectorData
+from edan_ros.training.detector.loss import DetectorWeights, detector_loss
+from edan_ros.training.detector.sources import Picture
+from edan_ros.training.emotion.augment import Augmentation
+
+#: Value of ``task`` in the configuration of a detector.
+TASK = "detector"
+#: File of a run from which training resumes and the detector is exported.
+CHECKPOINT = "detector.pt"
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Everything that decides the result of a run, except the folder of the data sets.
+
+    Attributes:
+        size: side of the training canvases in pixels.
+        batch: canvases per step, over all processes together.
+        pictures: canvases per epoch.
+        ema: decay of the weight average per step.
+        threshold: score of the trained network that counts as a face; the exported detector
+            shifts its scores so that this becomes its default threshold.
+        terms: conditions of use that the data put on the weights.
+        start: file name of the configuration whose run this one starts from; empty for none.
+        frozen: submodules of the network that keep their initial weights and statistics.
+        camera: degradation of whole canvases.
+    """
+
+    name: str
+    version: str
+    seed: int
+    batch: int
+    size: int
+    epochs: int
+    pictures: int
+    learning_rate: float
+    data: dict[str, dict[str, Any]]
+    task: str = TASK
+    weight_decay: float = 0.01
+    warmup_epochs: float = 0.5
+    ema: float = 0.998
+    threshold: float = 0.5
+    terms: str = ""
+    start: str = ""
+    frozen: tuple[str, ...] = ()
+    network: dict[str, Any] = field(default_factory=dict)
+    composition: Composition = field(default_factory=Composition)
+    camera: Augmentation = field(default_factory=Augmentation)
+    loss: DetectorWeights = field(default_factory=DetectorWeights)
+
+
+def load_detector_config(path: Path) -> DetectorConfig:
+    """Read a configuration. Raises ConfigError with the entry that is wrong."""
+    raw = with_base(path)
+    for name, kind in (
+        ("composition", Composition),
+        ("camera", Augmentation),
+        ("loss", DetectorWeights),
+    ):
+        raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
+    config: DetectorConfig = build(DetectorConfig, raw, str(path))
+    if config.task != TASK:
+        raise ConfigError(f"{path}: task is {config.task!r}; it should be {TASK!r}")
+    return config
+
+
+def check_run(config: DetectorConfig, out: Path, start: Path | None, world: World) -> None:
+    """Raise ConfigError for what is wrong with a run and can be found before reading images.
+
+    Arguments as for :class:`DetectorTask` and the trainer.
+    """
+    check_batch(config.batch, 1, world)
+    if (out / CHECKPOINT).is_file():
+        return
+    if config.start and start is None:
+        raise ConfigError(
+            f"this run starts from a run of {config.start}: name its folder with --start"
+        )
+    if start is not None and start.is_dir():
+        load_averaged(config, start, deeper=True)
+    elif start is not None:
+        starting_model(start, TASK)
+
+
+class DetectorLearner(Learner):
+    """The detector with its loss; ``frozen`` submodules stay in evaluation mode."""
+
+    log_variance: None
+
+    def __init__(
+        self, network: FaceDetector, weights: DetectorWeights, frozen: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__()
+        self.network, self.weights, self.frozen = network, weights, frozen
+        self.log_variance = None
+        for name in frozen:
+            network.get_submodule(name).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> DetectorLearner:
+        super().train(mode)
+        for name in self.frozen:
+            self.network.get_submodule(name).eval()
+        return self
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        output = self.network(batch["image"][:, None].float())
+        return detector_loss(output, batch, self.weights)
+
+
+class DetectorTask:
+    """A configuration of the detector with its images, as the trainer's task.
+
+    Args:
+        pictures: the images of each data set, by its name.
+        start: what a new run starts from: the folder of another run, whose averaged weights are
+            used, or a shipped detector's name or file. The new network may have more residual
+            blocks.
+    """
+
+    clip_norm, views = 10.0, 1
+
+    def __init__(
+        self,
+        config: DetectorConfig,
+        pictures: dict[str, list[Picture]],
+        *,
+        start: Path | None = None,
+    ) -> None:
+        self.config, self.start = config, start
+        self.composer = Composer(pictures, config.size, config.composition)
+        self.seed, self.batch = config.seed, config.batch
+        self.phases = (Phase(config.epochs, config.learning_rate),)
+        self.step_options = Optimiser(warmup_epochs=config.warmup_epochs, ema=config.ema)
+
+    def checkpoint_name(self, phase: int) -> str:
+        del phase  # there is one
+        return CHECKPOINT
+
+    def describe(self, network: FaceDetector) -> dict[str, Any]:
+        return {"config": network.config}
+
+    def settings(self) -> dict[str, Any]:
+        return asdict(self.config)
+
+    def validate(self, _network: FaceDetector) -> dict[str, float]:
+        return {}
+
+    def create_learner(
+        self, phase: int, previous: FaceDetector | None, device: torch.device, *, resumed: bool
+    ) -> DetectorLearner:
+        del phase, previous, device
+        network = FaceDetector(**self.config.network) if resumed else self._initial_network()
+        return DetectorLearner(network, self.config.loss, tuple(self.config.frozen))
+
+    def create_optimiser(self, learner: Learner, phase: Phase) -> torch.optim.Optimizer:
+        """Return AdamW; biases and the parameters of normalisations do not decay."""
+        trained = [p for p in learner.parameters() if p.requires_grad]
+        groups = [
+            {
+                "params": [p for p in trained if p.ndim > 1],
+                "weight_decay": self.config.weight_decay,
+            },
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=phase.learning_rate)
+
+    def epoch_data(self, phase: int, epoch: int) -> DetectorData:
+        del phase
+        config = self.config
+        return DetectorData(self.composer, config.camera, config.pictures, config.seed, epoch)
+
+    def _initial_network(self) -> FaceDetector:
+        if self.start is None:
+            return FaceDetector(**self.config.network)
+        if self.start.is_dir():
+            return load_averaged(self.config, self.start, deeper=True)
+        return self._from_model(self.start)
+
+    def _from_model(self, model: Path) -> FaceDetector:
+        """A network that computes what a model file computes."""
+        config = self.config
+        known = folded_weights(onnx.load(starting_model(model, TASK).path).graph)
+        network = FaceDetector(**config.network)
+        network.load_state_dict({**network.state_dict(), **_new_blocks(network, known)})
+        data = DetectorData(self.composer, config.camera, 2 * config.batch, config.seed, 0)
+        images = torch.stack([torch.from_numpy(data[i]["image"]) for i in range(len(data))])
+        try:
+            restore_batchnorm(network, known, images[:, None].float())
+        except ValueError as error:
+            raise ConfigError(
+                f"{model} holds another network than {config.name}: {error}"
+            ) from error
+        return network
+
+
+def load_averaged(config: DetectorConfig, run: Path, *, deeper: bool = False) -> FaceDetector:
+    """Return the averaged network of a run's checkpoint. Raises ConfigError without one.
+
+    Args:
+        deeper: ``config`` may have residual blocks that the checkpoint lacks; they start as
+            nearly the identity.
+    """
+    checkpoint = run / CHECKPOINT
+    if not checkpoint.is_file():
+        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+    network = FaceDetector(**config.network)
+    known = read_state(checkpoint)["average"]
+    if deeper:
+        known = {**_new_blocks(network, known), **known}
+    try:
+        network.load_state_dict(known)
+    except RuntimeError as error:  # torch raises it when names or shapes differ
+        raise ConfigError(f"{checkpoint} holds another network than {config.name}") from error
+    return network
+
+
+def _new_blocks(network: FaceDetector, known: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of the residual blocks of a new network that have no known weights."""
+    state = {}
+    for name, block in network.named_modules():
+        if isinstance(block, Residual) and not any(key.startswith(f"{name}.") for key in known):
+            block.start_small()
+            state.update({f"{name}.{k}": v for k, v in block.state_dict().items()})
+    return state
