@@ -71,6 +71,9 @@ _PIPELINE = (
     "max_gap",
 )
 
+#: Names that ``pipeline_config`` reads.
+SETTINGS = (*_PIPELINE, *_TRACKING, *_SMOOTHING)
+
 
 def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:
     """The settings by the names of the emotion node's parameters; what is missing is the default.
