@@ -1,88 +1,118 @@
-"""The `edan` command: one sub-command a file of this folder."""
+"""The ``edan`` command: every module of this folder without a leading underscore is a command.
+
+Only what the chosen command needs is imported, and only after signals are handled: Ctrl-C shows no
+traceback at any moment.
+"""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import importlib.metadata
-import pkgutil
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-import edan_ros.cli
-from edan_ros.core.images import ImageError
-from edan_ros.datasets import DataError
-from edan_ros.detection.detectors import DetectorError
-from edan_ros.engines import EngineError
-from edan_ros.recording.errors import RecordingError
-from edan_ros.sources import SourceError
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.cli._signals import handler
 
-#: What a command may raise for its user to read: one sentence, without a traceback.
-USER_ERRORS = (
-    ConfigError,
-    DataError,
-    DetectorError,
-    EngineError,
-    ImageError,
-    RecordingError,
-    SourceError,
-)
-
-
-def commands() -> dict[str, ModuleType]:
-    """The commands by name: every module of this folder but this one and those with a _ in front.
-
-    Each has add_arguments(parser) and run(args), which returns the exit code.
-    """
-    names = [entry.name for entry in pkgutil.iter_modules(edan_ros.cli.__path__)]
-    return {
-        name: importlib.import_module(f"edan_ros.cli.{name}")
-        for name in names
-        if name != "main" and not name.startswith("_")
-    }
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line: `edan COMMAND [arguments]`."""
-    top = argparse.ArgumentParser(
-        prog="edan", description="Faces, 68 landmarks and emotions on ROS 2 camera topics."
-    )
-    version = importlib.metadata.version("edan_ros")
-    top.add_argument("--version", action="version", version=f"edan {version}")
-    choices = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in commands().items():
-        summary = (module.__doc__ or "").strip().splitlines()[0]
-        command = choices.add_parser(name, help=summary, description=summary)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    return top
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns the exit code: 0, 1 for a failure, 2 for a wrong command line."""
+    """Run one command.
+
+    Args:
+        arguments: the command line without the program's name; None for that of the process.
+
+    Returns:
+        The exit code: 0 for success, 1 for a failure, 2 for a wrong command line, 128 plus the
+        number of the signal that ended the command.
+    """
+    handler.install()
     try:
-        return _run(arguments)
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    finally:
+        if arguments is not None:  # in a process of its own the handlers stay until its end
+            handler.restore()
+
+
+def commands() -> list[str]:
+    """Return the names of all commands, sorted."""
+    import pkgutil
+
+    import edan_ros.cli
+
+    names = [entry.name for entry in pkgutil.iter_modules(edan_ros.cli.__path__)]
+    return sorted(name for name in names if name != "main" and not name.startswith("_"))
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of ``edan COMMAND [arguments]``.
+
+    Args:
+        only: name of the one command that gets its arguments; None for all commands. The others
+            are listed with their summaries without being imported.
+    """
+    import argparse
+    import importlib
+
+    import edan_ros
+
+    top = argparse.ArgumentParser(
+        prog="edan", description="Find faces, their 68 landmarks and their emotions."
+    )
+    top.add_argument("--version", action="version", version=f"edan {edan_ros.__version__}")
+    choices = top.add_subparsers(dest="command", metavar="COMMAND")
+    for name in commands():
+        summary = _summary(name)
+        command = choices.add_parser(name, help=summary, description=summary)
+        if only in (None, name):
+            module = importlib.import_module(f"edan_ros.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return top
+
+
+def _summary(name: str) -> str:
+    """Return the first line of a command's docstring without importing its module."""
+    import ast
+    from pathlib import Path
+
+    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def _run(arguments: Sequence[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names need not be valid UTF-8
+            stream.reconfigure(errors="backslashreplace")
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    top = parser(only=command)
+    args = top.parse_args(arguments)
+    if args.command is None:
+        top.print_help()
+        return 0
+    handler.start()
+    try:
+        code = int(args.run(args))
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        return 130
-
-
-def _run(arguments: Sequence[str] | None) -> int:
-    args = parser().parse_args(arguments)
-    try:
-        return int(args.run(args))
-    except USER_ERRORS as error:
-        print(f"edan {args.command}: {error}", file=sys.stderr)
+        return handler.exit_code if handler.number else 130
+    except BrokenPipeError:
+        # Nobody reads the output any more; the interpreter would fail to flush it at its end.
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115
         return 1
-    except ModuleNotFoundError as error:
-        # ROS, torch, PyAV: each is needed by some commands only.
-        print(
-            f"edan {args.command}: the Python module '{error.name}' is not installed here; "
-            "`edan doctor` says what there is and what to do",
-            file=sys.stderr,
-        )
+    except Exception as error:
+        if handler.number:  # libraries turn the interruption of an import into errors of their own
+            return handler.exit_code
+        from edan_ros.cli._errors import message_for
+
+        message = message_for(args.command, error)
+        if message is None:
+            raise
+        print(message, file=sys.stderr)
         return 1
+    finally:
+        handler.finish()
+    return code
 
 
 if __name__ == "__main__":

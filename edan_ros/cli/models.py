@@ -1,4 +1,4 @@
-"""List the models there are, and fetch those of others by name."""
+"""List the available models, and download third-party ones by name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edan_ros.engines import public_models
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
-    listing = actions.add_parser("list", help="what ships, and what can be fetched")
-    fetching = actions.add_parser("fetch", help="fetch a model of others, checked by SHA-256")
+    listing = actions.add_parser("list", help="list the models of the package and downloads")
+    fetching = actions.add_parser("fetch", help="download a model and check its SHA-256")
     fetching.add_argument("name", choices=sorted(public_models.public_models()))
     for action in (listing, fetching):
         action.add_argument(
@@ -19,18 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             type=Path,
             default=public_models.models_folder(),
             metavar="DIR",
-            help="folder of fetched models, without: %(default)s ($EDAN_ROS_MODELS)",
+            help="folder of downloaded models (default: %(default)s, or $EDAN_ROS_MODELS)",
         )
-    place = fetching.add_mutually_exclusive_group()
-    place.add_argument(
-        "--offline",
-        type=Path,
-        metavar="DIR",
-        help="take the file from this folder and leave the network alone",
+    origin = fetching.add_mutually_exclusive_group()
+    origin.add_argument(
+        "--offline", type=Path, metavar="DIR", help="copy the file from this folder instead"
     )
-    place.add_argument(
-        "--url", type=_address, default="", help="take it from this address, such as a mirror's"
-    )
+    origin.add_argument("--url", type=_address, help="download from this address, such as a mirror")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
         _list(args.to)
         return 0
     model = public_models.public_models()[args.name]
-    path = public_models.fetch(model, args.to, offline=args.offline, url=args.url)
+    path = public_models.fetch(model, args.to, offline=args.offline, url=args.url or "")
     print(f"{path}  {model.licence}, sha256 {model.sha256}")
-    print(f"use it with the parameters detector:=yunet detector_model:={path}")
+    print(f"Use it with --detector yunet --detector-model {path}")
     return 0
 
 
@@ -57,16 +52,18 @@ def _list(folder: Path) -> None:
 
     from edan_ros.engines.manifest import TASKS, load_manifest, shipped_models
 
-    table = Table("model", "what", "licence", "kB", "here", box=box.SIMPLE)
+    table = Table("model", "description", "licence", "kB", "available", box=box.SIMPLE)
     for task in TASKS:
         for name in shipped_models(task):
             manifest = load_manifest(name, task)
             size = manifest.path.stat().st_size
-            terms = manifest.terms.partition(":")[0]
-            table.add_row(name, f"{task}, ships", terms, f"{size / 1e3:.0f}", "yes")
+            licence = manifest.terms.partition(":")[0]
+            table.add_row(name, f"{task}, included", licence, f"{size / 1e3:.0f}", "yes")
     for model in public_models.public_models().values():
-        here = "yes" if public_models.is_there(model, folder) else f"edan models fetch {model.name}"
-        table.add_row(model.name, model.about, model.licence, f"{model.bytes / 1e3:.0f}", here)
+        present = public_models.is_present(model, folder)
+        available = "yes" if present else f"edan models fetch {model.name}"
+        size = f"{model.bytes / 1e3:.0f}"
+        table.add_row(model.name, model.description, model.licence, size, available)
     console = Console()
     console.print(table)
-    console.print(f"Fetched models are kept in {folder}.", soft_wrap=True, highlight=False)
+    console.print(f"Downloads are kept in {folder}.", soft_wrap=True, highlight=False)

@@ -1,8 +1,11 @@
-"""The command line as such: help, versions, and what is said of bad input."""
+"""The command line as such: help, version, and the messages for wrong input."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from edan_ros.cli import demo
-from edan_ros.cli.main import commands, main
+from edan_ros.cli.main import commands, main, parser
 
 
 @pytest.fixture(autouse=True)
@@ -31,24 +34,100 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"edan {importlib.metadata.version('edan_ros')}\n"
 
 
-@pytest.mark.parametrize("name", sorted(commands()))
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert usage_error([name, "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert " ".join(commands()[name].__doc__.splitlines()[0].split()) in text
+    summary = importlib.import_module(f"edan_ros.cli.{name}").__doc__.splitlines()[0]
+    assert " ".join(summary.split()) in text
+    assert "None" not in text
 
 
-def test_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert usage_error(["--help"]) == 0
+def test_edan_alone_prints_the_help_and_lists_all_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 0
     text = capsys.readouterr().out
+    assert usage_error(["--help"]) == 0
+    assert capsys.readouterr().out == text
     assert {"demo", "run", "doctor"} <= set(commands())
     assert all(f"    {name} " in text or f"    {name}\n" in text for name in commands())
+
+
+#: Command lines as a user types them, with nothing but what is required.
+COMMAND_LINES = (
+    "annotate clip.mp4",
+    "bag drive",
+    "benchmark",
+    "compare a.yaml b.yaml --data sets --out runs",
+    "demo",
+    "demo humanoid clip.mp4",
+    "doctor",
+    "engine build",
+    "engine list",
+    "engine clear",
+    "evaluate edan-lite --data fer2013=fer.csv",
+    "evaluate detector --data sets",
+    "explain photo.jpg",
+    "explain --mean fer2013=fer.csv",
+    "export a.yaml run --data sets --to models",
+    "models list",
+    "models fetch yunet",
+    "play drive",
+    "report out",
+    "run",
+    "run 0",
+    "train a.yaml --data sets --out run",
+    "view",
+)
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_every_command_accepts_its_shortest_command_line(line: str) -> None:
+    args = parser().parse_args(line.split())
+    assert args.command == line.split()[0]
+    assert callable(args.run)
+
+
+def test_every_command_has_a_shortest_command_line() -> None:
+    missing = set(commands()) - {line.split()[0] for line in COMMAND_LINES}
+    assert not missing
+
+
+def test_the_version_is_printed_without_loading_opencv() -> None:
+    code = (
+        "import sys; from edan_ros.cli.main import main\n"
+        "try: main(['--version'])\n"
+        "finally: print('cv2' in sys.modules or 'numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "False", done
+
+
+def test_every_command_is_importable_without_ros_and_torch() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('rclpy', 'ament_index_python', 'torch', 'jinja2', 'matplotlib', 'edan_ros.msg'):\n"
+        "    sys.modules[name] = None\n"
+        "from edan_ros.cli.main import parser\n"
+        "parser()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_is_not_utf_8_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    for command in ("annotate", "explain", "report", "bag", "demo"):
+        assert main([command, name]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"edan {command}: there is no ")
+        assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "required: COMMAND"),
         (["dance"], "invalid choice: 'dance'"),
         (["demo", "--sauce"], "unrecognized arguments: --sauce"),
         (["demo", "--rate", "fast"], "invalid float value: 'fast'"),
@@ -130,8 +209,21 @@ def test_a_missing_module_is_one_sentence(
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     assert main(["demo", "--source", "a.png"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("edan demo: the Python module 'rclpy")
+    assert said.startswith("edan demo needs ROS 2: install it")
     assert said.count("\n") == 1
+
+
+def test_a_missing_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("edan_ros.report.page")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert main(["report", "out"]) == 1
+    assert capsys.readouterr().err == (
+        "edan report: the Python module 'jinja2' is not installed here: "
+        "pip install 'edan_ros[report]'\n"
+    )
 
 
 def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
