@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edan_ros.analyzer import FaceAnalyzer, draw_faces, list_models, to_frame
+    from edan_ros.core.boxes import Box
     from edan_ros.core.emotions import EMOTIONS
-    from edan_ros.core.faces import Box, Face
+    from edan_ros.core.faces import Face
 
     __version__: str
 
@@ -39,7 +40,7 @@ __all__ = [
 #: Public name -> module that defines it.
 _MODULES = {
     "EMOTIONS": "edan_ros.core.emotions",
-    "Box": "edan_ros.core.faces",
+    "Box": "edan_ros.core.boxes",
     "Face": "edan_ros.core.faces",
     "FaceAnalyzer": "edan_ros.analyzer",
     "draw_faces": "edan_ros.analyzer",
@@ -63,7 +64,7 @@ class _MissingInterfaces:
     """The last finder of modules: it is asked for the interfaces only where they are missing."""
 
     @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
+    def find_spec(name: str, *_: object) -> None:
         """Raise ModuleNotFoundError, with what to install, for edan_ros.msg and edan_ros.srv."""
         package, _, module = name.rpartition(".")
         if package == __name__ and module in _INTERFACES:

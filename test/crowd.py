@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edan_ros.core.faces import Box
+from edan_ros.core.boxes import Box
 from edan_ros.core.images import Image
 from edan_ros.pipeline.pipeline import Pipeline
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.core.inference import Prediction

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from edan_ros.behaviors.settings import SettingsError, check, setting
 from edan_ros.behaviors.snapshot import FEAR, NEGATIVE, FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced, Evidence, Sustained
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
-from edan_ros.core.faces import Box
 
 #: Indices of the negative emotions other than fear.
 _DISTRESS = tuple(EMOTIONS.index(name) for name in ("sad", "disgust", "anger"))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
-from edan_ros.core.faces import Box, CameraModel, Face, FrameResult
+from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.head_pose import assumed_camera, estimate_pose
 
 NAN = math.nan

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.faces import Detection
+from edan_ros.core.boxes import Box
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 
@@ -56,23 +56,31 @@ class Crop:
         ]
 
     @staticmethod
-    def from_detection(detection: Detection) -> Crop:
-        """The crop that a mean-shaped face on the detection's five points would have.
+    def from_five_points(points: NDArray[np.floating]) -> Crop:
+        """Return the crop of a mean face fitted to points as in ``Detection.points``, (5, 2).
 
-        Without points: that of one filling the box at the detection's roll. On 1207 photographs
-        (landmarks68) the middle of YuNet's crop lies 2.4 % of the side off that of the landmarks
-        with the five points and 5.9 % without. Raises ValueError when the box has no size.
+        Raises ValueError when a point is not finite or all of them coincide.
         """
-        if detection.points is not None:
-            return _fitted(five_points(MEAN_SHAPE), detection.points)
-        box = detection.box
+        return _fitted(five_points(MEAN_SHAPE), points)
+
+    @staticmethod
+    def from_box(box: Box, roll: float = 0.0) -> Crop:
+        """Return the crop of a mean face that fills a box.
+
+        Args:
+            box: tight box of the 68 landmarks.
+            roll: in-plane rotation of the face in radians, positive clockwise on the screen.
+
+        Raises:
+            ValueError: if the box is empty.
+        """
         if not (box.width > 0.0 and box.height > 0.0):
-            raise ValueError(f"a box of {box.width} x {box.height} pixels makes no crop")
-        shape = MEAN_SHAPE @ _rotation(-detection.roll)
+            raise ValueError(f"an empty box of {box.width} x {box.height} pixels has no crop")
+        shape = MEAN_SHAPE @ _rotation(-roll)
         low, high = shape.min(axis=0), shape.max(axis=0)
         scale = box.size / float((high - low).mean())
         center = np.asarray(box.center) - scale * 0.5 * (low + high)
-        return Crop(center, CROP_SCALE * scale, float(detection.roll))
+        return Crop(center, CROP_SCALE * scale, float(roll))
 
     def matrix(self, size: int) -> NDArray[np.float64]:
         """(2, 3) affine map of image pixels to the pixels of a ``size`` x ``size`` crop.

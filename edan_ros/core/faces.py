@@ -1,84 +1,52 @@
-"""The records that travel through the pipeline: boxes, detections, faces, results.
+"""The types of a face's path through the pipeline: Detection, Observation and Face.
 
-All coordinates are pixels of the full image, x to the right and y down, pixel centres at integers.
+``tracking`` adds the two types between them, Candidate and Track. All coordinates are pixels of
+the full image, x to the right and y down, with pixel centres at integers.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from edan_ros.core.crops import Crop
-    from edan_ros.core.images import ImageError
-
-
-@dataclass(slots=True, frozen=True)
-class Box:
-    """An upright rectangle: top-left corner and size, in pixels; may reach over the border."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @staticmethod
-    def from_landmarks(landmarks: NDArray[np.floating]) -> Box:
-        """The tight box of (n, 2) points: what this project means by a face's box."""
-        x0, y0 = landmarks.min(axis=0)
-        x1, y1 = landmarks.max(axis=0)
-        return Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
-
-    @property
-    def center(self) -> tuple[float, float]:
-        """x and y of the middle."""
-        return self.x + 0.5 * self.width, self.y + 0.5 * self.height
-
-    @property
-    def area(self) -> float:
-        """Square pixels; 0 for a box of no or negative size."""
-        return max(self.width, 0.0) * max(self.height, 0.0)
-
-    @property
-    def size(self) -> float:
-        """The face size: mean of width and height."""
-        return 0.5 * (self.width + self.height)
-
-    def iou(self, other: Box) -> float:
-        """Intersection over union, 0 to 1."""
-        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
-        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        if width <= 0.0 or height <= 0.0:
-            return 0.0
-        shared = width * height
-        return shared / (self.area + other.area - shared)
-
-    def clipped(self, width: int, height: int) -> Box:
-        """The part inside an image of this size, of size zero when there is none."""
-        x0, x1 = (min(max(v, 0.0), float(width)) for v in (self.x, self.x + self.width))
-        y0, y1 = (min(max(v, 0.0), float(height)) for v in (self.y, self.y + self.height))
-        return Box(x0, y0, x1 - x0, y1 - y0)
+from edan_ros.core.boxes import Box
+from edan_ros.core.crops import Crop
+from edan_ros.core.emotions import POLARITIES, UNKNOWN_LABEL, UNKNOWN_REASONS
+from edan_ros.core.images import ImageError
 
 
 @dataclass(slots=True, frozen=True)
 class Detection:
-    """A face that a detector found.
+    """A face found by a detector.
 
-    box: by definition of this project the tight box of the 68 landmarks, whatever rectangle the
-    detector itself reports. score: 0 to 1. roll: radians, positive is clockwise on the screen,
-    0 where the detector does not know it. points: (5, 2) eye on the image's left, eye on its
-    right, nose tip, mouth corner on its left and on its right, or None where the detector does
-    not give them.
+    Attributes:
+        box: tight box of the 68 landmarks, whatever box the detector itself defines.
+        score: confidence, 0 to 1.
+        roll: in-plane rotation in radians, positive clockwise on the screen; 0 where unknown.
+        points: (5, 2) eye on the image's left, eye on its right, nose tip, mouth corner on its
+            left and on its right; None where the detector gives none.
     """
 
     box: Box
     score: float = 1.0
     roll: float = 0.0
     points: NDArray[np.float64] | None = field(default=None, compare=False)
+
+    def crop(self) -> Crop:
+        """Return the crop of a mean face at the five points, or else in the box at the roll.
+
+        On 1207 photographs (landmarks68) the centre of YuNet's crop is 2.4 % of the side from
+        that of the landmarks with the five points, and 5.9 % without. Raises ValueError when the
+        box is empty.
+        """
+        if self.points is not None:
+            return Crop.from_five_points(self.points)
+        return Crop.from_box(self.box, self.roll)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +70,15 @@ class Observation:
 
 @dataclass(slots=True)
 class HeadPose:
-    """Where a head is and how it is turned.
+    """Position and orientation of a head.
 
     The camera optical frame has z forward, x right, y down (REP-103). The face frame has its
     origin between the eyes, x forward out of the face, y to the person's left, z up.
 
-    rotation: (3, 3), face axes in the camera optical frame (p_camera = rotation @ p_face +
-    translation). translation: (3,) metres.
+    Attributes:
+        rotation: (3, 3), face axes in the camera optical frame: p_camera = rotation @ p_face +
+            translation.
+        translation: (3,) in metres.
     """
 
     rotation: NDArray[np.float64]
@@ -129,44 +99,28 @@ class HeadPose:
     @property
     def roll(self) -> float:
         """Radians; 0 is upright, positive is clockwise on the screen."""
-        # The vertical parts of the face's left and up axes give the turn about its forward axis.
+        # The vertical components of the face's left and up axes give the roll.
         return math.atan2(self.rotation[1, 1], -self.rotation[1, 2])
 
     @property
     def quaternion(self) -> tuple[float, float, float, float]:
         """(x, y, z, w) of the rotation, with w >= 0."""
-        m = self.rotation
-        # Shepperd's method: divide by the largest of the four components.
-        squares = np.array(
-            [
-                1 + m[0, 0] - m[1, 1] - m[2, 2],
-                1 - m[0, 0] + m[1, 1] - m[2, 2],
-                1 - m[0, 0] - m[1, 1] + m[2, 2],
-                1 + m[0, 0] + m[1, 1] + m[2, 2],
-            ]
-        )
-        k = int(np.argmax(squares))
-        xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
-        wx, wy, wz = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
-        rows = [
-            [squares[0], xy, xz, wx],
-            [xy, squares[1], yz, wy],
-            [xz, yz, squares[2], wz],
-            [wx, wy, wz, squares[3]],
-        ]
-        q = np.array(rows[k])
-        q /= np.linalg.norm(q)
-        if q[3] < 0:
-            q = -q
-        return float(q[0]), float(q[1]), float(q[2]), float(q[3])
+        # SciPy's Rotation takes ten times as long, 86 instead of 8 us for each face published.
+        vector = cv2.Rodrigues(self.rotation)[0].ravel()
+        angle = float(np.linalg.norm(vector))  # 0 to pi
+        x, y, z = (0.5 * np.sinc(0.5 * angle / np.pi) * vector).tolist()
+        return x, y, z, math.cos(0.5 * angle)
 
 
 @dataclass(slots=True)
 class CameraModel:
     """Intrinsics of a camera, as in sensor_msgs/CameraInfo.
 
-    width, height: pixels of the calibrated image. K: (3, 3). D: (n,) distortion coefficients.
-    model: "plumb_bob", "rational_polynomial" or "equidistant".
+    Attributes:
+        width, height: size of the calibrated image in pixels.
+        K: (3, 3) camera matrix.
+        D: (n,) distortion coefficients.
+        model: "plumb_bob", "rational_polynomial" or "equidistant".
     """
 
     width: int
@@ -180,18 +134,31 @@ class CameraModel:
 class Face:
     """One face in one image.
 
-    track_id: stable while the face is followed, never reused. presence: 0 to 1, that this is a
-    face. landmarks: (68, 2) in iBUG order. emotion: index into EMOTIONS or UNKNOWN, with its
-    label. confidence: smoothed probability of that emotion, of the strongest while it is UNKNOWN.
-    probabilities: (7,) smoothed; raw_probabilities: (7,) of this image alone. polarity: index
-    into POLARITIES or POLARITY_UNKNOWN; polarity_probabilities: (3,). valence, arousal: -1 to 1,
-    NaN for a head turned too far. head_pose: None where no pose explains the landmarks;
-    head_pose_assumed: whether it rests on an assumed lens, for want of a calibration, so that angles
-    are approximate and distances unreliable. action_units: name -> intensity 0 to 1. emfacs_consistency: their
-    agreement with the emotion, 0 to 1, NaN where unknown. crop: what the network
-    saw of this image. attention: (7, h, w) >= 0, over that crop. unknown_reason: index into
-    UNKNOWN_REASONS. intensity: 0 to 1, distance from the resting face, NaN where unknown.
-    baseline_seconds: seconds of observation behind the resting baseline, 0 where it is off.
+    Attributes:
+        track_id: constant while the face is tracked, never reused.
+        box: tight box of the landmarks.
+        presence: probability, 0 to 1, that this is a face.
+        landmarks: (68, 2) in image pixels, iBUG order.
+        emotion: index into EMOTIONS, or UNKNOWN.
+        label: name of the emotion, or "unknown".
+        confidence: smoothed probability of the emotion; of the most probable one while the
+            emotion is UNKNOWN.
+        probabilities: (7,) smoothed over time.
+        raw_probabilities: (7,) of this image alone.
+        polarity: index into POLARITIES, or POLARITY_UNKNOWN.
+        polarity_probabilities: (3,) smoothed over time.
+        valence: unpleasant to pleasant, -1 to 1; NaN for a head turned too far.
+        arousal: calm to excited, -1 to 1; NaN for a head turned too far.
+        head_pose: in the camera optical frame; None where no pose explains the landmarks.
+        head_pose_assumed: whether the pose rests on an assumed lens because the camera is not
+            calibrated: angles are then approximate and distances unreliable.
+        action_units: intensity, 0 to 1, of each action unit; empty for a head turned too far.
+        emfacs_consistency: agreement of action units and emotion, 0 to 1; NaN where unknown.
+        attention: (7, h, w) contribution of each location of the crop, at least 0.
+        crop: the region that the model was given.
+        unknown_reason: index into UNKNOWN_REASONS.
+        intensity: distance from the resting face, 0 to 1; NaN where unknown.
+        baseline_seconds: seconds of observation behind the resting baseline; 0 while it is off.
     """
 
     track_id: int
@@ -217,15 +184,71 @@ class Face:
     intensity: float = math.nan
     baseline_seconds: float = 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the face as plain Python numbers, strings, lists and dictionaries.
+
+        The result can be serialised as JSON: values that are NaN in the record are None. Pixels
+        and degrees are rounded to 2 decimals, everything else to 4.
+
+        Returns:
+            A dictionary with these keys:
+
+            - ``track_id``: int.
+            - ``box``: [x, y, width, height] in pixels.
+            - ``roi``: the same in whole pixels.
+            - ``presence``: 0 to 1.
+            - ``label``: name of the emotion, or "unknown".
+            - ``unknown_reason``: name of the reason, of UNKNOWN_REASONS; "" for a known emotion.
+            - ``confidence``: 0 to 1.
+            - ``probabilities``, ``raw_probabilities``: 7 numbers in the order of EMOTIONS.
+            - ``polarity``: "neutral", "positive", "negative" or "unknown".
+            - ``polarity_probabilities``: 3 numbers in the order of POLARITIES.
+            - ``valence``, ``arousal``: -1 to 1, or None.
+            - ``intensity``: 0 to 1, or None.
+            - ``baseline_seconds``: seconds.
+            - ``head_pose``: None, or a dictionary with ``yaw``, ``pitch`` and ``roll`` in degrees
+              and ``position``, [x, y, z] in metres in the camera optical frame.
+            - ``head_pose_assumed_lens``: whether the pose rests on an assumed lens.
+            - ``action_units``: name -> intensity, 0 to 1.
+            - ``emfacs_consistency``: 0 to 1, or None.
+            - ``landmarks``: 68 pairs [x, y] in pixels.
+        """
+        box = (self.box.x, self.box.y, self.box.width, self.box.height)
+        return {
+            "track_id": int(self.track_id),
+            "box": _rounded(box, 2),
+            "roi": [round(v) for v in box],
+            "presence": _number(self.presence),
+            "label": self.label,
+            "unknown_reason": UNKNOWN_REASONS[self.unknown_reason],
+            "confidence": _number(self.confidence),
+            "probabilities": _rounded(self.probabilities),
+            "raw_probabilities": _rounded(self.raw_probabilities),
+            "polarity": polarity_name(self.polarity),
+            "polarity_probabilities": _rounded(self.polarity_probabilities),
+            "valence": _number(self.valence),
+            "arousal": _number(self.arousal),
+            "intensity": _number(self.intensity),
+            "baseline_seconds": _number(self.baseline_seconds),
+            "head_pose": None if self.head_pose is None else _pose_dict(self.head_pose),
+            "head_pose_assumed_lens": bool(self.head_pose_assumed),
+            "action_units": {name: _number(value) for name, value in self.action_units.items()},
+            "emfacs_consistency": _number(self.emfacs_consistency),
+            "landmarks": [_rounded(point, 2) for point in self.landmarks],
+        }
+
 
 @dataclass(slots=True)
 class FrameResult:
     """Everything found in one image.
 
-    faces: ordered by track_id. width, height: pixels of the image. timings_ms: stage ->
-    milliseconds; "infer" is the time of the whole batch, which all its images waited for.
-    detected: whether the detector ran on this image. remarks: what was wrong about it or its
-    camera_info, or unusual: ImageErrors of reason "stamp", "camera_info" or the image's own.
+    Attributes:
+        faces: ordered by track_id.
+        width, height: size of the image in pixels.
+        timings_ms: milliseconds per stage; "infer" is the time of the whole batch.
+        detected: whether the detector ran on this image.
+        remarks: defects of the image, its stamp or its camera_info that did not prevent
+            processing: ImageErrors of reason "stamp", "camera_info" or those of ``Image.remark``.
     """
 
     faces: list[Face]
@@ -234,3 +257,22 @@ class FrameResult:
     timings_ms: dict[str, float] = field(default_factory=dict)
     detected: bool = False
     remarks: list[ImageError] = field(default_factory=list)
+
+
+def polarity_name(polarity: int) -> str:
+    """Return the name of an index into POLARITIES; "unknown" for POLARITY_UNKNOWN."""
+    return POLARITIES[polarity] if polarity < len(POLARITIES) else UNKNOWN_LABEL
+
+
+def _pose_dict(pose: HeadPose) -> dict[str, Any]:
+    angles = {"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll}
+    degrees = {name: round(math.degrees(angle), 2) for name, angle in angles.items()}
+    return {**degrees, "position": _rounded(pose.translation)}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 4)
+
+
+def _rounded(values: Any, digits: int = 4) -> list[float]:
+    return [round(float(value), digits) for value in values]

@@ -62,6 +62,10 @@ def fit_camera(camera: CameraModel, width: int, height: int) -> CameraModel:
     _check_camera(camera)
     if (camera.width, camera.height) == (width, height):
         return camera
+    if width <= 0 or height <= 0:
+        raise CameraModelError(
+            f"the image has {width}x{height} pixels: camera_info cannot be scaled to it"
+        )
     if camera.width <= 0 or camera.height <= 0:
         raise CameraModelError(
             f"camera_info gives its size as {camera.width}x{camera.height}: head poses are left out"
@@ -88,6 +92,8 @@ def _check_camera(camera: CameraModel) -> None:
         )
     if camera.K.shape != (3, 3) or not (camera.K[0, 0] > 0.0 and camera.K[1, 1] > 0.0):
         raise CameraModelError("camera_info holds no calibration (K is zero): calibrate the camera")
+    if not np.all(np.isfinite(camera.K)):
+        raise CameraModelError("camera_info holds K that is not finite: calibrate the camera")
     allowed = (0, 4) if camera.model == "equidistant" else _COEFFICIENTS
     if camera.D.size not in allowed or not np.all(np.isfinite(camera.D)):
         raise CameraModelError(
@@ -114,11 +120,11 @@ def estimate_pose(landmarks: NDArray[np.floating], camera: CameraModel) -> HeadP
     Levenberg-Marquardt on normalised coordinates. None when no pose in front of the camera, with
     the face towards it, explains them.
     """
-    points = _normalised(np.asarray(landmarks, np.float64)[list(POSE_LANDMARKS)], camera)
-    if not np.all(np.isfinite(points)):
-        return None
     pinhole = np.eye(3)
     try:
+        points = _normalised(np.asarray(landmarks, np.float64)[list(POSE_LANDMARKS)], camera)
+        if not np.all(np.isfinite(points)):
+            return None
         found, rvec, tvec = cv2.solvePnP(
             FACE_POINTS, points, pinhole, None, flags=cv2.SOLVEPNP_SQPNP
         )

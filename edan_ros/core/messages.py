@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edan_ros.core.faces import Box, CameraModel, Face, HeadPose
-from edan_ros.core.head_pose import fit_camera
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import CameraModel, Face, HeadPose
+from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
 
 
@@ -52,7 +53,12 @@ def camera_model(info: Any, *, rectified: bool = False) -> CameraModel | None:
     distortion = np.zeros(0) if rectified else np.array(d, np.float64)
     model = "plumb_bob" if rectified else info.distortion_model or "plumb_bob"
     camera = CameraModel(width, height, matrix, distortion, model)
-    return fit_camera(camera, width // max(info.binning_x, 1), height // max(info.binning_y, 1))
+    binning_x, binning_y = max(info.binning_x, 1), max(info.binning_y, 1)
+    if binning_x > max(width, 1) or binning_y > max(height, 1):
+        raise CameraModelError(
+            f"camera_info bins {width}x{height} pixels by {binning_x}x{binning_y}: no pixel is left"
+        )
+    return fit_camera(camera, width // binning_x, height // binning_y)
 
 
 def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:

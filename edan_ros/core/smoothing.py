@@ -1,89 +1,199 @@
-"""Emotions of one face over time: exponential smoothing, hysteresis, and 'unknown'."""
+"""Temporal smoothing of the emotion of one face: exponential smoothing and label hysteresis."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.emotions import UNKNOWN
+from edan_ros.core.emotions import UNKNOWN, UNKNOWN_REASONS
+
+#: Indices into UNKNOWN_REASONS.
+DECIDED, UNSURE = UNKNOWN_REASONS.index(""), UNKNOWN_REASONS.index("unsure")
+#: Seconds for which another label must be preferred without a break before it is taken, so that
+#: a blink or a single syllable does not change the label.
+_CONFIRMATION = 0.1
+#: A decided label is kept until its probability is this much below the confidence threshold.
+_UNSURE_HYSTERESIS = 0.08
 
 
 @dataclass(frozen=True, slots=True)
 class SmoothingConfig:
-    """How emotions are smoothed.
+    """Settings of the smoothing.
 
-    time_constant: seconds after which a change has come through by 63 %; 0 does not smooth.
-    confidence_threshold: smoothed probability, 0 to 1, below which the label is 'unknown'.
-    margin: how far, 0 to 1, another emotion must exceed the labelled one to replace it.
+    Attributes:
+        time_constant: seconds after which 63 % of a change has been followed; 0 disables smoothing.
+        confidence_threshold: smoothed probability, 0 to 1, below which the label is 'unknown'.
+        margin: 0 to 1, by which the probability of another emotion must exceed that of the
+            current label to replace it.
+        min_dwell: seconds for which a label, 'unknown' included, is kept at least.
     """
 
     time_constant: float = 0.4
     confidence_threshold: float = 0.4
     margin: float = 0.1
+    min_dwell: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """An emotion at one time.
+    """The smoothed emotion at one time.
 
-    probabilities: (7,), sum 1. emotion: index or UNKNOWN. confidence: smoothed probability of
-    that emotion, of the strongest while it is UNKNOWN.
+    Attributes:
+        probabilities: (7,), sum 1.
+        emotion: index into EMOTIONS, or UNKNOWN.
+        confidence: smoothed probability of ``emotion``; of the most likely one while UNKNOWN.
+        reason: index into UNKNOWN_REASONS; 0 while the emotion is decided.
     """
 
     probabilities: NDArray[np.float64]
     emotion: int
     confidence: float
+    reason: int
+
+
+class _LabelSwitch:
+    """Chooses the label over time: margin, threshold with hysteresis, confirmation and dwell."""
+
+    def __init__(self) -> None:
+        self._label: int | None = None
+        self._reason = UNSURE
+        self._age = 0.0
+        self._pending = 0.0
+
+    def update(
+        self, p: NDArray[np.float64], elapsed: float, config: SmoothingConfig, excluded: int
+    ) -> tuple[int, int]:
+        """Return the label and its reason for probabilities ``elapsed`` seconds after the last."""
+        wanted = UNKNOWN if excluded else self._preferred(p, config)
+        self._age += elapsed
+        self._pending = 0.0 if wanted == self._label else self._pending + elapsed
+        confirmed = self._pending >= _CONFIRMATION and self._age >= config.min_dwell
+        if self._label is None or (wanted != self._label and confirmed):
+            self._label, self._age, self._pending = wanted, 0.0, 0.0
+        if self._label != UNKNOWN:
+            return self._label, DECIDED
+        if wanted == UNKNOWN:
+            self._reason = excluded or UNSURE
+        return UNKNOWN, self._reason
+
+    def _preferred(self, p: NDArray[np.float64], config: SmoothingConfig) -> int:
+        """Return the label that the probabilities call for, whatever its dwell time."""
+        best = int(p.argmax())
+        current, threshold = self._label, config.confidence_threshold
+        if current is not None and current != UNKNOWN:
+            threshold -= _UNSURE_HYSTERESIS
+            if p[best] <= p[current] + config.margin:
+                best = current
+        return best if p[best] >= threshold else UNKNOWN
 
 
 class EmotionSmoother:
-    """The memory of one face."""
+    """Smooths the emotion of one face, image after image."""
 
     def __init__(self) -> None:
         self._probabilities: NDArray[np.float64] | None = None
-        self._emotion = UNKNOWN
-        self._unread = 0.0
+        self._switch = _LabelSwitch()
+        self._since_smoothed = 0.0
 
     def update(
         self,
         raw: NDArray[np.floating],
         elapsed: float,
         config: SmoothingConfig,
-        readable: bool = True,
+        excluded: int = DECIDED,
     ) -> Smoothed:
-        """Take in (7,) probabilities of an image ``elapsed`` seconds (>= 0) after the last.
+        """Smooth the probabilities of one image.
 
         The weight of an image is 1 - exp(-elapsed / time_constant), the discrete form of a
-        first-order low-pass: the result depends on time, not on the number of images. readable:
-        False leaves the image out and says 'unknown', as for a head turned too far; what was
-        known then fades by the time that passed once it can be read again.
+        first-order low-pass filter, so the result does not depend on the frame rate.
+
+        Args:
+            raw: (7,) probabilities in this image.
+            elapsed: seconds since the last image, 0 or more.
+            config: settings, which may change from image to image.
+            excluded: index into UNKNOWN_REASONS. With any but 0 the image does not count and the
+                label becomes 'unknown' for this reason.
         """
-        self._unread += elapsed
-        raw = np.asarray(raw, np.float64) / float(np.sum(raw))
-        if not readable:
-            self._emotion = UNKNOWN
-            known = raw if self._probabilities is None else self._probabilities
-            return Smoothed(known.copy(), UNKNOWN, float(known.max()))
+        self._since_smoothed += elapsed
+        raw = _normalised(raw)
         if self._probabilities is None:
-            self._probabilities = raw
+            p = raw
+        elif excluded:
+            p = self._probabilities
         else:
-            tau = config.time_constant
-            weight = 1.0 - math.exp(-self._unread / tau) if tau > 0.0 else 1.0
-            mixed = self._probabilities + weight * (raw - self._probabilities)
-            self._probabilities = mixed / mixed.sum()
-        self._unread = 0.0
-        p = self._probabilities
-        self._emotion = _choose(p, self._emotion, config)
-        best = int(p.argmax()) if self._emotion == UNKNOWN else self._emotion
-        return Smoothed(p.copy(), self._emotion, float(p[best]))
+            weight = _weight(self._since_smoothed, config.time_constant)
+            p = _normalised(self._probabilities + weight * (raw - self._probabilities))
+        if not excluded:
+            self._probabilities, self._since_smoothed = p, 0.0
+        return _smoothed(p, *self._switch.update(p, elapsed, config, excluded))
 
 
-def _choose(p: NDArray[np.float64], current: int, config: SmoothingConfig) -> int:
-    """The label after ``current``, as the configuration's margin and threshold allow."""
-    best = int(p.argmax())
-    keep = current != UNKNOWN and p[best] <= p[current] + config.margin
-    if keep and p[current] >= config.confidence_threshold:
-        return current
-    return best if p[best] >= config.confidence_threshold else UNKNOWN
+def smooth_recording(
+    raw: NDArray[np.floating],
+    stamps: Sequence[float],
+    config: SmoothingConfig,
+    excluded: Sequence[int] | None = None,
+) -> list[Smoothed]:
+    """Smooth a whole recording of one face in both directions of time, without delay.
+
+    The mean of a forward and a backward low-pass filter with ``config.time_constant``.
+
+    Args:
+        raw: (n, 7) probabilities of n images.
+        stamps: n times in seconds, in ascending order.
+        config: settings.
+        excluded: n indices into UNKNOWN_REASONS, as in :meth:`EmotionSmoother.update`.
+
+    Returns:
+        n results.
+    """
+    count = len(stamps)
+    skip = np.zeros(count, int) if excluded is None else np.asarray(excluded, int)
+    values = np.array([_normalised(row) for row in np.asarray(raw, np.float64)]).reshape(count, -1)
+    steps = np.diff(np.asarray(stamps, np.float64), prepend=stamps[0] if count else 0.0)
+    forward = _low_pass(values, steps, skip, config.time_constant)
+    back_steps = np.concatenate([[0.0], steps[:0:-1]])
+    backward = _low_pass(values[::-1], back_steps, skip[::-1], config.time_constant)[::-1]
+    switch, results = _LabelSwitch(), []
+    for p, step, reason in zip(0.5 * (forward + backward), steps, skip, strict=True):
+        results.append(_smoothed(p, *switch.update(p, float(step), config, int(reason))))
+    return results
+
+
+def _low_pass(
+    values: NDArray[np.float64], steps: NDArray[np.float64], skip: NDArray[np.int_], tau: float
+) -> NDArray[np.float64]:
+    """Return (n, k) values after a first-order low-pass filter that leaves out skipped rows."""
+    result = np.empty_like(values)
+    state: NDArray[np.float64] | None = None
+    elapsed = 0.0
+    for i, row in enumerate(values):
+        elapsed += float(steps[i])
+        if state is None:
+            result[i] = row
+            state = None if skip[i] else row
+        else:
+            if not skip[i]:
+                state = state + _weight(elapsed, tau) * (row - state)
+            result[i] = state
+        if not skip[i]:
+            elapsed = 0.0
+    return result
+
+
+def _weight(elapsed: float, tau: float) -> float:
+    return -math.expm1(-elapsed / tau) if tau > 0.0 else 1.0
+
+
+def _normalised(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    p = np.asarray(p, np.float64)
+    return np.asarray(p / p.sum())
+
+
+def _smoothed(p: NDArray[np.float64], emotion: int, reason: int) -> Smoothed:
+    best = int(p.argmax()) if emotion == UNKNOWN else emotion
+    return Smoothed(p.copy(), emotion, float(p[best]), reason)

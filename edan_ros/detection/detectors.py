@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 
 DETECTORS = ("auto", "yunet", "haar", "full_frame")

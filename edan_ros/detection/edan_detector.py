@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import areas, intersections, ious
+from edan_ros.core.boxes import suppress as suppress_conflicts
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.detection.detectors import best_first, scaled, shrink
@@ -83,27 +85,11 @@ def suppress(answers: Answers, threshold: float) -> list[int]:
         return []
     order = np.argsort(-answers.scores[candidates], kind="stable")
     candidates = candidates[order[:MOST_CANDIDATES]]
-    kept = cv2.dnn.NMSBoxes(
-        answers.boxes[candidates].astype(np.float64).tolist(),
-        answers.scores[candidates].astype(np.float64).tolist(),
-        0.0,
-        OVERLAP,
-    )
-    return _not_inside(answers.boxes, candidates[np.asarray(kept, np.intp).ravel()])
-
-
-def _not_inside(boxes: NDArray[np.float32], candidates: NDArray[np.intp]) -> list[int]:
-    """Of candidates, best first, those that lie in no better one and that no better one lies in."""
-    low = boxes[candidates, :2]
-    high = low + boxes[candidates, 2:]
-    areas = np.maximum(boxes[candidates, 2:], 1e-3).prod(axis=1)
-    shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
-    shared = np.maximum(shared, 0.0).prod(axis=2)
-    within = shared > INSIDE * np.minimum(areas[:, None], areas)
-    kept: list[int] = []
-    for i in range(len(candidates)):
-        if not within[i, kept].any():
-            kept.append(i)
+    boxes = answers.boxes[candidates].astype(np.float64)
+    kept = suppress_conflicts(ious(boxes, boxes) > OVERLAP)
+    boxes, candidates = boxes[kept], candidates[kept]
+    smaller = np.minimum(areas(boxes)[:, None], areas(boxes))
+    kept = suppress_conflicts(intersections(boxes, boxes) > INSIDE * smaller)
     return [int(i) for i in candidates[kept]]
 
 

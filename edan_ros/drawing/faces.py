@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
-from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 
 Colour = tuple[int, int, int]

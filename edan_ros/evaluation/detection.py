@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.detection.detectors import Detector
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.faces import Box
+from edan_ros.core.boxes import Box
 from edan_ros.core.images import Image
 from edan_ros.detection.detectors import Detector
 from edan_ros.evaluation.detection import Scene

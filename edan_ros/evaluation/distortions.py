@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.faces import Box
+from edan_ros.core.boxes import Box
 
 #: Grey level of a mask and of sunglasses.
 MASK, GLASSES = 190, 25

@@ -10,14 +10,19 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.faces import Box
+from edan_ros.core.boxes import Box
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.images import Image
-from edan_ros.datasets import DataError, FaceSet, Record, face_crop
+from edan_ros.datasets import DataError, FaceSample, FaceSet, face_crop
 from edan_ros.detection.detectors import Detector
 from edan_ros.engines import Engine
 from edan_ros.evaluation import metrics
-from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces, where_told
+from edan_ros.evaluation.recognition import (
+    FacePrediction,
+    StillImagePipeline,
+    predict_annotated,
+    predict_largest_faces,
+)
 from edan_ros.evaluation.scales import Scale
 
 CROPS = ("given", "detect")
@@ -28,7 +33,7 @@ _NAMED = 5
 
 
 #: What is said of one picture: an answer, None where no face was found, or why it cannot be read.
-Said: TypeAlias = "Answer | DataError | None"
+Said: TypeAlias = "FacePrediction | DataError | None"
 
 
 def answers(engine: Engine, faces: FaceSet, crop: str, detector: Detector) -> Iterator[Said]:
@@ -39,9 +44,9 @@ def answers(engine: Engine, faces: FaceSet, crop: str, detector: Detector) -> It
     set does not say, it is the largest that the detector finds or, if it finds none, the whole
     picture. A picture that cannot be read is given as the DataError that says why.
     """
-    finder = Finder(engine, detector)
+    finder = StillImagePipeline(engine, detector)
     for start in range(0, len(faces), _BATCH):
-        records = faces.records[start : start + _BATCH]
+        records = faces.samples[start : start + _BATCH]
         images = [_image(record) for record in records]
         said: list[Said] = [image if isinstance(image, DataError) else None for image in images]
         index = [i for i, image in enumerate(images) if isinstance(image, Image)]
@@ -52,7 +57,7 @@ def answers(engine: Engine, faces: FaceSet, crop: str, detector: Detector) -> It
         yield from said
 
 
-def _image(record: Record) -> Image | DataError:
+def _image(record: FaceSample) -> Image | DataError:
     """The picture, or why it cannot be used."""
     try:
         image = record.image()
@@ -63,18 +68,22 @@ def _image(record: Record) -> Image | DataError:
     return image
 
 
-def _found(finder: Finder, pictures: Sequence[tuple[Record, Image]]) -> list[Answer | None]:
+def _found(
+    finder: StillImagePipeline, pictures: Sequence[tuple[FaceSample, Image]]
+) -> list[FacePrediction | None]:
     wanted = [_wanted(record, image) for record, image in pictures]
     return finder([image for _, image in pictures], wanted)
 
 
 def _given(
-    engine: Engine, pictures: Sequence[tuple[Record, Image]], detector: Detector
-) -> list[Answer]:
-    return where_told(engine, pictures, lambda images: in_largest_faces(engine, images, detector))
+    engine: Engine, pictures: Sequence[tuple[FaceSample, Image]], detector: Detector
+) -> list[FacePrediction]:
+    return predict_annotated(
+        engine, pictures, lambda images: predict_largest_faces(engine, images, detector)
+    )
 
 
-def _wanted(record: Record, image: Image) -> Box | None:
+def _wanted(record: FaceSample, image: Image) -> Box | None:
     """Where the set says that the face is; None where it does not."""
     if record.landmarks is not None:
         return Box.from_landmarks(record.landmarks)
@@ -99,7 +108,7 @@ class Result:
     crop: str
     scale: Scale
     faces: FaceSet
-    answers: Sequence[Answer | None]
+    answers: Sequence[FacePrediction | None]
     truth: NDArray[np.intp]
     found: NDArray[np.bool_]
     probabilities: NDArray[np.float64]
@@ -236,10 +245,10 @@ def judge(
 
 def _readable(
     faces: FaceSet, said: Sequence[Said]
-) -> tuple[list[tuple[Record, Answer | None]], list[str]]:
+) -> tuple[list[tuple[FaceSample, FacePrediction | None]], list[str]]:
     """The pictures that could be read with what was said of them, and the set's notes."""
     pairs, unreadable = [], []
-    for record, answer in zip(faces.records, said, strict=True):
+    for record, answer in zip(faces.samples, said, strict=True):
         if isinstance(answer, DataError):
             unreadable.append(answer)
         else:
@@ -253,7 +262,7 @@ def _readable(
     return pairs, [*faces.notes, f"left out: unreadable ({len(unreadable)}): {named}{more}"]
 
 
-def _error(record: Record, answer: Answer | None) -> float:
+def _error(record: FaceSample, answer: FacePrediction | None) -> float:
     if record.landmarks is None or answer is None:
         return float("nan")
     return float(metrics.landmark_error(answer.landmarks[None], record.landmarks[None])[0])

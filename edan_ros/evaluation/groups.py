@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop, extract
-from edan_ros.core.faces import Box
 from edan_ros.evaluation.distortions import yaw_of
 from edan_ros.evaluation.emotions import Result
 from edan_ros.evaluation.metrics import wilson_interval
@@ -77,7 +77,7 @@ def groups(result: Result) -> Iterator[Group]:
 
 def _measured(result: Result, i: int) -> list[float]:
     """The value of each of PROPERTIES, NaN where it is not known."""
-    record, answer = result.faces.records[i], result.answers[i]
+    record, answer = result.faces.samples[i], result.answers[i]
     agreement = np.nan if record.agreement is None else 10.0 * record.agreement
     landmarks = record.landmarks if answer is None else answer.landmarks
     if landmarks is None or not np.isfinite(landmarks).all():

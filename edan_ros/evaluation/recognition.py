@@ -9,11 +9,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.emotions import softmax
-from edan_ros.core.faces import Box, Detection, Face
+from edan_ros.core.faces import Detection, Face
 from edan_ros.core.images import Image
-from edan_ros.datasets import Record, face_crop
+from edan_ros.datasets import FaceSample, face_crop
 from edan_ros.detection.detectors import Detector, FullFrame
 from edan_ros.engines.base import Engine
 from edan_ros.pipeline.config import PipelineConfig
@@ -34,7 +35,7 @@ _REFINEMENTS = {FOUND: 1, WHOLE: 2}
 
 
 @dataclass(frozen=True)
-class Answer:
+class FacePrediction:
     """What a model says of one face: landmarks (68, 2) pixels of the picture, probabilities (7,)
     in the order of EMOTIONS, presence 0 to 1. place: GIVEN, FOUND or WHOLE."""
 
@@ -44,9 +45,9 @@ class Answer:
     place: str = GIVEN
 
 
-def in_crops(
+def predict_crops(
     engine: Engine, images: Sequence[Image], crops: Sequence[Crop], *, refinements: int = 0
-) -> list[Answer]:
+) -> list[FacePrediction]:
     """What a model says of one crop of each image.
 
     refinements: how often the crop of the landmarks that were found is looked at in turn, as a
@@ -58,10 +59,10 @@ def in_crops(
     landmarks = [c.to_image(p, size) for c, p in zip(crops, output.landmarks, strict=True)]
     if refinements:
         better = [_crop_or(points, crop) for points, crop in zip(landmarks, crops, strict=True)]
-        return in_crops(engine, images, better, refinements=refinements - 1)
+        return predict_crops(engine, images, better, refinements=refinements - 1)
     probabilities = softmax(output.logits, engine.manifest.temperature)
     return [
-        Answer(points, p, float(presence))
+        FacePrediction(points, p, float(presence))
         for points, p, presence in zip(landmarks, probabilities, output.presence, strict=True)
     ]
 
@@ -73,32 +74,34 @@ def _crop_or(landmarks: NDArray[np.float64], otherwise: Crop) -> Crop:
         return otherwise
 
 
-def where_told(
+def predict_annotated(
     engine: Engine,
-    pictures: Sequence[tuple[Record, Image]],
+    pictures: Sequence[tuple[FaceSample, Image]],
     elsewhere: Callable[[Sequence[Image]], Sequence[Read]],
     *,
     refinements: int = 0,
-) -> list[Answer | Read]:
+) -> list[FacePrediction | Read]:
     """What a model says of the face of each picture, where its set says that the face is.
 
     elsewhere: reads together those of which the set does not say it. refinements: of the others,
-    as of ``in_crops``.
+    as of ``predict_crops``.
     """
-    known = [i for i, (record, _) in enumerate(pictures) if record.says_where]
-    others = [i for i, (record, _) in enumerate(pictures) if not record.says_where]
-    answers: dict[int, Answer | Read] = {}
+    known = [i for i, (record, _) in enumerate(pictures) if record.is_located]
+    others = [i for i, (record, _) in enumerate(pictures) if not record.is_located]
+    answers: dict[int, FacePrediction | Read] = {}
     if known:
         images = [pictures[i][1] for i in known]
         crops = [face_crop(*pictures[i]) for i in known]
-        read = in_crops(engine, images, crops, refinements=refinements)
+        read = predict_crops(engine, images, crops, refinements=refinements)
         answers |= dict(zip(known, read, strict=True))
     if others:
         answers |= dict(zip(others, elsewhere([pictures[i][1] for i in others]), strict=True))
     return [answers[i] for i in range(len(pictures))]
 
 
-def in_largest_faces(engine: Engine, images: Sequence[Image], detector: Detector) -> list[Answer]:
+def predict_largest_faces(
+    engine: Engine, images: Sequence[Image], detector: Detector
+) -> list[FacePrediction]:
     """What a model says of the largest face of each image, wherever that is.
 
     Where the detector finds none the image is taken to be cut to one face, and the model looks
@@ -109,23 +112,23 @@ def in_largest_faces(engine: Engine, images: Sequence[Image], detector: Detector
         FOUND: [i for i, faces in enumerate(found) if faces],
         WHOLE: [i for i, faces in enumerate(found) if not faces],
     }
-    answers: dict[int, Answer] = {}
+    answers: dict[int, FacePrediction] = {}
     for place, index in groups.items():
         if not index:
             continue
         crops = [largest(found[i] or FullFrame().detect(images[i])) for i in index]
         chosen = [images[i] for i in index]
-        said = in_crops(engine, chosen, crops, refinements=_REFINEMENTS[place])
+        said = predict_crops(engine, chosen, crops, refinements=_REFINEMENTS[place])
         answers |= {i: replace(a, place=place) for i, a in zip(index, said, strict=True)}
     return [answers[i] for i in range(len(images))]
 
 
 def largest(found: Sequence[Detection]) -> Crop:
     """The crop of the largest of some faces, at least one."""
-    return Crop.from_detection(max(found, key=lambda face: face.box.size))
+    return max(found, key=lambda face: face.box.size).crop()
 
 
-class Finder:
+class StillImagePipeline:
     """Finds the face of a picture and reads it, exactly as the pipeline does on a camera.
 
     A picture is shown as two images: the detector finds the face in the first, and the second is
@@ -143,12 +146,12 @@ class Finder:
 
     def __call__(
         self, images: Sequence[Image], wanted: Sequence[Box | None]
-    ) -> list[Answer | None]:
+    ) -> list[FacePrediction | None]:
         """The face of each image; None where none was found.
 
         wanted: box of the landmarks of the face that is meant; without, the largest is taken.
         """
-        answers: dict[int, Answer] = {}
+        answers: dict[int, FacePrediction] = {}
         for place, pipeline in self._pipelines.items():
             missing = [i for i in range(len(images)) if i not in answers]
             shown = [
@@ -160,7 +163,9 @@ class Finder:
                 face = _the_face(second.faces or first.faces, wanted[i])
                 if face is not None:
                     landmarks = face.landmarks.astype(float)
-                    answers[i] = Answer(landmarks, face.raw_probabilities, face.presence, place)
+                    answers[i] = FacePrediction(
+                        landmarks, face.raw_probabilities, face.presence, place
+                    )
         return [answers.get(i) for i in range(len(images))]
 
 

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.drawing.privacy import apply_privacy
 from edan_ros.evaluation.emotions import Result
 from edan_ros.evaluation.tables import about, decimal, percent
@@ -90,7 +91,7 @@ def _failures(result: Result, privacy: str) -> Iterator[str]:
         f"{f'; the {SHOWN} surest' if len(wrong) > SHOWN else ''}</h3><div class='faces'>"
     )
     for i in wrong[:SHOWN]:
-        record = result.faces.records[i]
+        record = result.faces.samples[i]
         picture = base64.b64encode(_jpeg(_thumbnail(result, i, privacy))).decode()
         truth = result.scale.names[result.truth[i]] if result.truth[i] >= 0 else ""
         if result.found[i]:
@@ -115,7 +116,7 @@ def failures(result: Result) -> NDArray[np.intp]:
 
 def _thumbnail(result: Result, i: int, privacy: str) -> NDArray[np.uint8]:
     """The face as the model last saw it, or the whole picture where it was not found."""
-    image = result.faces.records[i].image()
+    image = result.faces.samples[i].image()
     answer = result.answers[i]
     if answer is None:
         scale = THUMBNAIL / max(image.width, image.height)

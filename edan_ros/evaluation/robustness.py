@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.crops import Crop
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d
 from edan_ros.evaluation.metrics import landmark_error
-from edan_ros.evaluation.recognition import Answer, in_crops
+from edan_ros.evaluation.recognition import FacePrediction, predict_crops
 from edan_ros.evaluation.tables import markdown, percent
 
 #: The clean condition, against which all others are held.
@@ -106,7 +106,7 @@ def _views(name: str, faces: FaceSet) -> list[tuple[int, d.View]]:
     """(index, view) of the records whose landmarks are known."""
     views = [
         (i, d.View(record.image().gray(), record.landmarks.astype(np.float64)))
-        for i, record in enumerate(faces.records)
+        for i, record in enumerate(faces.samples)
         if record.landmarks is not None
     ]
     if not views:
@@ -147,16 +147,16 @@ def _read(
         batch = shown[start : start + _BATCH]
         for (i, view), answer in zip(batch, _answers(engine, batch), strict=True):
             errors.append(landmark_error(answer.landmarks[None], view.landmarks[None])[0])
-            emotion = faces.records[i].emotion
+            emotion = faces.samples[i].emotion
             known = emotion is not None
             right.append(float(answer.probabilities.argmax() == emotion) if known else np.nan)
     return _Read(np.array([i for i, _ in shown], np.intp), np.array(right), np.array(errors))
 
 
-def _answers(engine: Engine, batch: Sequence[tuple[int, d.View]]) -> list[Answer]:
+def _answers(engine: Engine, batch: Sequence[tuple[int, d.View]]) -> list[FacePrediction]:
     images = [Image(view.pixels, "mono") for _, view in batch]
     boxes = [Detection(Box.from_landmarks(view.landmarks)) for _, view in batch]
-    return in_crops(engine, images, [Crop.from_detection(box) for box in boxes], refinements=1)
+    return predict_crops(engine, images, [box.crop() for box in boxes], refinements=1)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edan_ros.core.action_units import ActionUnits, emfacs_consistency
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import (
     EMOTIONS,
     POLARITY_UNKNOWN,
@@ -17,7 +18,7 @@ from edan_ros.core.emotions import (
     polarity_probabilities,
     valence_arousal,
 )
-from edan_ros.core.faces import Box, CameraModel, Detection, Face, HeadPose, Observation
+from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
 from edan_ros.core.smoothing import EmotionSmoother
@@ -129,9 +130,7 @@ class CameraState:
         if self._tracker.needs_detection:
             return images >= factor
         motion = self._motion_since_detection + self._max_speed() * elapsed
-        return (
-            images >= config.detection_interval * factor or motion >= _REDETECT_DISTANCE * factor
-        )
+        return images >= config.detection_interval * factor or motion >= _REDETECT_DISTANCE * factor
 
     def _max_speed(self) -> float:
         """Return the speed of the fastest live track in face sizes per second."""

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.drawing.privacy import Find, cover
 from edan_ros.report.records import LABELS, Recording, Stream, Track
 from edan_ros.sources.base import Frame

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import suppress
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection, Observation
 from edan_ros.tracking.association import (
@@ -128,7 +129,7 @@ class Tracker:
         detected: list[Candidate] = []
         for detection in sorted(detections, key=lambda d: d.score, reverse=True):
             try:
-                detected.append(Candidate(Crop.from_detection(detection)))
+                detected.append(Candidate(detection.crop()))
             except ValueError:
                 continue  # an empty box
         if not detected:
@@ -249,11 +250,9 @@ def _suppress_duplicates(matches: list[_Match]) -> list[_Match]:
     same = _closer_than(_DUPLICATE_DISTANCE, [m.crop for m in matches])
     if np.count_nonzero(same) == len(matches):  # each only with itself
         return matches
-    kept: list[int] = []
-    for i in sorted(range(len(matches)), key=lambda i: matches[i].shift):
-        if not same[i, kept].any():
-            kept.append(i)
-    return [matches[i] for i in sorted(kept)]
+    order = np.argsort([m.shift for m in matches], kind="stable")
+    kept = suppress(same[np.ix_(order, order)])
+    return [matches[i] for i in sorted(order[kept].tolist())]
 
 
 def _closer_than(distance: float, crops: Sequence[Crop]) -> NDArray[np.bool_]:

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, valence_arousal
-from edan_ros.core.faces import Box
 
 WIDTH, HEIGHT = 640, 480
 

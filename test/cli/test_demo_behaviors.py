@@ -20,8 +20,9 @@ from edan_ros.cli._companions import (
     VehicleCompanion,
     make_companion,
 )
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, polarity_probabilities, valence_arousal
-from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.recording.record import TIMELINE, VIDEO, Companion, Record

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop, extract, five_points
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.core.images import Image
 
@@ -70,7 +71,7 @@ def test_detection_of_the_mean_face_gives_the_same_crop(
     landmarks = scale * MEAN_SHAPE @ turned(roll) + (40.0, -7.0)
     points = five_points(landmarks) if with_points else None
     a = Crop.from_landmarks(landmarks)
-    b = Crop.from_detection(Detection(Box.from_landmarks(landmarks), 1.0, roll, points))
+    b = Detection(Box.from_landmarks(landmarks), 1.0, roll, points).crop()
     assert np.allclose(a.center, b.center, atol=1e-6)
     assert a.side == pytest.approx(b.side)
     assert a.roll == pytest.approx(b.roll)
@@ -94,7 +95,7 @@ def test_landmarks_in_one_point_and_empty_boxes_are_refused() -> None:
     with pytest.raises(ValueError, match="coincide"):
         Crop.from_landmarks(np.ones((68, 2)))
     with pytest.raises(ValueError, match="box of 0"):
-        Crop.from_detection(Detection(Box(1, 2, 0, 0)))
+        Crop.from_box(Box(1, 2, 0, 0))
 
 
 @pytest.mark.parametrize("side", [30.0, 64.0, 100.0, 129.0, 200.0, 330.0])

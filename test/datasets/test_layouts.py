@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
-from edan_ros.datasets import LAYOUTS, DataError, Record, face_crop, labels, parse_source, read
+from edan_ros.datasets import LAYOUTS, DataError, FaceSample, face_crop, labels, parse_dataset, read
 from edan_ros.datasets.layouts import layout_of
 from edan_ros.detection.detectors import FullFrame
 
@@ -39,7 +39,7 @@ from edan_ros.detection.detectors import FullFrame
     ],
 )
 def test_sources(text: str, layout: str, name: str, path: str, options: dict[str, str]) -> None:
-    source = parse_source(text)
+    source = parse_dataset(text)
     assert (source.layout, source.name, source.path) == (layout, name, Path(path))
     assert source.options == options
 
@@ -47,13 +47,13 @@ def test_sources(text: str, layout: str, name: str, path: str, options: dict[str
 @pytest.mark.parametrize("text", ["jaffe", "jaffe=", "mine=x", "=x"])
 def test_wrong_sources(text: str) -> None:
     with pytest.raises(DataError):
-        parse_source(text)
+        parse_dataset(text)
 
 
 @given(st.text())
 def test_any_text_is_a_source_or_refused(text: str) -> None:
     try:
-        source = parse_source(text)
+        source = parse_dataset(text)
     except DataError:
         return
     assert source.layout in LAYOUTS
@@ -96,8 +96,8 @@ def grey(size: int = 96) -> Image:
     return Image(np.zeros((size, size), np.uint8), "mono")
 
 
-def record(**known: object) -> Record:
-    return Record("a", lambda: np.zeros((96, 96), np.uint8), **known)
+def record(**known: object) -> FaceSample:
+    return FaceSample("a", lambda: np.zeros((96, 96), np.uint8), **known)
 
 
 def test_the_crop_is_that_of_the_best_that_is_known() -> None:
@@ -114,7 +114,7 @@ def test_the_crop_is_that_of_the_best_that_is_known() -> None:
 
 def test_a_picture_of_which_nothing_is_known_is_one_face() -> None:
     found = face_crop(record(), grey())
-    wanted = Crop.from_detection(FullFrame().detect(grey())[0])
+    wanted = FullFrame().detect(grey())[0].crop()
     np.testing.assert_array_equal(found.center, wanted.center)
     assert found.side == wanted.side
 
@@ -137,7 +137,7 @@ def test_pictures_keep_their_channels(tmp_path: Path) -> None:
     colour = np.zeros((8, 8, 3), np.uint8)
     colour[..., 2] = 200
     cv2.imwrite(str(tmp_path / "happy" / "red.png"), colour)
-    grey_picture, red = read("folder", tmp_path).records
+    grey_picture, red = read("folder", tmp_path).samples
     assert (grey_picture.image().order, red.image().order) == ("mono", "bgr")
     np.testing.assert_array_equal(red.read(), colour)
 
@@ -145,7 +145,7 @@ def test_pictures_keep_their_channels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.PNG", "a.Jpg", "a.TIFF", "a.bmp", "a.webp", "a.pgm"])
 def test_pictures_of_all_formats_in_any_case(tmp_path: Path, name: str) -> None:
     trees.save(tmp_path / "happy" / name, 90)
-    (one,) = read("folder", tmp_path).records
+    (one,) = read("folder", tmp_path).samples
     assert one.read().shape[:2] == (48, 48)
     assert np.median(one.read()) == pytest.approx(90, abs=1)
 
@@ -157,7 +157,7 @@ def test_sixteen_bits_keep_their_grey_levels(tmp_path: Path, bits: int, ending: 
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
     (tmp_path / "happy").mkdir()
     cv2.imwrite(str(tmp_path / "happy" / f"a.{ending}"), levels << (bits - 8))
-    (one,) = read("folder", tmp_path).records
+    (one,) = read("folder", tmp_path).samples
     np.testing.assert_array_equal(one.read(), levels)
 
 
@@ -166,14 +166,14 @@ def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
     picture = np.full((8, 8, 4), 70, np.uint8)
     picture[..., 3] = 9
     cv2.imwrite(str(tmp_path / "happy" / "a.png"), picture)
-    (one,) = read("folder", tmp_path).records
+    (one,) = read("folder", tmp_path).samples
     np.testing.assert_array_equal(one.read(), picture[..., :3])
 
 
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     trees.write(tmp_path / "KA.AN1.1.tiff", "no picture")
     trees.write(tmp_path / "KA.AN2.2.tiff", "")
-    for one in read("jaffe", tmp_path).records:
+    for one in read("jaffe", tmp_path).samples:
         with pytest.raises(DataError, match=r"KA\.AN\d\.\d\.tiff is not a picture"):
             one.read()
 
@@ -182,5 +182,5 @@ def test_a_spread_takes_evenly(tmp_path: Path) -> None:
     for number in range(10):
         trees.save(tmp_path / "sad" / f"{number}.png")
     faces = read("folder", tmp_path)
-    assert [r.name[-5] for r in faces.spread(4).records] == ["0", "3", "6", "9"]
-    assert len(faces.spread(99)) == 10
+    assert [r.name[-5] for r in faces.subset(4).samples] == ["0", "3", "6", "9"]
+    assert len(faces.subset(99)) == 10

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.detection import detectors
 from edan_ros.detection.detectors import (
@@ -196,7 +197,7 @@ def test_yunet_points_make_crops_close_to_those_of_the_landmarks() -> None:
     for image, landmarks in photographs(20):
         truth = Crop.from_landmarks(landmarks)
         found = max(detector.detect(image), key=lambda d: d.box.iou(Box.from_landmarks(landmarks)))
-        crop = Crop.from_detection(found)
+        crop = found.crop()
         errors.append(
             [
                 np.hypot(*(crop.center - truth.center)) / truth.side,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edan_ros.core.faces import Box
+from edan_ros.core.boxes import Box
 from edan_ros.core.images import Image
 from edan_ros.detection.edan_detector import MULTIPLE, NOTHING, Answers, OwnDetector, suppress
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import Disc, landmarks_of
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, label_of
-from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.faces import EMOTION_COLOURS, annotate
 

@@ -1,4 +1,4 @@
-"""What the tests of engines share: crops of real faces."""
+"""Fixtures for the engine tests: images and crops of real faces."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "media" / "photos"
 
 
 def _photographs() -> list[Image]:
-    """Of ../shared/data where it is, else those of the built-in scene."""
+    """Load the photographs in ../shared/data if present, else those of the built-in scene."""
     files = sorted(PHOTOGRAPHS.glob("emotion_*.jpg"))
     if files:
         return [Image(cv2.imread(str(file)), "bgr") for file in files]
-    pytest.importorskip("skimage", reason="a photograph is scikit-image's")
-    pytest.importorskip("matplotlib", reason="a photograph is matplotlib's")
+    pytest.importorskip("skimage", reason="scikit-image provides a photograph")
+    pytest.importorskip("matplotlib", reason="matplotlib provides a photograph")
     from edan_ros.sources.scene import load_photographs
 
     return [Image(pixels, "bgr") for pixels in load_photographs()]
 
 
 @pytest.fixture(scope="session")
-def face_pictures() -> list[NDArray[np.uint8]]:
-    """(H, W) grey pictures of faces, small, their sides cut to what a detector's network takes."""
+def face_images() -> list[NDArray[np.uint8]]:
+    """Return small (H, W) grey images of faces whose sides suit the detector's network."""
     grey = [shrink(image, 320)[0].gray() for image in _photographs()]
     return [g[: len(g) // MULTIPLE * MULTIPLE, : g.shape[1] // MULTIPLE * MULTIPLE] for g in grey]
 
 
 @pytest.fixture(scope="session")
 def face_crops() -> Callable[[int], NDArray[np.float32]]:
-    """Returns (n, 1, S, S) crops of faces that the package's detector finds, n at least 6.
+    """Return a function S -> (n, 1, S, S) crops of detected faces, n at least 6.
 
-    Each face is cropped three times, moved and turned as a tracker may do.
+    Each face is cropped three times, shifted and rotated as by a tracker.
     """
     detector = create_detector("edan")
     found = [(image, detection) for image in _photographs() for detection in detector.detect(image)]
@@ -50,7 +50,7 @@ def face_crops() -> Callable[[int], NDArray[np.float32]]:
     def cut(size: int) -> NDArray[np.float32]:
         crops = []
         for image, detection in found:
-            crop = Crop.from_detection(detection)
+            crop = detection.crop()
             for shift, roll in ((0.0, 0.0), (0.04, 0.15), (-0.03, -0.2)):
                 moved = Crop(crop.center + shift * crop.side, crop.side, crop.roll + roll)
                 crops.append(extract(image, [moved], size))

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.core.images import Image
-from edan_ros.datasets import FaceSet, Record
+from edan_ros.datasets import FaceSample, FaceSet
 from edan_ros.engines import Manifest, Prediction
 
 SIZE = 32
@@ -78,9 +79,9 @@ class NoDetector:
         return []
 
 
-def record(level: int, emotion: int | None, **known: object) -> Record:
+def record(level: int, emotion: int | None, **known: object) -> FaceSample:
     pixels = np.full((100, 100), level, np.uint8)
-    return Record(f"{level}.png", lambda: pixels, emotion, **known)
+    return FaceSample(f"{level}.png", lambda: pixels, emotion, **known)
 
 
 def face_set(*pairs: tuple[int, int | None], **known: object) -> FaceSet:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.evaluation.detection import Scene, evaluate, false_boxes

@@ -23,14 +23,14 @@ from grey_faces import (
     record,
 )
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.faces import Box
-from edan_ros.datasets import DataError, FaceSet, Record
+from edan_ros.datasets import DataError, FaceSample, FaceSet
 from edan_ros.detection.detectors import FullFrame
 from edan_ros.evaluation import tables
 from edan_ros.evaluation.emotions import Result, answers, judge
-from edan_ros.evaluation.recognition import FOUND, GIVEN, WHOLE, Finder, in_crops
+from edan_ros.evaluation.recognition import FOUND, GIVEN, WHOLE, StillImagePipeline, predict_crops
 from edan_ros.evaluation.scales import SEVEN, Scale, three
 
 HAPPY, SAD, SURPRISE, FEAR = map(emotion, ("happy", "sad", "surprise", "fear"))
@@ -110,7 +110,7 @@ def test_a_set_of_landmarks_alone_has_no_accuracy() -> None:
     faces = face_set((100, None), (100, None))
     shifted = landmarks() + np.array([3.0, 0.0], np.float32)
     said = list(answers(GreyEngine(), faces, "given", GreyDetector()))
-    faces.records = [record(100, None, landmarks=shifted)] * 2
+    faces.samples = [record(100, None, landmarks=shifted)] * 2
     found = judge("points", "300w", "given", faces, said, SEVEN)
     assert found.n == 2
     assert math.isnan(found.accuracy)
@@ -123,7 +123,7 @@ def test_a_set_of_landmarks_alone_has_no_accuracy() -> None:
 
 def test_the_finder_takes_the_face_that_is_meant() -> None:
     """Two faces are found: the largest, unless the set says where the face is."""
-    finder, image = Finder(GreyEngine(), GreyDetector()), record(140, None).image()
+    finder, image = StillImagePipeline(GreyEngine(), GreyDetector()), record(140, None).image()
     small = landmarks(16.0, 12.0)
     (largest,) = finder([image], [None])
     np.testing.assert_allclose(largest.landmarks, landmarks(), atol=1.0)
@@ -134,7 +134,7 @@ def test_the_finder_takes_the_face_that_is_meant() -> None:
 
 def test_the_finder_looks_twice_and_forgets() -> None:
     engine = GreyEngine()
-    finder = Finder(engine, GreyDetector())
+    finder = StillImagePipeline(engine, GreyDetector())
     image = record(140, None).image()
     assert finder([image, image], [None, None])[1] is not None
     assert engine.runs == 2
@@ -144,7 +144,7 @@ def test_the_finder_looks_twice_and_forgets() -> None:
 def test_a_picture_without_detections_may_be_one_face() -> None:
     """The detector finds nothing in a dim picture: it is one face if the model sees one."""
     dim, dark = record(level_of(HAPPY), None), record(4, None)
-    finder = Finder(GreyEngine(), NoDetector())
+    finder = StillImagePipeline(GreyEngine(), NoDetector())
     face, nobody = finder([dim.image(), dark.image()], [None, None])
     assert face is not None
     assert (face.place, int(face.probabilities.argmax())) == (WHOLE, HAPPY)
@@ -162,7 +162,7 @@ def test_a_face_that_is_not_given_is_looked_for() -> None:
     np.testing.assert_allclose(said[1].landmarks, landmarks(), atol=1.0)
     (_, whole) = answers(GreyEngine(), faces, "given", NoDetector())
     assert whole.place == WHOLE
-    frame = Crop.from_detection(FullFrame().detect(faces.records[1].image())[0])
+    frame = FullFrame().detect(faces.samples[1].image())[0].crop()
     np.testing.assert_allclose(Crop.from_landmarks(whole.landmarks).center, frame.center, atol=0.1)
     judged = judge("mine", "folder", "given", faces, said, SEVEN)
     assert (judged.accuracy, judged.detected) == (1.0, 1.0)
@@ -174,8 +174,8 @@ def test_pictures_that_cannot_be_read_are_named_and_left_out() -> None:
         raise DataError("b.png is not a picture")
 
     faces = face_set((level_of(HAPPY), HAPPY))
-    faces.records.append(Record("b.png", damaged, SAD))
-    faces.records.append(record(80, SAD, landmarks=np.zeros((68, 2), np.float32)))
+    faces.samples.append(FaceSample("b.png", damaged, SAD))
+    faces.samples.append(record(80, SAD, landmarks=np.zeros((68, 2), np.float32)))
     for crop in ("given", "detect"):
         said = list(answers(GreyEngine(), faces, crop, GreyDetector()))
         judged = judge("mine", "folder", crop, faces, said, SEVEN)
@@ -183,15 +183,15 @@ def test_pictures_that_cannot_be_read_are_named_and_left_out() -> None:
         (note,) = judged.faces.notes
         assert note.startswith("left out: unreadable (2): b.png is not a picture; 80.png: its land")
     with pytest.raises(DataError, match=r"none of the 1 pictures can be read: b\.png"):
-        judge("mine", "folder", "given", FaceSet("all", faces.records[1:2]), said[1:2], SEVEN)
+        judge("mine", "folder", "given", FaceSet("all", faces.samples[1:2]), said[1:2], SEVEN)
 
 
 def test_refinement_looks_again_at_what_was_found() -> None:
     """The engine always says that the face fills its crop: a second look changes nothing."""
     engine = GreyEngine()
     image, crop = record(100, None).image(), Crop.from_landmarks(landmarks())
-    (once,) = in_crops(engine, [image], [crop])
-    (twice,) = in_crops(engine, [image], [crop], refinements=1)
+    (once,) = predict_crops(engine, [image], [crop])
+    (twice,) = predict_crops(engine, [image], [crop], refinements=1)
     assert engine.runs == 3
     np.testing.assert_allclose(once.landmarks, twice.landmarks, atol=1e-3)
 
@@ -262,7 +262,7 @@ class TestReport:
 
         found = result((0, FEAR), crop="detect")  # not found: all of the picture is shown
         noise = np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
-        found.faces.records[:] = [replace(r, read=lambda: noise) for r in found.faces.records]
+        found.faces.samples[:] = [replace(r, read=lambda: noise) for r in found.faces.samples]
         page = write_report(tmp_path, [found], "grey", privacy).read_text(encoding="utf-8")
         (data,) = re.findall("data:image/jpeg;base64,([^']+)", page)
         pixels = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_GRAYSCALE)

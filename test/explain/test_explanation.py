@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from known_model import HAPPY, LANDMARKS, SIZE, KnownEngine, picture
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS, softmax
-from edan_ros.core.faces import Box, Face
+from edan_ros.core.faces import Face
 from edan_ros.core.images import Image
 from edan_ros.explain.explanation import METHODS, Explanation, explain_face
 

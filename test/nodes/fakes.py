@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.faces import Box
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.detection.detectors import Detection

@@ -19,6 +19,7 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import (
     EMOTIONS,
     POLARITY_UNKNOWN,
@@ -27,7 +28,7 @@ from edan_ros.core.emotions import (
     polarity_probabilities,
     valence_arousal,
 )
-from edan_ros.core.faces import Box, Face, HeadPose
+from edan_ros.core.faces import Face, HeadPose
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
 from edan_ros.nodes.common import qos

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -16,14 +18,17 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
-from edan_ros.core.faces import Box, CameraModel, Face, FrameResult, HeadPose
-from edan_ros.core.head_pose import CameraModelError
+from edan_ros.core.faces import CameraModel, Face, FrameResult, HeadPose
+from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import ImageError
 from edan_ros.core.messages import camera_model, decode
 from edan_ros.nodes.common.conversions import (
+    MessageError,
     array_message,
     camera_info_message,
+    detections,
     face_message,
     frame_result,
     image_message,
@@ -117,6 +122,79 @@ def test_what_is_not_known_stays_unknown() -> None:
     assert back.faces[0].head_pose is None
     assert back.faces[0].action_units == {}
     assert math.isnan(back.faces[0].emfacs_consistency)
+
+
+def _pose(**quaternion: float) -> Callable[[FaceEmotion], None]:
+    def change(face: FaceEmotion) -> None:
+        face.head_pose_valid = True
+        for name, value in quaternion.items():
+            setattr(face.head_pose.orientation, name, value)
+
+    return change
+
+
+def _put(**fields: object) -> Callable[[FaceEmotion], None]:
+    def change(face: FaceEmotion) -> None:
+        for name, value in fields.items():
+            setattr(face, name, value)
+
+    return change
+
+
+#: How a face breaks the rules of FaceEmotion.msg -> a word of the error.
+BROKEN_FACES: dict[str, tuple[Callable[[FaceEmotion], None], str]] = {
+    "a quaternion of huge length": (_pose(w=1e200), "orientation"),
+    "a quaternion of no length": (_pose(x=0.0, y=0.0, z=0.0, w=0.0), "orientation"),
+    "a quaternion that is not a number": (_pose(y=math.nan), "orientation"),
+    "action units without intensities": (_put(action_unit_intensities=array("f")), "intensities"),
+    "an intensity out of range": (
+        _put(action_units=["AU1"], action_unit_intensities=array("f", [1.5])),
+        "action_unit_intensities",
+    ),
+    "probabilities that are not numbers": (_put(probabilities=[math.nan] * 7), "probabilities"),
+    "a negative probability": (_put(raw_probabilities=[-0.5] * 7), "raw_probabilities"),
+    "infinite landmarks": (_put(landmarks_x=[math.inf] * 68), "landmarks_x"),
+    "a presence that is not a number": (_put(presence=math.nan), "presence"),
+    "a valence out of range": (_put(valence=3.0), "valence"),
+    "a baseline that is not a number": (_put(baseline_seconds=math.nan), "baseline_seconds"),
+    "an emotion without a name": (_put(emotion=7), "emotion"),
+    "a polarity without a name": (_put(polarity=3), "polarity"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_FACES)
+def test_a_message_that_breaks_the_rules_is_refused(case: str) -> None:
+    spoil, word = BROKEN_FACES[case]
+    faces = [some_face(np.random.default_rng(seed)) for seed in range(2)]
+    message = array_message(FrameResult(faces, 640, 480), header())
+    frame_result(message)
+    spoil(message.faces[1])
+    with pytest.raises(MessageError, match=word) as caught:
+        frame_result(message)
+    assert str(message.faces[1].track_id) in str(caught.value)
+
+
+def test_an_image_without_a_size_is_refused() -> None:
+    with pytest.raises(MessageError, match="size"):
+        frame_result(FaceEmotionArray(image_width=640))
+
+
+def test_more_faces_than_any_node_publishes_are_refused() -> None:
+    faces = [FaceEmotion()] * 257
+    with pytest.raises(MessageError, match="257"):
+        frame_result(FaceEmotionArray(image_width=640, image_height=480, faces=faces))
+    with pytest.raises(MessageError, match="257"):
+        detections(FaceEmotionArray(faces=faces))
+
+
+def test_boxes_need_no_more_than_regions_with_a_presence() -> None:
+    face = FaceEmotion(presence=0.5)
+    face.roi.x_offset, face.roi.width, face.roi.height = 10, 20, 30
+    (found,) = detections(FaceEmotionArray(faces=[face]))
+    assert (found.box, found.score) == (Box(9.5, -0.5, 20.0, 30.0), 0.5)
+    face.presence = math.nan
+    with pytest.raises(MessageError, match="presence"):
+        detections(FaceEmotionArray(faces=[face]))
 
 
 side = st.floats(-2000.0, 2000.0)
@@ -235,6 +313,27 @@ def test_camera_info_with_binning_and_region() -> None:
 def test_camera_info_without_calibration_gives_none() -> None:
     assert camera_model(CameraInfo(width=640, height=480)) is None
     assert camera_model(info(p=np.zeros(12)), rectified=True) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"binning_x": 641},
+        {"binning_y": 2**32 - 1},
+        {"width": 0, "height": 0, "binning_x": 2},
+        {"k": np.array([math.inf, 0, 320, 0, 510, 240, 0, 0, 1])},
+        {"k": np.array([500.0, 0, math.nan, 0, 510, 240, 0, 0, 1])},
+        {"k": np.array([500.0, 0, 320, 0, -510, 240, 0, 0, 1])},
+    ],
+)
+def test_a_calibration_that_no_camera_has_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(CameraModelError, match="camera_info"):
+        camera_model(info(**changes))
+
+
+def test_an_image_without_pixels_fits_no_calibration() -> None:
+    with pytest.raises(CameraModelError, match="0x0"):
+        fit_camera(camera_model(info()), 0, 0)
 
 
 @pytest.mark.parametrize("changes", [{"distortion_model": "barrel"}, {"d": [0.1] * 3}])

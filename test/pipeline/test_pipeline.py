@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scenes import LOGIT, Disc, DiscDetector, DiscEngine, landmarks_of, scene
 
 from edan_ros.core.action_units import ACTION_UNITS
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import POLARITY_UNKNOWN, UNKNOWN
-from edan_ros.core.faces import Box, CameraModel, Detection, FrameResult
+from edan_ros.core.faces import CameraModel, Detection, FrameResult
 from edan_ros.core.head_pose import FACE_POINTS, POSE_LANDMARKS
 from edan_ros.core.images import Image, decode_raw
 from edan_ros.core.smoothing import SmoothingConfig

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
-from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.faces import Face, FrameResult
 
 
 def face(track_id: int = 1, label: str = "happy", confidence: float = 0.8) -> Face:

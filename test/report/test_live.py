@@ -17,8 +17,9 @@ pytest.importorskip("jinja2")
 
 from chromium import launch
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.faces import Box, Face, FrameResult
+from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.report.live import LiveServer, LiveState
 from edan_ros.report.records import Status

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from recordings import face, line, smile, write_lines
 
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import Find
 from edan_ros.report.from_lines import read_lines

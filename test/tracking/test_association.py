@@ -18,9 +18,9 @@ from edan_ros.tracking.association import (
     SHAPE_LIMIT,
     assign,
     overlap_costs,
-    squares_of,
     shape_costs,
     shapes_of,
+    squares_of,
 )
 
 places = st.tuples(st.floats(-500, 500), st.floats(-500, 500), st.floats(5, 300)).map(np.array)

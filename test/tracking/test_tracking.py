@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import Disc, detection_of, landmarks_of
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
-from edan_ros.core.faces import Box, Detection, Observation
+from edan_ros.core.faces import Detection, Observation
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.tracking.tracker import Tracker, TrackingConfig
 
@@ -239,7 +240,10 @@ def test_landmarks_that_slip_off_the_crop_lose_the_track() -> None:
     not_finite[5] = np.nan
     slipped = [landmarks_of(d) for d in (Disc(170, 100), Disc(100, 100, 30), Disc(100, 100, 200))]
     for landmarks in (*slipped, not_finite):
-        assert tracker.update([candidate], [observed(candidate.crop, landmarks)], THRESHOLD, CONFIG) == []
+        assert (
+            tracker.update([candidate], [observed(candidate.crop, landmarks)], THRESHOLD, CONFIG)
+            == []
+        )
     close = observed(candidate.crop, landmarks_of(Disc(110, 100, 90)))
     assert len(tracker.update([candidate], [close], THRESHOLD, CONFIG)) == 1
 

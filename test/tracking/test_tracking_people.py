@@ -10,7 +10,8 @@ import pytest
 from crowd import RATE, Moment, moments, people
 from tracking_metrics import evaluate_tracks
 
-from edan_ros.core.faces import Box, Face
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Face
 from edan_ros.core.images import Image
 from edan_ros.engines import create_engine
 from edan_ros.engines.detector_engine import create_detector

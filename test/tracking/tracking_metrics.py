@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from edan_ros.core.faces import Box
+from edan_ros.core.boxes import Box
 
 
 @dataclass(frozen=True)

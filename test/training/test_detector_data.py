@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import five_points
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.datasets import DataError
 from edan_ros.training.common.config import ConfigError

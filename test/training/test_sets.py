@@ -10,20 +10,21 @@ import made_up_sets as trees
 import numpy as np
 import pytest
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
-from edan_ros.datasets import DataError, FaceSet, Record, read
+from edan_ros.datasets import DataError, FaceSample, FaceSet, read
 from edan_ros.engines import Manifest, Prediction
 from edan_ros.training.common.errors import ConfigError
 from edan_ros.training.emotion import pseudo_labels, sets
 from edan_ros.training.emotion.sets import load_samples, samples_of
 
 
-def records(*emotions: int | None, **known: object) -> list[Record]:
+def records(*emotions: int | None, **known: object) -> list[FaceSample]:
     pixels = np.full((64, 64), 90, np.uint8)
-    return [Record(str(i), lambda: pixels, e, **known) for i, e in enumerate(emotions)]
+    return [FaceSample(str(i), lambda: pixels, e, **known) for i, e in enumerate(emotions)]
 
 
 def test_a_mix_masks_what_a_set_does_not_know(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_large_pictures_are_cut_down_to_the_face() -> None:
     pixels = np.zeros((1200, 1000), np.uint8)
     for x, y in points:
         cv2.circle(pixels, (round(x), round(y)), 8, 255, -1)
-    faces = FaceSet("all", [Record("a", lambda: pixels, landmarks=points)])
+    faces = FaceSet("all", [FaceSample("a", lambda: pixels, landmarks=points)])
     samples = samples_of(faces)
     assert max(samples.images[0].shape) <= 224
     index = np.round(samples.landmarks[0]).astype(int)
@@ -156,14 +157,14 @@ class RightHalfDetector:
 
 def test_faces_of_photographs_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sets, "create_detector", RightHalfDetector)
-    dark = Record("dark", lambda: np.zeros((64, 64), np.uint8), 3)
+    dark = FaceSample("dark", lambda: np.zeros((64, 64), np.uint8), 3)
     marked = records(4, landmarks=trees.landmarks())
     faces = FaceSet("all", [*records(1), dark, *marked])
     left_out: Counter[str] = Counter()
     samples = samples_of(faces, left_out=left_out)
     assert samples.emotions.argmax(axis=1).tolist() == [1, 4]
     assert left_out == {"pictures in which no face is found": 1}
-    found = Crop.from_detection(Detection(Box(32.0, 0.0, 32.0, 64.0)))
+    found = Crop.from_box(Box(32.0, 0.0, 32.0, 64.0))
     assert (samples.crops[0].center[0], samples.crops[0].side) == (found.center[0], found.side)
     own = Crop.from_landmarks(trees.landmarks())
     assert samples.crops[1].side == own.side
@@ -203,14 +204,14 @@ def test_a_model_makes_the_landmarks_that_a_set_lacks() -> None:
     dark = np.zeros((64, 64), np.uint8)
     human = trees.landmarks()
     faces = FaceSet("all", records(1, 2), cropped=True)
-    faces.records += [Record("dark", lambda: dark, 3), *records(4, landmarks=human)]
+    faces.samples += [FaceSample("dark", lambda: dark, 3), *records(4, landmarks=human)]
     found, made = pseudo_labels.with_landmarks(faces, "mean")
     assert made.tolist() == [True, True, False, False]
-    assert found.records[2].landmarks is None
-    assert found.records[3].landmarks is human
-    assert found.records[0].landmarks.shape == (68, 2)
-    assert [record.emotion for record in found.records] == [1, 2, 3, 4]
-    assert faces.records[0].landmarks is None
+    assert found.samples[2].landmarks is None
+    assert found.samples[3].landmarks is human
+    assert found.samples[0].landmarks.shape == (68, 2)
+    assert [record.emotion for record in found.samples] == [1, 2, 3, 4]
+    assert faces.samples[0].landmarks is None
 
 
 @pytest.mark.usefixtures("engine")
@@ -227,6 +228,6 @@ def test_landmarks_made_here_are_trusted_less_than_a_sets_own(tmp_path: Path) ->
 @pytest.mark.usefixtures("engine")
 def test_a_model_that_finds_nobody_is_said_so() -> None:
     dark = np.zeros((64, 64), np.uint8)
-    faces = FaceSet("all", [Record("dark", lambda: dark, 3)], cropped=True)
+    faces = FaceSet("all", [FaceSample("dark", lambda: dark, 3)], cropped=True)
     with pytest.raises(DataError, match="mean finds no face in 1 pictures of the set"):
         pseudo_labels.with_landmarks(faces, "mean")

@@ -13,8 +13,8 @@ from edan_ros.behaviors.cabin import CabinReport, OccupantReport
 from edan_ros.behaviors.reactions import Fired
 from edan_ros.behaviors.social import Point as Position
 from edan_ros.behaviors.speed import Advice
+from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import UNKNOWN, label_of
-from edan_ros.core.faces import Box
 from edan_ros.msg import CabinState, OccupantState, Reaction, SpeedAdvisory
 
 _LONGEST = 2**31 - 1

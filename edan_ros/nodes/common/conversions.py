@@ -6,6 +6,8 @@ Arrays move whole (numpy or array.array); no Python loop runs over landmarks or 
 from __future__ import annotations
 
 import array
+import math
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion
@@ -14,10 +16,22 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.core.faces import Box, CameraModel, Detection, Face, FrameResult, HeadPose
+from edan_ros.core.boxes import Box
+from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult, HeadPose
 from edan_ros.core.messages import face_fields, model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.msg import FaceEmotion, FaceEmotionArray, ModelInfo
+
+#: Faces of one message at most; the parameter max_faces allows as many.
+MAX_FACES = 256
+#: Coordinates beyond are no pixels, and no metres.
+_FAR = 1e6
+#: How far a quaternion may be from unit length, and a number in single precision out of its range.
+_UNIT_TOLERANCE, _ROUNDING = 1e-2, 1e-4
+_DISTRIBUTIONS = ("probabilities", "raw_probabilities", "polarity_probabilities")
+#: Fields from 0 to 1 that are NaN where unknown.
+_MAY_BE_NAN = (("emfacs_consistency", 0.0), ("intensity", 0.0))
 
 
 def stamp_seconds(header: Header) -> float:
@@ -77,17 +91,89 @@ def face_message(face: Face, width: int, height: int) -> FaceEmotion:
     return FaceEmotion(**fields)
 
 
+class MessageError(ValueError):
+    """A FaceEmotionArray whose fields break the rules of its definition; the message says which."""
+
+
+def check_array(message: FaceEmotionArray) -> None:
+    """Check a FaceEmotionArray of another node against FaceEmotion.msg.
+
+    Fields that may be NaN by definition may be; all other numbers are finite and in their range.
+
+    Raises:
+        MessageError: a field is out of its range.
+    """
+    _require(message.image_width > 0 and message.image_height > 0, "the image has no size")
+    _require(len(message.faces) <= MAX_FACES, f"{len(message.faces)} faces in one image")
+    for face in message.faces:
+        try:
+            _check_face(face)
+        except MessageError as error:
+            raise MessageError(f"face {face.track_id}: {error}") from error
+
+
+def _check_face(face: FaceEmotion) -> None:
+    _require(face.emotion in (*range(len(EMOTIONS)), UNKNOWN), f"emotion is {face.emotion}")
+    _require(
+        face.polarity in (*range(len(POLARITIES)), POLARITY_UNKNOWN), f"polarity is {face.polarity}"
+    )
+    for name in ("presence", "confidence", *_DISTRIBUTIONS):
+        _require_range(name, getattr(face, name), 0.0, 1.0)
+    for name, low in (("valence", -1.0), ("arousal", -1.0), *_MAY_BE_NAN):
+        if not math.isnan(getattr(face, name)):
+            _require_range(name, getattr(face, name), low, 1.0)
+    _require_range("baseline_seconds", face.baseline_seconds, 0.0, math.inf)
+    _require_range("landmarks_x", face.landmarks_x, -_FAR, _FAR)
+    _require_range("landmarks_y", face.landmarks_y, -_FAR, _FAR)
+    _require(
+        len(face.action_units) == len(face.action_unit_intensities),
+        f"{len(face.action_units)} action units have {len(face.action_unit_intensities)} "
+        "intensities",
+    )
+    _require_range("action_unit_intensities", face.action_unit_intensities, 0.0, 1.0)
+    if face.head_pose_valid:
+        position, q = face.head_pose.position, face.head_pose.orientation
+        _require_range("head_pose.position", [position.x, position.y, position.z], -_FAR, _FAR)
+        norm = math.hypot(q.x, q.y, q.z, q.w)
+        _require(
+            abs(norm - 1.0) <= _UNIT_TOLERANCE, f"head_pose.orientation has the length {norm:g}"
+        )
+
+
+def _require_range(name: str, values: Any, low: float, high: float) -> None:
+    found = np.asarray(values, np.float64)
+    # Comparisons with NaN are false, so that NaN is refused too.
+    good = (found >= low - _ROUNDING) & (found <= high + _ROUNDING) & np.isfinite(found)
+    if not good.all():
+        _require(False, f"{name} is {found[~good].flat[0]:g}, not from {low:g} to {high:g}")
+
+
+def _require(condition: bool, fault: str) -> None:
+    if not condition:
+        raise MessageError(fault)
+
+
 def frame_result(message: FaceEmotionArray) -> FrameResult:
-    """What a subscriber gets back from a message: everything but crops and attention maps.
+    """Return the faces of a message: everything but crops and attention maps.
 
     The boxes are in whole pixels, as messages carry them.
+
+    Raises:
+        MessageError: the message breaks the rules of its definition.
     """
+    check_array(message)
     faces = [_face(face) for face in message.faces]
     return FrameResult(faces, message.image_width, message.image_height)
 
 
 def detections(message: FaceEmotionArray) -> list[Detection]:
-    """The regions of a message of another node as what a detector found."""
+    """Return the regions of another node's message as detections; of a face only roi and presence.
+
+    Raises:
+        MessageError: there are too many faces, or a presence is not from 0 to 1.
+    """
+    _require(len(message.faces) <= MAX_FACES, f"{len(message.faces)} boxes in one image")
+    _require_range("presence", [face.presence for face in message.faces], 0.0, 1.0)
     return [Detection(_box(face.roi), face.presence) for face in message.faces]
 
 

@@ -1,0 +1,123 @@
+"""Axis-aligned boxes in pixels, and their arithmetic: overlap, suppression, clipping.
+
+Arrays of boxes are (n, 4) with x, y of the top-left corner, width and height. Coordinates count
+from the centre of the image's first pixel, x to the right and y down; boxes may reach over the
+image's border. Torch code uses ``torchvision.ops`` instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(slots=True, frozen=True)
+class Box:
+    """An axis-aligned box.
+
+    Attributes:
+        x, y: top-left corner in pixels.
+        width, height: size in pixels.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @staticmethod
+    def from_landmarks(landmarks: NDArray[np.floating]) -> Box:
+        """Return the tight box of (n, 2) points, which defines the box of a face."""
+        x0, y0 = landmarks.min(axis=0)
+        x1, y1 = landmarks.max(axis=0)
+        return Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """x and y of the centre."""
+        return self.x + 0.5 * self.width, self.y + 0.5 * self.height
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 of the top-left and bottom-right corners."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels; 0 for an empty box."""
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    @property
+    def size(self) -> float:
+        """Face size in pixels: mean of width and height."""
+        return 0.5 * (self.width + self.height)
+
+    def intersection(self, other: Box) -> float:
+        """Return the area shared with another box in square pixels."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return max(width, 0.0) * max(height, 0.0)
+
+    def iou(self, other: Box) -> float:
+        """Return the intersection over union, 0 to 1."""
+        shared = self.intersection(other)
+        return shared / (self.area + other.area - shared) if shared else 0.0
+
+    def clipped(self, width: int, height: int) -> Box:
+        """Return the part inside an image of this size, which may be empty."""
+        x0, x1 = (min(max(v, 0.0), float(width)) for v in (self.x, self.x + self.width))
+        y0, y1 = (min(max(v, 0.0), float(height)) for v in (self.y, self.y + self.height))
+        return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def to_corners(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return (n, 4) boxes as corners x0, y0, x1, y1."""
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def from_corners(corners: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return (n, 4) corners x0, y0, x1, y1 as boxes."""
+    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+
+
+def bounding_boxes(points: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the (n, 4) tight boxes of n sets of k points, (n, k, 2)."""
+    low = points.min(axis=1)
+    return np.concatenate([low, points.max(axis=1) - low], axis=1)
+
+
+def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the (n,) areas of (n, 4) boxes; 0 for empty ones."""
+    return np.asarray(np.maximum(boxes[:, 2:], 0.0).prod(axis=1))
+
+
+def intersections(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the (n, m) areas shared by each of (n, 4) boxes and each of (m, 4) boxes."""
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[:, :2] + b[:, 2:])
+    return np.asarray(np.maximum(high - low, 0.0).prod(axis=2))
+
+
+def ious(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the (n, m) intersections over unions of (n, 4) and (m, 4) boxes, 0 to 1."""
+    shared = intersections(a, b)
+    union = areas(a)[:, None] + areas(b) - shared
+    return np.asarray(shared / np.maximum(union, np.finfo(np.float64).tiny))
+
+
+def suppress(conflicts: NDArray[np.bool_]) -> list[int]:
+    """Select rows greedily, best first, that conflict with no row selected before.
+
+    Args:
+        conflicts: (n, n) symmetric, rows in descending order of quality.
+
+    Returns:
+        Indices of the selected rows, ascending.
+    """
+    kept: list[int] = []
+    for i in range(len(conflicts)):
+        if not conflicts[i, kept].any():
+            kept.append(i)
+    return kept
