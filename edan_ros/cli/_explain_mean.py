@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edan_ros.cli._arguments import make_folder
 from edan_ros.cli._pipeline import DEFAULT_MODEL, settings_of
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.datasets import DataError, FaceSet, Source, parse_source, read
+from edan_ros.datasets import DataError, DatasetSpec, FaceSet, parse_dataset, read
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,21 +64,21 @@ def run_mean(args: argparse.Namespace) -> int:
     return 0
 
 
-def _source(text: str) -> Source:
+def _source(text: str) -> DatasetSpec:
     """LAYOUT=PATH, or the path of a folder with a folder for each emotion."""
     path = Path(text)
     if path.is_dir():
-        return Source("folder", path.name, path)
+        return DatasetSpec("folder", path.name, path)
     if "=" not in text:
         raise DataError(
             f"there is no folder {text}: give one with a folder of pictures for each emotion, or "
             f"LAYOUT=PATH, such as fer2013={text}"
         )
-    return parse_source(text)
+    return parse_dataset(text)
 
 
 def _labelled(faces: FaceSet, text: str) -> FaceSet:
-    if not any(record.emotion is not None for record in faces.records):
+    if not any(record.emotion is not None for record in faces.samples):
         raise DataError(f"{text} says of no picture what emotion it shows")
     return faces
 

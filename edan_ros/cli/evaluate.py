@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import count
 from edan_ros.cli._pipeline import add_privacy_argument
-from edan_ros.datasets import LAYOUTS, DataError, Source, parse_source
+from edan_ros.datasets import LAYOUTS, DataError, DatasetSpec, parse_dataset
 from edan_ros.engines.detector_engine import DETECTORS
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.data and not args.failures:
         args.wrong("argument --data: names no data set")
     for source in args.data:
-        if not isinstance(source, Source):
+        if not isinstance(source, DatasetSpec):
             args.wrong(f"argument --data: {source} should be LAYOUT=PATH or LAYOUT:NAME=PATH")
     names = [source.name for source in args.data]
     if len(set(names)) < len(names):
@@ -135,11 +135,11 @@ def _engine(args: argparse.Namespace) -> Engine:
     return EvaluationEngine(args.what)
 
 
-def _source_or_folder(text: str) -> Source | Path:
+def _source_or_folder(text: str) -> DatasetSpec | Path:
     if "=" not in text:
         return Path(text)
     try:
-        return parse_source(text)
+        return parse_dataset(text)
     except DataError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -153,19 +153,19 @@ def _detector(text: str) -> str:
 def _compare_detectors(args: argparse.Namespace) -> int:
     from edan_ros.cli._evaluate_detectors import compare
 
-    if len(args.data) != 1 or isinstance(args.data[0], Source):
+    if len(args.data) != 1 or isinstance(args.data[0], DatasetSpec):
         args.wrong("argument --data: for detector, the one folder that holds the data sets")
     return compare(args.data[0], args.names, args.threshold)
 
 
-def _read(source: Source, pictures: int | None) -> FaceSet:
+def _read(source: DatasetSpec, pictures: int | None) -> FaceSet:
     from edan_ros.datasets import read
 
     faces = read(source.layout, source.path, **source.options)
     faces.check()
     if pictures is None or pictures >= len(faces):
         return faces
-    part = faces.spread(pictures)
+    part = faces.subset(pictures)
     part.notes = [*faces.notes, f"{pictures} of {len(faces)} pictures, evenly spread"]
     return part
 
@@ -191,7 +191,7 @@ def _measure(engine: Engine, args: argparse.Namespace) -> int:
     return 0
 
 
-def _judged(engine: Engine, source: Source, faces: FaceSet, crop: str | None, scale) -> Result:
+def _judged(engine: Engine, source: DatasetSpec, faces: FaceSet, crop: str | None, scale) -> Result:
     from edan_ros.cli._progress import progress
     from edan_ros.engines.detector_engine import create_detector
     from edan_ros.evaluation.emotions import answers, judge

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.layouts import LAYOUTS, Source, parse_source, read
-from edan_ros.datasets.records import FaceSet, Record, face_crop
+from edan_ros.datasets.face_set import FaceSample, FaceSet, face_crop
+from edan_ros.datasets.layouts import LAYOUTS, DatasetSpec, parse_dataset, read
 
 __all__ = [
     "LAYOUTS",
     "DataError",
+    "DatasetSpec",
+    "FaceSample",
     "FaceSet",
-    "Record",
-    "Source",
     "face_crop",
-    "parse_source",
+    "parse_dataset",
     "read",
 ]

@@ -14,9 +14,9 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, pictures_in, the_file, the_folder
+from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.files import find_file, find_folder, from_file, images_in
 from edan_ros.datasets.folder import has_classes, read_classes
-from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "test")
 _CSV = {"train": "training.csv", "test": "validation.csv"}
@@ -44,7 +44,7 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
     for. Contempt is left out, and so is what has no expression. The landmarks were found
     automatically by the set's authors; folders of classes come without, and so may ``annotations``.
     """
-    choose(part, "part", PARTS)
+    check_choice(part, "part", PARTS)
     classes = next((path / n for n in _SORTED[part] if has_classes(path / n, maps.AFFECTNET)), None)
     if classes is not None:
         return _from_classes(classes, part)
@@ -58,7 +58,7 @@ def read_affectnet(path: Path, *, part: str) -> FaceSet:
         records = list(_from_csv(path, part, left_out))
         expected = f"rows with an expression in {_CSV[part]}"
     notes = [f"left out: {name} ({count})" for name, count in left_out.items()]
-    found = some(records, path, expected)
+    found = require_samples(records, path, expected)
     return FaceSet(_ABOUT[part], found, cropped=True, pseudo_landmarks=True, notes=notes)
 
 
@@ -68,10 +68,10 @@ def _from_classes(folder: Path, part: str) -> FaceSet:
     return found
 
 
-def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]:
+def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[FaceSample]:
     lists = f"Manually_Annotated_file_lists/{_CSV[part]}"
     try:
-        file = the_file(path, lists, _CSV[part])
+        file = find_file(path, lists, _CSV[part])
     except DataError as error:
         other = next(p for p in PARTS if p != part)
         held = any((path / name).is_dir() for name in (_FOLDER[other], *_SORTED[other][:-1]))
@@ -80,7 +80,7 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]
             "a folder for each class"
             + (f". For the other part, which is there, ask for part={other}" if held else "")
         ) from None
-    images = the_folder(
+    images = find_folder(
         path,
         "Manually_Annotated_Images",
         "Manually_Annotated/Manually_Annotated_Images",
@@ -103,7 +103,7 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[Record]
                     f"x;y;... : {error}"
                 ) from error
             name = row[_COLUMNS[0]].replace("\\", "/")
-            yield Record(name, from_file(images / name), emotion, landmarks=landmarks)
+            yield FaceSample(name, from_file(images / name), emotion, landmarks=landmarks)
 
 
 def _emotion(label: int, left_out: Counter[str]) -> int | None:
@@ -113,9 +113,9 @@ def _emotion(label: int, left_out: Counter[str]) -> int | None:
     return emotion
 
 
-def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[Record]:
-    images, annotations = the_folder(folder, "images"), the_folder(folder, "annotations")
-    for file in pictures_in(images):
+def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[FaceSample]:
+    images, annotations = find_folder(folder, "images"), find_folder(folder, "annotations")
+    for file in images_in(images):
         label = int(_array(annotations / f"{file.stem}_exp.npy", 1)[0])
         if not 0 <= label < len(maps.AFFECTNET):
             raise DataError(f"{annotations}/{file.stem}_exp.npy: {label} is no expression")
@@ -125,7 +125,7 @@ def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[Record]:
             landmarks = None
             if marks.is_file():
                 landmarks = _array(marks, 2 * NUM_LANDMARKS).reshape(NUM_LANDMARKS, 2)
-            yield Record(file.name, from_file(file), emotion, landmarks=landmarks)
+            yield FaceSample(file.name, from_file(file), emotion, landmarks=landmarks)
 
 
 def _array(file: Path, count: int) -> NDArray[np.float32]:

@@ -18,9 +18,9 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_zip, the_file
+from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.files import find_file, from_zip
 from edan_ros.datasets.pixel_table import read_table
-from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 #: Parts of the sets that are split by photograph or by person.
 SPLIT_PARTS = ("train", "held_out", "all")
@@ -40,7 +40,7 @@ LONDON_LANDMARKS = dict(
 
 def open_images(folder: Path) -> zipfile.ZipFile:
     """Open ``images.zip``. Raises DataError if it is missing or damaged."""
-    file = the_file(folder, "images.zip")
+    file = find_file(folder, "images.zip")
     try:
         return zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -52,7 +52,7 @@ def open_labels(folder: Path) -> dict[str, NDArray]:
 
     Raises DataError if the file is missing.
     """
-    with np.load(the_file(folder, "labels.npz")) as values:
+    with np.load(find_file(folder, "labels.npz")) as values:
         arrays = {name: values[name] for name in values.files}
     arrays["landmarks"] = arrays["landmarks"].astype(np.float32) - CORNER
     return arrays
@@ -71,15 +71,15 @@ def is_held_out(name: str) -> bool:
     return int(hashlib.sha256(group_of(name).encode()).hexdigest(), 16) % 10 == 0
 
 
-def _read_split(path: Path, part: str) -> list[Record]:
-    choose(part, "part", SPLIT_PARTS)
+def _read_split(path: Path, part: str) -> list[FaceSample]:
+    check_choice(part, "part", SPLIT_PARTS)
     archive, values = open_images(path), open_labels(path)
     records = (
-        Record(str(name), from_zip(archive, str(name)), landmarks=points)
+        FaceSample(str(name), from_zip(archive, str(name)), landmarks=points)
         for name, points in zip(values["name"], values["landmarks"], strict=True)
         if part == "all" or is_held_out(str(name)) == (part == "held_out")
     )
-    return some(records, path, f"images of the part {part}")
+    return require_samples(records, path, f"images of the part {part}")
 
 
 def read_landmarks68(path: Path, *, part: str) -> FaceSet:
@@ -104,19 +104,19 @@ def read_ytf68(path: Path, *, part: str) -> FaceSet:
 def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8], NDArray]]:
     """Return (BGR image, (68, 2) landmarks) of each face on either side of landmarks68's split."""
     part = read_landmarks68(folder, part="held_out" if held_out else "train")
-    return [(record.image().bgr(), record.landmarks) for record in part.records]
+    return [(record.image().bgr(), record.landmarks) for record in part.samples]
 
 
 def read_muxspace(path: Path) -> FaceSet:
     """Read the facial_expressions repository of muxspace; contempt becomes no label."""
     archive, values = open_images(path), open_labels(path)
     records = (
-        Record(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
+        FaceSample(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
         for name, label, points in zip(
             values["name"], values["emotion"], values["landmarks"], strict=True
         )
     )
-    return FaceSet("all", some(records, path, "images"), pseudo_landmarks=True)
+    return FaceSet("all", require_samples(records, path, "images"), pseudo_landmarks=True)
 
 
 def read_kdef_archive(path: Path) -> FaceSet:
@@ -127,7 +127,7 @@ def read_kdef_archive(path: Path) -> FaceSet:
     archive = open_images(path)
     columns = ("image", "emotion", "session_and_person", "sex")
     records = (
-        Record(
+        FaceSample(
             row["image"],
             from_zip(archive, row["image"]),
             _emotion_index(row["emotion"], path),
@@ -137,9 +137,9 @@ def read_kdef_archive(path: Path) -> FaceSet:
                 sex={"F": "female", "M": "male"}.get(row["sex"], ""),
             ),
         )
-        for row in read_table(the_file(path, "labels.csv"), columns)
+        for row in read_table(find_file(path, "labels.csv"), columns)
     )
-    return FaceSet("views S", some(records, path, "rows in labels.csv"))
+    return FaceSet("views S", require_samples(records, path, "rows in labels.csv"))
 
 
 def read_london(path: Path) -> FaceSet:
@@ -154,7 +154,7 @@ def read_london(path: Path) -> FaceSet:
     columns = ("image", "emotion", "person", "age", "gender", "ethnicity")
     template = _read_template(path / "template_points.npz")
     records = (
-        Record(
+        FaceSample(
             row["image"],
             from_zip(archive, row["image"]),
             _emotion_index(row["emotion"], path),
@@ -166,9 +166,9 @@ def read_london(path: Path) -> FaceSet:
                 ethnicity=row["ethnicity"].replace("_", " "),
             ),
         )
-        for row in read_table(the_file(path, "labels.csv"), columns)
+        for row in read_table(find_file(path, "labels.csv"), columns)
     )
-    return FaceSet("neutral and smiling", some(records, path, "rows in labels.csv"))
+    return FaceSet("neutral and smiling", require_samples(records, path, "rows in labels.csv"))
 
 
 def _read_template(file: Path) -> dict[str, NDArray[np.float32]]:

@@ -18,10 +18,10 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import files_in, from_file, is_hidden, pictures_in, the_folder
+from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
+from edan_ros.datasets.files import files_in, find_folder, from_file, images_in, is_hidden
 from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.pixel_table import read_pixels
-from edan_ros.datasets.records import FaceSet, Record, some
 
 _IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
 _EMOTIONS = ("Emotion", "Emotion_labels", "emotion-labels")
@@ -55,26 +55,26 @@ def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
 def _read_csv(file: Path) -> FaceSet:
     table = read_pixels(file, maps.CKPLUS_CSV)
     records = [
-        Record(f"row {i}", partial(np.array, pixels), int(label))
+        FaceSample(f"row {i}", partial(np.array, pixels), int(label))
         for i, (pixels, label) in enumerate(zip(table.pixels, table.labels, strict=True))
         if label >= 0
     ]
     contempt = int((table.labels < 0).sum())
     notes = [f"left out: contempt ({contempt})"] if contempt else []
-    found = some(records, file, "rows of the seven emotions")
+    found = require_samples(records, file, "rows of the seven emotions")
     return FaceSet("faces of 48x48, all rows", found, cropped=True, notes=notes)
 
 
 def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
-    images, (emotions, files) = the_folder(path, *_IMAGES), _labels(path)
+    images, (emotions, files) = find_folder(path, *_IMAGES), _labels(path)
     landmarks = next((path / name for name in _LANDMARKS if (path / name).is_dir()), None)
-    records: list[Record] = []
+    records: list[FaceSample] = []
     left_out: Counter[str] = Counter()
     labelled = set()
     for file in files:
         sequence = Path(*file.parent.parts[-2:])
         labelled.add(sequence)
-        emotion, frames = _label(file), pictures_in(images / sequence)
+        emotion, frames = _label(file), images_in(images / sequence)
         if emotion is None:
             left_out["sequences of contempt"] += 1
         elif not frames:
@@ -85,7 +85,7 @@ def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
     notes = [f"left out: {what} ({count})" for what, count in left_out.items() if count]
     about = f"peak frames{' and first frames as neutral' if neutral else ''}"
     expected = f"S005/001/S005_001_00000011_emotion.txt and so on, with the frames in {images}"
-    return FaceSet(about, some(records, emotions, expected), notes=notes)
+    return FaceSet(about, require_samples(records, emotions, expected), notes=notes)
 
 
 def _labels(path: Path) -> tuple[Path, list[Path]]:
@@ -97,7 +97,7 @@ def _labels(path: Path) -> tuple[Path, list[Path]]:
         files = [file for file in files_in(path / name) if file.name.endswith("_emotion.txt")]
         if files:
             return path / name, files
-    return the_folder(path, *_EMOTIONS), []
+    return find_folder(path, *_EMOTIONS), []
 
 
 def _sequences(images: Path) -> set[Path]:
@@ -121,7 +121,7 @@ def _records(
     landmarks: Path | None,
     peaks: int,
     neutral: bool,
-) -> Iterator[Record]:
+) -> Iterator[FaceSample]:
     """Of a sequence; one of a single frame is its peak."""
     peaks = min(max(peaks, 1), max(len(frames) - 1, 1))
     chosen = [(frame, emotion) for frame in frames[-peaks:]]
@@ -131,7 +131,7 @@ def _records(
         points = None
         if landmarks is not None:
             points = _points(landmarks / sequence / f"{frame.stem}_landmarks.txt")
-        yield Record(frame.name, from_file(frame), label, landmarks=points)
+        yield FaceSample(frame.name, from_file(frame), label, landmarks=points)
 
 
 def _label(file: Path) -> int | None:

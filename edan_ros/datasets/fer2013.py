@@ -18,10 +18,10 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.archives import open_images, open_labels
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_zip, the_file
+from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.files import find_file, from_zip
 from edan_ros.datasets.folder import read_classes
 from edan_ros.datasets.pixel_table import USAGES, read_pixels, read_table
-from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 PARTS = ("train", "public_test", "private_test")
 LABELS = ("ferplus", "original")
@@ -86,9 +86,9 @@ def read_fer2013(
     for the seven are left out, and those that nearly equal a test picture. A test part with FER+
     holds the pictures that have a majority.
     """
-    choose(part, "part", PARTS)
+    check_choice(part, "part", PARTS)
     if labels is not None:
-        choose(labels, "labels", LABELS)
+        check_choice(labels, "labels", LABELS)
     in_folders = _read_folders(path, part, labels)
     if in_folders is not None:
         return in_folders
@@ -110,7 +110,7 @@ def read_fer2013(
             index = index[emotions[index] >= 0]
     about = f"{part.replace('_', ' ')}, {_TITLES[labels]}"
     records = [
-        Record(
+        FaceSample(
             rows.names[i],
             rows.read(i),
             int(emotions[i]) if emotions[i] >= 0 else None,
@@ -122,7 +122,7 @@ def read_fer2013(
         )
         for k, i in enumerate(index)
     ]
-    found = some(records, path, f"pictures of the part {part}")
+    found = require_samples(records, path, f"pictures of the part {part}")
     return FaceSet(about, found, cropped=True, pseudo_landmarks=rows.landmarks is not None)
 
 
@@ -144,7 +144,9 @@ def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None
 
 def _read_npz(folder: Path) -> _Rows:
     if not (folder / "images.zip").is_file():
-        the_file(folder, "fer2013.csv", "images.zip with labels.npz", "train/angry/*.jpg and so on")
+        find_file(
+            folder, "fer2013.csv", "images.zip with labels.npz", "train/angry/*.jpg and so on"
+        )
     archive, values = open_images(folder), open_labels(folder)
     numbers = values["row"]
 
@@ -167,7 +169,7 @@ def _is_csv(path: Path) -> bool:
 
 
 def _read_csv(path: Path) -> _Rows:
-    file = path if path.suffix == ".csv" else the_file(path, "fer2013.csv", "icml_face_data.csv")
+    file = path if path.suffix == ".csv" else find_file(path, "fer2013.csv", "icml_face_data.csv")
     table = read_pixels(file, maps.FER2013)
     return _Rows(
         lambda i: lambda: table.pixels[i],
@@ -207,10 +209,10 @@ def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
         raise DataError(f"{folder}: pictures in folders have the original labels, not FER+'s")
     found = read_classes(folder, maps.FER2013)
     word = USAGES[PARTS.index(part)].lower()
-    named = [r for r in found.records if Path(r.name).name.lower().startswith(word)]
+    named = [r for r in found.samples if Path(r.name).name.lower().startswith(word)]
     title = part.replace("_", " ")
     if named:
-        found.records = named
+        found.samples = named
     elif folder.name.lower() == "test" and not any((path / n).is_dir() for n in _VALIDATION):
         if part == "private_test":
             raise DataError(f"{folder}: the names of its pictures do not say which are private")

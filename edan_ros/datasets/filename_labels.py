@@ -10,9 +10,9 @@ from pathlib import Path
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.archives import read_kdef_archive
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, pictures_in
+from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.files import from_file, images_in
 from edan_ros.datasets.folder import has_classes, read_folder
-from edan_ros.datasets.records import FaceSet, Record, choose, some
 
 _JAFFE = re.compile(
     rf"(?P<person>[A-Z]{{2}})[._-](?P<emotion>{'|'.join(maps.JAFFE)})\d*[._-]\d+(\.TIFF?)?"
@@ -43,7 +43,7 @@ def read_kdef(path: Path, *, views: str | Sequence[str] = "S") -> FaceSet:
     views: some of KDEF_VIEWS, as a list or joined by /; frontal by default.
     """
     wanted = [
-        choose(view, "views", KDEF_VIEWS)
+        check_choice(view, "views", KDEF_VIEWS)
         for view in (views.split("/") if isinstance(views, str) else views)
     ]
     if (path / "images.zip").is_file():
@@ -53,7 +53,7 @@ def read_kdef(path: Path, *, views: str | Sequence[str] = "S") -> FaceSet:
     expected = f"images named like AF01AN{wanted[0]}.JPG, or images.zip with labels.csv"
     faces = _read_named(path, _KDEF, maps.KDEF, expected, wanted)
     faces.about = f"views {', '.join(wanted)}"
-    for record in faces.records:
+    for record in faces.samples:
         person = record.attributes.get("person")
         if person is not None:
             record.attributes["sex"] = "female" if person.startswith("F") else "male"
@@ -84,7 +84,7 @@ def _read_named(
     if not path.is_dir():
         raise DataError(f"{path} should be a folder with {expected}; it is none")
     records, left_out = [], Counter[str]()
-    for file in pictures_in(path):
+    for file in images_in(path):
         match = pattern.fullmatch(file.stem.upper())
         if match is None:
             left_out["images with other names"] += 1
@@ -93,8 +93,8 @@ def _read_named(
         else:
             name, emotion = str(file.relative_to(path)), emotions[match["emotion"]]
             attributes = {"person": match["person"]}
-            records.append(Record(name, from_file(file), emotion, attributes=attributes))
+            records.append(FaceSample(name, from_file(file), emotion, attributes=attributes))
     if not records and has_classes(path):
         return read_folder(path)
     notes = [f"left out: {what} ({count})" for what, count in sorted(left_out.items())]
-    return FaceSet("all", some(records, path, expected), notes=notes)
+    return FaceSet("all", require_samples(records, path, expected), notes=notes)

@@ -16,7 +16,7 @@ from edan_ros.core.images import decode_pixels, eight_bits
 from edan_ros.datasets.errors import DataError
 
 #: Endings of the files that are taken for pictures.
-PICTURES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
@@ -47,12 +47,12 @@ def _read_zipped(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
 
 
 def from_file(path: Path) -> Callable[[], NDArray[np.uint8]]:
-    """For ``Record.read``: the picture of a file."""
+    """For ``FaceSample.read``: the picture of a file."""
     return partial(_read_file, path)
 
 
 def from_zip(archive: zipfile.ZipFile, name: str) -> Callable[[], NDArray[np.uint8]]:
-    """For ``Record.read``: a picture in an archive that stays open."""
+    """For ``FaceSample.read``: a picture in an archive that stays open."""
     return partial(_read_zipped, archive, name)
 
 
@@ -78,12 +78,12 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
         seen.add(where)
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """All pictures in a folder and below, in order."""
-    return [path for path in files_in(folder) if path.suffix.lower() in PICTURES]
+    return [path for path in files_in(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
-def the_folder(path: Path, *names: str) -> Path:
+def find_folder(path: Path, *names: str) -> Path:
     """The first of some folders below ``path`` that is there; the one in it where an archive has
     been unpacked into a folder of its own name.
 
@@ -93,18 +93,18 @@ def the_folder(path: Path, *names: str) -> Path:
         folder = path / name
         if folder.is_dir():
             return folder / folder.name if (folder / folder.name).is_dir() else folder
-    raise DataError(f"{path} should hold the folder {' or '.join(names)}; {what_is_in(path)}")
+    raise DataError(f"{path} should hold the folder {' or '.join(names)}; {list_content(path)}")
 
 
-def the_file(path: Path, *names: str) -> Path:
+def find_file(path: Path, *names: str) -> Path:
     """The first of some files below ``path`` that is there. Raises DataError when none is."""
     for name in names:
         if (path / name).is_file():
             return path / name
-    raise DataError(f"{path} should hold the file {' or '.join(names)}; {what_is_in(path)}")
+    raise DataError(f"{path} should hold the file {' or '.join(names)}; {list_content(path)}")
 
 
-def what_is_in(path: Path, most: int = 6) -> str:
+def list_content(path: Path, most: int = 6) -> str:
     """A folder's content in words, for messages."""
     if not path.is_dir():
         return "it is no folder" if path.exists() else "there is no such folder"

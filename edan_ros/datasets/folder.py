@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, is_hidden, pictures_in
-from edan_ros.datasets.records import FaceSet, Record, some
+from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
+from edan_ros.datasets.files import from_file, images_in, is_hidden
 
 #: Pictures of at most so many pixels a side are taken to be cut to the face; a few are looked at.
 _SMALL, _LOOKED_AT = 128, 9
@@ -30,7 +30,7 @@ def read_classes(path: Path, numbers: Sequence[int | None] = ()) -> FaceSet:
     expected = "a folder of pictures for each emotion, such as neutral and happy"
     if not path.is_dir():
         raise DataError(f"{path} should hold {expected}; it is no folder")
-    records: list[Record] = []
+    records: list[FaceSample] = []
     notes = []
     for folder in _folders(path):
         try:
@@ -40,15 +40,15 @@ def read_classes(path: Path, numbers: Sequence[int | None] = ()) -> FaceSet:
                 f"{path} should hold {expected}; the folder {folder.name!r} is none of "
                 f"{', '.join(sorted(maps.SYNONYMS))}{_deeper(path, folder)}"
             ) from None
-        pictures = pictures_in(folder)
+        pictures = images_in(folder)
         if emotion is None:
             notes.append(f"left out: {folder.name} ({len(pictures)})")
             continue
         records += [
-            Record(str(file.relative_to(path)), from_file(file), emotion) for file in pictures
+            FaceSample(str(file.relative_to(path)), from_file(file), emotion) for file in pictures
         ]
-    found = FaceSet("all", some(records, path, expected), notes=notes)
-    found.cropped = all(_is_small(record) for record in found.spread(_LOOKED_AT).records)
+    found = FaceSet("all", require_samples(records, path, expected), notes=notes)
+    found.cropped = all(_is_small(record) for record in found.subset(_LOOKED_AT).samples)
     return found
 
 
@@ -80,7 +80,7 @@ def _deeper(path: Path, folder: Path) -> str:
     return f": give the path of one part, such as {path / folder.name}"
 
 
-def _is_small(record: Record) -> bool:
+def _is_small(record: FaceSample) -> bool:
     try:
         image = record.image()
     except DataError:  # it is counted when it is measured

@@ -10,9 +10,9 @@ import numpy as np
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, the_folder
+from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
+from edan_ros.datasets.files import find_folder, from_file
 from edan_ros.datasets.folder import read_folder
-from edan_ros.datasets.records import FaceSet, Record, some
 
 _DETAILS = "ISED_details.mat"
 #: Columns of the details, from 0: the peak picture's path and the emotion.
@@ -33,15 +33,15 @@ def read_ised(path: Path) -> FaceSet:
                 f"{path} should hold {_DETAILS} and the folder peakImages, or one folder of "
                 "pictures for each emotion"
             ) from None
-    images = the_folder(path, "peakImages")
+    images = find_folder(path, "peakImages")
     records = list(_records(path / _DETAILS, images))
-    return FaceSet("peak frames", some(records, path, f"rows in {_DETAILS}"))
+    return FaceSet("peak frames", require_samples(records, path, f"rows in {_DETAILS}"))
 
 
-def _records(file: Path, images: Path) -> Iterator[Record]:
+def _records(file: Path, images: Path) -> Iterator[FaceSample]:
     for row in _table(file):
         name = PureWindowsPath(str(_value(row[_PICTURE]))).name
-        yield Record(name, from_file(images / name), _emotion(_value(row[_EMOTION]), file))
+        yield FaceSample(name, from_file(images / name), _emotion(_value(row[_EMOTION]), file))
 
 
 def _emotion(value: Any, file: Path) -> int:

@@ -18,6 +18,7 @@ from edan_ros.datasets.archives import (
 )
 from edan_ros.datasets.ckplus import read_ckplus
 from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.face_set import FaceSet
 from edan_ros.datasets.fer2013 import read_fer2013
 from edan_ros.datasets.filename_labels import read_ferg, read_jaffe, read_kdef
 from edan_ros.datasets.files import is_hidden
@@ -25,7 +26,6 @@ from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.ised import read_ised
 from edan_ros.datasets.pts_files import read_points
 from edan_ros.datasets.rafdb import read_rafdb
-from edan_ros.datasets.records import FaceSet
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ _PART_NAMES = {
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetSpec:
     """A data set that the command line asks for."""
 
     layout: str
@@ -116,7 +116,7 @@ def is_validation_only(layout: str, path: Path) -> bool:
     )
 
 
-def parse_source(text: str) -> Source:
+def parse_dataset(text: str) -> DatasetSpec:
     """``LAYOUT[:NAME]=PATH[,OPTION=VALUE...]``. Raises DataError when it is written otherwise."""
     head, equals, tail = text.partition("=")
     if not equals or not tail:
@@ -129,7 +129,7 @@ def parse_source(text: str) -> Source:
         options[match[2]] = match[3]
     if layout == "fer2013" and name in _PART_NAMES:
         options.setdefault("part", _PART_NAMES[name])
-    return Source(layout, name or layout, Path(tail), options)
+    return DatasetSpec(layout, name or layout, Path(tail), options)
 
 
 def read(layout: str, path: Path, *, training: bool = False, **options: Any) -> FaceSet:

@@ -9,23 +9,25 @@ from numpy.typing import NDArray
 
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import PICTURES, files_in, from_file
-from edan_ros.datasets.records import FaceSet, Record, some
+from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
+from edan_ros.datasets.files import IMAGE_SUFFIXES, files_in, from_file
 
 
 def read_points(path: Path) -> FaceSet:
     """Every ``.pts`` file of 68 points in a folder or below, with the picture of its name."""
     files = [file for file in files_in(path) if file.suffix == ".pts"]
     records = [
-        Record(str(file.relative_to(path)), from_file(_picture(file)), landmarks=read_pts(file))
+        FaceSample(str(file.relative_to(path)), from_file(_picture(file)), landmarks=read_pts(file))
         for file in files
     ]
-    return FaceSet("all", some(records, path, "pictures with a .pts file of the same name beside"))
+    return FaceSet(
+        "all", require_samples(records, path, "pictures with a .pts file of the same name beside")
+    )
 
 
 def _picture(file: Path) -> Path:
     for candidate in sorted(file.parent.glob(f"{file.stem}.*")):
-        if candidate.suffix.lower() in PICTURES:
+        if candidate.suffix.lower() in IMAGE_SUFFIXES:
             return candidate
     raise DataError(f"{file} has no picture of its name beside it")
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import from_file, pictures_in, the_file, the_folder
-from edan_ros.datasets.records import FaceSet, Record, choose, some
+from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.files import find_file, find_folder, from_file, images_in
 
 PARTS = ("train", "test")
 IMAGES = ("aligned", "original")
@@ -27,15 +27,15 @@ def read_rafdb(path: Path, *, part: str, images: str | None = None) -> FaceSet:
     ``Annotation/manual`` where those are there; all of it in ``basic`` or not. Or
     ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
     """
-    choose(part, "part", PARTS)
+    check_choice(part, "part", PARTS)
     root = path / "basic" if (path / "basic").is_dir() else path
     if images is None:
         there = (k for k in IMAGES if (root / "Image" / k).is_dir() or (root / k).is_dir())
         images = next(there, IMAGES[0])
-    aligned = choose(images, "images", IMAGES) == "aligned"
+    aligned = check_choice(images, "images", IMAGES) == "aligned"
     left_out: Counter[str] = Counter()
     if aligned and any((root / name / part).is_dir() for name in ("DATASET", ".")):
-        folder = the_folder(root, f"DATASET/{part}", part)
+        folder = find_folder(root, f"DATASET/{part}", part)
         records = list(_from_folders(folder, left_out))
         expected = f"{part}/1/*.jpg to {part}/7/*.jpg"
     else:
@@ -44,7 +44,9 @@ def read_rafdb(path: Path, *, part: str, images: str | None = None) -> FaceSet:
     # The originals are photographs: without their five points the face is looked for.
     cropped = aligned or all(record.points is not None for record in records)
     notes = [f"left out: {what} ({count})" for what, count in left_out.items()]
-    return FaceSet(f"{part}, {images}", some(records, path, expected), cropped, notes=notes)
+    return FaceSet(
+        f"{part}, {images}", require_samples(records, path, expected), cropped, notes=notes
+    )
 
 
 def _emotion(label: str, where: str) -> int | None:
@@ -57,22 +59,22 @@ def _emotion(label: str, where: str) -> int | None:
         raise DataError(f"{where}: expected a label 1 to 7, not {label}") from None
 
 
-def _from_folders(folder: Path, left_out: Counter[str]) -> Iterator[Record]:
-    for file in pictures_in(folder):
+def _from_folders(folder: Path, left_out: Counter[str]) -> Iterator[FaceSample]:
+    for file in images_in(folder):
         label = file.relative_to(folder).parts[0]
         emotion = _emotion(label, str(file))
         if emotion is None:
             left_out[label] += 1
         else:
-            yield Record(f"{label}/{file.name}", from_file(file), emotion)
+            yield FaceSample(f"{label}/{file.name}", from_file(file), emotion)
 
 
-def _from_list(root: Path, part: str, images: str) -> Iterator[Record]:
+def _from_list(root: Path, part: str, images: str) -> Iterator[FaceSample]:
     try:
-        file = the_file(root, f"EmoLabel/{_LIST}", _LIST)
+        file = find_file(root, f"EmoLabel/{_LIST}", _LIST)
     except DataError as error:
         raise DataError(f"{error}; or the aligned pictures in DATASET/{part}/1 to 7") from None
-    folder = the_folder(root, f"Image/{images}", images)
+    folder = find_folder(root, f"Image/{images}", images)
     for line in file.read_text(encoding="utf-8").splitlines():
         words = line.split()
         if not words:
@@ -84,11 +86,11 @@ def _from_list(root: Path, part: str, images: str) -> Iterator[Record]:
             continue
         stem = Path(name).stem
         if images == "aligned":
-            yield Record(name, from_file(folder / f"{stem}_aligned.jpg"), emotion)
+            yield FaceSample(name, from_file(folder / f"{stem}_aligned.jpg"), emotion)
         else:
             file = root / "Annotation" / "manual" / f"{stem}_manu_attri.txt"
             points = _points(file) if file.is_file() else None
-            yield Record(name, from_file(folder / name), emotion, points=points)
+            yield FaceSample(name, from_file(folder / name), emotion, points=points)
 
 
 def _points(file: Path) -> NDArray[np.float64]:

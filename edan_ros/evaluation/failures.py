@@ -17,7 +17,11 @@ from edan_ros.core.images import Image
 from edan_ros.detection.detectors import Detector
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d
-from edan_ros.evaluation.recognition import Answer, Finder, in_largest_faces
+from edan_ros.evaluation.recognition import (
+    FacePrediction,
+    StillImagePipeline,
+    predict_largest_faces,
+)
 
 #: What is done to each photograph, in words and in deeds.
 SPOILT: tuple[tuple[str, d.Distortion], ...] = (
@@ -39,7 +43,7 @@ class Sample:
     """A spoilt photograph, and what the model says of it; answer: None where it finds no face."""
 
     view: d.View
-    answer: Answer | None
+    answer: FacePrediction | None
 
     @property
     def verdict(self) -> str:
@@ -55,12 +59,12 @@ def spoil(engine: Engine, detector: Detector, photograph: NDArray[np.uint8]) -> 
 
     The face is where the model sees it in the whole photograph.
     """
-    (seen,) = in_largest_faces(engine, [Image(photograph, "mono")], detector)
+    (seen,) = predict_largest_faces(engine, [Image(photograph, "mono")], detector)
     view = d.View(photograph, seen.landmarks)
     views = [distort(view, np.random.default_rng(0)) for _, distort in SPOILT]
     shown = [view if spoilt is None else spoilt for spoilt in views]
     images = [Image(spoilt.pixels, "mono") for spoilt in shown]
-    said = Finder(engine, detector)(images, [None] * len(images))
+    said = StillImagePipeline(engine, detector)(images, [None] * len(images))
     return [Sample(spoilt, answer) for spoilt, answer in zip(shown, said, strict=True)]
 
 

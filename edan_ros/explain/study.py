@@ -114,7 +114,7 @@ def _faces_of(
     What is left to chance hangs on the seed and the face's number alone: a smaller study is the
     beginning of a larger one.
     """
-    of_it = [record for record in faces.records if record.emotion == emotion]
+    of_it = [record for record in faces.samples if record.emotion == emotion]
     order = np.random.default_rng((seed, emotion)).permutation(len(of_it))
     for number, index in enumerate(order, 1):
         image = of_it[index].image()

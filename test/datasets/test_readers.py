@@ -19,12 +19,12 @@ from edan_ros.datasets.layouts import is_validation_only
 
 
 def labels(faces: FaceSet) -> list[str | None]:
-    return [None if r.emotion is None else EMOTIONS[r.emotion] for r in faces.records]
+    return [None if r.emotion is None else EMOTIONS[r.emotion] for r in faces.samples]
 
 
 def levels(faces: FaceSet) -> list[int]:
     """The grey level of each picture, by which the trees number them; JPEG may be one off."""
-    return [int(np.median(record.read())) for record in faces.records]
+    return [int(np.median(record.read())) for record in faces.samples]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ class TestFer2013:
     def test_training_keeps_clear_pictures_that_are_not_in_the_tests(self, kept: Path) -> None:
         faces = read("fer2013", kept, training=True, second_opinion=0.25)
         assert levels(faces) == [0]
-        assert faces.records[0].landmarks is None
-        np.testing.assert_allclose(faces.records[0].distribution(), np.eye(7)[1])
+        assert faces.samples[0].landmarks is None
+        np.testing.assert_allclose(faces.samples[0].distribution(), np.eye(7)[1])
         assert faces.cropped
         assert faces.pseudo_landmarks
 
@@ -64,7 +64,7 @@ class TestFer2013:
         with np.load(kept / "labels.npz") as file:
             values = {**file, "fer_label": np.full(6, 4)}
         np.savez(kept / "labels.npz", **values)
-        target = read("fer2013", kept, training=True, second_opinion=0.25).records[0].distribution()
+        target = read("fer2013", kept, training=True, second_opinion=0.25).samples[0].distribution()
         np.testing.assert_allclose(target, [0, 0.75, 0.25, 0, 0, 0, 0])
 
     def test_sharpened_votes_lean_to_the_majority(self, kept: Path) -> None:
@@ -73,16 +73,16 @@ class TestFer2013:
         values["ferplus_votes"][0, :5] = [3, 6, 0, 0, 0]  # neutral, happy
         np.savez(kept / "labels.npz", **values)
         target = read("fer2013", kept, training=True, second_opinion=0.0, sharpen=2.0)
-        np.testing.assert_allclose(target.records[0].distribution()[:2], [0.2, 0.8])
+        np.testing.assert_allclose(target.samples[0].distribution()[:2], [0.2, 0.8])
 
     def test_kept_landmarks_count_from_the_picture_s_corner(self, kept: Path) -> None:
-        found = read("fer2013", kept).records[0].landmarks
+        found = read("fer2013", kept).samples[0].landmarks
         np.testing.assert_allclose(found, trees.landmarks() - 0.5, atol=0.02)
 
     def test_the_test_part_is_the_public_one_unless_another_is_asked_for(self, kept: Path) -> None:
         public = read("fer2013", kept)
         assert (levels(public), labels(public)) == ([30], ["happy"])
-        assert [record.agreement for record in public.records] == [1.0]
+        assert [record.agreement for record in public.samples] == [1.0]
         assert public.about == "public test, FER+ majority"
         private = read("fer2013", kept, part="private_test")
         assert (levels(private), labels(private)) == ([50], ["anger"])
@@ -92,7 +92,7 @@ class TestFer2013:
         faces = read("fer2013", kept, labels="original")
         assert labels(faces) == ["sad", "happy"]
         assert levels(faces) == [30, 40]
-        assert faces.records[0].agreement is None
+        assert faces.samples[0].agreement is None
 
     def test_the_csv_with_votes(self, tmp_path: Path) -> None:
         folder = trees.fer2013_csv(tmp_path / "kaggle")
@@ -107,7 +107,7 @@ class TestFer2013:
         folder = trees.fer2013_csv(tmp_path / "kaggle", votes=False)
         faces = read("fer2013", folder)
         assert (labels(faces), faces.about) == (["sad"], "public test, original labels")
-        assert faces.records[0].landmarks is None
+        assert faces.samples[0].landmarks is None
         with pytest.raises(DataError, match=r"fer2013new\.csv beside the csv"):
             read("fer2013", folder, labels="ferplus")
 
@@ -163,7 +163,7 @@ def test_affectnet_csv(tmp_path: Path, header: bool) -> None:
     faces = read("affectnet", trees.affectnet_csv(tmp_path / "a", header=header))
     assert labels(faces) == ["neutral", "anger"]
     assert levels(faces) == [40, 41]
-    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(), atol=0.006)
+    np.testing.assert_allclose(faces.samples[0].landmarks, trees.landmarks(), atol=0.006)
     assert faces.notes == [
         "left out: contempt (1)",
         "left out: no expression (1)",
@@ -174,7 +174,7 @@ def test_affectnet_npy(tmp_path: Path) -> None:
     folder = trees.affectnet_npy(tmp_path / "a")
     faces = read("affectnet", folder, training=True)
     assert labels(faces) == ["happy"]
-    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(150, 112))
+    np.testing.assert_allclose(faces.samples[0].landmarks, trees.landmarks(150, 112))
     assert labels(read("affectnet", folder / "train_set")) == ["happy"]
     with pytest.raises(DataError, match="the other part, which is there, ask for part=train"):
         read("affectnet", folder)
@@ -186,7 +186,7 @@ def test_affectnet_npy(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"0_lnd\.npy should hold 136 numbers; it holds 5"):
         read("affectnet", folder, training=True)
     marks.unlink()
-    assert read("affectnet", folder, training=True).records[0].landmarks is None
+    assert read("affectnet", folder, training=True).samples[0].landmarks is None
 
 
 def test_affectnet_in_numbered_folders(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
     faces = read("CK+", folder)
     assert labels(faces) == ["neutral", "surprise"]
     assert levels(faces) == [51, 54]
-    assert faces.records[1].name == "S005_001_00000004.png"
-    np.testing.assert_allclose(faces.records[1].landmarks, trees.landmarks(200, 240), atol=1e-3)
+    assert faces.samples[1].name == "S005_001_00000004.png"
+    np.testing.assert_allclose(faces.samples[1].landmarks, trees.landmarks(200, 240), atol=1e-3)
     assert faces.notes == [
         "left out: sequences of contempt (1)",
         "left out: sequences without a label (1)",
@@ -313,7 +313,7 @@ def test_sets_of_links_are_read_whole(tmp_path: Path) -> None:
 def test_ckplus_without_landmarks(tmp_path: Path) -> None:
     folder = trees.ckplus(tmp_path / "ck")
     shutil.rmtree(folder / "Landmarks")
-    assert [record.landmarks for record in read("ckplus", folder).records] == [None, None]
+    assert [record.landmarks for record in read("ckplus", folder).samples] == [None, None]
 
 
 def test_ckplus_says_what_is_missing(tmp_path: Path) -> None:
@@ -401,11 +401,11 @@ def test_rafdb(tmp_path: Path) -> None:
     assert (labels(train), levels(train)) == (["sad", "surprise"], [70, 71])
     original = read("rafdb", folder, images="original")
     assert levels(original) == [172]
-    np.testing.assert_array_equal(original.records[0].points[0], [20, 20])
+    np.testing.assert_array_equal(original.samples[0].points[0], [20, 20])
     assert original.cropped
     shutil.rmtree(folder / "basic" / "Annotation")
     without = read("rafdb", folder, images="original")
-    assert (without.records[0].points, without.cropped) == (None, False)
+    assert (without.samples[0].points, without.cropped) == (None, False)
     images = folder / "basic" / "Image"
     (images / "aligned").rename(tmp_path / "aligned")
     assert levels(read("rafdb", folder)) == [172]
@@ -456,7 +456,7 @@ def test_300w_counts_pixels_from_one(tmp_path: Path) -> None:
     trees.pts(tmp_path / "a" / "indoor_001.pts", trees.landmarks() + 1)
     faces = read("300-W", tmp_path)
     assert labels(faces) == [None]
-    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks(), atol=1e-4)
+    np.testing.assert_allclose(faces.samples[0].landmarks, trees.landmarks(), atol=1e-4)
     trees.pts(tmp_path / "b.pts", trees.landmarks())
     with pytest.raises(DataError, match=r"b\.pts has no picture of its name"):
         read("300w", tmp_path)
@@ -474,7 +474,7 @@ def test_a_folder_a_class_in_any_words(tmp_path: Path) -> None:
     for word in (*words, "Contempt"):
         trees.save(tmp_path / word / "1.png")
     faces = read("folder", tmp_path)
-    assert dict(zip((r.name for r in faces.records), labels(faces), strict=True)) == {
+    assert dict(zip((r.name for r in faces.samples), labels(faces), strict=True)) == {
         f"{word}/1.png": emotion for word, emotion in zip(words, meant, strict=True)
     }
     assert faces.notes == ["left out: Contempt (1)"]
@@ -510,7 +510,7 @@ def test_kdef_from_an_archive_has_person_and_sex(tmp_path: Path) -> None:
     faces = read("kdef", trees.kdef_archive(tmp_path / "kdef"))
     assert labels(faces) == ["anger", "happy", "neutral"]
     assert levels(faces) == pytest.approx([0, 10, 20], abs=1)
-    assert [record.attributes for record in faces.records] == [
+    assert [record.attributes for record in faces.samples] == [
         {"person": "F01", "sex": "female"},
         {"person": "F01", "sex": "female"},
         {"person": "M02", "sex": "male"},
@@ -522,7 +522,7 @@ def test_kdef_from_an_archive_has_person_and_sex(tmp_path: Path) -> None:
 def test_london_has_attributes_and_the_template_points_of_the_68(tmp_path: Path) -> None:
     faces = read("london", trees.london(tmp_path / "london"))
     assert labels(faces) == ["neutral", "happy", "neutral", "happy"]
-    first, second, third, _ = faces.records
+    first, second, third, _ = faces.samples
     assert first.attributes == {"person": "001", "sex": "female", "age": "24", "ethnicity": "white"}
     assert third.attributes == {"person": "002", "sex": "male", "ethnicity": "east asian"}
     points = first.sparse_landmarks
@@ -545,12 +545,12 @@ def test_ytf68_is_split_by_person(tmp_path: Path) -> None:
     folder = trees.landmark_archive(tmp_path / "ytf68", names)
     train, held_out = read("ytf68", folder, training=True), read("ytf68", folder)
     assert len(read("ytf68", folder, part="all")) == len(train) + len(held_out) == 60
-    people = [{r.attributes["person"] for r in faces.records} for faces in (train, held_out)]
+    people = [{r.attributes["person"] for r in faces.samples} for faces in (train, held_out)]
     assert not people[0] & people[1]
     assert all(people)
     assert train.pseudo_landmarks
     assert labels(train)[0] is None
-    np.testing.assert_allclose(train.records[0].landmarks, trees.landmarks() - 0.5)
+    np.testing.assert_allclose(train.samples[0].landmarks, trees.landmarks() - 0.5)
 
 
 @pytest.mark.parametrize(
@@ -572,7 +572,7 @@ def test_muxspace_leaves_contempt_without_a_label(tmp_path: Path) -> None:
     folder = trees.landmark_archive(tmp_path / "m", ["a.png", "b.png"], emotion=[5, 7])
     faces = read("muxspace", folder)
     assert labels(faces) == ["disgust", None]
-    np.testing.assert_allclose(faces.records[0].landmarks, trees.landmarks() - 0.5, atol=0.02)
+    np.testing.assert_allclose(faces.samples[0].landmarks, trees.landmarks() - 0.5, atol=0.02)
 
 
 def test_one_photograph_is_on_one_side_of_the_split() -> None:

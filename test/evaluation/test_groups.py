@@ -16,7 +16,7 @@ from grey_faces import (
     record,
 )
 
-from edan_ros.datasets import FaceSet, Record
+from edan_ros.datasets import FaceSample, FaceSet
 from edan_ros.evaluation.emotions import Result, answers, judge
 from edan_ros.evaluation.groups import PROPERTIES, Group, groups, table
 from edan_ros.evaluation.scales import SEVEN
@@ -24,7 +24,7 @@ from edan_ros.evaluation.scales import SEVEN
 HAPPY, ANGER = emotion("happy"), emotion("anger")
 
 
-def judged(*records: Record, crop: str = "given") -> Result:
+def judged(*records: FaceSample, crop: str = "given") -> Result:
     faces = FaceSet("all", list(records))
     detector = NoDetector() if crop == "detect" else GreyDetector()
     said = answers(GreyEngine(), faces, crop, detector)
@@ -61,7 +61,8 @@ def test_noise_is_sharper_than_a_slope() -> None:
     slope = np.tile(np.arange(100, dtype=np.uint8), (100, 1))
     points = landmarks(20.0)
     records = [
-        Record(str(i), lambda p=p: p, HAPPY, landmarks=points) for i, p in enumerate((noise, slope))
+        FaceSample(str(i), lambda p=p: p, HAPPY, landmarks=points)
+        for i, p in enumerate((noise, slope))
     ]
     result = judged(*records)
     assert of(result, "sharpness (grey step a pixel): 26 or more").n == 1

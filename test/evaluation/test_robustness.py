@@ -114,7 +114,7 @@ def test_every_condition_is_measured_against_clean() -> None:
     """Grey faces are read right until their grey level is changed."""
     happy, sad = emotion("happy"), emotion("sad")
     faces = face_set((level_of(happy), happy), (level_of(sad), sad))
-    faces.records.append(record(90, sad))  # without landmarks: takes no part
+    faces.samples.append(record(90, sad))  # without landmarks: takes no part
     rows = {row.title: row.figures["mine"] for row in measure(GreyEngine(), {"mine": faces})}
     assert list(rows) == [condition.title for condition in CONDITIONS]
     assert all(set(row) == set(rows[CLEAN]) for row in rows.values())
@@ -135,7 +135,7 @@ def test_what_changes_is_that_of_the_same_pictures() -> None:
     happy = emotion("happy")
     faces = face_set((level_of(happy), happy))
     small = record(level_of(emotion("sad")), happy, landmarks=landmarks(40.0))
-    faces.records.append(small)
+    faces.samples.append(small)
     rows = {row.title: row.figures["mine"] for row in measure(GreyEngine(), {"mine": faces})}
     assert (rows[CLEAN]["n"], rows[CLEAN]["accuracy"]) == (2, 0.5)
     reduced = rows["face of 48 px"]
@@ -147,7 +147,7 @@ def test_turned_heads_are_held_against_all() -> None:
     turned = landmarks()
     turned[30] = turned[0] + 0.9 * (turned[16] - turned[0])
     faces = face_set((level_of(happy), happy), (level_of(happy), happy))
-    faces.records.append(record(level_of(happy), sad, landmarks=turned))
+    faces.samples.append(record(level_of(happy), sad, landmarks=turned))
     rows = {row.title: row.figures["mine"] for row in measure(GreyEngine(), {"mine": faces})}
     far, front = (rows[f"yaw: asymmetry {which}"] for which in ("above 0.6", "below 0.15"))
     assert (far["n"], far["accuracy"], front["accuracy"]) == (1, 0.0, 1.0)

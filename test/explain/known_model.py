@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.datasets import FaceSet, Record
+from edan_ros.datasets import FaceSample, FaceSet
 from edan_ros.engines import Manifest, Prediction
 from edan_ros.explain.mean_shape import mean_landmarks
 
@@ -56,7 +56,7 @@ def faces(happy: int, sad: int, mislabelled: int = 0) -> FaceSet:
     labels = [HAPPY] * happy + [SAD] * sad + [HAPPY] * mislabelled
     smiles = [True] * happy + [False] * (sad + mislabelled)
     records = [
-        Record(str(i), lambda i=i, s=smile: picture(i, s), label, landmarks=LANDMARKS)
+        FaceSample(str(i), lambda i=i, s=smile: picture(i, s), label, landmarks=LANDMARKS)
         for i, (label, smile) in enumerate(zip(labels, smiles, strict=True))
     ]
-    return FaceSet("made up", [*records, Record("x", lambda: picture(0, True), None)])
+    return FaceSet("made up", [*records, FaceSample("x", lambda: picture(0, True), None)])

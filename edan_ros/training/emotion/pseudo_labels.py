@@ -11,10 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
-from edan_ros.datasets import DataError, FaceSet, FaceSample
+from edan_ros.datasets import DataError, FaceSample, FaceSet
 from edan_ros.engines import Engine, create_engine
 from edan_ros.engines.detector_engine import create_detector
-from edan_ros.evaluation.recognition import FacePrediction, StillImagePipeline, predict_largest_faces, predict_annotated
+from edan_ros.evaluation.recognition import (
+    FacePrediction,
+    StillImagePipeline,
+    predict_annotated,
+    predict_largest_faces,
+)
 
 #: Pictures that are read together.
 _BATCH = 32
@@ -44,7 +49,7 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
                 made[i] = True
     if missing and not made.any():
         raise DataError(f"{model} finds no face in {len(missing)} pictures of the set")
-    return replace(faces, records=records), made
+    return replace(faces, samples=records), made
 
 
 def _readable(records: Mapping[int, FaceSample]) -> dict[int, tuple[FaceSample, Image]]:

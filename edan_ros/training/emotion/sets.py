@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
-from edan_ros.datasets import LAYOUTS, DataError, FaceSet, FaceSample, face_crop, read
+from edan_ros.datasets import LAYOUTS, DataError, FaceSample, FaceSet, face_crop, read
 from edan_ros.datasets.layouts import is_validation_only, layout_of
 from edan_ros.detection.detectors import Detector
 from edan_ros.engines.detector_engine import create_detector

@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.faces import Box, Detection
+from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import what_is_in
+from edan_ros.datasets.files import list_content
 from edan_ros.detection.detectors import FullFrame
 
 
 @dataclass(frozen=True)
-class Record:
+class FaceSample:
     """One image of a data set with the annotation of one face.
 
     Annotations are None where the set has none.
@@ -52,7 +53,7 @@ class Record:
     attributes: dict[str, str] = field(default_factory=dict)
 
     @property
-    def says_where(self) -> bool:
+    def is_located(self) -> bool:
         """Whether the set says where in the picture the face is."""
         return not (self.landmarks is None and self.points is None and self.box is None)
 
@@ -85,24 +86,24 @@ class FaceSet:
     """
 
     about: str
-    records: list[Record]
+    samples: list[FaceSample]
     cropped: bool = False
     pseudo_landmarks: bool = False
     notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.samples)
 
-    def spread(self, count: int) -> FaceSet:
+    def subset(self, count: int) -> FaceSet:
         """At most ``count`` of its records, evenly spread."""
         index = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
-        kept = [self.records[i] for i in index]
+        kept = [self.samples[i] for i in index]
         return FaceSet(self.about, kept, self.cropped, self.pseudo_landmarks, self.notes)
 
     def check(self, tried: int = 9) -> None:
         """Try to read a few of the pictures. Raises DataError when none of them can be."""
         failed = []
-        for record in self.spread(tried).records:
+        for record in self.subset(tried).samples:
             try:
                 record.read()
                 return
@@ -111,7 +112,7 @@ class FaceSet:
         raise DataError(f"none of {len(failed)} pictures that were tried can be read: {failed[0]}")
 
 
-def face_crop(record: Record, image: Image) -> Crop:
+def face_crop(record: FaceSample, image: Image) -> Crop:
     """Where the set says that the face is: by landmarks, else five points, else a box.
 
     Where it says nothing the picture is taken to be cut to one face, as those of FER2013 are.
@@ -122,21 +123,21 @@ def face_crop(record: Record, image: Image) -> Crop:
         except ValueError as error:
             raise DataError(f"{record.name}: its landmarks make no crop: {error}") from error
     if record.points is not None:
-        return Crop.from_detection(Detection(record.box or Box(0, 0, 0, 0), points=record.points))
+        return Detection(record.box or Box(0, 0, 0, 0), points=record.points).crop()
     if record.box is not None:
-        return Crop.from_detection(Detection(record.box))
-    return Crop.from_detection(FullFrame().detect(image)[0])
+        return Crop.from_box(record.box)
+    return FullFrame().detect(image)[0].crop()
 
 
-def some(records: Iterable[Record], path: Path, expected: str) -> list[Record]:
+def require_samples(records: Iterable[FaceSample], path: Path, expected: str) -> list[FaceSample]:
     """The records as a list. Raises DataError, with what was expected, when there are none."""
     result = list(records)
     if not result:
-        raise DataError(f"{path} should hold {expected}; {what_is_in(path)}")
+        raise DataError(f"{path} should hold {expected}; {list_content(path)}")
     return result
 
 
-def choose(value: str, name: str, choices: Iterable[str]) -> str:
+def check_choice(value: str, name: str, choices: Iterable[str]) -> str:
     """The value if it is one of the choices. Raises DataError, which lists them."""
     known = list(choices)
     if value not in known:
