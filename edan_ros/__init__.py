@@ -66,8 +66,7 @@ class _MissingInterfaces:
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
         """Raise ModuleNotFoundError, with what to install, for edan_ros.msg and edan_ros.srv."""
-        package, _, module = name.rpartition(".")
-        if package == __name__ and module in _INTERFACES:
+        if name in (f"{__name__}.{interface}" for interface in _INTERFACES):
             raise ModuleNotFoundError(f"{name} {NEEDS_ROS}", name=name)
 
 

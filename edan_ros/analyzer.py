@@ -1,0 +1,488 @@
+"""The Python interface: find faces in images, track them in videos, draw and tabulate them."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import os
+import sys
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS, POLARITIES
+from edan_ros.core.faces import CameraModel, Face
+from edan_ros.core.images import Image, ImageError, decode_pixels, eight_bits
+from edan_ros.drawing.faces import annotate
+from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
+from edan_ros.engines.detector_engine import create_detector
+from edan_ros.engines.manifest import shipped_models
+from edan_ros.pipeline.config import SETTINGS, pipeline_config
+from edan_ros.pipeline.pipeline import Pipeline
+from edan_ros.sources import Frame, SourceError, create_source
+from edan_ros.sources.pictures import PictureSource
+from edan_ros.sources.webcam import webcam_index
+
+if TYPE_CHECKING:
+    import pandas
+    import PIL.Image
+
+__all__ = ["Drawing", "FaceAnalyzer", "TrackedFrame", "draw_faces", "list_models", "to_frame"]
+
+#: What ``analyze`` and ``draw_faces`` accept.
+AnyImage: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.Image.Image | Image"
+
+#: Images per second assumed of an iterable without stamps.
+DEFAULT_FPS = 30.0
+
+#: Names of the parts of the lists in ``Face.to_dict``.
+_PARTS: dict[str, Sequence[str]] = {
+    "box": ("x", "y", "width", "height"),
+    "roi": ("x", "y", "width", "height"),
+    "probabilities": EMOTIONS,
+    "raw_probabilities": EMOTIONS,
+    "polarity_probabilities": POLARITIES,
+    "head_pose.position": ("x", "y", "z"),
+}
+
+_log = logging.getLogger("edan_ros")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFrame:
+    """One image of a tracked source with its faces.
+
+    Attributes:
+        stamp: seconds since the first image of the source; of an iterable with stamps, its stamp.
+        image: (height, width, 3) uint8, BGR.
+        faces: the faces, by ascending ``track_id``.
+        stamp_ns: acquisition time in nanoseconds since 1970, None where the source has none.
+        name: file name of the image, "" where the images are not files.
+    """
+
+    stamp: float
+    image: NDArray[np.uint8]
+    faces: list[Face]
+    stamp_ns: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """An annotated image. Notebooks display it.
+
+    Attributes:
+        pixels: (height, width, 3) uint8, BGR.
+    """
+
+    pixels: NDArray[np.uint8]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the image in the format of the file name's extension and return its path.
+
+        Raises ValueError for an extension that OpenCV does not write, OSError where the file
+        cannot be written.
+
+        Example:
+            >>> draw_faces("photo.jpg", faces).save("annotated.jpg")
+        """
+        target = Path(path)
+        target.write_bytes(self._encode(target.suffix))
+        return target
+
+    def _repr_png_(self) -> bytes:
+        return self._encode(".png")
+
+    def _encode(self, extension: str) -> bytes:
+        try:
+            encoded = cv2.imencode(extension, self.pixels)[1]
+        except cv2.error:
+            raise ValueError(
+                f"images cannot be written as {extension!r}: use .jpg, .png or .webp"
+            ) from None
+        return encoded.tobytes()
+
+
+class FaceAnalyzer:
+    """Finds faces, their landmarks and their emotions in images, and tracks them in videos.
+
+    Loads the models once; make one analyzer and reuse it. Threads may share an analyzer: their
+    calls to the models run one after the other.
+
+    Args:
+        model: name of a shipped model (see :func:`list_models`), path of an .onnx file with its
+            manifest beside it, or "auto" for the fastest shipped model on this machine.
+        detector: "auto", "edan", "yunet", "haar" or "full_frame".
+        engine: "auto", "onnxruntime", "tensorrt", "tensorrt_rtx" or "torch".
+        detector_model: path of the detector's .onnx file; "" for the one that ships.
+        detector_threshold: detection score, 0 to 1, from which a detection counts.
+        detector_max_side: longest side in pixels of the image that the detector searches; larger
+            images are reduced for it.
+        min_face: size in pixels below which detections are dropped, the mean of width and height.
+        threads: CPU threads for one run of the model; 0 selects a default for this machine.
+        settings: parameters of the pipeline by the names of the emotion node's parameters, such
+            as ``max_faces``, ``max_yaw`` (degrees) or ``smoothing_time`` (seconds).
+
+    Raises:
+        ModelError: if the model is unknown, missing or damaged.
+        EngineError: if the engine is unknown or cannot run here.
+        DetectorError: if the detector cannot be created.
+        ValueError: if the detector is unknown or a setting is out of its range.
+        TypeError: if a setting is unknown.
+
+    Example:
+        >>> analyzer = FaceAnalyzer("edan-lite", max_faces=4)
+        >>> for face in analyzer.analyze("photo.jpg"):
+        ...     print(face.label, face.confidence, face.box)
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "auto",
+        detector: str = "auto",
+        engine: str = "auto",
+        *,
+        detector_model: str | os.PathLike[str] = "",
+        detector_threshold: float = 0.6,
+        detector_max_side: int = 640,
+        min_face: float = 20.0,
+        threads: int = 0,
+        **settings: Any,
+    ) -> None:
+        unknown = sorted(set(settings) - set(SETTINGS))
+        if unknown:
+            raise TypeError(
+                f"FaceAnalyzer has no setting {', '.join(unknown)}: there are {', '.join(SETTINGS)}"
+            )
+        config = pipeline_config(settings)
+        name = select_model(os.fspath(model), engine=engine).name
+        runner = create_engine(engine, name, threads=threads)
+        finder = create_detector(
+            detector,
+            model_path=os.fspath(detector_model),
+            score_threshold=detector_threshold,
+            min_face=min_face,
+            max_side=detector_max_side,
+            engine=engine,
+        )
+        self._description = (
+            f"FaceAnalyzer(model={name!r}, detector={finder.name!r}, engine={runner.name!r} on "
+            f"{runner.device}, {runner.precision})"
+        )
+        #: The manifest of the loaded model.
+        self.model: Manifest = runner.manifest
+        self._pipeline: Pipeline | None = Pipeline(finder, runner, config)
+        self._lock = threading.Lock()
+        self._keys = (f"track {number}" for number in itertools.count(1))
+
+    def __repr__(self) -> str:
+        return self._description
+
+    def __enter__(self) -> FaceAnalyzer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the models. The analyzer cannot be used afterwards; closing twice is allowed."""
+        with self._lock:
+            self._pipeline = None
+
+    def analyze(self, image: AnyImage, *, camera: CameraModel | None = None) -> list[Face]:
+        """Find the faces in one image, independently of all others; their ``track_id`` is 0.
+
+        Args:
+            image: path of an image file, its content as bytes, a uint8 array of (height, width, 3)
+                BGR or (height, width) grey values, or a PIL image. Files are turned upright by
+                their EXIF orientation; arrays and PIL images are taken as they are.
+            camera: intrinsics of the camera; None assumes a common lens for the head pose.
+
+        Returns:
+            The faces, in pixels of the image, x to the right and y down. Empty without a face.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ImageError: a ValueError; if the file is not an image, or an array has another type
+                or shape.
+            TypeError: for anything else than an image.
+
+        Example:
+            >>> face = analyzer.analyze("photo.jpg")[0]
+            >>> face.label, face.probabilities.shape, face.landmarks.shape
+            ('happy', (7,), (68, 2))
+        """
+        loaded = _load(image)
+        with self._lock:
+            return self._opened().analyze(loaded, camera).faces
+
+    def track(
+        self,
+        source: str | os.PathLike[str] | int | Iterable[Any],
+        *,
+        fps: float | None = None,
+        topic: str = "",
+        camera: CameraModel | None = None,
+    ) -> Iterator[TrackedFrame]:
+        """Track the faces through a sequence of images of one camera.
+
+        A person keeps the ``track_id`` while in view; labels are smoothed over time. Every call
+        starts new tracks, and no two tracks of an analyzer have the same id.
+
+        Args:
+            source: path of a video, a bag (rosbag2 or ROS 1) or a folder or glob of images; the
+                index of a webcam; or an iterable whose items are images as for :meth:`analyze`, or
+                pairs (stamp, image) with the stamp in seconds.
+            fps: images per second of an iterable without stamps (30 by default), or of a folder or
+                glob (2 by default).
+            topic: topic of the images in a bag; "" for the one with most images.
+            camera: intrinsics; None takes those that a bag has recorded, and a common lens
+                elsewhere.
+
+        Yields:
+            One :class:`TrackedFrame` per image. Damaged images are skipped with a log message.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            SourceError: if the source cannot be opened or read.
+            ImageError, TypeError: as for :meth:`analyze`, for an item of an iterable.
+
+        Example:
+            >>> for frame in analyzer.track("clip.mp4"):
+            ...     print(frame.stamp, [(face.track_id, face.label) for face in frame.faces])
+        """
+        if fps is not None and not fps > 0.0:
+            raise ValueError(f"fps is {fps}: it must be above 0")
+        if isinstance(source, int):
+            frames = _open_source(str(source), topic, fps)
+        elif isinstance(source, (str, os.PathLike)):
+            frames = _open_source(os.fspath(source), topic, fps)
+        else:
+            frames = _number_images(source, fps or DEFAULT_FPS)
+        self._opened()
+        return self._track(frames, camera)
+
+    def _track(
+        self, frames: Generator[Frame, None, None], camera: CameraModel | None
+    ) -> Generator[TrackedFrame, None, None]:
+        key = next(self._keys)
+        try:
+            with closing(frames):
+                for frame in frames:
+                    with self._lock:
+                        pipeline = self._opened()
+                        result = pipeline.process(
+                            frame.image, frame.time, camera or frame.camera, key
+                        )
+                    yield TrackedFrame(
+                        frame.time, frame.image.bgr(), result.faces, frame.stamp_ns, frame.name
+                    )
+        finally:
+            with self._lock:
+                if self._pipeline is not None:
+                    self._pipeline.reset(key)
+
+    def _opened(self) -> Pipeline:
+        if self._pipeline is None:
+            raise RuntimeError("this FaceAnalyzer is closed: create another one")
+        return self._pipeline
+
+
+def draw_faces(
+    image: AnyImage,
+    faces: Iterable[Face],
+    *,
+    landmarks: bool = True,
+    panels: bool = True,
+    attention: bool = False,
+) -> Drawing:
+    """Draw boxes, labels and landmarks of faces into a copy of an image.
+
+    Args:
+        image: as for :meth:`FaceAnalyzer.analyze`.
+        faces: the faces found in this image.
+        landmarks: draw the 68 landmarks.
+        panels: draw the seven probabilities beside each face, where there is room.
+        attention: overlay the attention map of the most probable emotion.
+
+    Raises:
+        FileNotFoundError, ImageError, TypeError: as for :meth:`FaceAnalyzer.analyze`.
+
+    Example:
+        >>> draw_faces("photo.jpg", analyzer.analyze("photo.jpg")).save("annotated.jpg")
+    """
+    loaded = _load(image)
+    return Drawing(
+        annotate(loaded, list(faces), landmarks=landmarks, panels=panels, attention=attention)
+    )
+
+
+def list_models() -> list[Manifest]:
+    """Return the records of the emotion models that ship with the package, sorted by name.
+
+    Each has ``name``, ``version``, ``terms`` (licence terms of the weights), ``metrics`` (figure
+    by data set and measure), ``precision``, ``parameters`` and ``gflop`` (1e9 operations per face).
+
+    Example:
+        >>> [model.name for model in list_models()]
+        ['edan', 'edan-lite', 'edan-lite-int8']
+    """
+    return [load_manifest(name) for name in shipped_models()]
+
+
+def to_frame(results: Iterable[Face | TrackedFrame]) -> pandas.DataFrame:
+    """Return a pandas table with one row per face. Needs pandas (pip install pandas).
+
+    The columns are the keys of :meth:`Face.to_dict`; its lists and dictionaries become columns such
+    as ``box.width``, ``probabilities.happy`` and ``head_pose.yaw`` (degrees), except ``landmarks``,
+    which stays a list of 68 pairs. Rows of frames begin with ``stamp`` (seconds) and ``name``.
+    Unknown values are NaN.
+
+    Args:
+        results: faces of :meth:`FaceAnalyzer.analyze`, or frames of :meth:`FaceAnalyzer.track`.
+
+    Example:
+        >>> table = to_frame(analyzer.track("clip.mp4"))
+        >>> table.groupby("track_id")["probabilities.happy"].mean()
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_frame needs pandas: pip install pandas") from error
+    rows: list[dict[str, Any]] = []
+    for result in results:
+        if isinstance(result, TrackedFrame):
+            frame = {"stamp": result.stamp, "name": result.name}
+            rows += (frame | _flatten(face.to_dict()) for face in result.faces)
+        else:
+            rows.append(_flatten(result.to_dict()))
+    return pandas.DataFrame(rows)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if name in _PARTS:
+            value = dict(zip(_PARTS[name], value, strict=True))
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{name}.")
+        elif name != "head_pose":  # None: its columns stay empty
+            flat[name] = math.nan if value is None else value
+    return flat
+
+
+def _load(image: AnyImage) -> Image:
+    """Return the pixels of any image that the interface accepts."""
+    if isinstance(image, Image):
+        return image
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return _decode(bytes(image), f"the data of {len(image)} bytes")
+    if isinstance(image, (str, os.PathLike)):
+        return _read(Path(image))
+    pil = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
+    if pil is not None and isinstance(image, pil.Image):
+        if image.mode == "L":
+            return Image(np.asarray(image), "mono")
+        return Image(np.asarray(image.convert("RGB")), "rgb")
+    raise TypeError(
+        f"{type(image).__name__} is not an image: give a path, the bytes of an image file, a NumPy "
+        "array or a PIL image"
+    )
+
+
+def _from_array(pixels: NDArray[Any]) -> Image:
+    if pixels.dtype != np.uint8:
+        raise ImageError(
+            "dtype",
+            f"the array has type {pixels.dtype}: convert it to uint8 with values of 0 to 255",
+        )
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        raise ImageError(
+            "shape",
+            f"the array has shape {pixels.shape}: give (height, width, 3) in BGR order or "
+            "(height, width) grey values",
+        )
+    if not pixels.size:
+        raise ImageError("zero_size", f"the array has shape {pixels.shape} and holds no pixel")
+    return Image(np.ascontiguousarray(pixels), "mono" if pixels.ndim == 2 else "bgr")
+
+
+def _read(path: Path) -> Image:
+    path = path.expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: analyze its images one by one, or track it")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no image file {path}: check the path") from None
+    return _decode(data, str(path))
+
+
+def _decode(data: bytes, name: str) -> Image:
+    pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    if pixels is None:
+        raise ImageError(
+            "not_an_image", f"{name} cannot be decoded as an image: save it as JPEG or PNG"
+        )
+    return Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
+
+
+def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame, None, None]:
+    try:
+        opened = create_source(source, topic=topic, on_skip=_log.warning)
+    except SourceError as error:
+        is_path = webcam_index(source) is None and not any(sign in source for sign in "*?[")
+        if is_path and not Path(source).expanduser().exists():
+            raise FileNotFoundError(str(error)) from None
+        raise
+    if fps is not None and isinstance(opened, PictureSource):
+        opened.rate = fps
+    return opened.frames()
+
+
+def _number_images(images: Iterable[Any], fps: float) -> Generator[Frame, None, None]:
+    """Return frames of images, or of pairs (stamp, image)."""
+    if isinstance(images, np.ndarray) and images.ndim < 4:
+        raise ImageError("shape", f"the array has shape {images.shape}: analyze a single image")
+    if not isinstance(images, Iterable) or isinstance(images, bytes):
+        raise TypeError(
+            f"{type(images).__name__} cannot be tracked: give a path, the index of a webcam or an "
+            "iterable of images"
+        )
+    return _frames(images, fps)
+
+
+def _frames(items: Iterable[Any], fps: float) -> Generator[Frame, None, None]:
+    for number, item in enumerate(items):
+        stamp, image = _stamped(item) if isinstance(item, tuple) else (number / fps, item)
+        yield Frame(_load(image), stamp)
+
+
+def _stamped(item: tuple[Any, ...]) -> tuple[float, Any]:
+    try:
+        stamp, image = item
+        return float(stamp), image
+    except (TypeError, ValueError):
+        kinds = ", ".join(type(part).__name__ for part in item)
+        raise TypeError(
+            f"an item of the iterable is ({kinds}): give images, or pairs (stamp in seconds, image)"
+        ) from None
