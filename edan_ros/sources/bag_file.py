@@ -1,22 +1,35 @@
-"""One file of a recording: read by its index, and what is left of it where it is damaged."""
+"""Read one file of a recording by its index, what is left where it is damaged, and what is lost."""
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Collection, Iterator
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from rosbags import rosbag2
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
 from edan_ros.sources.base import SourceError
-from edan_ros.sources.salvage import ZSTD_MAGIC, Salvage, decompress_file, zstd
+from edan_ros.sources.mcap_summary import McapSummary, SummaryError, read_summary
+from edan_ros.sources.salvage import (
+    ZSTD_MAGIC,
+    Salvage,
+    ZstdError,
+    decompress_file,
+    zstd_decompress,
+)
 from edan_ros.sources.salvage_mcap import McapSalvage
 from edan_ros.sources.salvage_sqlite import SqliteSalvage
+from edan_ros.sources.sqlite_wal import has_hot_journal, wal_path
 
 _SALVAGE: dict[str, type[Salvage]] = {".mcap": McapSalvage, ".db3": SqliteSalvage}
 
@@ -39,19 +52,27 @@ class _Opened(Protocol):
 class BagFile:
     """An opened file.
 
-    path: of the file itself, unpacked. reader: what reads it. packed: the whole file was
-    compressed. salvaged: its index is not used. cut: something in it could not be read. read:
-    messages that were read from it, of all topics asked for. last: time of the last one.
+    Attributes:
+        path: the file itself, decompressed.
+        reader: what reads it.
+        packed: the whole file was compressed.
+        indexed: it is read by its index; else by a scan of all of it.
+        broken: its index or something else in it could not be read.
+        summary: what an MCAP file promises to hold.
     """
 
     path: Path
     reader: _Opened
     stack: ExitStack
     packed: bool = False
-    salvaged: bool = False
-    cut: bool = False
-    last: int | None = None
-    read: int = 0
+    indexed: bool = True
+    broken: bool = False
+    summary: McapSummary = field(default_factory=McapSummary)
+    #: Of the last call of messages(): topics and begin asked for, and whether it came to its end.
+    _asked: tuple[Collection[str], int | None] = ((), None)
+    _complete: bool = False
+    #: Topic -> times of the messages that were read.
+    _read: dict[str, array[int]] = field(default_factory=dict)
 
     @property
     def connections(self) -> list[Connection]:
@@ -60,7 +81,7 @@ class BagFile:
 
     @property
     def storage(self) -> str:
-        """ "mcap" or "sqlite3": how the file is written."""
+        """ "mcap" or "sqlite3": the format of the file."""
         return "mcap" if self.path.suffix == ".mcap" else "sqlite3"
 
     @property
@@ -77,89 +98,177 @@ class BagFile:
         reader = self.reader
         if isinstance(reader, Salvage):
             return reader.times
+        if self.summary.times:  # the times in the statistics record may be damaged
+            ends = [(int(t[0]), int(t[-1])) for t in self.summary.times.values() if len(t)]
+            return min(begin for begin, _ in ends), max(end for _, end in ends)
         assert isinstance(reader, (rosbag2.Reader, AnyReader))
         return (reader.start_time, reader.end_time - 1) if reader.message_count else None
 
-    def messages(self, names: Collection[str], start: int | None) -> Iterator[Entry]:
-        """The messages of some topics, recorded at ``start`` (ns) or later, decompressed."""
-        self.read, self.last = 0, None
-        for connection, time, data in self._stored(names, start):
-            self.read += 1
+    @property
+    def read(self) -> Counter[str]:
+        """Topic -> messages that the last call of messages() has given."""
+        return Counter({topic: len(times) for topic, times in self._read.items()})
+
+    def messages(self, topics: Collection[str], start: int | None) -> Iterator[Entry]:
+        """Yield the messages of some topics, recorded at ``start`` (ns) or later, decompressed."""
+        self._asked, self._complete = (topics, start), False
+        self._read = {topic: array("q") for topic in topics}
+        for connection, time, data in self._stored(topics, start):
             if data.startswith(ZSTD_MAGIC):
                 try:
-                    data = zstd.decompress(data)
-                except zstd.ZstdError:
-                    self.cut = True
+                    data = zstd_decompress(data)
+                except ZstdError:
+                    self.broken = True
                     continue
+            self._read[connection.topic].append(time)
             yield connection, time, bytes(data)
+        self._complete = True
 
-    def damage(self, expected: int | None) -> str:
-        """What could not be read, "" where all could; complete when all messages were taken.
+    def damage(self, promised: Mapping[str, int] | None) -> list[str]:
+        """Return what could not be read, a sentence a fault; complete after all messages.
 
-        expected: messages that it should hold, where that is known.
+        promised: topic -> messages that it holds according to metadata.yaml, where that is known.
         """
         name = self.path.name
-        if not self.salvaged:
-            return f"{name} is damaged: {self.read} messages were read" if self.cut else ""
-        counted = sum(connection.msgcount for connection in self.connections)
-        if expected is not None:
-            share = f"{min(counted, expected)} of its {expected} messages can be read"
-        else:
-            share = f"{counted} messages can be read; how many are lost is not known"
-        span = self.times
-        seconds = f", over {(span[1] - span[0]) * 1e-9:.1f} s" if span else ""
-        return f"{name} is cut or damaged: {share}{seconds}"
+        faults = list(self.reader.faults) if isinstance(self.reader, Salvage) else []
+        if not self.indexed and self.broken:
+            return [*faults, f"{name} is cut or damaged: {self._what_was_read(promised)}"]
+        missing = self._missing()
+        if self.broken and not missing:
+            faults.append(f"{name} is damaged: {self.read.total()} messages were read")
+        return [*faults, *(f"{name} is damaged: {line}" for line in missing)]
 
-    def _stored(self, names: Collection[str], start: int | None) -> Iterator[Entry]:
-        """As they are stored; where the file turns out to be damaged on the way, from its rest."""
-        at_last: list[tuple[str, bytes]] = []  # what was read with the time self.last
-        wanted = self._of(names)
-        if not wanted:  # for none at all rosbags would give everything
+    def _what_was_read(self, promised: Mapping[str, int] | None) -> str:
+        topics, start = self._asked
+        read = self.read.total() if topics else sum(c.msgcount for c in self.connections)
+        promised = self.summary.counts or promised
+        if promised is not None and start is None:
+            expected = sum(promised.get(topic, 0) for topic in topics or promised)
+            share = f"{min(read, expected)} of its {expected} messages can be read"
+        else:
+            share = f"{read} messages can be read; how many are lost is not known"
+        span = self.times
+        return share + (f", over {(span[1] - span[0]) * 1e-9:.1f} s" if span else "")
+
+    def _missing(self) -> list[str]:
+        """Compare what was read with what statistics and index promise, a line a topic."""
+        if not self._complete:
+            return []
+        lines = []
+        for topic in sorted(self._asked[0]):
+            read = np.sort(np.array(self._read[topic], np.int64))
+            found = self._index_fault(topic, read) or self._count_fault(topic, len(read))
+            lines += [f"{found} on {topic}"] if found else []
+        return lines
+
+    def _index_fault(self, topic: str, read: NDArray[np.int64]) -> str:
+        """Compare the times of a topic with those in the message indexes of an MCAP file."""
+        start = self._asked[1]
+        if self.summary.times is None:
+            return ""
+        indexed = self.summary.times.get(topic, np.zeros(0, np.uint64)).astype(np.int64)
+        if start is not None:
+            indexed = indexed[indexed >= start]
+        if np.array_equal(indexed, read):
+            return ""
+        if len(read) != len(indexed):
+            return f"{len(read)} of the {len(indexed)} messages in its index were read"
+        changed = len(read) - sum((Counter(read.tolist()) & Counter(indexed.tolist())).values())
+        return f"{changed} messages have another time than in its index"
+
+    def _count_fault(self, topic: str, read: int) -> str:
+        """Compare the number of messages of a topic with the statistics, which count all."""
+        if self._asked[1] is not None:
+            return ""
+        promised: dict[str, int] = defaultdict(int)
+        if self.summary.counts is not None:
+            promised |= self.summary.counts
+        else:
+            for connection in self.connections:
+                promised[connection.topic] += connection.msgcount or 0
+        if promised.get(topic, 0) == read:
+            return ""
+        return f"{read} of the {promised.get(topic, 0)} messages in its statistics were read"
+
+    def _stored(self, topics: Collection[str], start: int | None) -> Iterator[Entry]:
+        """Yield as stored; scan the rest of a file that turns out to be damaged on the way."""
+        last: int | None = None
+        at_last: list[tuple[str, bytes]] = []  # what was read with the time `last`
+        wanted = self._of(topics)
+        if not wanted:  # without any connection rosbags would yield everything
             return
         try:
             for entry in self.reader.messages(wanted, start=start):
-                if entry[1] != self.last:
-                    self.last, at_last = entry[1], []
+                if entry[1] != last:
+                    last, at_last = entry[1], []
                 at_last.append((entry[0].topic, bytes(entry[2])))
                 yield entry
             return
         except Exception:  # as in open_file
-            if self.salvaged or isinstance(self.reader, AnyReader):
-                self.cut = True
+            self.broken = True
+            if not self.indexed or isinstance(self.reader, AnyReader):
                 return
-        self.reader, self.salvaged = _salvage(self.path, self.path, self.stack), True
-        begin = start if self.last is None else self.last
-        for entry in self.reader.messages(self._of(names), start=begin):
-            if entry[1] != self.last or (entry[0].topic, entry[2]) not in at_last:
+        self.reader, self.indexed = _salvage(self.path, self.path, self.stack), False
+        begin = start if last is None else last
+        for entry in self.reader.messages(self._of(topics), start=begin):
+            if entry[1] != last or (entry[0].topic, entry[2]) not in at_last:
                 yield entry
 
-    def _of(self, names: Collection[str]) -> list[Connection]:
-        return [connection for connection in self.connections if connection.topic in names]
+    def _of(self, topics: Collection[str]) -> list[Connection]:
+        return [connection for connection in self.connections if connection.topic in topics]
 
 
 def is_storage(path: Path) -> bool:
-    """Whether a name is that of a file in which rosbag2 keeps messages."""
+    """Return whether a name is that of a file in which rosbag2 keeps messages."""
     return _plain(path).suffix in _SALVAGE
 
 
 def open_file(path: Path, stack: ExitStack) -> BagFile:
-    """A file of rosbag2, for as long as ``stack`` is open. Raises SourceError where it is none."""
+    """Open a file of rosbag2 for as long as ``stack`` is open. Raises SourceError."""
     plain, whole, packed = path, True, path.suffix == ".zstd"
     if packed:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="edan_bag_"))
         plain = Path(folder) / _plain(path).name
         whole = decompress_file(path, plain)
+    summary = _summary(plain)
+    if plain.suffix == ".db3" and not packed and (wal_path(plain) or has_hot_journal(plain)):
+        # The recorder was killed or still runs: its newest messages are in the log, not the file.
+        return BagFile(plain, _salvage(path, plain, stack), stack, indexed=False)
     try:
-        reader = rosbag2.Reader(plain)
+        reader = rosbag2.Reader(_openable(plain, stack))
         reader.open()
     except Exception:  # rosbags does not check what it reads: damage raises all kinds
-        return BagFile(plain, _salvage(path, plain, stack), stack, packed, salvaged=True)
+        salvage = _salvage(path, plain, stack)
+        return BagFile(plain, salvage, stack, packed, False, broken=True, summary=summary)
     stack.callback(reader.close)
-    return BagFile(plain, reader, stack, packed, cut=not whole)
+    if reader.message_count and summary.is_without_index:
+        # rosbags finds no message in chunks without an index, although nothing is damaged.
+        return BagFile(plain, _salvage(path, plain, stack), stack, packed, False, summary=summary)
+    return BagFile(plain, reader, stack, packed, broken=not whole, summary=summary)
+
+
+def _openable(path: Path, stack: ExitStack) -> Path:
+    """Return a name of a file that SQLite accepts: rosbags makes a URI of it without quoting."""
+    name = os.fspath(path)
+    if path.suffix != ".db3" or (name.isascii() and not set(name) & set("%?#")):
+        return path
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="edan_bag_"))
+    link = Path(folder) / "bag.db3"
+    link.symlink_to(path.resolve())
+    return link
+
+
+def _summary(path: Path) -> McapSummary:
+    if path.suffix != ".mcap":
+        return McapSummary()
+    try:
+        return read_summary(path)
+    except (OSError, SummaryError):
+        return McapSummary()
 
 
 def _salvage(path: Path, plain: Path, stack: ExitStack) -> Salvage:
-    """path: as the user knows it. plain: unpacked."""
+    """path: as the user knows it. plain: decompressed."""
     try:
         salvage = _SALVAGE[plain.suffix](plain)
     except (OSError, KeyError) as error:

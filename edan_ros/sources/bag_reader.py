@@ -1,8 +1,9 @@
-"""All messages of a recording in the order of time: whole, split, compressed, cut or damaged."""
+"""Read all messages of a recording in order: whole, split, compressed, cut or damaged."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Topic:
-    """What a bag says of a topic.
+    """A topic of a bag.
 
     kind: "sensor_msgs/msg/Image" and so on. count: messages that can be read, as far as that is
     known before they are. definition: text of the message's definition, "" where the bag has none
@@ -47,10 +48,10 @@ class Topic:
 
 @dataclass(frozen=True)
 class _Metadata:
-    """What metadata.yaml says. expected: messages of all topics, None where it does not say."""
+    """The content of metadata.yaml. counts: topic -> messages, None where it has no such list."""
 
     files: list[str] = field(default_factory=list)
-    expected: int | None = None
+    counts: dict[str, int] | None = None
     compression: str = ""
     fault: str = ""
 
@@ -58,10 +59,13 @@ class _Metadata:
 class BagReader:
     """A context manager that reads a bag: rosbag2 of any distribution, or ROS 1.
 
-    path: the folder, or one file (.mcap, .db3, either with .zstd after it, .bag). A damaged file of
-    rosbag2 gives what can be read of it; ``damage`` says afterwards what could not.
+    Of a damaged file, or one whose recorder was killed, it gives what can be read; ``damage``
+    then lists what could not. No file of the bag is changed.
 
-    Raises SourceError when nothing at all can be read.
+    Args:
+        path: the folder, or one file (.mcap, .db3, either with .zstd after it, .bag).
+
+    Raises SourceError where nothing at all can be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,6 +77,7 @@ class BagReader:
         self._missing: list[str] = []
         self._typestore = get_typestore(Stores.LATEST)
         self._ros1: AnyReader | None = None
+        self._asked: frozenset[str] | None = None  # topics of a call of messages() that has ended
 
     def __enter__(self) -> BagReader:
         try:
@@ -95,7 +100,7 @@ class BagReader:
 
     @property
     def storage(self) -> str:
-        """ "mcap" or "sqlite3": how the first file is written."""
+        """ "mcap" or "sqlite3": the format of the first file."""
         return self._files[0].storage
 
     @property
@@ -116,7 +121,7 @@ class BagReader:
         return min(begin for begin, _ in spans), max(end for _, end in spans)
 
     def deserialize(self, message: Message) -> Any:
-        """The message as an object. Raises SourceError when its data is no such message."""
+        """Return the message as an object. Raises SourceError where its data is no such message."""
         kind = self.topics[message.topic].kind
         try:
             if self._ros1 is not None:
@@ -128,19 +133,37 @@ class BagReader:
     def messages(
         self, topics: Collection[str] | None = None, start: int | None = None
     ) -> Iterator[Message]:
-        """The messages of some topics, of all for None, recorded at ``start`` (ns) or later."""
-        names = set(self.topics if topics is None else topics)
+        """Yield the messages of some topics, of all for None, recorded at ``start`` (ns) or later.
+
+        They come in the order of recording.
+        """
+        names = frozenset(self.topics if topics is None else topics)
+        self._asked = None
         for file in self._files:
             for connection, time, data in file.messages(names, start):
                 yield Message(connection.topic, time, data)
+        self._asked = names if start is None else None
 
     @property
     def damage(self) -> list[str]:
-        """What could not be read, a line for each file; complete when all messages were taken."""
-        expected = self._metadata.expected if len(self._files) == 1 else None
+        """What could not be read, a sentence a fault; complete after all messages were taken."""
+        promised = self._metadata.counts
+        alone = promised if len(self._files) == 1 else None
         lines = [self._metadata.fault, *(f"{name} is missing" for name in self._missing)]
-        lines += [file.damage(expected) for file in self._files]
-        return [line for line in lines if line]
+        reported = [line for file in self._files for line in file.damage(alone)]
+        if promised is not None and self._asked is not None and not (alone and reported):
+            lines += self._broken_promises(promised, self._asked)
+        return [line for line in [*lines, *reported] if line]
+
+    def _broken_promises(self, promised: Mapping[str, int], topics: Collection[str]) -> list[str]:
+        """Compare what was read of all files with metadata.yaml, a line a topic."""
+        read = sum((file.read for file in self._files), Counter[str]())
+        return [
+            f"{read[topic]} of the {promised[topic]} messages that metadata.yaml promises on "
+            f"{topic} were read"
+            for topic in sorted(promised)
+            if (topic in topics or topic not in self.topics) and read[topic] != promised[topic]
+        ]
 
     def _open(self) -> None:
         if self.path.is_dir():
@@ -167,7 +190,7 @@ class BagReader:
         except (AnyReaderError, rosbag1.ReaderError, OSError) as error:
             raise SourceError(f"{self.path} cannot be read as a bag: {error}") from error
         self._ros1 = reader
-        self._files = [BagFile(self.path, reader, self._stack)]  # type: ignore[arg-type]
+        self._files = [BagFile(self.path, reader, self._stack)]
         for connection in reader.connections:
             self._add(connection)
 
@@ -178,7 +201,8 @@ class BagReader:
             self.topics[known.name] = replace(known, count=count)
             return
         extension = connection.ext
-        encoding, qos = "ros1", ()
+        encoding = "ros1"
+        qos: tuple[Qos, ...] = ()
         if isinstance(extension, ConnectionExtRosbag2):
             encoding, qos = extension.serialization_format, (*extension.offered_qos_profiles,)
         self.topics[connection.topic] = Topic(
@@ -193,19 +217,23 @@ class BagReader:
 
 
 def _storage_files(folder: Path) -> list[Path]:
-    """The recorded files of a folder, in their order."""
+    """Return the recorded files of a folder, in their order."""
     return sorted(filter(is_storage, folder.iterdir()), key=natural_key)
 
 
 def _read_metadata(folder: Path) -> _Metadata:
-    """What metadata.yaml says; without it, because the recorder was killed, nothing."""
+    """Return the content of metadata.yaml; without it, because the recorder was killed, nothing."""
     path = folder / "metadata.yaml"
     if not path.is_file():
         return _Metadata()
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
-        files = [str(name) for name in told["relative_file_paths"]]
-        compression = str(told.get("compression_mode", "")).lower()
-        return _Metadata(files, int(told["message_count"]), compression)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        files = [str(name) for name in content["relative_file_paths"]]
+        compression = str(content.get("compression_mode", "")).lower()
+        counts = {
+            str(topic["topic_metadata"]["name"]): int(topic["message_count"])
+            for topic in content["topics_with_message_count"]
+        }
+        return _Metadata(files, counts, compression)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return _Metadata(fault=f"{path.name} is damaged: the files beside it are read without it")

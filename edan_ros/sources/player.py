@@ -65,6 +65,10 @@ class Listener:
     def ended(self) -> None:
         """The last frame has been shown."""
 
+    def failed(self, error: Exception) -> None:
+        """Handle an unexpected error that ends the player's thread; raised again by default."""
+        raise error
+
     def gone(self) -> bool:
         """Whether nobody listens any more, so that a failure of the others is no error."""
         return False
@@ -115,9 +119,9 @@ class Player:
     def _run(self) -> None:
         try:
             self._play_until_stopped()
-        except Exception:
+        except Exception as error:
             if not self._listener.gone():
-                raise
+                self._listener.failed(error)
 
     def _play_until_stopped(self) -> None:
         while not self._listener.ready():

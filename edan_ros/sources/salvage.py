@@ -1,4 +1,4 @@
-"""What a damaged file of a bag gives up, whatever format it has."""
+"""Read what is left of a damaged file of a bag, whatever its format."""
 
 from __future__ import annotations
 
@@ -20,38 +20,46 @@ from rosbags.rosbag2 import ReaderError
 from rosbags.rosbag2.metadata import parse_qos
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression.zstd import ZstdDecompressor, ZstdError
+    from compression.zstd import decompress as zstd_decompress
 else:
-    from backports import zstd
+    from backports.zstd import ZstdDecompressor, ZstdError
+    from backports.zstd import decompress as zstd_decompress
 
-#: First bytes of what zstd has compressed. No serialised message begins like that.
+__all__ = ["ZSTD_MAGIC", "Salvage", "ZstdError", "decompress_file", "zstd_decompress"]
+
+#: First bytes of zstd-compressed data. No serialised message begins with them.
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
-#: Bytes given to a decompressor at once: what comes before a fault is kept in such steps.
+#: Bytes passed to a decompressor at once: what precedes a fault is kept in steps of this size.
 _STEP = 1 << 14
 
 
 class Salvage(ABC):
-    """Reads what is left of a file of a bag, without trust in any index.
+    """A reader of what is left of a file of a bag, which trusts no index.
 
-    The file is looked through once; then ``connections``, with their counts, and ``messages`` are
-    as those of the readers of rosbags.
+    The file is scanned once; ``connections``, with their counts, and ``messages`` then behave as
+    those of the readers of rosbags. ``faults`` lists what the scan could not use.
+
+    Raises OSError where the file cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file: BinaryIO = path.open("rb")
         self._size = path.stat().st_size
         self.connections: list[Connection] = []
-        #: Time in ns, number of the connection, and where the data is: sorted by time.
+        self.faults: list[str] = []
+        #: Time in ns, number of the connection, and place of the data: sorted by time.
         self._index: list[tuple[int, int, tuple[int, int]]] = []
-        self._look_through()
-        # A time that no clock can show is damaged.
+        self._scan()
+        # No clock shows a time outside this range: the record is damaged.
         self._index = sorted(entry for entry in self._index if 0 <= entry[0] < 2**63)
         counts = Counter(entry[1] for entry in self._index)
         self.connections = [c._replace(msgcount=counts[c.id]) for c in self.connections]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     @property
@@ -62,7 +70,7 @@ class Salvage(ABC):
     def messages(
         self, connections: Collection[Connection], start: int | None = None
     ) -> Iterator[tuple[Connection, int, bytes]]:
-        """Connection, time in ns, and data of every message, from ``start`` on."""
+        """Yield connection, time in ns, and data of every message, from ``start`` on."""
         wanted = {connection.id: connection for connection in connections}
         for time, number, place in self._index:
             if number in wanted and (start is None or time >= start):
@@ -71,12 +79,12 @@ class Salvage(ABC):
                     yield wanted[number], time, data
 
     @abstractmethod
-    def _look_through(self) -> None:
-        """Fills ``connections`` and ``_index``."""
+    def _scan(self) -> None:
+        """Fill ``connections``, ``faults`` and ``_index``."""
 
     @abstractmethod
     def _data(self, place: tuple[int, int]) -> bytes | None:
-        """The message at a place, or None where it is damaged."""
+        """Return the message at a place, None where it is damaged."""
 
     def _read(self, at: int, size: int) -> bytes:
         self._file.seek(at)
@@ -86,7 +94,7 @@ class Salvage(ABC):
 def connection(
     number: int, topic: str, kind: str, encoding: str, qos: str, definition: tuple[str, str] | None
 ) -> Connection:
-    """A connection as rosbags has it. definition: encoding and text."""
+    """Return a connection as rosbags has it. definition: encoding and text."""
     formats = {
         "ros2msg": MessageDefinitionFormat.MSG,
         "ros2idl": MessageDefinitionFormat.IDL,
@@ -103,30 +111,30 @@ def connection(
 
 
 def decompressed(data: bytes, compression: str) -> bytes:
-    """What "zstd" or "lz4" has compressed, up to the first fault; data as it is for ""."""
+    """Return decompressed "zstd" or "lz4" data up to the first fault; the data itself for ""."""
     if not compression:
         return data
-    machine = zstd.ZstdDecompressor() if compression == "zstd" else LZ4FrameDecompressor()
+    machine = ZstdDecompressor() if compression == "zstd" else LZ4FrameDecompressor()
     parts: list[bytes] = []
     try:
         for at in range(0, len(data), _STEP):
             parts.append(machine.decompress(data[at : at + _STEP]))
-    except (zstd.ZstdError, RuntimeError, EOFError):
+    except (ZstdError, RuntimeError, EOFError):
         pass
     return b"".join(parts)
 
 
 def decompress_file(source: Path, target: Path) -> bool:
-    """Writes what zstd has compressed to another file. False if it could not be read to its end."""
-    machine = zstd.ZstdDecompressor()
+    """Decompress a zstd file into another one. Return whether it could be read to its end."""
+    machine = ZstdDecompressor()
     with source.open("rb") as packed, target.open("wb") as plain:
         while part := packed.read(_STEP):
             try:
                 while part:
-                    if machine.eof:  # a file may be several frames, one after the other
-                        machine = zstd.ZstdDecompressor()
+                    if machine.eof:  # a file may consist of several frames in sequence
+                        machine = ZstdDecompressor()
                     plain.write(machine.decompress(part))
                     part = machine.unused_data
-            except zstd.ZstdError:
+            except ZstdError:
                 return False
     return machine.eof

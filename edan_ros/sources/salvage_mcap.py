@@ -1,6 +1,6 @@
-"""What a damaged MCAP file gives up: its records one by one, without the index at its end.
+"""Read a damaged MCAP file record by record, without the index at its end.
 
-https://mcap.dev/spec. A recorder that was killed leaves no index, and a cut takes it away.
+https://mcap.dev/spec. A recorder that was killed leaves no index, and a cut removes it.
 """
 
 from __future__ import annotations
@@ -10,71 +10,77 @@ from binascii import crc32
 from collections.abc import Iterator
 from functools import lru_cache
 
+from edan_ros.sources.mcap_summary import (
+    CHANNEL,
+    CHUNK,
+    FOOTER,
+    HEAD,
+    LAST_OPCODE,
+    MAGIC,
+    MESSAGE,
+    MESSAGE_HEAD,
+    SCHEMA,
+)
 from edan_ros.sources.salvage import Salvage, connection, decompressed
 
-_MAGIC = b"\x89MCAP0\r\n"
-_FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 0x02, 0x03, 0x04, 0x05, 0x06
-_LAST_OPCODE = 0x0F
-_HEAD = struct.Struct("<BQ")
-_MESSAGE_HEAD = struct.Struct("<HIQQ")
-#: Place of a message that lies in no chunk.
+#: Stands for the chunk of a message outside all chunks.
 _NO_CHUNK = -1
 
 
 class McapSalvage(Salvage):
-    """Every message that lies whole in the file, in a chunk whose checksum is right.
+    """Reads every message that lies whole in the file, in a chunk whose checksum is right.
 
-    Of the chunk in which the file ends, what can be decompressed counts. A record whose length
-    cannot be is the end: nothing says where the next one begins.
+    Of the chunk in which the file ends, what can be decompressed counts. A record with an
+    impossible length is the end: nothing says where the next one begins.
     """
 
-    def _look_through(self) -> None:
+    def _scan(self) -> None:
         #: Whether chunks are compressed.
         self.compressed = False
         self._schemas: dict[int, tuple[str, str, str]] = {}
-        # Messages of neighbouring chunks may take turns.
+        # Messages of neighbouring chunks may alternate.
         self._opened = lru_cache(maxsize=4)(self._open_chunk)
         known: set[int] = set()
         for chunk, op, at, body in self._records():
             try:
-                self._take(chunk, op, at, body, known)
+                self._add(chunk, op, at, body, known)
             except (struct.error, UnicodeDecodeError):
                 continue  # this record is damaged, the next need not be
 
     def _records(self) -> Iterator[tuple[int, int, int, bytes]]:
-        """Chunk, kind, place of the body and body of each record, those inside chunks too."""
-        if self._read(0, len(_MAGIC)) != _MAGIC:
+        """Yield chunk, opcode, place of the body and body of each record, inside chunks too."""
+        if self._read(0, len(MAGIC)) != MAGIC:
             return
-        at = len(_MAGIC)
-        while len(head := self._read(at, _HEAD.size)) == _HEAD.size:
-            op, length = _HEAD.unpack(head)
-            at += _HEAD.size
-            if not 0 < op <= _LAST_OPCODE or op == _FOOTER:
+        at = len(MAGIC)
+        while len(head := self._read(at, HEAD.size)) == HEAD.size:
+            op, length = HEAD.unpack(head)
+            at += HEAD.size
+            if not 0 < op <= LAST_OPCODE or op == FOOTER:
                 return
-            if op == _CHUNK:
+            if op == CHUNK:
                 inside = self._open_chunk(at)
                 yield from ((at, *record) for record in _records_in(inside))
             elif at + length > self._size:
                 return
-            elif op in (_SCHEMA, _CHANNEL, _MESSAGE):
+            elif op in (SCHEMA, CHANNEL, MESSAGE):
                 yield _NO_CHUNK, op, at, self._read(at, length)
             at += length
 
-    def _take(self, chunk: int, op: int, at: int, body: bytes, known: set[int]) -> None:
-        if op == _SCHEMA:
+    def _add(self, chunk: int, op: int, at: int, body: bytes, known: set[int]) -> None:
+        if op == SCHEMA:
             (number,) = struct.unpack_from("<H", body)
             name, rest = _text(body, 2)
             encoding, rest = _text(body, rest)
             self._schemas[number] = name, encoding, _text(body, rest)[0]
-        elif op == _CHANNEL:
+        elif op == CHANNEL:
             number, schema = struct.unpack_from("<HH", body)
             if number not in known and schema in self._schemas:
                 known.add(number)
                 self._add_channel(number, schema, body)
-        elif op == _MESSAGE:
-            number, _, time, _ = _MESSAGE_HEAD.unpack_from(body)
+        elif op == MESSAGE:
+            number, _, time, _ = MESSAGE_HEAD.unpack_from(body)
             if number in known:
-                # In a file the data is read anew: its length is kept where the chunk would be.
+                # Outside chunks the data is read again: the length takes the place of the chunk.
                 place = (chunk, at) if chunk != _NO_CHUNK else (-len(body), at)
                 self._index.append((time, number, place))
 
@@ -97,12 +103,12 @@ class McapSalvage(Salvage):
             body = self._read(at, -first)
         else:
             chunk = self._opened(first)
-            _, length = _HEAD.unpack_from(chunk, at - _HEAD.size)
+            _, length = HEAD.unpack_from(chunk, at - HEAD.size)
             body = chunk[at : at + length]
-        return body[_MESSAGE_HEAD.size :]
+        return body[MESSAGE_HEAD.size :]
 
     def _open_chunk(self, at: int) -> bytes:
-        """The records in a chunk; those before the cut where the file ends within it."""
+        """Return the records in a chunk; those before the cut where the file ends within it."""
         try:
             size, crc = struct.unpack("<QI", self._read(at + 16, 12))
             (name,) = struct.unpack("<I", self._read(at + 28, 4))
@@ -115,20 +121,20 @@ class McapSalvage(Salvage):
         self.compressed |= bool(compression)
         begin = at + 40 + name
         inside = decompressed(self._read(begin, min(packed, self._size - begin)), compression)
-        whole = begin + packed <= self._size
-        if whole and (len(inside) != size or (crc and crc32(inside) != crc)):
-            # Something in it is wrong and nothing says what. Without a checksum, what comes out
-            # before the decompressor stumbles is right.
+        is_whole = begin + packed <= self._size
+        if is_whole and (len(inside) != size or (crc and crc32(inside) != crc)):
+            # Something in it is wrong and nothing says what. Without a checksum, the data before
+            # the decompressor's fault is right.
             return b"" if crc else inside
         return inside
 
 
 def _records_in(chunk: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Kind, place of the body and body of the whole records in a chunk."""
+    """Yield opcode, place of the body and body of the whole records in a chunk."""
     at = 0
-    while at + _HEAD.size <= len(chunk):
-        op, length = _HEAD.unpack_from(chunk, at)
-        at += _HEAD.size
+    while at + HEAD.size <= len(chunk):
+        op, length = HEAD.unpack_from(chunk, at)
+        at += HEAD.size
         if at + length > len(chunk):
             return
         yield op, at, chunk[at : at + length]
@@ -136,7 +142,7 @@ def _records_in(chunk: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:
-    """A string with its length before it, and where it ends. Raises struct.error."""
+    """Return a string preceded by its length, and where it ends. Raises struct.error."""
     (length,) = struct.unpack_from("<I", body, at)
     (raw,) = struct.unpack_from(f"{length}s", body, at + 4)
     return raw.decode(), at + 4 + length

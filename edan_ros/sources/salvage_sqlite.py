@@ -1,4 +1,4 @@
-"""What a damaged SQLite file of a bag gives up: the rows found page by page.
+"""Read a damaged SQLite file of a bag page by page, and one with a write-ahead log.
 
 SQLite itself refuses a file that is cut, and finds nothing behind a damaged page of an index. The
 pages that hold rows can be read without the others: https://www.sqlite.org/fileformat2.html.
@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from edan_ros.sources.salvage import Salvage, connection
+from edan_ros.sources.sqlite_wal import WriteAheadLog, has_hot_journal, read_wal, wal_path
 
 _MAGIC = b"SQLite format 3\0"
 _LEAF_OF_TABLE = 0x0D
-#: Bytes of a message that are read to learn its topic and time.
+#: Bytes of a message that are read for its topic and time.
 _FRONT = 64
 _INTEGER_SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
 
 
 class SqliteSalvage(Salvage):
-    """The messages whose rows, with all pages they reach into, lie in the file.
+    """Reads the messages whose rows, with all their overflow pages, lie in the file or its log.
 
-    Tables are told apart by what their rows hold: a message has two numbers and a blob, a topic
-    and a definition have texts.
+    Tables are told apart by the columns of their rows: a message has two numbers and a blob, a
+    topic and a definition have texts.
     """
 
-    def _look_through(self) -> None:
-        head = self._read(0, 100)
+    def _scan(self) -> None:
+        self._wal = WriteAheadLog()
+        self._wal_file: BinaryIO | None = None
+        self._page = 0
+        self._open_wal()
+        head = self._header()
         if not head.startswith(_MAGIC) or len(head) < 100:
             return
         page = struct.unpack_from(">H", head, 16)[0]
@@ -35,6 +40,10 @@ class SqliteSalvage(Salvage):
         self._usable = self._page - head[20]
         if self._page < 512 or self._usable < 480:
             return
+        if self._wal.page_count and self._wal.page_size == self._page:
+            self._size = self._wal.page_count * self._page
+        elif self._wal.page_count:
+            self._lose_wal("its pages have another size")
         definitions: dict[str, tuple[str, str]] = {}
         topics: dict[int, list[str]] = {}
         rows: dict[int, tuple[int, int, tuple[int, int]]] = {}
@@ -54,12 +63,57 @@ class SqliteSalvage(Salvage):
             )
         self._index = [row for row in rows.values() if row[1] in topics]
 
+    def close(self) -> None:
+        """Close the file and its log."""
+        super().close()
+        if self._wal_file is not None:
+            self._wal_file.close()
+
+    def _open_wal(self) -> None:
+        if has_hot_journal(self._path):
+            self.faults.append(
+                f"{self._path.name}-journal lies beside it: the recorder was killed within a "
+                "transaction, whose messages may be lost"
+            )
+        path = wal_path(self._path)
+        if path is None:
+            return
+        try:
+            self._wal_file = path.open("rb")
+            self._wal = read_wal(self._wal_file)
+        except OSError as error:
+            self._lose_wal(f"it cannot be read: {error.strerror or error}")
+            return
+        if self._wal.fault:
+            self.faults.append(
+                f"of {path.name} the messages after the last commit are lost: {self._wal.fault}"
+            )
+
+    def _lose_wal(self, reason: str) -> None:
+        self._wal = WriteAheadLog()
+        self.faults.append(f"the messages in {self._path.name}-wal are missing: {reason}")
+
+    def _header(self) -> bytes:
+        place = self._wal.pages.get(1)
+        if place is None or self._wal_file is None:
+            return super()._read(0, 100)
+        self._wal_file.seek(place)
+        return self._wal_file.read(100)
+
+    def _read(self, at: int, size: int) -> bytes:
+        """Return bytes of one page, as the log has it where it does."""
+        place = self._wal.pages.get(at // self._page + 1)
+        if place is None or self._wal_file is None:
+            return super()._read(at, size)
+        self._wal_file.seek(place + at % self._page)
+        return self._wal_file.read(size)
+
     def _rows(self) -> Iterator[tuple[int, tuple[int, int], list[tuple[str, int]], list[Any]]]:
-        """Number, place, kinds of the columns and their values, of rows that are whole."""
+        """Yield number, place, kinds of the columns and their values, of rows that are whole."""
         for page in range(self._size // self._page):
             data = self._read(page * self._page, self._page)
             begin = 100 if page == 0 else 0
-            if data[begin] != _LEAF_OF_TABLE:
+            if len(data) < self._page or data[begin] != _LEAF_OF_TABLE:
                 continue
             (cells,) = struct.unpack_from(">H", data, begin + 3)
             if begin + 8 + 2 * cells > len(data):
@@ -76,7 +130,7 @@ class SqliteSalvage(Salvage):
                     yield number, place, *row
 
     def _row(self, place: tuple[int, int]) -> tuple[list[tuple[str, int]], list[Any]] | None:
-        """Kinds and values of a row; blobs are left out. None where a part is missing."""
+        """Return kinds and values of a row without its blobs; None where a part is missing."""
         if self._pieces(place) is None:
             return None
         front = self._payload(place, _FRONT)
@@ -105,7 +159,7 @@ class SqliteSalvage(Salvage):
         return payload[len(payload) - length :]
 
     def _payload(self, place: tuple[int, int], wanted: int) -> bytes:
-        """The first bytes of a row, put together from its page and those it runs over to."""
+        """Return the first bytes of a row, joined from its page and its overflow pages."""
         parts, read = [], 0
         for at, size in self._pieces(place) or []:
             if read >= wanted:
@@ -115,7 +169,7 @@ class SqliteSalvage(Salvage):
         return b"".join(parts)
 
     def _pieces(self, place: tuple[int, int]) -> list[tuple[int, int]] | None:
-        """Where in the file the parts of a row lie, and their sizes; None where one is missing."""
+        """Return places and sizes of the parts of a row; None where one is missing."""
         begin, size = place
         if size > self._size:
             return None
@@ -133,7 +187,7 @@ class SqliteSalvage(Salvage):
 
 
 def _local_size(size: int, usable: int) -> int:
-    """Bytes of a row of ``size`` that are kept in its own page (section 1.6 of the format)."""
+    """Return the bytes of a row of ``size`` kept in its own page (section 1.6 of the format)."""
     most = usable - 35
     if size <= most:
         return size
@@ -143,7 +197,7 @@ def _local_size(size: int, usable: int) -> int:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of 1 to 9 bytes, seven bits each, and where it ends. Raises IndexError."""
+    """Return a number of 1 to 9 bytes, seven bits each, and where it ends. Raises IndexError."""
     value = 0
     for i in range(8):
         byte = data[at + i]
@@ -154,7 +208,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _kind(serial: int) -> tuple[str, int]:
-    """What a serial type stands for, and its length in bytes (section 2.1 of the format)."""
+    """Return the kind that a serial type stands for, and its bytes (section 2.1 of the format)."""
     if serial == 0:
         return "null", 0
     if serial >= 12:

@@ -1,0 +1,139 @@
+"""What an MCAP file promises to hold: its statistics record and its message indexes.
+
+https://mcap.dev/spec. A reader that trusts the index skips what a damaged record hides, without a
+word; comparing what was read with these promises tells what is missing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC = b"\x89MCAP0\r\n"
+FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX, CHUNK_INDEX = 2, 3, 4, 5, 6, 7, 8
+STATISTICS, LAST_OPCODE = 0x0B, 0x0F
+#: Opcode and length of a record.
+HEAD = struct.Struct("<BQ")
+#: Channel, sequence number, log time and publish time of a message.
+MESSAGE_HEAD = struct.Struct("<HIQQ")
+_FOOTER_SIZE = 20
+_CHUNK_INDEX = struct.Struct("<QQQQI")
+_STATISTICS = struct.Struct("<QHIIIIQQI")
+_INDEX_ENTRY = np.dtype([("time", "<u8"), ("offset", "<u8")])
+
+
+class SummaryError(ValueError):
+    """The summary of an MCAP file is missing or damaged."""
+
+
+@dataclass
+class McapSummary:
+    """The promises of a file.
+
+    Attributes:
+        counts: topic -> messages by the statistics record, None where there is none.
+        times: topic -> log times in nanoseconds by the message indexes, sorted; None where the
+            file has no message index.
+        chunks: number of chunks.
+    """
+
+    counts: dict[str, int] | None = None
+    times: dict[str, NDArray[np.uint64]] | None = None
+    chunks: int = 0
+
+    @property
+    def is_without_index(self) -> bool:
+        """Whether there are chunks, and no message index of any of them."""
+        return self.chunks > 0 and self.times is None
+
+
+@dataclass
+class _Records:
+    """The records of a summary section that matter here."""
+
+    topics: dict[int, str] = field(default_factory=dict)
+    counts: dict[int, int] | None = None
+    #: Where the message indexes of each chunk begin, and their size in bytes.
+    indexes: list[tuple[int, int]] = field(default_factory=list)
+
+
+def read_summary(path: Path) -> McapSummary:
+    """Return what a file promises. Raises SummaryError, OSError."""
+    with path.open("rb") as file:
+        records = _read_records(file, path.stat().st_size)
+        summary = McapSummary(chunks=len(records.indexes))
+        if records.counts is not None:
+            summary.counts = defaultdict(int)
+            for channel, count in records.counts.items():
+                summary.counts[records.topics.get(channel, "")] += count
+        if records.indexes and any(size for _, size in records.indexes):
+            summary.times = _read_indexes(file, records)
+    return summary
+
+
+def _read_records(file: BinaryIO, size: int) -> _Records:
+    end = size - len(MAGIC) - _FOOTER_SIZE - HEAD.size
+    footer = _read(file, end, HEAD.size + _FOOTER_SIZE + len(MAGIC)) if end > 0 else b""
+    if not footer.endswith(MAGIC) or HEAD.unpack_from(footer) != (FOOTER, _FOOTER_SIZE):
+        raise SummaryError("it has no footer")
+    (start,) = struct.unpack_from("<Q", footer, HEAD.size)
+    if not 0 < start <= end:
+        raise SummaryError("it has no summary")
+    records = _Records()
+    try:
+        for op, body in iterate_records(_read(file, start, end - start)):
+            if op == CHANNEL:
+                channel, _, length = struct.unpack_from("<HHI", body)
+                records.topics[channel] = body[8 : 8 + length].decode("utf-8")
+            elif op == CHUNK_INDEX:
+                _, _, chunk, chunk_size, offsets = _CHUNK_INDEX.unpack_from(body)
+                (index_size,) = struct.unpack_from("<Q", body, _CHUNK_INDEX.size + offsets)
+                records.indexes.append((chunk + chunk_size, index_size))
+            elif op == STATISTICS:
+                *_, length = _STATISTICS.unpack_from(body)
+                pairs = body[_STATISTICS.size : _STATISTICS.size + length]
+                records.counts = dict(struct.iter_unpack("<HQ", pairs))
+    except (struct.error, UnicodeDecodeError) as error:
+        raise SummaryError(f"its summary is damaged: {error}") from error
+    return records
+
+
+def _read_indexes(file: BinaryIO, records: _Records) -> dict[str, NDArray[np.uint64]]:
+    times: dict[str, list[NDArray[np.uint64]]] = defaultdict(list)
+    for place, size in records.indexes:
+        for channel, entries in message_indexes(_read(file, place, size)):
+            times[records.topics.get(channel, "")].append(entries["time"])
+    return {topic: np.sort(np.concatenate(parts)) for topic, parts in times.items()}
+
+
+def message_indexes(data: bytes) -> Iterator[tuple[int, NDArray[np.void]]]:
+    """Yield channel, and (n,) entries of ``time`` and ``offset``, of message index records."""
+    for op, body in iterate_records(data):
+        if op == MESSAGE_INDEX and len(body) >= 6:
+            channel, length = struct.unpack_from("<HI", body)
+            count = min(length, len(body) - 6) // _INDEX_ENTRY.itemsize
+            yield channel, np.frombuffer(body, _INDEX_ENTRY, count, offset=6)
+
+
+def iterate_records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield opcode and body of the whole records in a section of a file."""
+    at = 0
+    while at + HEAD.size <= len(data):
+        op, length = HEAD.unpack_from(data, at)
+        at += HEAD.size
+        if at + length > len(data):
+            return
+        yield op, data[at : at + length]
+        at += length
+
+
+def _read(file: BinaryIO, at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)

@@ -1,0 +1,190 @@
+"""MCAP files in which a few bytes are damaged: nothing is lost without a word.
+
+The reader of the mcap library serves as the oracle for what a file holds.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bags import SECOND, camera_info, raw, write_bag
+from mcap.exceptions import McapError
+from mcap.records import Channel, Chunk, ChunkIndex, Message, Statistics
+from mcap.stream_reader import StreamReader, breakup_chunk
+
+from edan_ros.sources import SourceError
+from edan_ros.sources.bag_reader import BagReader
+
+START = 1_700_000_000 * SECOND
+COUNT = 90
+HEAD = 9  # bytes of a record's opcode and length
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An MCAP file of several chunks: 90 images and 90 calibrations."""
+    messages: list[tuple[str, int, object]] = []
+    for i in range(COUNT):
+        stamp = START + i * SECOND // 30
+        messages.append(("/cam/image_raw", stamp, raw(stamp, level=i)))
+        messages.append(("/cam/camera_info", stamp + 5, camera_info(stamp)))
+    bag = write_bag(tmp_path_factory.mktemp("mcap") / "bag", messages, "mcap")
+    return (bag / "bag.mcap").read_bytes()
+
+
+def in_file(folder: Path, data: bytes) -> Path:
+    path = folder / "bag.mcap"
+    path.write_bytes(data)
+    return path
+
+
+def read(path: Path, topics: list[str] | None = None) -> tuple[list[tuple[str, int]], list[str]]:
+    with BagReader(path) as reader:
+        found = [(m.topic, m.time) for m in reader.messages(topics)]
+        return found, reader.damage
+
+
+def oracle(path: Path) -> Iterator[tuple[str, int, bytes]]:
+    """Topic, time and data of the messages up to the first fault."""
+    topics: dict[int, str] = {}
+    with path.open("rb") as file:
+        try:
+            for record in StreamReader(file).records:
+                if isinstance(record, Channel):
+                    topics[record.id] = record.topic
+                elif isinstance(record, Message):
+                    yield topics[record.channel_id], record.log_time, record.data
+        except (McapError, ValueError, struct.error, EOFError):
+            return
+
+
+def heads_of_images(data: bytes, folder: Path) -> list[int]:
+    """Where the records of the image messages begin in the file."""
+    path = in_file(folder, data)
+    places: list[int] = []
+    with path.open("rb") as file:
+        records = list(StreamReader(file, emit_chunks=True).records)
+    starts = [r.chunk_start_offset for r in records if isinstance(r, ChunkIndex)]
+    chunks = [r for r in records if isinstance(r, Chunk)]
+    for start, chunk in zip(starts, chunks, strict=True):
+        at = start + HEAD + 40 + len(chunk.compression)
+        for record in breakup_chunk(chunk):
+            if isinstance(record, Message) and record.channel_id == 1:
+                places.append(at)
+            (length,) = struct.unpack_from("<Q", data, at + 1)
+            at += HEAD + length
+    return places
+
+
+def test_a_whole_file_is_read_as_by_the_oracle(whole: bytes, tmp_path: Path) -> None:
+    path = in_file(tmp_path, whole)
+    with BagReader(path) as reader:
+        found = [(m.topic, m.time, m.data) for m in reader.messages()]
+        assert found == sorted(oracle(path), key=lambda m: m[1])
+        assert reader.damage == []
+
+
+def test_a_cut_file_gives_at_least_what_the_oracle_reads(whole: bytes, tmp_path: Path) -> None:
+    dice = random.Random(3)
+    for _ in range(10):
+        path = in_file(tmp_path, whole[: dice.randrange(len(whole) // 3, len(whole))])
+        found, damage = read(path)
+        assert {(topic, time) for topic, time, _ in oracle(path)} <= set(found)
+        assert len(damage) == 1
+
+
+def zeros(data: bytearray, at: int) -> None:
+    data[at : at + HEAD + 22] = bytes(HEAD + 22)
+
+
+def flip(offset: int, bit: int) -> Callable[[bytearray, int], None]:
+    def change(data: bytearray, at: int) -> None:
+        data[at + offset] ^= 1 << bit
+
+    return change
+
+
+DAMAGES = {
+    "zeros": zeros,
+    "length": flip(1, 6),
+    "long": flip(3, 2),
+    "channel": flip(HEAD, 3),
+    "other channel": flip(HEAD, 1),
+    "time in the chunk": flip(HEAD + 6 + 2, 2),
+    "time far off": flip(HEAD + 6 + 6, 3),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("number", [0, 40, 89])
+def test_one_damaged_head_is_reported_with_the_number_of_lost_messages(
+    whole: bytes, tmp_path: Path, damage: str, number: int
+) -> None:
+    data = bytearray(whole)
+    DAMAGES[damage](data, heads_of_images(whole, tmp_path)[number])
+    found, told = read(in_file(tmp_path, bytes(data)))
+    (line,) = [line for line in told if "image_raw" in line or "messages can be read" in line] or [
+        line
+        for line in told
+        if "camera_info" in line  # all images, and not all that follows
+    ]
+    images = sum(topic == "/cam/image_raw" for topic, _ in found)
+    if "can be read" in line:
+        assert f"{len(found)} of its {2 * COUNT} messages can be read" in line
+    elif images < COUNT:
+        assert f"{images} of the 90 messages in its index were read on /cam/image_raw" in line
+    elif len(found) == 2 * COUNT:
+        assert "1 messages have another time than in its index on /cam/image_raw" in line
+    else:
+        assert f"{len(found) - COUNT} of the 90 messages in its index were read" in line
+
+
+def test_damage_on_another_topic_is_not_reported(whole: bytes, tmp_path: Path) -> None:
+    data = bytearray(whole)
+    flip(HEAD + 6 + 6, 3)(data, heads_of_images(whole, tmp_path)[40])
+    found, told = read(in_file(tmp_path, bytes(data)), ["/cam/camera_info"])
+    assert len(found) == COUNT
+    assert told == []
+
+
+def test_a_wrong_statistics_record_is_reported(tmp_path: Path) -> None:
+    path = in_file(tmp_path, whole)
+    with path.open("rb") as file:
+        (counts,) = (r for r in StreamReader(file).records if isinstance(r, Statistics))
+    entry = struct.pack("<HQ", 1, counts.channel_message_counts[1])
+    at = whole.rindex(entry)
+    wrong = whole[:at] + struct.pack("<HQ", 1, 94) + whole[at + len(entry) :]
+    found, told = read(in_file(tmp_path, wrong))
+    assert len(found) == 2 * COUNT
+    (line,) = told
+    assert "90 of the 94 messages in its statistics were read on /cam/image_raw" in line
+
+
+def test_what_metadata_promises_and_no_file_holds_is_reported(tmp_path: Path) -> None:
+    stamps = [START + i * SECOND for i in range(4)]
+    messages = [("/cam/image_raw", stamp, raw(stamp)) for stamp in stamps]
+    bag = write_bag(tmp_path / "bag", messages, "sqlite3")
+    metadata = bag / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("message_count: 4", "message_count: 6"))
+    found, told = read(bag)
+    assert len(found) == 4
+    assert told == ["4 of the 6 messages that metadata.yaml promises on /cam/image_raw were read"]
+
+
+def test_no_single_damaged_byte_is_silent(whole: bytes, tmp_path: Path) -> None:
+    """Flipped bits anywhere: where the times read differ from the original, that is said."""
+    reference, _ = read(in_file(tmp_path, whole))
+    dice = random.Random(5)
+    heads = heads_of_images(whole, tmp_path)
+    for _ in range(60):
+        data = bytearray(whole)
+        data[dice.choice(heads) + dice.randrange(HEAD + 14)] ^= 1 << dice.randrange(8)
+        try:
+            found, told = read(in_file(tmp_path, bytes(data)))
+        except SourceError:
+            continue
+        assert sorted(found) == sorted(reference) or told
