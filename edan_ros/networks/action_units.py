@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from edan_ros.core.action_units import ACTION_UNITS
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_models
+from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_module
 from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 #: All units of the bottleneck: those of core/action_units.py first, then those without a label.
@@ -41,7 +41,7 @@ class ActionUnitNetwork(EmotionNetwork):
         if layers not in LAYERS:
             raise ValueError(f"layers must be one of {LAYERS}, not {layers}")
         self.config = {"size": size, "layers": layers, "classes": classes}
-        self.backbone = getattr(torchvision_models(), f"vgg{layers}_bn")(
+        self.backbone = getattr(torchvision_module("models"), f"vgg{layers}_bn")(
             weights=None, init_weights=False
         ).features
         for module in self.backbone.modules():

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType
 
 from torch import Tensor, nn
 
 
-def torchvision_models() -> ModuleType:
-    """The module ``torchvision.models``.
+def torchvision_module(name: str) -> ModuleType:
+    """Return the module ``torchvision.<name>``.
 
     torchvision's wheels are built for one build of torch each. Beside another one (as the wheel
     for CUDA beside torch for the CPU) its compiled operators do not load, and registering their
-    shapes then fails. No backbone uses them, so that step is left out and the rest imported.
+    shapes then fails. Nothing here uses them, so that step is skipped and the rest imported.
     """
     try:
-        from torchvision import models
+        return importlib.import_module(f"torchvision.{name}")
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-        name = "torchvision._meta_registrations"
-        sys.modules[name] = ModuleType(name)
-        from torchvision import models
-    return models
+        registrations = "torchvision._meta_registrations"
+        sys.modules[registrations] = ModuleType(registrations)
+        return importlib.import_module(f"torchvision.{name}")
 
 
 def gray_entry(conv: nn.Conv2d) -> nn.Conv2d:

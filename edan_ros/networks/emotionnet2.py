@@ -15,7 +15,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_models
+from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_module
 from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 LAYERS = (18, 34, 50, 101)
@@ -33,7 +33,7 @@ class EmotionNet2(EmotionNetwork):
         if layers not in LAYERS:
             raise ValueError(f"layers must be one of {LAYERS}, not {layers}")
         self.config = {"size": size, "layers": layers, "classes": classes}
-        self.backbone = getattr(torchvision_models(), f"resnet{layers}")(weights=None)
+        self.backbone = getattr(torchvision_module("models"), f"resnet{layers}")(weights=None)
         self.backbone.conv1 = gray_entry(self.backbone.conv1)
         self.emotion = nn.Linear(self.backbone.fc.in_features, classes)
         self.backbone.fc = nn.Identity()

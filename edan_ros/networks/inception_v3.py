@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_models
+from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_module
 from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
 #: The side below which its last maps would be empty.
@@ -36,7 +36,7 @@ class InceptionV3(EmotionNetwork):
         self.config = {"size": size, "classes": classes}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of a default that is given here
-            self.backbone = torchvision_models().inception_v3(
+            self.backbone = torchvision_module("models").inception_v3(
                 weights=None, aux_logits=False, transform_input=False, init_weights=False
             )
         entry = self.backbone.Conv2d_1a_3x3

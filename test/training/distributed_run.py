@@ -1,7 +1,7 @@
-"""One process of a run over several: started by torchrun from test_spread.py.
+"""One process of a run over several, started by torchrun from test_distributed.py.
 
-Arguments: the configuration, the folder of the run, and the step at which process 1 is asked to
-end (0 for never). Writes its weights to ``rank<N>.pt`` when it has finished.
+Arguments: recogniser or detector, the configuration, the folder of the run, and the step at which
+process 1 is sent SIGTERM (0 for never). Writes its weights to ``rank<N>.pt`` at the end.
 """
 
 from __future__ import annotations
@@ -13,27 +13,32 @@ from pathlib import Path
 
 import torch
 from small_training import two_emotions
+from test_detector_task import config as detector_config
+from test_detector_task import picture
 
 from edan_ros.training.common.config import load_config
 from edan_ros.training.common.distributed import world
-from edan_ros.training.common.stopping import Interrupted
-from edan_ros.training.common.trainer import Trainer
+from edan_ros.training.common.trainer import Interrupted, PhaseState, Trainer
+from edan_ros.training.detector.task import DetectorTask
+from edan_ros.training.emotion.task import EmotionTask
 
 
 def main() -> None:
-    config, out, stop_at = load_config(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
-    step = Trainer._step
-
-    def watched(trainer: Trainer, progress, *rest) -> None:
-        step(trainer, progress, *rest)
-        if trainer.world.rank == 1 and progress.step == stop_at:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    Trainer._step = watched
+    kind, config, out, stop_at = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     torch.set_num_threads(1)
+    if kind == "detector":
+        pictures = {"landmarks68": [picture(1), picture(2)]}
+        task = DetectorTask(detector_config(pictures=24), pictures)
+    else:
+        task = EmotionTask(load_config(config), two_emotions())
     with world("cpu") as here:
+
+        def on_step(state: PhaseState) -> None:
+            if here.rank == 1 and state.step == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
         try:
-            network = Trainer(config, two_emotions(), out, world=here, workers=0).run()
+            network = Trainer(task, out, world=here, workers=0, on_step=on_step).run()
         except Interrupted:
             (out / f"stopped{here.rank}").touch()
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.training.common.config import load_config
 from edan_ros.training.common.trainer import Trainer
 from edan_ros.training.emotion.samples import Samples, make_samples
+from edan_ros.training.emotion.task import EmotionTask
 
 CONFIG = {
     "name": "tiny",
@@ -50,8 +52,15 @@ def write(folder: Path, **changes: object) -> Path:
     return path
 
 
-def run(config_path: Path, samples: Samples, out: Path) -> torch.nn.Module:
-    return Trainer(load_config(config_path), samples, out, lambda _: {"seen": 1.0}, workers=0).run()
+def trainer(config_path: Path, samples: Samples, out: Path, **options: Any) -> Trainer:
+    """The trainer of a configuration; ``start`` and ``validate`` go to its task."""
+    of_task = {name: options.pop(name) for name in ("start", "validate") if name in options}
+    task = EmotionTask(load_config(config_path), samples, **of_task)
+    return Trainer(task, out, **{"workers": 0, **options})
+
+
+def run(config_path: Path, samples: Samples, out: Path, **options: Any) -> torch.nn.Module:
+    return trainer(config_path, samples, out, **options).run()
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:

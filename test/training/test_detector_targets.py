@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edan_ros.training.detector.targets import IGNORED, assign, cell_grid
+from edan_ros.training.detector.targets import IGNORED, assign_targets, cell_grid
 
 SIZE = 128
 NO_POINTS = np.zeros((1, 5, 2))
 
 
 def one(box: list[float], *, wanted: bool = True) -> dict[str, np.ndarray]:
-    return assign(np.array([box]), NO_POINTS, np.array([wanted]), SIZE)
+    return assign_targets(np.array([box]), NO_POINTS, np.array([wanted]), SIZE)
 
 
 def test_the_order_of_the_cells_is_that_of_the_network() -> None:
@@ -68,7 +68,7 @@ def test_an_unwanted_face_is_ignored_and_not_background() -> None:
 
 def test_of_two_faces_the_nearer_middle_wins() -> None:
     boxes = np.array([[20.0, 20, 24, 24], [36.0, 20, 24, 24]])
-    targets = assign(boxes, np.zeros((2, 5, 2)), np.array([True, True]), SIZE)
+    targets = assign_targets(boxes, np.zeros((2, 5, 2)), np.array([True, True]), SIZE)
     grid = cell_grid(SIZE)
     for index in np.flatnonzero(targets["score"] == 1.0):
         middles = boxes[:, 0] + 12
@@ -76,5 +76,5 @@ def test_of_two_faces_the_nearer_middle_wins() -> None:
 
 
 def test_a_picture_without_faces_has_no_targets() -> None:
-    targets = assign(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0, bool), SIZE)
+    targets = assign_targets(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0, bool), SIZE)
     assert not targets["score"].any()

@@ -1,4 +1,4 @@
-"""A run over two processes on the CPU: one network comes out, and one checkpoint."""
+"""A run over two processes on the CPU trains one network and writes one checkpoint."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
-from small_training import two_emotions, write  # noqa: E402
+from small_training import trainer, two_emotions, write  # noqa: E402
 
-from edan_ros.training.common.checkpoints import read_log, read_state  # noqa: E402
-from edan_ros.training.common.config import load_config  # noqa: E402
+from edan_ros.training.common.checkpoints import read_state  # noqa: E402
 from edan_ros.training.common.data import EpochData, batches  # noqa: E402
-from edan_ros.training.common.distributed import World, choose_device, takes_bfloat16  # noqa: E402
+from edan_ros.training.common.distributed import World, choose_device, use_bfloat16  # noqa: E402
 from edan_ros.training.common.errors import ConfigError  # noqa: E402
-from edan_ros.training.common.trainer import Trainer  # noqa: E402
+from edan_ros.training.common.run_log import read_log  # noqa: E402
 from edan_ros.training.emotion.augment import Augmentation  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -29,17 +28,18 @@ PHASES = [
 ]
 
 
-def start(config: Path, out: Path, stop_at: int) -> None:
+def start(kind: str, config: Path, out: Path, stop_at: int) -> None:
     """Run distributed_run.py in two processes, as torchrun does, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     where = ["--master_addr=127.0.0.1", f"--master_port={port}"]
-    script = [str(HERE / "distributed_run.py"), str(config), str(out), str(stop_at)]
+    script = [str(HERE / "distributed_run.py"), kind, str(config), str(out), str(stop_at)]
+    paths = [str(HERE), *sys.path]
     done = subprocess.run(
         [*torchrun, *where, *script],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         timeout=280,
@@ -50,19 +50,25 @@ def start(config: Path, out: Path, stop_at: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    """Asked to end, one process takes the other with it; together they go on and agree."""
+@pytest.mark.parametrize(
+    ("kind", "checkpoint", "epochs"),
+    [("recogniser", "phase0.pt", [(1, 1), (2, 1)]), ("detector", "detector.pt", [(1, 1), (1, 2)])],
+)
+def test_two_processes_train_one_network(
+    tmp_path: Path, kind: str, checkpoint: str, epochs: list[tuple[int, int]]
+) -> None:
+    """A signal to one process stops both; resumed, they end with equal weights."""
     loss = {"uncertainty": True, "intermediate": 0.5}
     config, out = write(tmp_path, phases=PHASES, loss=loss), tmp_path / "run"
-    start(config, out, stop_at=4)
+    start(kind, config, out, stop_at=4)
     assert {p.name for p in out.glob("stopped*")} == {"stopped0", "stopped1"}
-    assert read_state(out / "phase0.pt")["step"] == 4
-    start(config, out, stop_at=0)
+    assert read_state(out / checkpoint)["step"] == 4
+    start(kind, config, out, stop_at=0)
     first, second = (torch.load(out / f"rank{n}.pt", weights_only=True) for n in (0, 1))
     for name, value in first.items():
         if "running" not in name and "num_batches" not in name:
             assert torch.equal(value, second[name]), name
-    assert [entry["phase"] for entry in read_log(out)] == [0, 1]
+    assert [(entry["phase"], entry["epoch"]) for entry in read_log(out)] == epochs
 
 
 def test_processes_share_each_batch_without_overlap() -> None:
@@ -75,13 +81,13 @@ def test_processes_share_each_batch_without_overlap() -> None:
         assert torch.equal(whole["crop"], torch.cat([part["crop"] for part in parts]))
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
-    config = load_config(write(tmp_path, batch=9))
-    with pytest.raises(ConfigError, match="cannot be shared by 2 processes"):
-        Trainer(config, two_emotions(), tmp_path, world=World(torch.device("cpu"), 0, 2))
+def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:
+    config = write(tmp_path, batch=9)
+    with pytest.raises(ConfigError, match="cannot be divided among 2 processes"):
+        trainer(config, two_emotions(), tmp_path, world=World(torch.device("cpu"), 0, 2))
 
 
-def test_a_device_that_is_not_there_is_named() -> None:
+def test_a_device_that_does_not_exist_is_named() -> None:
     assert choose_device("cpu") == "cpu"
     with pytest.raises(ConfigError, match="--device quantum"):
         choose_device("quantum")
@@ -98,12 +104,7 @@ def test_a_device_that_is_not_there_is_named() -> None:
         ("fp32", "cuda", ["amx_bf16"], False),
     ],
 )
-def test_bfloat16_where_it_is_quick_or_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-    precision: str,
-    device: str,
-    features: list[str],
-    expected: bool,
+def test_bfloat16_is_used_where_it_is_fast_or_requested(
+    precision: str, device: str, features: list[str], expected: bool
 ) -> None:
-    monkeypatch.setattr("edan_ros.training.common.distributed._cpu_features", lambda: features)
-    assert takes_bfloat16(precision, torch.device(device)) == expected
+    assert use_bfloat16(precision, torch.device(device), features) == expected

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from torch import nn  # noqa: E402
 
-from edan_ros.training.common.sam import sharpen  # noqa: E402
+from edan_ros.training.common.sam import perturb  # noqa: E402
 
 
 def test_the_gradient_is_that_of_the_worst_neighbour() -> None:
@@ -23,7 +23,7 @@ def test_the_gradient_is_that_of_the_worst_neighbour() -> None:
 
     backward()
     assert torch.allclose(module.weight.grad, torch.tensor([3.0, 4.0]))
-    sharpen(module, 0.5, backward)
+    perturb(module, 0.5, backward)
     assert torch.allclose(module.weight.grad, torch.tensor([3.3, 5.6]), atol=1e-5)
     assert torch.allclose(module.weight, torch.tensor([3.0, 1.0]), atol=1e-6)
 
@@ -37,6 +37,6 @@ def test_running_statistics_see_each_batch_once() -> None:
 
     backward()
     once = module[1].running_mean.clone()
-    sharpen(module, 0.1, backward)
+    perturb(module, 0.1, backward)
     assert torch.equal(module[1].running_mean, once)
     assert module[1].momentum == 0.1

@@ -16,12 +16,14 @@ from small_training import CONFIG, run, same, write  # noqa: E402
 
 from edan_ros.networks.base import NetworkOutput  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
-from edan_ros.training.common.checkpoints import load_average, load_mean, read_log  # noqa: E402
+from edan_ros.training.common.checkpoints import load_average, load_mean  # noqa: E402
 from edan_ros.training.common.config import load_config  # noqa: E402
+from edan_ros.training.common.distributed import World  # noqa: E402
 from edan_ros.training.common.errors import ConfigError  # noqa: E402
-from edan_ros.training.common.trainer import Trainer  # noqa: E402
+from edan_ros.training.common.run_log import read_log  # noqa: E402
 from edan_ros.training.emotion.export import export, make_manifest  # noqa: E402
 from edan_ros.training.emotion.samples import Samples  # noqa: E402
+from edan_ros.training.emotion.task import check_run  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Finished = Callable[[Path], Path]
@@ -31,7 +33,7 @@ def test_it_learns_and_logs(tmp_path: Path, finished: Finished) -> None:
     out = finished(tmp_path / "run")
     assert load_average(out / "phase1.pt").config["stages"] == 2
     log = read_log(out)
-    assert [(entry["phase"], entry["epoch"]) for entry in log] == [(0, 0), (0, 1), (1, 0)]
+    assert [(entry["phase"], entry["epoch"]) for entry in log] == [(1, 1), (1, 2), (2, 1)]
     assert log[-1]["train_emotion"] < log[0]["train_emotion"]
     assert log[-1]["train_landmarks"] < log[0]["train_landmarks"]
 
@@ -145,9 +147,8 @@ def test_a_run_goes_on_from_a_model_file(
 
     def trained(epochs: int) -> NetworkOutput:
         phases = [{"stages": 2, "epochs": epochs, "learning_rate": 0.01}]
-        config = load_config(write(tmp_path, phases=phases))
-        out = tmp_path / f"run{epochs}"
-        return Trainer(config, samples, out, workers=0, start=file).run()(crops)
+        config = write(tmp_path, phases=phases)
+        return run(config, samples, tmp_path / f"run{epochs}", start=file)(crops)
 
     begun, learned = trained(0), trained(1)
     for name in ("logits", "landmarks", "presence"):
@@ -156,9 +157,9 @@ def test_a_run_goes_on_from_a_model_file(
         )
     torch.testing.assert_close(learned.stages[0], wanted.stages[0], atol=1e-3, rtol=1e-3)
     assert (learned.logits - wanted.logits).abs().max() > 0.05
-    wide = load_config(write(tmp_path, network={"size": 32, "width": 0.25}))
+    wide = write(tmp_path, network={"size": 32, "width": 0.25})
     with pytest.raises(ConfigError, match="phase 1 cannot start: the network has no stage1"):
-        Trainer(wide, samples, tmp_path / "wide", workers=0, start=file).run()
+        run(wide, samples, tmp_path / "wide", start=file)
 
 
 def test_a_teacher_of_other_classes_is_refused(
@@ -202,10 +203,8 @@ def test_a_wide_run_starts_where_a_narrow_one_ended(
 ) -> None:
     narrow = load_average(finished(tmp_path / "narrow") / "phase1.pt")
     still = [{"stages": n, "epochs": 1, "learning_rate": 1e-9} for n in (1, 2)]
-    config = load_config(write(tmp_path, network={"size": 32, "width": 0.25}, phases=still))
-    wide = Trainer(
-        config, samples, tmp_path / "wide", lambda _: {}, workers=0, start=tmp_path / "narrow"
-    ).run()
+    config = write(tmp_path, network={"size": 32, "width": 0.25}, phases=still)
+    wide = run(config, samples, tmp_path / "wide", start=tmp_path / "narrow")
     crops = torch.rand(4, 1, 32, 32) * 255
     with torch.no_grad():
         before, after = narrow(crops), wide(crops)
@@ -220,10 +219,8 @@ def test_a_run_goes_on_from_one_with_the_same_network(
     """It begins with the averaged weights, and a second stage alone leaves the first as it is."""
     before = load_average(finished(tmp_path / "first") / "phase1.pt")
     second = [{"stages": 2, "epochs": 1, "learning_rate": 0.01}]
-    config = load_config(write(tmp_path, phases=second))
-    after = Trainer(
-        config, samples, tmp_path / "second", lambda _: {}, workers=0, start=tmp_path / "first"
-    ).run()
+    config = write(tmp_path, phases=second)
+    after = run(config, samples, tmp_path / "second", start=tmp_path / "first")
     mean = load_mean([tmp_path / "second", tmp_path / "first"])
     assert not mean.training
     for name, value in before.state_dict().items():
@@ -237,22 +234,22 @@ def test_a_run_goes_on_from_one_with_the_same_network(
 def test_networks_that_differ_have_no_mean(tmp_path: Path, finished: Finished) -> None:
     finished(tmp_path / "one")
     (finished(tmp_path / "other") / "phase1.pt").unlink()  # one stage is left
-    with pytest.raises(ConfigError, match=r"other is of another network than .*one"):
+    with pytest.raises(ConfigError, match=r"the networks of .*other and .*one differ"):
         load_mean([tmp_path / "one", tmp_path / "other"])
 
 
-def test_a_start_that_is_needed_is_asked_for(tmp_path: Path, samples: Samples) -> None:
+def test_a_run_that_needs_a_start_asks_for_it(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, start="narrow.yaml"))
-    with pytest.raises(ConfigError, match=r"one of narrow\.yaml.*--start"):
-        Trainer(config, samples, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"a run of narrow\.yaml.*--start"):
+        check_run(config, tmp_path / "run", None, World(torch.device("cpu")))
 
 
-def test_a_start_that_is_not_there_is_named(tmp_path: Path, samples: Samples) -> None:
-    config = load_config(write(tmp_path))
+def test_a_start_that_does_not_exist_is_named(tmp_path: Path, samples: Samples) -> None:
+    config, missing = write(tmp_path), tmp_path / "none"
     with pytest.raises(ConfigError, match="none is neither the folder of a run nor a model"):
-        Trainer(
-            config, samples, tmp_path / "run", lambda _: {}, workers=0, start=tmp_path / "none"
-        ).run()
+        check_run(load_config(config), tmp_path / "run", missing, World(torch.device("cpu")))
+    with pytest.raises(ConfigError, match="none is neither the folder of a run nor a model"):
+        run(config, samples, tmp_path / "run", start=missing)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 
 from edan_ros.datasets import archives
 from edan_ros.engines.base import INPUT
-from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK, create_detector
+from edan_ros.detection.detector_model import TASK
+from edan_ros.detection.edan_detector import DETECTOR_OUTPUTS
+from edan_ros.detection.factory import create_detector
 from edan_ros.engines.manifest import Manifest, sha256_of
 from edan_ros.evaluation.detection import evaluate
 from edan_ros.evaluation.detection_scenes import photograph_scenes

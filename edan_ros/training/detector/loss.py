@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
 
+from edan_ros.networks.backbones import torchvision_module
 from edan_ros.networks.face_detector import DetectorOutput
+
+ops = torchvision_module("ops")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def focal_loss(logits: Tensor, target: Tensor, balance: float, focus: float) -> 
         logits: of any shape.
         target: of the same shape; 1, 0, or below 0 for a cell to ignore.
     """
-    loss: Tensor = sigmoid_focal_loss(logits, target.clamp_min(0.0), balance, focus)
+    loss: Tensor = ops.sigmoid_focal_loss(logits, target.clamp_min(0.0), balance, focus)
     return loss * (target >= 0)
 
 
@@ -47,8 +49,8 @@ def box_loss(predicted: Tensor, truth: Tensor) -> Tensor:
 
     Boxes are x, y, width, height.
     """
-    corners = (box_convert(boxes, "xywh", "xyxy") for boxes in (predicted, truth))
-    loss: Tensor = generalized_box_iou_loss(*corners)
+    corners = (ops.box_convert(boxes, "xywh", "xyxy") for boxes in (predicted, truth))
+    loss: Tensor = ops.generalized_box_iou_loss(*corners)
     return loss
 
 

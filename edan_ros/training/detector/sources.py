@@ -19,7 +19,7 @@ from edan_ros.core.geometry import MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, read
 from edan_ros.datasets.archives import photographs
-from edan_ros.detection.detectors import YuNet
+from edan_ros.detection.yunet import YuNet
 from edan_ros.training.common.errors import ConfigError
 
 #: The teacher is shown pictures of this longest side, so that it also sees small faces.

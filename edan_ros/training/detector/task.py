@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import Tensor
 
-from edan_ros.engines.torch_detector import folded_weights
+from edan_ros.detection.torch_runner import folded_weights
 from edan_ros.networks.face_detector import FaceDetector, Residual
 from edan_ros.networks.restore_batchnorm import restore_batchnorm
 from edan_ros.training.common.checkpoints import read_state, starting_model

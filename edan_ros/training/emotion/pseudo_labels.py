@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSample, FaceSet
 from edan_ros.engines import Engine, create_engine
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.evaluation.recognition import (
     FacePrediction,
     StillImagePipeline,

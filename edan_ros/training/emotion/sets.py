@@ -15,8 +15,8 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
 from edan_ros.datasets import LAYOUTS, DataError, FaceSample, FaceSet, face_crop, read
 from edan_ros.datasets.layouts import is_validation_only, layout_of
-from edan_ros.detection.detectors import Detector
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.base import Detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.evaluation.recognition import largest
 from edan_ros.training.common.config import TrainConfig
 from edan_ros.training.common.errors import ConfigError
