@@ -11,7 +11,7 @@ from rich.table import Table
 
 from edan_ros.engines import GPU_ENGINES, EngineError
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
-from edan_ros.engines.detector_engine import TASK
+from edan_ros.detection.detector_model import TASK
 from edan_ros.engines.manifest import load_manifest, require_complete, shipped_models
 from edan_ros.engines.plan_cache import PlanCache, PlanKey
 
@@ -74,12 +74,13 @@ def _build(args: argparse.Namespace, cache: PlanCache) -> None:
             "--target, or give --engine tensorrt_rtx"
         )
     gpus = [Gpu("", capability, "") for capability in args.target or ()] or [_gpu_here(args)]
-    for model in args.models or _for_gpus():
+    for model in args.models or gpu_models():
         for gpu in gpus:
             _build_one(model, args.engine, gpu, cache, again=args.again)
 
 
-def _for_gpus() -> list[str]:
+def gpu_models() -> list[str]:
+    """Return the names of the shipped models that TensorRT can build."""
     names = shipped_models(task=None)
     return [name for name in names if load_manifest(name, task=None).precision != "int8"]
 

@@ -1,4 +1,4 @@
-"""Run any emotion model of this package for what it gives: to measure it, not on a robot."""
+"""Run any recognition model of this package to evaluate it, also one that robots cannot use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from edan_ros.engines.onnxruntime import open_session
 
 
 class EvaluationModel:
-    """A model on ONNX Runtime with the outputs that its manifest names, landmarks or not.
+    """A model on ONNX Runtime with the outputs that its manifest names.
 
     Args:
-        model: a shipped model's name, or the path of an .onnx file with its manifest beside it.
-        threads: threads of one run.
+        model: name of a shipped model, or path of an .onnx file with its manifest beside it.
+        threads: threads for one run.
 
     Raises:
-        ModelError: if the model is missing, damaged, or has not the outputs of its manifest.
+        ModelError: if the model is missing, damaged, or lacks an output of its manifest.
     """
 
     def __init__(self, model: str | Path, *, threads: int = 1) -> None:
@@ -31,9 +31,9 @@ class EvaluationModel:
         self._session = open_session(self.manifest.path, self.outputs, threads=threads)
 
     def run(self, crops: NDArray[np.float32], batch: int = 64) -> dict[str, NDArray[np.float32]]:
-        """Each output by name for (n, 1, S, S) crops, grey levels 0 to 255; n at least 1.
+        """Return each output by name for (n, 1, S, S) crops, grey levels 0 to 255, n at least 1.
 
-        Raises ValueError when the crops have another shape, EngineError when the run fails.
+        Raises ValueError for crops of another shape, EngineError when the run fails.
         """
         size = self.manifest.input_size
         if crops.ndim != 4 or crops.shape[1:] != (1, size, size) or not len(crops):
@@ -43,7 +43,7 @@ class EvaluationModel:
             feed = {INPUT: np.ascontiguousarray(crops[start : start + batch], np.float32)}
             try:
                 parts.append(self._session.run(self.outputs, feed))
-            except Exception as error:  # its exception classes are not public and share no base
+            except Exception as error:  # ONNX Runtime's exceptions are not public, without a base
                 name = self.manifest.name
                 raise EngineError(f"ONNX Runtime cannot run {name}: {error}") from error
         return {
@@ -52,50 +52,49 @@ class EvaluationModel:
         }
 
 
-#: The emotion that stands for each of POLARITIES where seven are expected.
-_STANDS_FOR = tuple(EMOTIONS.index(name) for name in ("neutral", "happy", "sad"))
-#: The logit of an emotion that a model of three classes does not know.
-_NEVER = -1e4
+#: The emotion that represents each of POLARITIES among the seven.
+_REPRESENTATIVES = tuple(EMOTIONS.index(name) for name in ("neutral", "happy", "sad"))
+#: Logit of an emotion that a model of three classes does not have.
+_IMPOSSIBLE = -1e4
 
 
 class EvaluationEngine:
-    """Such a model as an engine, so that it is measured like the others.
+    """An :class:`EvaluationModel` as an engine, so that it is evaluated like the others.
 
-    What it does not give is NaN. Of three classes, positive is given as happy and negative as
-    sad: summed to three again, the probabilities are those of the model.
+    Outputs that the model lacks are NaN. The class positive of a model with three classes becomes
+    happy and negative becomes sad: summed by polarity, the probabilities are those of the model.
 
-    Raises ModelError like :class:`EvaluationModel`.
+    Raises:
+        ModelError: as :class:`EvaluationModel`.
     """
 
     name = "onnxruntime"
     device = "cpu"
     precision = "fp32"
+    selection_reason = "every model can be evaluated on ONNX Runtime"
 
     def __init__(self, model: str | Path, *, threads: int = 1) -> None:
-        self._raw = EvaluationModel(model, threads=threads)
-
-    @property
-    def manifest(self) -> Manifest:
-        return self._raw.manifest
+        self._model = EvaluationModel(model, threads=threads)
+        self.manifest: Manifest = self._model.manifest
 
     @property
     def input_size(self) -> int:
         return self.manifest.input_size
 
     def infer(self, crops: NDArray[np.float32]) -> Prediction:
-        """As of any engine. Raises ValueError and EngineError."""
+        """Run the model as any engine does. Raises ValueError and EngineError."""
         if not len(crops):
             return Prediction.empty(len(EMOTIONS))
-        count, said = len(crops), self._raw.run(crops)
-        logits = said["logits"]
+        count, outputs = len(crops), self._model.run(crops)
+        logits = outputs["logits"]
         if logits.shape[1] == len(POLARITIES):
-            seven = np.full((count, len(EMOTIONS)), _NEVER, np.float32)
-            seven[:, _STANDS_FOR] = logits
+            seven = np.full((count, len(EMOTIONS)), _IMPOSSIBLE, np.float32)
+            seven[:, _REPRESENTATIVES] = logits
             logits = seven
         unknown = np.full((count, NUM_LANDMARKS, 2), np.nan, np.float32)
         return Prediction(
-            landmarks=said.get("landmarks", unknown),
+            landmarks=outputs.get("landmarks", unknown),
             logits=logits,
-            presence=said.get("presence", unknown[:, 0, 0]),
+            presence=outputs.get("presence", unknown[:, 0, 0]),
             attention=np.zeros((count, len(EMOTIONS), 1, 1), np.float32),
         )

@@ -1,10 +1,10 @@
-"""Write a model's precision into its graph: FP16 where the work is, FP32 where geometry is.
+"""Rewrite a model's graph for mixed precision: FP16 for convolutions, FP32 for geometry.
 
-TensorRT from version 11 on computes every layer in the types that the graph names and knows no
-other way to ask for FP16. The models ship with FP16 weights behind casts to FP32, which is what a
-processor wants; here the same file becomes the graph that a GPU wants.
+TensorRT 11 and newer compute every layer in the types that the graph names and have no other
+setting for FP16. The shipped models store FP16 weights behind casts to FP32, which suits a
+processor; this module turns the same file into the graph that suits a GPU.
 
-Needs the library onnx, of the extra ``tensorrt``. Nothing else at run time does.
+Needs the library onnx (extra ``tensorrt``).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-#: Convolutions and dense layers: nearly all of the operations. They run in FP16.
+#: Convolutions and dense layers, nearly all of the operations. They run in FP16.
 HEAVY = frozenset({"Conv", "Gemm"})
-#: So does a product that has something in FP16 to multiply; the others are geometry.
+#: A matrix product with an FP16 operand also runs in FP16; the others belong to the geometry.
 PRODUCT = "MatMul"
-#: These only choose or move numbers: they stay in FP16 behind a heavy layer.
-CARRYING = frozenset({"Relu", "MaxPool", "Flatten"})
+#: Layers that only select or move numbers: they stay in FP16 behind a heavy layer.
+TRANSPARENT = frozenset({"Relu", "MaxPool", "Flatten"})
 SUFFIX = "_half"
 
 
 class _Rewriter:
-    """One pass over a graph in its (topological) order.
+    """One pass over a graph in its topological order.
 
-    ``half`` and ``full`` name the FP16 and FP32 version of each tensor, as far as there is one.
+    ``_half`` and ``_full`` map each tensor to the name of its FP16 and FP32 version, if it has one.
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
@@ -46,17 +46,17 @@ class _Rewriter:
             if node.op_type == "Cast" and node.input[0] in halves:
                 self._half[node.output[0]] = node.input[0]  # a weight that is stored as FP16
             else:
-                self._take(node)
+                self._add(node)
         for value in graph.output:
             self._as_full(value.name)
 
-    def _take(self, node: NodeProto) -> None:
-        carrying = node.op_type in CARRYING and self._is_half(node.input[0])
+    def _add(self, node: NodeProto) -> None:
+        transparent = node.op_type in TRANSPARENT and self._is_half(node.input[0])
+        product = node.op_type == PRODUCT and any(self._is_half(name) for name in node.input)
         new = NodeProto()
         new.CopyFrom(node)
         del new.input[:]
-        product = node.op_type == PRODUCT and any(self._is_half(name) for name in node.input)
-        if node.op_type in HEAVY or product or carrying:
+        if node.op_type in HEAVY or product or transparent:
             new.input.extend([self._as_half(name) for name in node.input])
             new.output[0] += SUFFIX
             self._half[node.output[0]] = new.output[0]
@@ -92,11 +92,11 @@ class _Rewriter:
 
 
 def to_fp16_graph(path: Path) -> onnx.ModelProto:
-    """A model of this package with its convolutions and dense layers in FP16, all else in FP32.
+    """Load a model with its convolutions and dense layers in FP16 and the rest in FP32.
 
-    Inputs, outputs and their names stay. Reductions, normalisation, similarity transforms, the
-    heat-map, sampling and the sigmoid stay in FP32: their squares overflow FP16, and a pixel
-    coordinate has three digits before the point.
+    Inputs and outputs keep their names and types. Reductions, normalisation, similarity
+    transforms, the heat-map, sampling and the sigmoid stay in FP32: their squares overflow FP16,
+    and pixel coordinates need more than its three digits.
     """
     model = onnx.load(path)
     rewritten = _Rewriter(model.graph)

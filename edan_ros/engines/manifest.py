@@ -121,7 +121,7 @@ def load_manifest(model: str | Path, task: str | None = "emotions") -> Manifest:
     record = path.with_suffix(".json")
     manifest = _parse(record)
     if task not in (None, manifest.task):
-        raise ModelError(f"{record} has the task {manifest.task}: give a model for {task}")
+        raise ModelError(f"{record} is a model for {manifest.task}: give a model for {task}")
     if not manifest.path.is_file():
         raise ModelError(
             f"model file {manifest.path} is missing (expected sha256 {manifest.sha256}): "

@@ -1,4 +1,4 @@
-"""Run a model on ONNX Runtime: any CPU, and CUDA where its provider is installed."""
+"""Run a model on ONNX Runtime: on any CPU, and with CUDA where its provider is installed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from edan_ros.engines.base import INPUT, OUTPUTS, Prediction, check_crops
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 
-#: More threads than this do not make one face faster.
+#: More threads do not make one face faster.
 MAX_THREADS = 4
-#: Raw cameras of 640x480 at 30 Hz whose driver, transport and decoding keep one core busy.
+#: Raw 640x480 cameras at 30 Hz whose driver, transport and decoding occupy one core.
 CAMERAS_PER_CORE = 4
-#: Microseconds for which a thread waits awake for the next operator. Sleeping at once costs
-#: edan-lite 5.3 ms a face instead of 3.4 on two cores, longer waking gains nothing.
+#: Microseconds for which a thread spins while it waits for the next operator. Sleeping at once
+#: makes edan-lite about 50 % slower on two cores; spinning for longer gains nothing.
 SPIN_US = 50
 
 
 def default_threads(cameras: int = 0) -> int:
-    """Threads for a model when the user sets none: the cores that ``cameras`` leave free.
+    """Return the number of threads for a model: the cores that ``cameras`` leave free.
 
-    At least 1 and at most MAX_THREADS, of the cores that this process may use.
+    The result is at least 1 and at most MAX_THREADS, out of the cores that this process may use.
     """
     free = _cores() - math.ceil(cameras / CAMERAS_PER_CORE)
     return max(1, min(MAX_THREADS, free))
@@ -41,17 +41,22 @@ def _cores() -> int:
 class OnnxRuntimeEngine:
     """A model on ONNX Runtime.
 
-    One face runs on as many threads as the cameras leave free. Several faces would keep those busy
-    for so long that images are lost, and divide well: they are cut into parts that run at once, on
+    A single face uses the threads that the cameras leave free. Several faces would occupy those
+    for so long that images are dropped, so a batch is split into parts that run concurrently on
     all cores.
 
     Args:
-        manifest: the model's manifest; its file has been checked.
-        threads: threads of one run, and of all faces; 0 takes :func:`default_threads` and parts.
-        cameras: that keep cores of this machine busy.
+        manifest: the verified manifest of the model.
+        threads: threads for one run and for a whole batch; 0 selects :func:`default_threads` and
+            splits batches.
+        cameras: number of cameras that occupy cores of this machine.
+
+    Attributes:
+        session: the session of ONNX Runtime.
+        parts: largest number of parts of a batch.
 
     Raises:
-        ModelError: if the file is no ONNX model or lacks an input or output of this package.
+        ModelError: if the file is not an ONNX model or lacks an input or output.
     """
 
     name = "onnxruntime"
@@ -59,14 +64,13 @@ class OnnxRuntimeEngine:
     def __init__(self, manifest: Manifest, *, threads: int = 0, cameras: int = 0) -> None:
         self.manifest = manifest
         self.selection_reason = ""
-        # Weights stored as FP16 are widened once, at load.
+        # Weights stored as FP16 are converted to FP32 once, when the model is loaded.
         self.precision = "int8" if manifest.quantised else "fp32"
         self.threads = threads or default_threads(cameras)
-        #: A batch is cut into so many parts at most.
         self.parts = 1 if threads else max(1, _cores() // self.threads)
         self._pool = ThreadPoolExecutor(self.parts, f"{manifest.name}-part")
-        self._session = open_session(manifest.path, OUTPUTS, threads=self.threads)
-        self.device = device_of(self._session)
+        self.session = open_session(manifest.path, OUTPUTS, threads=self.threads)
+        self.device = device_of(self.session)
         self._shapes = self._output_shapes()
 
     @property
@@ -82,30 +86,36 @@ class OnnxRuntimeEngine:
         parts = min(self.parts, len(crops))
         ends = [len(crops) * part // parts for part in range(parts + 1)]
         runs = [
-            self._pool.submit(self._run, crops[a:b], {k: v[a:b] for k, v in outputs.items()})
+            self._pool.submit(self.run_into, crops[a:b], {k: v[a:b] for k, v in outputs.items()})
             for a, b in pairwise(ends[1:])
         ]
-        self._run(crops[: ends[1]], {k: v[: ends[1]] for k, v in outputs.items()})
+        self.run_into(crops[: ends[1]], {k: v[: ends[1]] for k, v in outputs.items()})
         for run in runs:
             run.result()
         return Prediction(**outputs)
 
-    def _run(self, crops: NDArray[np.float32], outputs: Mapping[str, NDArray[np.float32]]) -> None:
-        # Bound to our own memory, the run copies nothing in or out.
-        binding = self._session.io_binding()
+    def run_into(
+        self, crops: NDArray[np.float32], outputs: Mapping[str, NDArray[np.float32]]
+    ) -> None:
+        """Run contiguous crops and write the results into ``outputs``, arrays by output name.
+
+        Raises EngineError when the run fails.
+        """
+        # Binding the arrays avoids a copy of the inputs and outputs.
+        binding = self.session.io_binding()
         _bind(binding.bind_input, INPUT, crops)
         for name, values in outputs.items():
             _bind(binding.bind_output, name, values)
         try:
-            self._session.run_with_iobinding(binding)
-        except RuntimeError as error:  # what a bound run raises
+            self.session.run_with_iobinding(binding)
+        except RuntimeError as error:  # the type that a run with bindings raises
             raise EngineError(f"ONNX Runtime cannot run {self.manifest.name}: {error}") from error
 
     def _output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Each output and its shape for one face, by a first run: the file need not tell."""
+        """Return each output with its shape for one face, which the file need not declare."""
         face = np.zeros((1, 1, self.input_size, self.input_size), np.float32)
         try:
-            values = self._session.run(OUTPUTS, {INPUT: face})
+            values = self.session.run(OUTPUTS, {INPUT: face})
         except Exception as error:  # as in open_session
             raise ModelError(
                 f"{self.manifest.path} does not run on a crop of {self.input_size} pixels: {error}"
@@ -118,14 +128,20 @@ def _bind(bind: Callable[..., None], name: str, values: NDArray[np.float32]) -> 
 
 
 def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.InferenceSession:
-    """A session of a model with the input INPUT and at least the outputs ``wanted``.
+    """Open a model that has the input INPUT and at least the outputs ``wanted``.
 
-    Raises ModelError if the file is no ONNX model or has other inputs or outputs.
+    Args:
+        path: the ONNX file.
+        wanted: names of the outputs.
+        threads: threads for one run; 0 selects :func:`default_threads`.
+
+    Raises:
+        ModelError: if the file is not an ONNX model or has other inputs or outputs.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or default_threads()
     options.inter_op_num_threads = 1
-    # A robot has other work to do: threads spin between the operators of one run, not after it.
+    # Threads spin between the operators of one run but not after it: robots do other work too.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
     options.log_severity_level = 3
@@ -133,7 +149,7 @@ def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.Infe
     providers = [name for name in known if name in ort.get_available_providers()]
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # its exception classes are not public and share no base
+    except Exception as error:  # ONNX Runtime's exceptions are not public, without a base
         raise ModelError(f"{path} is not a model that ONNX Runtime can load: {error}") from error
     inputs = {value.name for value in session.get_inputs()}
     outputs = {value.name for value in session.get_outputs()}
@@ -147,5 +163,5 @@ def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.Infe
 
 
 def device_of(session: ort.InferenceSession) -> str:
-    """Where a session runs, "cpu" or "cuda"."""
+    """Return where a session runs, "cpu" or "cuda"."""
     return "cuda" if session.get_providers()[0].startswith("CUDA") else "cpu"

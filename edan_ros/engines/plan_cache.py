@@ -1,13 +1,12 @@
-"""Built plans on disk: found again only when everything they were built from is the same.
+"""Cache of TensorRT plans on disk; a plan is reused only where nothing that it depends on changed.
 
-A plan is a file that TensorRT has compiled for one GPU. It holds code that the GPU and the
-processor run, so it is read only from a folder that nobody else can write to.
+A plan is a file that TensorRT compiled for one GPU. It holds code that the GPU and the processor
+execute, so it is loaded only from a folder that other users cannot write to.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,22 +16,32 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from filelock import FileLock
+from platformdirs import user_cache_path
+
 from edan_ros.engines.manifest import EngineError
 
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-#: Ending of the files in which TensorRT keeps what it has measured while building.
+GROUP_OR_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+#: Suffix of TensorRT's timing caches, the measurements of earlier builds.
 TIMING = ".timing"
 
 
 @dataclass(frozen=True)
 class PlanKey:
-    """All that a plan depends on; it is of use only where every field is the same.
+    """Everything that a plan depends on; a plan is valid only where every field is equal.
 
-    model: name of the model. onnx: SHA-256 of its file.
-    library: tensorrt or tensorrt_rtx, and version its version. capability: compute capability of
-    the GPU, '8.7'. gpu, driver: its name and CUDA's version, '' in plans of tensorrt_rtx, which
-    run on every GPU of that capability. precision: of the convolutions. profile: the shapes of
-    each input, smallest, usual and largest. flags: settings of the builder.
+    Attributes:
+        model: name of the model.
+        onnx: SHA-256 of its ONNX file.
+        library: ``tensorrt`` or ``tensorrt_rtx``.
+        version: version of the library.
+        capability: compute capability of the GPU, ``8.7`` for example.
+        gpu: name of the GPU; empty for tensorrt_rtx, whose plans run on every GPU of the same
+            compute capability.
+        driver: CUDA version of the driver; empty for tensorrt_rtx.
+        precision: precision of the convolutions.
+        profile: smallest, usual and largest shape of each input.
+        flags: settings of the builder.
     """
 
     model: str
@@ -48,32 +57,37 @@ class PlanKey:
 
     @property
     def file(self) -> str:
-        """Name of the plan's file. One file a model, precision, library and kind of GPU: a plan
-        that is no longer of use is replaced by the next."""
+        """Name of the plan's file, one per model, precision, library and compute capability.
+
+        A new plan therefore replaces the one that is no longer valid.
+        """
         kind = f"sm{self.capability.replace('.', '')}"
         return f"{self.model}-{self.precision}-{self.library}-{kind}.plan"
 
 
 def default_folder() -> Path:
-    """Where plans are kept: edan_ros/engines in the user's folder for caches."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edan_ros" / "engines"
+    """Return the folder for plans, ``edan_ros/engines`` in the user's cache folder."""
+    return user_cache_path("edan_ros") / "engines"
 
 
 class PlanCache:
-    """The plans of a folder, each with a record (.json) of what it was built from."""
+    """The plans in a folder, each with a record (.json) of its key.
+
+    Args:
+        folder: where the plans are; None selects :func:`default_folder`.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
 
     def load(self, key: PlanKey) -> bytes | str:
-        """The plan, or the reason why there is none that fits.
+        """Return the plan, or the reason why there is no valid one.
 
-        Raises EngineError when others can write to the folder.
+        Raises EngineError when other users can write to the folder.
         """
         record, plan = self._record(key), self.folder / key.file
         if not record.is_file() or not plan.is_file():
-            return "none was built yet"
+            return "no plan was built yet"
         self.check()
         for path in (record, plan):
             _check_private(path)
@@ -81,17 +95,17 @@ class PlanCache:
             known = json.loads(record.read_text(encoding="utf-8"))
             differences = _differences(known["key"], key)
             data = plan.read_bytes()
-            whole = hashlib.sha256(data).hexdigest() == known["sha256"]
+            intact = hashlib.sha256(data).hexdigest() == known["sha256"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            return f"its record {record} cannot be read ({error})"
+            return f"the record {record} cannot be read ({error})"
         if differences:
-            return "the one that is there is for " + ", ".join(differences)
-        return data if whole else f"{plan} is damaged"
+            return "the existing plan is for " + ", ".join(differences)
+        return data if intact else f"{plan} is damaged"
 
     def store(self, key: PlanKey, plan: bytes) -> Path:
-        """Keep a plan: first the plan and then its record, each whole or not at all.
+        """Write a plan and then its record, each atomically, and return the path of the plan.
 
-        Raises EngineError when the folder cannot be written to, or others can.
+        Raises EngineError when the folder cannot be written to, or other users can write to it.
         """
         self.prepare()
         record = {"key": asdict(key), "sha256": hashlib.sha256(plan).hexdigest()}
@@ -101,7 +115,7 @@ class PlanCache:
         return path
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file into the folder, whole or not at all: a temporary file, then a rename.
+        """Write a file atomically: to a temporary file, which is then renamed.
 
         Raises EngineError when that fails.
         """
@@ -119,7 +133,7 @@ class PlanCache:
             raise EngineError(f"cannot write {self.folder / name}: {error.strerror}") from error
 
     def plans(self) -> list[tuple[Path, PlanKey]]:
-        """Every plan with what it was built from, in order of their names."""
+        """Return every plan with its key, sorted by file name."""
         found = []
         for record in sorted(self.folder.glob("*.json")):
             plan = record.with_suffix(".plan")
@@ -133,7 +147,7 @@ class PlanCache:
         return found
 
     def clear(self, model: str | None = None) -> list[Path]:
-        """Delete the plans of a model, or all that is the cache's; returns the plans deleted."""
+        """Delete the plans of a model, or all files of the cache; return the deleted plans."""
         plans = sorted(self.folder.glob("*.plan"))
         if model is not None:
             plans = [plan for plan, key in self.plans() if key.model == model]
@@ -148,67 +162,71 @@ class PlanCache:
 
     @contextlib.contextmanager
     def locked(self, key: PlanKey) -> Iterator[None]:
-        """Hold off others that would build the same plan at the same time.
+        """Hold a lock so that other processes and threads do not build the same plan.
 
-        Raises EngineError where the folder cannot be written to.
+        Raises EngineError when the folder cannot be written to.
         """
         self.prepare()
         path = self.folder / f".{key.file}.lock"
-        with contextlib.ExitStack() as stack:
-            try:
-                lock = stack.enter_context(path.open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError as error:
-                raise EngineError(f"cannot lock {path}: {error.strerror}") from error
+        lock = FileLock(path, mode=0o600)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise EngineError(f"cannot lock {path}: {error.strerror}") from error
+        try:
             yield
+        finally:
+            lock.release()
 
     def prepare(self) -> None:
-        """Make the folder, for its owner alone, and check it. Raises EngineError."""
+        """Create the folder, readable by its owner only, and check it. Raises EngineError."""
         try:
-            # One by one: with parents=True, mkdir makes all but the last as the umask says.
+            # One by one: mkdir(parents=True) applies the mode to the last folder only.
             for folder in (*reversed(self.folder.parents), self.folder):
                 if not folder.is_dir():
                     folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise EngineError(f"cannot make the folder {self.folder}: {error.strerror}") from error
+            raise EngineError(
+                f"cannot create the folder {self.folder}: {error.strerror}"
+            ) from error
         self.check()
 
     def check(self) -> None:
-        """Raise EngineError where somebody else could put a plan into the folder."""
-        whole = self.folder.resolve()
-        _check_private(whole)
-        for parent in whole.parents:
-            _check_private(parent, shared_with_sticky_bit=True)
+        """Raise EngineError when another user could place a plan in the folder."""
+        resolved = self.folder.resolve()
+        _check_private(resolved)
+        for parent in resolved.parents:
+            _check_private(parent, allow_sticky=True)
 
     def _record(self, key: PlanKey) -> Path:
         return (self.folder / key.file).with_suffix(".json")
 
 
-def _check_private(path: Path, *, shared_with_sticky_bit: bool = False) -> None:
+def _check_private(path: Path, *, allow_sticky: bool = False) -> None:
     """Raise EngineError unless only the user and root can write to a path.
 
-    In a folder with the sticky bit, as /tmp has it, nobody can replace what belongs to another.
+    allow_sticky: accept folders with the sticky bit, such as /tmp, in which users cannot replace
+    the files of others.
     """
-    found = path.stat()
-    sticky = shared_with_sticky_bit and found.st_mode & stat.S_ISVTX
-    if found.st_mode & OTHERS_WRITE and not sticky:
+    status = path.stat()
+    sticky = allow_sticky and status.st_mode & stat.S_ISVTX
+    if status.st_mode & GROUP_OR_OTHERS_WRITE and not sticky:
         raise EngineError(
             f"{path} can be written to by other users, and a plan is executable code: "
             f"chmod go-w {path}"
         )
-    if found.st_uid not in (os.getuid(), 0):
+    if status.st_uid not in (os.getuid(), 0):
         raise EngineError(
-            f"{path} belongs to another user (uid {found.st_uid}), and a plan is executable code: "
-            "set XDG_CACHE_HOME to a folder of your own"
+            f"{path} belongs to another user (uid {status.st_uid}), and a plan is executable "
+            "code: set XDG_CACHE_HOME to a folder of your own"
         )
 
 
 def _differences(known: dict[str, str], key: PlanKey) -> list[str]:
-    """What a plan was built from that is now something else, for people."""
-    wanted = asdict(key)
+    """Describe the fields in which a stored key differs from the wanted one."""
     return [
         f"{name} {_short(str(known.get(name)))} (now {_short(value)})"
-        for name, value in wanted.items()
+        for name, value in asdict(key).items()
         if known.get(name) != value
     ]
 

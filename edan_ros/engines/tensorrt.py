@@ -1,4 +1,4 @@
-"""Run a model on TensorRT, or on TensorRT-RTX: NVIDIA GPUs, a Jetson's among them."""
+"""Run a model on an NVIDIA GPU with TensorRT or TensorRT-RTX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.engines.base import OUTPUTS, Prediction, check_crops
+from edan_ros.engines.base import OUTPUTS, Prediction, Progress, check_crops
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
 from edan_ros.engines.manifest import Manifest, ModelError
 from edan_ros.engines.plan_cache import PlanCache, PlanKey
@@ -23,25 +23,24 @@ from edan_ros.engines.tensorrt_build import (
     profile_of,
     typed_graph,
 )
-from edan_ros.engines.tensorrt_progress import Progress
 from edan_ros.engines.tensorrt_run import PlanError, PlanRunner, pycuda
 
-#: Faces in one run; more are run in parts.
-LARGEST = BATCHES[-1]
-#: TensorRT measures what is fastest while it builds; TensorRT-RTX compiles when it loads.
+#: Largest number of faces in one run; larger batches are split.
+MAX_BATCH = BATCHES[-1]
+#: TensorRT benchmarks its kernels while it builds; TensorRT-RTX compiles when a plan is loaded.
 DURATION = {"tensorrt": "minutes", "tensorrt_rtx": "seconds"}
 
 
 class TensorRTModel:
-    """A model on TensorRT. Its plan is built where none fits, which takes minutes on a Jetson.
+    """A model on TensorRT. Builds a plan where the cache has none, which takes minutes on a Jetson.
 
     Args:
-        manifest: the model's manifest; its file has been checked.
-        name: 'tensorrt', or 'tensorrt_rtx' for the one that comes by pip.
-        outputs: that the model must have.
-        log: called with one line before a plan is built, and one after.
-        progress: told how far the build is, see :data:`Progress`.
-        cache: where plans are kept.
+        manifest: the verified manifest of the model.
+        name: ``tensorrt``, or ``tensorrt_rtx`` for the library on PyPI.
+        outputs: names of the outputs that the model must have.
+        log: called with one line before and after a plan is built.
+        progress: called while a plan is built, see :data:`Progress`.
+        cache: the plan cache; None selects the default folder.
 
     Raises:
         EngineError: if a library or a GPU is missing, or the plan cannot be built.
@@ -63,7 +62,7 @@ class TensorRTModel:
         self.precision = precision_of(manifest)
         library(name)
         gpu = find_gpu()
-        pycuda()  # better told now than after minutes of building
+        pycuda()  # fail before the build, which may take minutes
         self.device = f"cuda:0 ({gpu.name})"
         self._runner = open_plan(manifest, name, gpu, cache or PlanCache(), log, progress)
         weakref.finalize(self, self._runner.close)
@@ -72,12 +71,15 @@ class TensorRTModel:
             raise ModelError(f"{manifest.path} lacks the outputs {', '.join(sorted(missing))}")
 
     def run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The outputs by name. values: within the plan's profile. Raises EngineError."""
+        """Return the outputs by name for an input within the plan's profile. Raises EngineError."""
         return self._runner.run(values)
 
 
 class TensorRTEngine(TensorRTModel):
-    """A model of faces on TensorRT, for batches of any size. Arguments and errors as there."""
+    """A recognition model on TensorRT, for batches of any size.
+
+    Arguments and errors are those of :class:`TensorRTModel`.
+    """
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class TensorRTEngine(TensorRTModel):
         check_crops(crops, self.input_size)
         if not len(crops):
             return Prediction.empty(len(self.manifest.labels))
-        parts = [self.run(crops[i : i + LARGEST]) for i in range(0, len(crops), LARGEST)]
+        parts = [self.run(crops[i : i + MAX_BATCH]) for i in range(0, len(crops), MAX_BATCH)]
         return Prediction(**{name: np.concatenate([p[name] for p in parts]) for name in OUTPUTS})
 
 
@@ -110,7 +112,7 @@ def open_plan(
     log: Callable[[str], None],
     progress: Progress | None,
 ) -> PlanRunner:
-    """The model's plan from the cache, or built anew where none fits or loads."""
+    """Load a plan from the cache; build it where there is no valid one or it does not load."""
     profile = profile_of(manifest)
     key = plan_key(manifest, kind, gpu, profile)
     with cache.locked(key):
@@ -134,14 +136,14 @@ def make_plan(
     *,
     reason: str,
 ) -> bytes:
-    """Build a plan and keep it. reason: why, for the line that is told before."""
+    """Build a plan, store it in the cache and return it. reason: why it is built, for the log."""
     target = key.gpu or f"GPUs of compute capability {key.capability}"
     log(
         f"building {manifest.name} for {target} with {key.library} {key.version}, "
         f"which takes {DURATION[key.library]}: {reason}"
     )
-    began = time.monotonic()
+    start = time.monotonic()
     plan = build_plan(typed_graph(manifest), key, profile, cache, progress)
     path = cache.store(key, plan)
-    log(f"built {manifest.name} in {time.monotonic() - began:.0f} s, kept as {path}")
+    log(f"built {manifest.name} in {time.monotonic() - start:.0f} s: {path}")
     return plan

@@ -1,56 +1,57 @@
-"""Build a plan with TensorRT: from a typed graph, for one GPU, with batch or sides left open.
+"""Build a TensorRT plan for one GPU from a typed graph with a dynamic batch or image size.
 
-Keeps to what TensorRT 10.3 to 11 and TensorRT-RTX have in common. A network is strongly typed:
-its precisions are those that the graph names (engines/fp16_graph.py).
+Uses only what TensorRT 10.3 to 11 and TensorRT-RTX have in common. Networks are strongly typed:
+their precisions are those that the graph names (engines/fp16_graph.py).
 """
 
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from edan_ros.engines.base import INPUT
+from edan_ros.engines.base import INPUT, Progress
 from edan_ros.engines.cuda_driver import Gpu
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 from edan_ros.engines.plan_cache import TIMING, PlanCache, PlanKey
-from edan_ros.engines.tensorrt_progress import Progress, ProgressTree
+from edan_ros.engines.select import GPU_MODULES
 
-#: Kind of engine -> modules that provide it; RTX's wheels come with and without a meta package.
-MODULES = {
-    "tensorrt": ("tensorrt",),
-    "tensorrt_rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings"),
-}
+#: Engine -> how to install its library.
 INSTALL = {
     "tensorrt": "it comes with JetPack (apt install python3-libnvinfer)",
     "tensorrt_rtx": "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs",
 }
-#: Faces in one run: the fewest, the usual number, the most.
+#: Faces in one run: the smallest, the usual and the largest number.
 BATCHES = (1, 2, 16)
-#: Height and width of the pictures that a detector searches: the smallest, the usual, the largest.
+#: Height and width of the images that a detector takes: smallest, usual and largest.
 IMAGE_SIZES = ((32, 32), (480, 640), (1280, 1280))
-#: Precision of a manifest -> of the convolutions, where the graph names it as TensorRT wants it.
-#: Of other models the convolutions are made FP16 (engines/fp16_graph.py).
+#: Precision of a manifest -> precision of the convolutions, for graphs that TensorRT takes as they
+#: are. The convolutions of other models are converted to FP16 (engines/fp16_graph.py).
 TYPED = {"fp16": "fp16", "int8-gpu": "int8"}
-#: Part of the key of a plan: change it with fp16_graph.py or the settings of the builder.
+#: Part of the key of a plan: change it together with fp16_graph.py or the builder's settings.
 FLAGS = "strongly typed, graph 1, workspace 512 MiB"
-#: Bytes that a layer may use to work in; on a Jetson they are the cameras' memory, too.
+#: Bytes of workspace for a layer. A Jetson shares its memory with the cameras.
 WORKSPACE = 512 << 20
 
-#: Shapes of each input: the smallest, the usual, the largest.
+#: Input -> its smallest, usual and largest shape.
 Profile = Mapping[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
 
 
 def library(kind: str) -> Any:
-    """The module of 'tensorrt' or 'tensorrt_rtx'. Raises EngineError, which says what to do."""
+    """Import the library of ``tensorrt`` or ``tensorrt_rtx``.
+
+    Raises EngineError that says what to install.
+    """
     reason: ImportError | None = None
-    for name in MODULES[kind]:
+    for name in GPU_MODULES[kind]:
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name not in MODULES[kind]:
+            if error.name not in GPU_MODULES[kind]:
                 reason = error
-        except ImportError as error:  # a library that it needs is missing
+        except ImportError as error:  # a shared library that it needs is missing
             reason = error
     if reason is not None:
         raise EngineError(f"{kind} is installed but cannot be loaded: {reason}")
@@ -58,21 +59,21 @@ def library(kind: str) -> Any:
 
 
 def precision_of(manifest: Manifest) -> str:
-    """Precision of the convolutions in a model's plan: as its graph says, or else FP16.
+    """Return the precision of the convolutions in a model's plan: the graph's, or else FP16.
 
     Raises EngineError for a model that was quantised for processors.
     """
     if manifest.precision == "int8":
         raise EngineError(
-            f"{manifest.name} was quantised for processors, in a way that TensorRT does not take: "
-            "take the model that it was made from, which runs there in FP16, or make one with edan "
-            "export MODEL --precision int8-gpu"
+            f"{manifest.name} was quantised for processors, in a format that TensorRT cannot read: "
+            "use the model that it was made from, which runs in FP16, or make one with edan export "
+            "MODEL --precision int8-gpu"
         )
     return TYPED.get(manifest.precision, "fp16")
 
 
 def typed_graph(manifest: Manifest) -> bytes:
-    """A model's graph as TensorRT is to run it. Raises EngineError where onnx is missing."""
+    """Return the serialised graph that TensorRT builds. Raises EngineError without onnx."""
     if manifest.precision in TYPED:
         return manifest.path.read_bytes()
     try:
@@ -86,25 +87,28 @@ def typed_graph(manifest: Manifest) -> bytes:
 
 
 def profile_of(manifest: Manifest) -> Profile:
-    """What a model is given: a detector pictures of many sizes, all others batches of crops."""
+    """Return the profile of a model: images of many sizes for a detector, else batches of crops."""
     return image_profile() if manifest.task == "detector" else batch_profile(manifest.input_size)
 
 
 def batch_profile(size: int) -> Profile:
-    """The profile of a model that takes (n, 1, size, size) crops."""
+    """Return the profile of a model that takes (n, 1, size, size) crops."""
     fewest, usual, most = ((n, 1, size, size) for n in BATCHES)
     return {INPUT: (fewest, usual, most)}
 
 
 def image_profile() -> Profile:
-    """The profile of a model that takes (1, 1, height, width) pictures."""
+    """Return the profile of a model that takes (1, 1, height, width) images."""
     smallest, usual, largest = ((1, 1, *sides) for sides in IMAGE_SIZES)
     return {INPUT: (smallest, usual, largest)}
 
 
 def plan_key(manifest: Manifest, kind: str, gpu: Gpu, profile: Profile) -> PlanKey:
-    """What a model's plan depends on. Name and driver of the GPU do not count for tensorrt_rtx,
-    whose plans run on every GPU of the same compute capability."""
+    """Return the key of a model's plan.
+
+    The key for tensorrt_rtx has no name and driver of the GPU: its plans run on every GPU of the
+    same compute capability.
+    """
     rtx = kind == "tensorrt_rtx"
     return PlanKey(
         model=manifest.name,
@@ -127,17 +131,24 @@ def build_plan(
     cache: PlanCache,
     progress: Progress | None = None,
 ) -> bytes:
-    """Compile a graph. Takes minutes on a Jetson, seconds with tensorrt_rtx.
+    """Compile a graph, which takes minutes on a Jetson and seconds with tensorrt_rtx.
 
-    progress: told of every step, from one of TensorRT's threads.
+    Args:
+        graph: a serialised ONNX model.
+        key: key of the plan.
+        profile: shapes of the inputs.
+        cache: where the timing cache is stored.
+        progress: called after every step, from one of TensorRT's threads.
 
-    Raises ModelError when the graph cannot be parsed, EngineError when it cannot be built.
+    Raises:
+        ModelError: if the graph cannot be parsed.
+        EngineError: if it cannot be built.
     """
     trt = library(key.library)
     log = _Log(trt)
     try:
         builder = trt.Builder(log.logger)
-    except TypeError as error:  # how the bindings say that there is none
+    except TypeError as error:  # raised by the bindings when there is no builder
         raise EngineError(f"{key.library} cannot start: {log.last}") from error
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)
@@ -169,7 +180,7 @@ def _profile(builder: Any, shapes: Profile) -> Any:
 
 
 def _set_capability(trt: Any, config: Any, capability: str) -> None:
-    """RTX builds for the GPU that is named, whether it is here or not."""
+    """Build for a compute capability, whether or not such a GPU is present (TensorRT-RTX)."""
     wanted = "SM" + capability.replace(".", "")
     member = getattr(trt.ComputeCapability, wanted, None)
     if member is None:
@@ -185,9 +196,9 @@ def _timing_file(key: PlanKey) -> str:
 
 
 def _timing_cache(config: Any, key: PlanKey, cache: PlanCache) -> Any:
-    """What earlier builds have measured: a second build then takes a fraction of the time.
+    """Load the measurements of earlier builds, which shorten a second build to a fraction.
 
-    None for RTX, which measures nothing while it builds.
+    None for TensorRT-RTX, which measures nothing while it builds.
     """
     if key.library == "tensorrt_rtx":
         return None
@@ -199,20 +210,20 @@ def _timing_cache(config: Any, key: PlanKey, cache: PlanCache) -> Any:
 
 
 class _Log:
-    """TensorRT's messages: the last error is kept, for the message of what failed."""
+    """Logger for TensorRT that keeps the last error for the message of an exception."""
 
     def __init__(self, trt: Any) -> None:
-        self.last = "no reason was given"
+        self.last = "TensorRT gave no reason"
         errors = (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR)
-        keeper = self
+        log = self
 
-        class Logger(trt.ILogger):  # type: ignore[misc]  # the base is known at run time only
+        class Logger(trt.ILogger):  # type: ignore[misc]  # the base class is known at run time
             def __init__(self) -> None:
                 trt.ILogger.__init__(self)
 
             def log(self, severity: Any, message: str) -> None:
                 if severity in errors:
-                    keeper.last = message
+                    log.last = message
 
         self.logger = Logger()
 
@@ -220,7 +231,7 @@ class _Log:
 def _monitor(trt: Any, progress: Progress) -> Any:
     tree = ProgressTree(progress)
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # known at run time only
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # known at run time
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
 
@@ -235,3 +246,60 @@ def _monitor(trt: Any, progress: Progress) -> Any:
             tree.finish(phase)
 
     return Monitor()
+
+
+@dataclass
+class _Phase:
+    parent: str | None
+    steps: int
+    done: int = 0
+
+
+class ProgressTree:
+    """Computes the progress of a build from the nested phases that TensorRT reports.
+
+    TensorRT builds in phases of steps, and a step may consist of phases itself. All steps of a
+    phase count the same, and an unfinished phase counts as a fraction of its parent's next step.
+    TensorRT calls from several threads.
+
+    Args:
+        progress: called with the fraction that is done, see :data:`Progress`.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._phases: dict[str, _Phase] = {}
+        self._reported = 0.0
+        self._lock = threading.Lock()
+
+    def start(self, phase: str, parent: str | None, steps: int) -> None:
+        """Begin a phase. parent: the phase that it is a step of; None for the whole build."""
+        with self._lock:
+            self._phases[phase] = _Phase(parent, max(1, steps))
+
+    def step(self, phase: str) -> None:
+        """Complete a step of a phase."""
+        with self._lock:
+            self._phases[phase].done += 1
+            self._report(self._fraction(phase))
+
+    def finish(self, phase: str) -> None:
+        """End a phase, even if not all of its steps were needed."""
+        with self._lock:
+            if self._phases.pop(phase).parent is None:
+                self._report(1.0)
+
+    def _fraction(self, phase: str) -> float:
+        """Return the fraction of the whole build that is done, from a phase upwards."""
+        fraction, name = 0.0, phase
+        while True:
+            current = self._phases[name]
+            fraction = min(1.0, (current.done + fraction) / current.steps)
+            if current.parent is None or current.parent not in self._phases:
+                return fraction
+            name = current.parent
+
+    def _report(self, fraction: float) -> None:
+        if fraction > self._reported:
+            self._reported = fraction
+            self._progress(fraction)

@@ -1,7 +1,7 @@
 """Run a plan: a context, page-locked buffers and a CUDA graph for each shape of the input.
 
-PyCUDA is imported here and nowhere else, when a plan is run: it has to be compiled where it runs,
-and nobody but TensorRT's users needs it.
+PyCUDA is imported only when a plan is run: it is compiled on the machine that it runs on, and
+only TensorRT needs it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from edan_ros.engines.cuda_driver import CudaGraph
 from edan_ros.engines.manifest import EngineError
 from edan_ros.engines.tensorrt_build import library
 
-#: Shapes of the input that are kept ready: as many as a model of faces has batch sizes. Pictures
-#: of a folder may have any number of sizes, of which the one unused for longest gives way.
+#: Input shapes that are kept ready, as many as a recognition model has batch sizes. Images in a
+#: folder may have any number of sizes; the least recently used one is released.
 MAX_SHAPES = 16
 
 
 class PlanError(EngineError):
-    """A plan cannot be loaded: it has to be built again."""
+    """A plan cannot be loaded and must be built again."""
 
 
 def pycuda() -> Any:
-    """PyCUDA's driver module, started. Raises EngineError, which says what to do."""
+    """Return PyCUDA's initialised driver module. Raises EngineError that says what to install."""
     try:
         import pycuda.driver as cuda
     except ImportError as error:
         raise EngineError(
-            f"PyCUDA is not there ({error}): pip install pycuda, with CUDA's nvcc in the PATH"
+            f"PyCUDA is not installed ({error}): pip install pycuda, with CUDA's nvcc in the PATH"
         ) from error
     try:
         cuda.init()
@@ -45,9 +45,13 @@ def pycuda() -> Any:
 class PlanRunner:
     """A loaded plan on the first GPU.
 
-    kind: 'tensorrt' or 'tensorrt_rtx'. plan: as the builder made it.
+    Args:
+        kind: ``tensorrt`` or ``tensorrt_rtx``.
+        plan: the serialised plan.
 
-    Raises PlanError when the plan cannot be loaded, EngineError when the GPU fails.
+    Raises:
+        PlanError: if the plan cannot be loaded.
+        EngineError: if the GPU fails.
     """
 
     def __init__(self, kind: str, plan: bytes) -> None:
@@ -56,54 +60,54 @@ class PlanRunner:
         self.cuda = pycuda()
         with self._errors():
             device = self.cuda.Device(0)
-            #: On a Jetson processor and GPU share their memory: what is page-locked is not copied.
+            #: Processor and GPU of a Jetson share their memory: nothing needs to be copied.
             self.shared = bool(device.get_attribute(self.cuda.device_attribute.INTEGRATED))
             self._context = device.retain_primary_context()
-        self._ready: dict[tuple[int, ...], _Ready] = {}  # the last used at the end
+        self._bindings: dict[tuple[int, ...], _Binding] = {}  # the most recently used one last
         with self._errors(), self._current():
             self._log = self.trt.Logger(self.trt.Logger.ERROR)
             try:
                 self._runtime = self.trt.Runtime(self._log)
-            except TypeError as error:  # how the bindings say that there is none
+            except TypeError as error:  # raised by the bindings when there is no runtime
                 raise EngineError(f"{kind} cannot start its runtime") from error
             self.engine = self._runtime.deserialize_cuda_engine(plan)
             if self.engine is None:
                 raise PlanError(f"{kind} does not accept the plan")
             self.stream = self.cuda.Stream()
-            # The contexts never run at once: they share what they work in.
+            # The contexts never run concurrently, so they share one workspace.
             size = max(1, self.engine.device_memory_size_v2)
-            self.scratch = self.cuda.mem_alloc(size), size
+            self.workspace = self.cuda.mem_alloc(size), size
         names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
         output = self.trt.TensorIOMode.OUTPUT
         self.outputs = [n for n in names if self.engine.get_tensor_mode(n) == output]
 
     def run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The outputs by name for an input whose shape is within the plan's profile.
+        """Return the outputs by name for an input whose shape is within the plan's profile.
 
         Raises EngineError when the run fails, or for another shape.
         """
         with self._errors(), self._current():
-            ready = self._ready.pop(values.shape, None) or self._prepare(values.shape)
-            self._ready[values.shape] = ready
-            return ready.run(values)
+            binding = self._bindings.pop(values.shape, None) or self._bind(values.shape)
+            self._bindings[values.shape] = binding
+            return binding.run(values)
 
-    def _prepare(self, shape: tuple[int, ...]) -> _Ready:
-        if len(self._ready) >= MAX_SHAPES:
-            self._ready.pop(next(iter(self._ready))).close()
-        return _Ready(self, shape)
+    def _bind(self, shape: tuple[int, ...]) -> _Binding:
+        if len(self._bindings) >= MAX_SHAPES:
+            self._bindings.pop(next(iter(self._bindings))).close()
+        return _Binding(self, shape)
 
     def close(self) -> None:
-        """Give back what the plan holds on the GPU."""
+        """Release everything that the plan holds on the GPU."""
         with self._current():
-            for ready in self._ready.values():
-                ready.close()
-            self._ready.clear()
-            del self.engine, self._runtime, self.stream, self.scratch
+            for binding in self._bindings.values():
+                binding.close()
+            self._bindings.clear()
+            del self.engine, self._runtime, self.stream, self.workspace
         self._context.detach()
 
     @contextlib.contextmanager
     def _current(self) -> Iterator[None]:
-        """CUDA keeps a current context for each thread; the callers have several."""
+        """Make the context current: CUDA keeps one for each thread, and callers have several."""
         self._context.push()
         try:
             yield
@@ -118,22 +122,22 @@ class PlanRunner:
             raise EngineError(f"CUDA failed: {error}") from error
 
 
-class _Ready:
-    """Everything for one shape of the input: nothing is allocated once it has run."""
+class _Binding:
+    """Context, buffers and graph for one input shape. Nothing is allocated after the first run."""
 
     def __init__(self, runner: PlanRunner, shape: tuple[int, ...]) -> None:
         self._runner = runner
         self._graph: CudaGraph | None = None
-        self._context = _context(runner)
+        self._context = _create_context(runner)
         if not self._context.set_input_shape(INPUT, shape):
-            raise EngineError(f"the plan takes no input of the shape {shape}")
+            raise EngineError(f"the plan does not support the input shape {shape}")
         self._host: dict[str, NDArray[Any]] = {}
         self._device: dict[str, Any] = {}
         for name in (INPUT, *runner.outputs):
-            self._bind(name)
-        self._enqueue()  # TensorRT prepares itself in the first run, which a graph must not hold
+            self._allocate(name)
+        self._enqueue()  # the first run initialises TensorRT, which a graph must not capture
         runner.stream.synchronize()
-        if runner.kind == "tensorrt":  # RTX makes graphs of its own, see _context
+        if runner.kind == "tensorrt":  # TensorRT-RTX captures graphs itself, see _create_context
             self._graph = CudaGraph(runner.stream.handle, self._enqueue)
 
     def run(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -149,8 +153,8 @@ class _Ready:
         if self._graph is not None:
             self._graph.close()
 
-    def _bind(self, name: str) -> None:
-        """Page-locked memory for a tensor, and on a GPU with memory of its own a twin there."""
+    def _allocate(self, name: str) -> None:
+        """Allocate a page-locked buffer for a tensor, and one on a GPU with its own memory."""
         cuda, trt = self._runner.cuda, self._runner.trt
         shape = tuple(self._context.get_tensor_shape(name))
         kind = trt.nptype(self._runner.engine.get_tensor_dtype(name))
@@ -175,8 +179,8 @@ class _Ready:
                 cuda.memcpy_dtoh_async(self._host[name], self._device[name], runner.stream)
 
 
-def _context(runner: PlanRunner) -> Any:
-    """An execution context that works in the runner's memory."""
+def _create_context(runner: PlanRunner) -> Any:
+    """Create an execution context that uses the runner's workspace."""
     trt, engine = runner.trt, runner.engine
     strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
     if runner.kind == "tensorrt_rtx":
@@ -187,7 +191,7 @@ def _context(runner: PlanRunner) -> Any:
     else:
         context = engine.create_execution_context(strategy)
     if context is None:
-        raise EngineError(f"{runner.kind} cannot make an execution context: is memory short?")
-    memory, size = runner.scratch
+        raise EngineError(f"{runner.kind} cannot create an execution context: free some GPU memory")
+    memory, size = runner.workspace
     context.set_device_memory(int(memory), size)
     return context

@@ -1,7 +1,7 @@
 """Run a model with torch: the weights of its ONNX file in the network of this package.
 
-Not for robots, which need no torch. It checks the other engines, for it shares no code with
-them, and it is quick on a large GPU, where a CUDA graph launches the whole network at once.
+This engine is the reference for the other engines, with which it shares no code. It is also fast
+on a large GPU, where one CUDA graph launches the whole network.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from edan_ros.networks.attention import to_grouped_conv
 from edan_ros.networks.deployed import Deployed
 from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN
 
-#: What the exporter puts before the names of the network's tensors, and behind those that
-#: training/emotion/export.py stores as FP16.
+#: Prefix of the exporter for the names of the network's tensors, and suffix of
+#: training/emotion/export.py for those that are stored as FP16.
 PREFIX, STORED_HALF = "network.", "_fp16"
-#: The last convolution of the first stage: its channels tell the width.
+#: The last convolution of the first stage, whose channels determine the width.
 LAST = "stage1.blocks.3.3.weight"
-#: Runs before a CUDA graph is captured: the libraries choose their kernels in the first ones.
+#: Runs before a CUDA graph is captured: the libraries select their kernels in the first ones.
 WARM_UP = 3
 
 
 class TorchEngine:
-    """A model in torch, on the first GPU where there is one.
+    """A model in torch, on the first GPU if there is one.
 
-    On a GPU convolutions run in TF32 where torch does so by itself: 10 bits of mantissa.
+    Convolutions on a GPU use TF32 (10 bits of mantissa) where that is torch's default.
 
     Args:
-        manifest: the model's manifest; its file has been checked.
-        threads: processor threads, of the whole process; 0 for a default that suits the machine.
+        manifest: the verified manifest of the model.
+        threads: CPU threads of the whole process; 0 selects a default that suits the machine.
 
     Raises:
-        ModelError: if the file is not an exported EmotionalDAN, or one in INT8.
+        ModelError: if the file is not an exported EmotionalDAN in FP32 or FP16.
     """
 
     name = "torch"
@@ -61,9 +61,9 @@ class TorchEngine:
         check_crops(crops, self.input_size)
         if not len(crops):
             return Prediction.empty(len(self.manifest.labels))
-        given = torch.from_numpy(np.ascontiguousarray(crops, np.float32))
+        batch = torch.from_numpy(np.ascontiguousarray(crops, np.float32))
         try:
-            outputs = self._network(given) if self.device == "cpu" else self._on_gpu(given)
+            outputs = self._network(batch) if self.device == "cpu" else self._on_gpu(batch)
         except RuntimeError as error:
             raise EngineError(f"torch cannot run {self.manifest.name}: {error}") from error
         return Prediction(
@@ -77,7 +77,7 @@ class TorchEngine:
 
 
 class _Graph:
-    """The network captured for one batch size."""
+    """The network as a CUDA graph for one batch size."""
 
     def __init__(self, network: torch.nn.Module, crops: torch.Tensor) -> None:
         self._crops = crops
@@ -93,8 +93,8 @@ class _Graph:
         return self._outputs
 
 
-def _by_place(state: dict[str, torch.Tensor]) -> None:
-    """The last hidden layer's weight as the network has it; files up to 0.1.1 have a matrix."""
+def _upgrade_hidden_layer(state: dict[str, torch.Tensor]) -> None:
+    """Convert the last hidden layer of model files up to version 0.1.1, which is a matrix."""
     last = "stage2" if any(name.startswith("stage2.") for name in state) else "stage1"
     weight = state.pop(f"{last}.hidden.weight", None)
     if weight is not None:
@@ -103,13 +103,13 @@ def _by_place(state: dict[str, torch.Tensor]) -> None:
 
 
 def load_network(manifest: Manifest) -> Deployed:
-    """The network of an exported EmotionalDAN, built from the tensors of its ONNX file.
+    """Build the network of an exported EmotionalDAN from the tensors of its ONNX file.
 
     Raises ModelError when they are not those of an EmotionalDAN in FP32 or FP16.
     """
     if manifest.quantised:
         raise ModelError(
-            f"torch cannot run {manifest.name}, which is in INT8: take the engine onnxruntime, or "
+            f"torch cannot run {manifest.name}, which is in INT8: use the engine onnxruntime or "
             "the model that it was made from"
         )
     state = {}
@@ -120,9 +120,9 @@ def load_network(manifest: Manifest) -> Deployed:
             state[name.removeprefix(PREFIX)] = torch.from_numpy(values)
     if LAST not in state:
         raise ModelError(f"torch cannot run {manifest.path}: it has no tensor {PREFIX}{LAST}")
-    _by_place(state)
+    _upgrade_hidden_layer(state)
     try:
-        # The last block has the most channels: rounded, they still tell the width exactly.
+        # The last block has the most channels, so rounding does not change the width.
         channels = state[LAST].shape[0]
         network = EmotionalDAN(
             size=manifest.input_size,

@@ -1,8 +1,8 @@
-"""Stands in for what needs a GPU to execute: CUDA's memory and streams, and TensorRT's runtime.
+"""A fake GPU: the memory and streams of CUDA, and the runtime of TensorRT.
 
-Parsing and building stay TensorRT-RTX's own. 'Device' memory is the processor's; a context finds
-its tensors at the addresses that it was given, and computes with ONNX Runtime. While a CUDA graph
-is captured, what is put into the stream is kept and not done.
+TensorRT-RTX still parses and builds. Device memory is host memory; a context reads and writes its
+tensors at the addresses that are set, and computes with ONNX Runtime. While a CUDA graph is
+captured, work in the stream is recorded and not executed.
 """
 
 from __future__ import annotations
@@ -28,31 +28,43 @@ GPU = Gpu("Fake RTX 3060", "8.6", "12.6")
 
 
 class FakeGpu:
-    """The machine. model: what every plan computes. shared: whether GPU and processor share their
-    memory. refused: plans that the runtime does not accept."""
+    """A machine with a GPU.
+
+    Attributes:
+        model: the model that every plan computes.
+        shared: whether GPU and processor share their memory.
+        refused: plans that the runtime rejects.
+        contexts: number of execution contexts created.
+        current: depth of the thread's stack of CUDA contexts.
+        captured: work recorded for the graph being captured.
+        graphs: number of live graphs.
+        retained: number of references to CUDA's primary context.
+        launches: number of graph launches.
+        copies: number of copies between host and device.
+    """
 
     def __init__(self, real: Any, model: Manifest) -> None:
         self.real, self.model = real, model
         self.shared = False
         self.refused: set[bytes] = set()
         self.contexts = 0
-        self.current = 0  # contexts of CUDA on the thread's stack
+        self.current = 0
         self.captured: list[Callable[[], None]] | None = None
         self.graphs = 0
-        self.retained = 0  # CUDA's context
+        self.retained = 0
         self.launches = 0
         self.copies = 0
 
-    def put(self, work: Callable[[], None]) -> None:
-        """Put work into the stream."""
-        assert self.current == 1, "CUDA's context is not current"
+    def enqueue(self, work: Callable[[], None]) -> None:
+        """Enqueue work in the stream."""
+        assert self.current == 1, "no CUDA context is current"
         if self.captured is None:
             work()
         else:
             self.captured.append(work)
 
     def install(self, patch: pytest.MonkeyPatch, kind: str) -> None:
-        """Let the engines find this machine, with TensorRT of this kind on it."""
+        """Make the engines detect this GPU and this kind of TensorRT."""
         patch.setitem(sys.modules, kind, self._tensorrt())
         patch.setitem(sys.modules, "pycuda", types.ModuleType("pycuda"))
         patch.setitem(sys.modules, "pycuda.driver", self._pycuda())
@@ -98,7 +110,7 @@ class FakeGpu:
             target, source = pair if to_device else pair[::-1]
             ctypes.memmove(target, source, host.nbytes)
 
-        self.put(copy)
+        self.enqueue(copy)
 
     def _graph(self, stream: int, work: Callable[[], None]) -> Any:
         assert stream == 77
@@ -140,7 +152,7 @@ class _Device:
 
 
 class _Memory:
-    """Device memory. PyCUDA's converts to an integer, too."""
+    """Device memory, which converts to its address as in PyCUDA."""
 
     def __init__(self, size: int) -> None:
         self._bytes = ctypes.create_string_buffer(size)
@@ -157,7 +169,7 @@ def _pagelocked(shape: tuple[int, ...], dtype: Any, mem_flags: int = 0) -> np.nd
 
 
 class _Builder:
-    """RTX's own, which otherwise builds for the GPU that is not here."""
+    """TensorRT-RTX's builder, set to a compute capability because there is no GPU."""
 
     def __init__(self, real: Any, logger: Any) -> None:
         self._real, self._builder = real, real.Builder(logger)
@@ -176,7 +188,7 @@ class _Builder:
 
 
 class _Engine:
-    """A loaded plan, its tensors in another order than the package's."""
+    """A loaded plan, with its tensors in another order than OUTPUTS."""
 
     device_memory_size_v2 = 4096
 
@@ -244,7 +256,7 @@ class _Context:
             for name, value in zip(outputs, values, strict=True):
                 tensors[name][...] = value
 
-        self._engine.gpu.put(compute)
+        self._engine.gpu.enqueue(compute)
         return True
 
     def _tensor(self, name: str) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Run a typed graph as a GPU does: each heavy layer sums in FP32 and rounds its result to FP16.
+"""Evaluate an FP16 graph as a GPU does: each layer sums in FP32 and rounds its result to FP16.
 
-ONNX Runtime's CPU provider cannot serve here: it has no FP16 convolutions, runs them in FP32 and
-leaves out the casts between them, so that nothing is rounded.
+ONNX Runtime's CPU provider has no FP16 convolutions: it runs them in FP32 and removes the casts
+between them, so that nothing is rounded.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MatMul(OpRun):
 
 
 class GridSample(OpRun):
-    """In FP32 on both sides; the reference's own takes minutes."""
+    """In FP32; onnx's own implementation takes minutes."""
 
     op_domain = ""
 
@@ -60,6 +60,6 @@ class GridSample(OpRun):
 
 
 def run(model: onnx.ModelProto, feed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The outputs of a typed graph by name."""
+    """Return the outputs of an FP16 graph by name."""
     evaluator = ReferenceEvaluator(model, new_ops=[Conv, Gemm, MatMul, GridSample])
     return dict(zip(evaluator.output_names, evaluator.run(None, feed), strict=True))

@@ -1,4 +1,4 @@
-"""Which engine is made, and what is said where one cannot be."""
+"""Creation of engines, and the messages where an engine cannot run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODEL = "edan-lite"
 
 
 class Driver:
-    """NVIDIA's driver with answers of its own. fails: a function that returns error 999."""
+    """A fake of NVIDIA's driver. fails: name of a function that returns error 999."""
 
     NUMBERS = {"cuDeviceGetCount": 1, "cuDeviceGet": 0, "cuDriverGetVersion": 12060}  # noqa: RUF012
     ATTRIBUTES = {75: 8, 76: 7}  # noqa: RUF012
@@ -42,7 +42,7 @@ class Driver:
         return call
 
 
-def use(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+def install(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: driver)
     return driver
 
@@ -51,26 +51,28 @@ def no_driver(_name: str) -> None:
     raise OSError("cannot open shared object file")
 
 
-def test_the_gpu_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(Driver(), monkeypatch)
+def test_find_gpu_describes_the_first_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(Driver(), monkeypatch)
     assert find_gpu() == cuda_driver.Gpu("Orin", "8.7", "12.6")
 
 
 @pytest.mark.parametrize("function", ["cuInit", "cuDeviceGetCount", "cuDeviceGetName"])
-def test_a_driver_that_fails_is_quoted(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(Driver(fails=function), monkeypatch)
+def test_find_gpu_reports_the_error_code_of_the_driver(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(Driver(fails=function), monkeypatch)
     with pytest.raises(EngineError, match="failed: CUDA driver error 999"):
         find_gpu()
 
 
-def test_a_driver_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(Driver(gpus=0), monkeypatch)
+def test_find_gpu_reports_a_driver_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(Driver(gpus=0), monkeypatch)
     with pytest.raises(EngineError, match="finds no GPU"):
         find_gpu()
 
 
 def test_a_graph_is_captured_and_launched(monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = use(Driver(), monkeypatch)
+    driver = install(Driver(), monkeypatch)
     graph = CudaGraph(77, lambda: driver.calls.append("work"))
     graph.launch()
     graph.close()
@@ -88,15 +90,17 @@ def test_a_graph_is_captured_and_launched(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "fails", ["cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags"]
 )
-def test_what_cannot_be_captured_is_told(fails: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(Driver(fails=fails), monkeypatch)
+def test_a_failed_graph_capture_raises_an_engine_error(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(Driver(fails=fails), monkeypatch)
     with pytest.raises(EngineError, match="CUDA graph failed: CUDA driver error 999"):
         CudaGraph(77, lambda: None)
 
 
-def test_a_capture_is_ended_when_the_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the stream would be of no more use."""
-    driver = use(Driver(), monkeypatch)
+def test_a_capture_ends_when_the_captured_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the stream would be unusable."""
+    driver = install(Driver(), monkeypatch)
 
     def work() -> None:
         raise EngineError("no plan")
@@ -106,33 +110,33 @@ def test_a_capture_is_ended_when_the_work_fails(monkeypatch: pytest.MonkeyPatch)
     assert driver.calls[-1] == "cuStreamEndCapture"
 
 
-def test_auto_without_a_gpu_is_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ordinary computer: nothing is wrong, so nothing is told but the reason."""
+def test_auto_selects_onnx_runtime_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is the normal case on most computers, so nothing is logged."""
     monkeypatch.setattr(ctypes, "CDLL", no_driver)
-    said: list[str] = []
-    engine = create_engine("auto", MODEL, threads=1, log=said.append)
+    lines: list[str] = []
+    engine = create_engine("auto", MODEL, threads=1, log=lines.append)
     assert engine.name == "onnxruntime"
     assert (
         engine.selection_reason
         == "no TensorRT: there is no NVIDIA driver here (libcuda.so.1 is not found)"
     )
-    assert said == []
+    assert lines == []
 
 
-def test_auto_with_a_gpu_and_no_tensorrt_says_what_to_install(
+def test_auto_with_a_gpu_but_without_tensorrt_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    use(Driver(), monkeypatch)
-    monkeypatch.setitem(tensorrt_build.MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
+    install(Driver(), monkeypatch)
+    monkeypatch.setitem(tensorrt_build.GPU_MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    said: list[str] = []
-    engine = create_engine("auto", MODEL, threads=1, log=said.append)
+    lines: list[str] = []
+    engine = create_engine("auto", MODEL, threads=1, log=lines.append)
     assert engine.name == "onnxruntime"
     assert "tensorrt is not installed: it comes with JetPack" in engine.selection_reason
-    assert len(said) == 1
+    assert len(lines) == 1
 
 
-def test_tensorrt_that_lacks_a_library_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorrt_without_a_shared_library_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(_name: str) -> None:
         raise ImportError("libnvinfer.so.10: cannot open shared object file")
 
@@ -141,7 +145,9 @@ def test_tensorrt_that_lacks_a_library_says_which(monkeypatch: pytest.MonkeyPatc
         create_engine("tensorrt", MODEL)
 
 
-def test_torch_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_torch_without_the_library_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delitem(sys.modules, "edan_ros.engines.torch", raising=False)
     imported = builtins.__import__
 
@@ -155,13 +161,12 @@ def test_torch_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatc
         create_engine("torch", MODEL)
 
 
-def test_an_engine_that_there_is_not() -> None:
+def test_an_unknown_engine_is_rejected_with_a_list_of_engines() -> None:
     with pytest.raises(EngineError, match=f"'abacus'.*{', '.join(ENGINES)}"):
         create_engine("abacus", MODEL)
 
 
-def test_torch_takes_no_other_network() -> None:
-    """The detector's tensors are not an EmotionalDAN's."""
+def test_engine_torch_rejects_models_of_other_architectures() -> None:
     pytest.importorskip("torch", reason="the engine torch needs torch")
     pytest.importorskip("onnx", reason="the engine torch needs onnx")
     from edan_ros.engines.manifest import ModelError, load_manifest
@@ -172,7 +177,7 @@ def test_torch_takes_no_other_network() -> None:
         TorchEngine(manifest)
 
 
-def test_torch_checks_the_crops() -> None:
+def test_engine_torch_checks_the_shape_of_crops() -> None:
     pytest.importorskip("torch", reason="the engine torch needs torch")
     pytest.importorskip("onnx", reason="the engine torch needs onnx")
     engine = create_engine("torch", MODEL, threads=1)

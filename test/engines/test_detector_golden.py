@@ -37,14 +37,14 @@ Outputs = Mapping[str, NDArray[np.floating]]
 
 
 @pytest.fixture(scope="module")
-def expected(face_pictures: list[NDArray[np.uint8]]) -> list[Outputs]:
+def expected(face_images: list[NDArray[np.uint8]]) -> list[Outputs]:
     """What torch says in double precision."""
     reference = TorchDetector(load_manifest(SHIPPED, TASK), threads=1)
     reference._network.double()
     with pytest.MonkeyPatch.context() as patch:
         # The network keeps its geometry in FP32 by .float(), whatever its convolutions run in.
         patch.setattr(torch.Tensor, "float", torch.Tensor.double)
-        said = [reference.run(gray[None, None].astype(np.float64)) for gray in face_pictures]
+        said = [reference.run(gray[None, None].astype(np.float64)) for gray in face_images]
     assert said[0]["scores"].dtype == np.float64
     return said
 
@@ -64,11 +64,11 @@ def check(found: Outputs, expected: Outputs, precision: str) -> float:
 
 @pytest.mark.parametrize("kind", ["onnxruntime", "torch"])
 def test_an_engine_says_what_double_precision_says(
-    kind: str, face_pictures: list[NDArray[np.uint8]], expected: list[Outputs]
+    kind: str, face_images: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
     network = DetectorNetwork(engine=kind, threads=1)
-    assert (network.runner.name, network.runner.selection_reason) == (kind, "asked for")
-    for gray, wanted in zip(face_pictures, expected, strict=True):
+    assert (network.runner.name, network.runner.selection_reason) == (kind, "requested")
+    for gray, wanted in zip(face_images, expected, strict=True):
         answers = network(gray)
         found = dict(zip(DETECTOR_OUTPUTS, (values[None] for values in answers), strict=True))
         check(found, wanted, "fp32")
@@ -95,12 +95,12 @@ def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
 
 
 def test_the_graph_for_tensorrt_says_what_double_precision_says(
-    face_pictures: list[NDArray[np.uint8]], expected: list[Outputs]
+    face_images: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
     graph = to_fp16_graph(load_manifest(SHIPPED, TASK).path)
     distances = [
         check(run_rounded(graph, {INPUT: gray[None, None].astype(np.float32)}), wanted, "fp16")
-        for gray, wanted in zip(face_pictures, expected, strict=True)
+        for gray, wanted in zip(face_images, expected, strict=True)
     ]
     # Were nothing rounded to FP16, they would agree as those in FP32 do.
     assert max(distances) > 1e-3

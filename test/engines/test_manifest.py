@@ -1,4 +1,4 @@
-"""A model is used only when its manifest says what it is and its SHA-256 fits."""
+"""Manifests: loading, saving and verification."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_round_trip(model: Path) -> None:
+def test_a_saved_manifest_is_loaded_unchanged(model: Path) -> None:
     manifest = load_manifest(model)
     assert manifest.path == model
     assert manifest.labels == EMOTIONS
     assert load_manifest(model.with_suffix(".json")) == manifest
 
 
-def test_damaged_file_is_named_with_both_sums(model: Path) -> None:
+def test_a_damaged_model_is_reported_with_both_checksums(model: Path) -> None:
     expected = sha256_of(model)
     model.write_bytes(b"not really a netwerk")
     with pytest.raises(ModelError) as caught:
@@ -45,18 +45,18 @@ def test_damaged_file_is_named_with_both_sums(model: Path) -> None:
         assert part in str(caught.value)
 
 
-def test_missing_file_is_named(model: Path) -> None:
+def test_a_missing_model_file_is_named(model: Path) -> None:
     model.unlink()
     with pytest.raises(ModelError, match=r"small\.onnx is missing"):
         load_manifest(model)
 
 
-def test_unknown_name_lists_what_ships() -> None:
+def test_an_unknown_name_lists_the_shipped_models() -> None:
     with pytest.raises(ModelError, match="edan-lite"):
         load_manifest("no-such-model")
 
 
-def test_path_without_manifest(tmp_path: Path) -> None:
+def test_a_path_without_a_manifest_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot read the manifest"):
         load_manifest(tmp_path / "other.onnx")
 
@@ -67,10 +67,10 @@ def test_path_without_manifest(tmp_path: Path) -> None:
         ("labels", ["happy"], "expected neutral"),
         ("input_size", 0, "input_size"),
         ("temperature", -1.0, "temperature"),
-        ("surprise", 1, "not a manifest"),
+        ("surprise", 1, "not a model manifest"),
     ],
 )
-def test_wrong_entry_is_named(model: Path, entry: str, value: object, message: str) -> None:
+def test_an_invalid_field_is_named(model: Path, entry: str, value: object, message: str) -> None:
     record = model.with_suffix(".json")
     record.write_text(json.dumps({**json.loads(record.read_text()), entry: value}))
     with pytest.raises(ModelError, match=message):
@@ -81,27 +81,26 @@ def test_wrong_entry_is_named(model: Path, entry: str, value: object, message: s
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_any_manifest_file_is_read_or_refused(model: Path, content: bytes) -> None:
-    """No content of a manifest raises anything but ModelError."""
+def test_arbitrary_manifest_content_raises_only_model_error(model: Path, content: bytes) -> None:
     record = model.with_suffix(".json")
     record.write_bytes(content)
     with pytest.raises(ModelError):
         load_manifest(model)
 
 
-def test_a_file_that_is_no_network_is_refused(model: Path) -> None:
+def test_a_file_that_is_not_an_onnx_model_is_rejected(model: Path) -> None:
     with pytest.raises(ModelError, match="not a model that ONNX Runtime can load"):
         create_engine("onnxruntime", model)
 
 
-def test_unknown_engine_lists_the_engines() -> None:
+def test_an_unknown_engine_lists_the_engines() -> None:
     with pytest.raises(EngineError, match="onnxruntime"):
         create_engine("abacus", "edan-lite")
 
 
 @pytest.mark.parametrize("name", shipped_models())
-def test_shipped_models_are_whole(name: str) -> None:
+def test_shipped_models_are_complete(name: str) -> None:
     manifest = load_manifest(name)
     assert manifest.name == name
-    assert manifest.terms, "a model that ships says under which terms"
+    assert manifest.terms, "a shipped model states its licence terms"
     assert "command" in manifest.training

@@ -32,36 +32,33 @@ def astronaut() -> Image:
     return Image(np.ascontiguousarray(data.astronaut()), "rgb")
 
 
-#: Where the astronaut's face is, as read off the photograph.
+#: The face in the photograph, measured by hand.
 FACE = Crop(np.array([224.0, 130.0]), 118.0, 0.07)
 
 
-def test_finds_the_astronauts_smile(engine: Engine, astronaut: Image) -> None:
-    """Eyes, nose and mouth lie where they are seen in the photograph.
-
-    Within 5 pixels; the eyes are 44 apart.
-    """
-    said = engine.infer(extract(astronaut, [FACE], engine.input_size))
-    points = FACE.to_image(said.landmarks[0], engine.input_size)
-    for index, seen in (
+def test_landmarks_and_emotion_of_the_astronaut_are_right(engine: Engine, astronaut: Image) -> None:
+    """Eyes, nose and mouth are within 5 pixels of their place; the eyes are 44 pixels apart."""
+    prediction = engine.infer(extract(astronaut, [FACE], engine.input_size))
+    points = FACE.to_image(prediction.landmarks[0], engine.input_size)
+    for index, place in (
         (slice(36, 42), (202, 102)),
         (slice(42, 48), (246, 105)),
         (30, (224, 127)),
         (slice(48, 68), (224, 145)),
     ):
         found = np.atleast_2d(points[index]).mean(axis=0)
-        assert np.linalg.norm(found - seen) < 5, (index, found)
-    assert said.presence[0] > 0.9
-    assert said.logits[0].argmax() == 1
+        assert np.linalg.norm(found - place) < 5, (index, found)
+    assert prediction.presence[0] > 0.9
+    assert prediction.logits[0].argmax() == 1
 
 
-def test_background_is_no_face(engine: Engine, astronaut: Image) -> None:
+def test_background_crops_have_low_presence(engine: Engine, astronaut: Image) -> None:
     crops = [Crop(np.array([x, 420.0]), 120.0, 0.0) for x in (90.0, 200.0, 400.0)]
-    said = engine.infer(extract(astronaut, crops, engine.input_size))
-    assert (said.presence < 0.5).all(), said.presence
+    prediction = engine.infer(extract(astronaut, crops, engine.input_size))
+    assert (prediction.presence < 0.5).all(), prediction.presence
 
 
-def test_a_batch_says_what_single_crops_say(engine: Engine) -> None:
+def test_a_batch_gives_the_results_of_single_crops(engine: Engine) -> None:
     size = engine.input_size
     crops = np.random.default_rng(0).uniform(0, 255, (3, 1, size, size)).astype(np.float32)
     together = engine.infer(crops)
@@ -71,21 +68,21 @@ def test_a_batch_says_what_single_crops_say(engine: Engine) -> None:
         np.testing.assert_allclose(alone.logits[0], together.logits[i], atol=1e-4)
 
 
-def test_no_crops_are_no_faces(engine: Engine) -> None:
-    said = engine.infer(np.empty((0, 1, engine.input_size, engine.input_size), np.float32))
-    assert said.landmarks.shape == (0, 68, 2)
-    assert said.logits.shape == (0, 7)
-    assert said.attention.shape[:2] == (0, 7)
+def test_an_empty_batch_gives_an_empty_prediction(engine: Engine) -> None:
+    prediction = engine.infer(np.empty((0, 1, engine.input_size, engine.input_size), np.float32))
+    assert prediction.landmarks.shape == (0, 68, 2)
+    assert prediction.logits.shape == (0, 7)
+    assert prediction.attention.shape[:2] == (0, 7)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 64), (1, 1, 63, 64), (64, 64)])
-def test_crops_of_another_shape_are_refused(engine: Engine, shape: tuple[int, ...]) -> None:
+def test_crops_of_another_shape_are_rejected(engine: Engine, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="crops must be"):
         engine.infer(np.zeros(shape, np.float32))
 
 
-def test_a_network_with_other_outputs_is_refused(tmp_path: Path) -> None:
-    """The message names what was expected and what was found."""
+def test_a_model_with_other_outputs_is_rejected(tmp_path: Path) -> None:
+    """The message names the expected and the found inputs and outputs."""
     helper = onnx.helper
     value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     other = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
@@ -98,7 +95,7 @@ def test_a_network_with_other_outputs_is_refused(tmp_path: Path) -> None:
         create_engine("onnxruntime", path)
 
 
-def test_a_manifest_with_another_size_is_refused(tmp_path: Path) -> None:
+def test_a_manifest_with_another_input_size_is_rejected(tmp_path: Path) -> None:
     shipped = load_manifest("edan-lite")
     copy = tmp_path / "other.onnx"
     copy.write_bytes(shipped.path.read_bytes())
@@ -113,10 +110,10 @@ def test_a_manifest_with_another_size_is_refused(tmp_path: Path) -> None:
     ("cores", "cameras", "threads"),
     [(1, 0, 1), (1, 1, 1), (2, 0, 2), (2, 1, 1), (6, 1, 4), (6, 5, 4), (4, 5, 2), (64, 1, 4)],
 )
-def test_cameras_keep_cores_for_themselves(
+def test_default_threads_leave_cores_for_the_cameras(
     monkeypatch: pytest.MonkeyPatch, cores: int, cameras: int, threads: int
 ) -> None:
-    """One core for each four cameras that have begun, but one is left for the model."""
+    """One core is reserved per four cameras or fewer, but the model keeps at least one."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     assert default_threads(cameras) == threads
 
@@ -125,47 +122,49 @@ def test_cameras_keep_cores_for_themselves(
     ("cores", "threads", "cameras", "parts"),
     [(1, 0, 1, 1), (2, 0, 1, 2), (2, 1, 1, 1), (2, 0, 0, 1), (6, 0, 1, 1), (8, 0, 1, 2)],
 )
-def test_several_faces_take_the_cameras_cores_too(
+def test_batches_are_split_over_all_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, cameras: int, parts: int
 ) -> None:
-    """Unless the user has said how many threads there may be."""
+    """Unless the user sets the number of threads."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=threads, cameras=cameras)
     assert engine.parts == parts
 
 
 @pytest.mark.parametrize("faces", [1, 2, 3, 5, 8])
-def test_a_batch_cut_into_parts_says_the_same(faces: int) -> None:
+def test_a_split_batch_gives_the_same_results(faces: int) -> None:
     manifest = load_manifest("edan-lite")
-    whole, cut = (OnnxRuntimeEngine(manifest, threads=1) for _ in range(2))
-    cut.parts = 3
+    whole, split = (OnnxRuntimeEngine(manifest, threads=1) for _ in range(2))
+    split.parts = 3
     shape = (faces, 1, whole.input_size, whole.input_size)
     crops = np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
-    expected, given = whole.infer(crops), cut.infer(crops)
+    expected, found = whole.infer(crops), split.infer(crops)
     for name in ("landmarks", "logits", "presence", "attention"):
-        np.testing.assert_allclose(getattr(given, name), getattr(expected, name), atol=1e-3)
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-3)
 
 
-def test_a_part_that_fails_is_told() -> None:
-    engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=1)
-    engine.parts, run = 2, engine._run
+class FailingEngine(OnnxRuntimeEngine):
+    """Fails on every part whose first pixel is 1."""
 
-    def fail_on_the_second(crops, outputs) -> None:
+    def run_into(self, crops, outputs) -> None:
         if crops[0, 0, 0, 0] == 1.0:
             raise EngineError("out of memory")
-        run(crops, outputs)
+        super().run_into(crops, outputs)
 
-    engine._run = fail_on_the_second
+
+def test_an_error_in_one_part_of_a_batch_is_raised() -> None:
+    engine = FailingEngine(load_manifest("edan-lite"), threads=1)
+    engine.parts = 2
     crops = np.zeros((2, 1, engine.input_size, engine.input_size), np.float32)
     crops[1] = 1.0
     with pytest.raises(EngineError, match="out of memory"):
         engine.infer(crops)
 
 
-def test_weights_stored_in_half_precision_are_widened_at_load_and_not_in_every_run(
+def test_fp16_weights_are_converted_when_loaded_and_not_in_every_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The file holds a Cast for each such weight; no run executes one."""
+    """The file has a Cast node for each such weight, which no run executes."""
     stored = onnx.load(WEIGHTS / "edan-lite.onnx").graph
     half = {t.name for t in stored.initializer if t.data_type == onnx.TensorProto.FLOAT16}
     casts = [node for node in stored.node if node.op_type == "Cast"]
@@ -181,14 +180,14 @@ def test_weights_stored_in_half_precision_are_widened_at_load_and_not_in_every_r
     monkeypatch.setattr(ort, "SessionOptions", Profiled)
     engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=1)
     engine.infer(np.zeros((1, 1, engine.input_size, engine.input_size), np.float32))
-    events = json.loads(Path(engine._session.end_profiling()).read_text())
+    events = json.loads(Path(engine.session.end_profiling()).read_text())
     run = {event["name"]: event["args"].get("op_name") for event in events}
     assert "Conv" in run.values()
     executed = [name for name, kind in run.items() if kind == "Cast"]
     assert [name for name in executed if not name.startswith(tuple(others))] == []
 
 
-def test_no_thread_spins_between_two_runs() -> None:
+def test_no_thread_spins_after_a_run() -> None:
     engine = OnnxRuntimeEngine(load_manifest("edan-lite"), threads=2)
     engine.infer(np.zeros((1, 1, engine.input_size, engine.input_size), np.float32))
     before = time.process_time()
@@ -196,7 +195,7 @@ def test_no_thread_spins_between_two_runs() -> None:
     assert time.process_time() - before < 0.05
 
 
-def test_a_result_is_not_overwritten_by_the_next_run(engine: Engine) -> None:
+def test_a_prediction_is_not_overwritten_by_the_next_run(engine: Engine) -> None:
     size = engine.input_size
     first = engine.infer(np.zeros((1, 1, size, size), np.float32))
     kept = first.landmarks.copy(), first.attention.copy()

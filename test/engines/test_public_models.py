@@ -1,4 +1,4 @@
-"""Fetching models of others from a server of the test's own, and all that can go wrong with it."""
+"""Downloads of third-party models from a local server, and every failure of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODEL = PublicModel(
     sha256=hashlib.sha256(BYTES).hexdigest(),
     bytes=len(BYTES),
     licence="MIT",
-    about="a test's own",
+    description="for the tests",
 )
 
 
@@ -34,7 +34,7 @@ class Files(BaseHTTPRequestHandler):
     """/whole, /cut (half of what its header says), /other (other bytes), /slow, else 404."""
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.paths.append(self.path)
         name = self.path.rsplit("/", 1)[-1]
         if name not in ("whole", "cut", "other", "slow", "endless"):
             self.send_error(404)
@@ -61,7 +61,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     made = ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    made.asked = []
+    made.paths = []
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield made
@@ -78,17 +78,17 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_model_is_fetched_once(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+def test_a_model_is_downloaded_once(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     model = replace(MODEL, url=address(server, "whole"))
     for _ in range(2):
         path = fetch(model, tmp_path / "new" / "folder")
     assert path.read_bytes() == BYTES
     assert files(path.parent) == ["made_up.onnx"]
     assert path.stat().st_mode & 0o777 == 0o644
-    assert server.asked == ["/whole"]
+    assert server.paths == ["/whole"]
 
 
-def test_a_damaged_file_is_fetched_anew(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+def test_a_damaged_file_is_downloaded_again(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     (tmp_path / MODEL.file).write_bytes(BYTES[:100])
     assert fetch(MODEL, tmp_path, url=address(server, "whole")).read_bytes() == BYTES
 
@@ -96,13 +96,13 @@ def test_a_damaged_file_is_fetched_anew(server: ThreadingHTTPServer, tmp_path: P
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cut", "cut off .*150000 of 300000 bytes.*--offline"),
-        ("endless", f"expected sha256 {MODEL.sha256}, found [0-9a-f]{{64}}; nothing was kept"),
-        ("other", f"expected sha256 {MODEL.sha256}, found [0-9a-f]{{64}}; nothing was kept"),
-        ("nowhere", "answers 404 Not Found; or bring made_up.onnx yourself"),
+        ("cut", "interrupted .*150000 of 300000 bytes.*--offline"),
+        ("endless", f"expected sha256 {MODEL.sha256}, found [0-9a-f]{{64}}; nothing was saved"),
+        ("other", f"expected sha256 {MODEL.sha256}, found [0-9a-f]{{64}}; nothing was saved"),
+        ("nowhere", "answers 404 Not Found; or copy made_up.onnx to this machine"),
     ],
 )
-def test_what_does_not_arrive_whole_is_not_kept(
+def test_an_incomplete_or_wrong_file_is_not_saved(
     server: ThreadingHTTPServer, tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / MODEL.file).write_bytes(b"an older one")
@@ -112,28 +112,28 @@ def test_what_does_not_arrive_whole_is_not_kept(
     assert (tmp_path / MODEL.file).read_bytes() == b"an older one"
 
 
-def test_a_server_that_says_nothing_is_given_up(
+def test_a_silent_server_times_out(
     server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public_models, "TIMEOUT", 0.1)
-    with pytest.raises(FetchError, match=r"cut off .*try again"):
+    with pytest.raises(FetchError, match=r"interrupted .*try again"):
         fetch(MODEL, tmp_path, url=address(server, "slow"))
     assert files(tmp_path) == []
 
 
-def test_a_server_that_is_not_there_and_wrong_addresses(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"cannot be reached .*https_proxy, or bring"):
+def test_unreachable_servers_and_invalid_addresses_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"cannot be reached .*https_proxy, or copy"):
         fetch(MODEL, tmp_path, url="http://127.0.0.1:9/x")
-    with pytest.raises(FetchError, match="is no address"):
+    with pytest.raises(FetchError, match="is not an address"):
         fetch(MODEL, tmp_path, url="file:///etc/passwd")
     assert files(tmp_path) == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_said_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_no_file(
     server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system's own error: what is written goes to /dev/full."""
+    """The error is the system's: the file is written to /dev/full."""
     real = public_models.tempfile.mkstemp
 
     def full(**places: object) -> tuple[int, str]:
@@ -143,12 +143,12 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 
     monkeypatch.setattr(public_models.tempfile, "mkstemp", full)
     monkeypatch.setattr(public_models.os, "fchmod", lambda *_: None)
-    with pytest.raises(FetchError, match=r"no room in .*made-up needs 300000 bytes.*--to"):
+    with pytest.raises(FetchError, match=r"no space left in .*made-up needs 300000 bytes.*--to"):
         fetch(MODEL, tmp_path, url=address(server, "whole"))
     assert files(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_written_is_named(
+def test_a_folder_that_cannot_be_created_is_named(
     server: ThreadingHTTPServer, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_is_named(
         fetch(MODEL, tmp_path / "file", url=address(server, "whole"))
 
 
-def test_two_processes_at_once_both_have_it(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+def test_two_concurrent_downloads_both_succeed(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     model = replace(MODEL, url=address(server, "slow"))
     context = multiprocessing.get_context("spawn")
     both = [context.Process(target=fetch, args=(model, tmp_path)) for _ in range(2)]
@@ -169,28 +169,28 @@ def test_two_processes_at_once_both_have_it(server: ThreadingHTTPServer, tmp_pat
     assert (tmp_path / MODEL.file).read_bytes() == BYTES
 
 
-def test_an_offline_folder_needs_no_network(tmp_path: Path) -> None:
+def test_offline_copies_from_a_folder_without_network(tmp_path: Path) -> None:
     stick, folder = tmp_path / "stick", tmp_path / "models"
     stick.mkdir()
     with pytest.raises(FetchError, match=r"made_up\.onnx"):
         fetch(MODEL, folder, offline=stick)
     (stick / MODEL.file).write_bytes(BYTES[::-1])
-    with pytest.raises(FetchError, match="not the file that is wanted"):
+    with pytest.raises(FetchError, match="is not the expected file"):
         fetch(MODEL, folder, offline=stick)
     (stick / MODEL.file).write_bytes(BYTES)
     assert fetch(MODEL, folder, offline=stick).read_bytes() == BYTES
 
 
-def test_a_proxy_of_the_environment_is_asked(
+def test_downloads_use_the_proxy_of_the_environment(
     server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("no_proxy", "")
     assert fetch(MODEL, tmp_path, url="http://models.invalid/whole").read_bytes() == BYTES
-    assert server.asked == ["http://models.invalid/whole"]
+    assert server.paths == ["http://models.invalid/whole"]
 
 
-def test_what_can_be_fetched_is_said_in_full() -> None:
+def test_every_public_model_has_address_checksum_size_and_licence() -> None:
     for name, model in public_models.public_models().items():
         assert model.name == name
         assert model.url.startswith("https://")
@@ -200,7 +200,7 @@ def test_what_can_be_fetched_is_said_in_full() -> None:
         assert model.licence in ("MIT", "Apache-2.0")
 
 
-def test_the_commands(
+def test_models_list_and_models_fetch(
     server: ThreadingHTTPServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -210,13 +210,13 @@ def test_the_commands(
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(public_models, "public_models", lambda: {MODEL.name: MODEL})
     assert main(["models", "list"]) == 0
-    told = capsys.readouterr().out
-    assert "edan models fetch made-up" in told
-    assert "edan-detector" in told
+    out = capsys.readouterr().out
+    assert "edan models fetch made-up" in out
+    assert "edan-detector" in out
     assert main(["models", "fetch", "made-up", "--url", address(server, "other")]) == 1
     assert "expected sha256" in capsys.readouterr().err
     assert main(["models", "fetch", "made-up", "--url", address(server, "whole")]) == 0
-    assert f"detector_model:={tmp_path / MODEL.file}" in capsys.readouterr().out
+    assert f"--detector-model {tmp_path / MODEL.file}" in capsys.readouterr().out
     assert main(["models", "list"]) == 0
     assert "edan models fetch" not in capsys.readouterr().out
     for wrong in (["unheard-of"], ["made-up", "--url", "ftp://here/made_up.onnx"]):

@@ -1,4 +1,4 @@
-"""Models that ship in INT8: made from those beside them, nearly the same, for processors alone."""
+"""The shipped INT8 models: nearly as accurate as their source, for processors only."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def source_of(made: Manifest) -> Manifest:
     return load_manifest(made.name.removesuffix("-int8"))
 
 
-def test_it_is_made_from_the_model_beside_it_and_loses_little(made: Manifest) -> None:
-    """Under 0.5 points of accuracy and 3 % of landmark error, for a file that is smaller."""
+def test_an_int8_model_is_nearly_as_accurate_as_its_source(made: Manifest) -> None:
+    """It loses at most 0.5 points of accuracy and 3 % of landmark error."""
     source = source_of(made)
     assert made.training["from"] == f"{source.name} {source.sha256}"
     accuracy, error = "ferplus_public_accuracy", "landmarks68_tenth_error_outer_eye"
@@ -36,10 +36,10 @@ def test_it_is_made_from_the_model_beside_it_and_loses_little(made: Manifest) ->
     assert made.path.stat().st_size < 0.85 * source.path.stat().st_size
 
 
-def test_it_says_what_its_source_says(
+def test_an_int8_model_agrees_with_its_source_on_real_faces(
     made: Manifest, face_crops: Callable[[int], NDArray[np.float32]]
 ) -> None:
-    """On real faces, of 64 pixels: within a pixel, on average a third; a tenth of probability."""
+    """Landmarks differ by at most 1 of 64 pixels, 1/3 on average; probabilities by at most 0.1."""
     crops = face_crops(made.input_size)
     found = create_engine("onnxruntime", made.name, threads=1).infer(crops)
     source = source_of(made)
@@ -47,16 +47,16 @@ def test_it_says_what_its_source_says(
     distance = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)
     assert distance.max() < 1.0 * made.input_size / 64
     assert distance.mean() < made.input_size / 192
-    said = softmax(found.logits, made.temperature)
-    assert np.abs(said - softmax(expected.logits, source.temperature)).max() < 0.1
+    probabilities = softmax(found.logits, made.temperature)
+    assert np.abs(probabilities - softmax(expected.logits, source.temperature)).max() < 0.1
     assert np.abs(found.presence - expected.presence).max() < 0.1
 
 
-def test_engines_that_cannot_run_it_say_so(made: Manifest) -> None:
+def test_tensorrt_and_torch_reject_int8_models(made: Manifest) -> None:
     with pytest.raises(EngineError, match="quantised for processors"):
         precision_of(made)
-    assert made.name not in engine_command._for_gpus()
-    pytest.importorskip("torch", reason="the engine torch")
-    pytest.importorskip("onnx", reason="the engine torch")
-    with pytest.raises(EngineError, match="is in INT8: take the engine onnxruntime"):
+    assert made.name not in engine_command.gpu_models()
+    pytest.importorskip("torch", reason="the engine torch needs it")
+    pytest.importorskip("onnx", reason="the engine torch needs it")
+    with pytest.raises(EngineError, match="is in INT8: use the engine onnxruntime"):
         create_engine("torch", made.name)

@@ -1,6 +1,7 @@
-"""The shipped models are parsed and built by the real TensorRT-RTX, which needs no GPU for that.
+"""TensorRT-RTX parses and builds the shipped models, which needs no GPU.
 
-Plans are built ahead of time for SM 86 (RTX 30) and 89 (RTX 40); Jetson's SM 87 is TensorRT's own.
+Plans are built ahead of time for SM 86 (RTX 30) and 89 (RTX 40). Only TensorRT itself builds for
+the SM 87 of a Jetson.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def cache(tmp_path: Path) -> PlanCache:
 
 @contextmanager
 def parsed(manifest: Manifest) -> Iterator[Any]:
-    """The network that TensorRT reads of a model; what it depends on lives as long."""
+    """Parse a model with TensorRT; the network is valid inside the context."""
     builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
@@ -72,8 +73,8 @@ def parsed(manifest: Manifest) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_parser_takes_every_node(model: str) -> None:
-    """And sees the inputs and outputs by name, all FP32, with the batch left open."""
+def test_tensorrt_parses_every_node(model: str) -> None:
+    """Inputs and outputs keep their names, are FP32 and have a dynamic batch size."""
     manifest = manifest_of(model)
     with parsed(manifest) as network:
         check_types(manifest, network)
@@ -95,14 +96,14 @@ def check_types(manifest: Manifest, network: Any) -> None:
     sampling = [layer for layer in layers if layer.type == trt.LayerType.GRID_SAMPLE]
     assert all(layer.get_output(0).dtype == trt.DataType.FLOAT for layer in sampling)
     assert bool(sampling) == (manifest.task != TASK)
-    # Probabilities, and the sizes of boxes, which are exponentials.
-    curves = [layer for layer in layers if is_a_curve(layer)]
+    # Probabilities, and the exponentials that give the sizes of boxes.
+    curves = [layer for layer in layers if is_sigmoid_or_exponential(layer)]
     assert curves
     assert {layer.get_output(0).dtype for layer in curves} == {trt.DataType.FLOAT}
 
 
-def is_a_curve(layer: Any) -> bool:
-    """Whether a layer is a sigmoid or an exponential."""
+def is_sigmoid_or_exponential(layer: Any) -> bool:
+    """Return whether a layer is a sigmoid or an exponential."""
     if layer.type == trt.LayerType.ACTIVATION:
         layer.__class__ = trt.IActivationLayer
         return bool(layer.type == trt.ActivationType.SIGMOID)
@@ -114,11 +115,10 @@ def is_a_curve(layer: Any) -> bool:
 
 @pytest.mark.parametrize("sides", [*IMAGE_SIZES, (96, 128)])
 @pytest.mark.parametrize("model", shipped_models(TASK))
-def test_tensorrt_knows_a_detectors_cells_before_it_runs(
+def test_output_shapes_of_a_detector_follow_from_the_image_size(
     model: str, sides: tuple[int, int]
 ) -> None:
-    """Memory for the outputs is taken before the first run: their shape must follow from the
-    picture's alone."""
+    """Memory for the outputs is allocated before the first run."""
     height, width = sides
     cells = sum(height // stride * (width // stride) for stride in (8, 16, 32))
     with parsed(manifest_of(model)) as network:
@@ -133,24 +133,24 @@ def test_tensorrt_knows_a_detectors_cells_before_it_runs(
 def test_a_plan_is_built_ahead_of_time(model: str, capability: str, cache: PlanCache) -> None:
     manifest, key = manifest_of(model), key_of(model, capability)
     shares: list[float] = []
-    said: list[str] = []
+    lines: list[str] = []
     make_plan(
-        manifest, key, profile_of(manifest), cache, said.append, shares.append, reason="a test"
+        manifest, key, profile_of(manifest), cache, lines.append, shares.append, reason="a test"
     )
     plan = cache.load(key)
     assert isinstance(plan, bytes)
-    # A plan holds the FP16 weights and little else.
+    # A plan consists of the FP16 weights and little else.
     weights = 2 * manifest.parameters
     assert weights < len(plan) < 2 * weights + 4e6
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert len(shares) > 100
-    assert len(said) == 2
-    assert said[0].startswith(f"building {model} for GPUs of compute capability {capability}")
-    assert said[1].startswith(f"built {model} in ")
+    assert len(lines) == 2
+    assert lines[0].startswith(f"building {model} for GPUs of compute capability {capability}")
+    assert lines[1].startswith(f"built {model} in ")
 
 
-def test_plans_differ_by_gpu(cache: PlanCache) -> None:
+def test_plans_for_different_gpus_differ(cache: PlanCache) -> None:
     model = MODELS[0]
     graph, profile = typed_graph(manifest_of(model)), profile_of(manifest_of(model))
     ampere, ada = (
@@ -160,7 +160,7 @@ def test_plans_differ_by_gpu(cache: PlanCache) -> None:
     assert ampere != ada
 
 
-def test_the_profile_is_dynamic() -> None:
+def test_profiles_have_dynamic_batch_and_image_sizes() -> None:
     (shapes,) = batch_profile(64).values()
     assert [shape[0] for shape in shapes] == list(BATCHES) == [1, 2, 16]
     assert str(shapes) in key_of("edan-lite").profile
@@ -170,22 +170,22 @@ def test_the_profile_is_dynamic() -> None:
     assert all(side % MULTIPLE == 0 for sides in IMAGE_SIZES for side in sides)
 
 
-def test_a_gpu_that_it_does_not_build_for(cache: PlanCache) -> None:
+def test_an_unsupported_compute_capability_is_rejected(cache: PlanCache) -> None:
     key = key_of(MODELS[0], "5.3")
     graph, profile = typed_graph(manifest_of(MODELS[0])), profile_of(manifest_of(MODELS[0]))
     with pytest.raises(EngineError, match=r"builds for .*86.*, not for SM53"):
         build_plan(graph, key, profile, cache)
 
 
-def test_a_file_that_is_no_model(cache: PlanCache) -> None:
+def test_a_file_that_is_not_a_model_is_rejected(cache: PlanCache) -> None:
     with pytest.raises(ModelError, match="tensorrt_rtx cannot read the model"):
         build_plan(b"no model", key_of(MODELS[0]), batch_profile(64), cache)
 
 
-def test_a_library_that_cannot_start_says_why(
+def test_a_library_that_cannot_start_reports_the_reason(
     cache: PlanCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the driver is too old: TensorRT logs the reason and gives no builder."""
+    """With an outdated driver, TensorRT logs the reason and returns no builder."""
 
     def builder(logger: Any) -> None:
         logger.log(trt.ILogger.Severity.ERROR, "CUDA initialization failure with error: 35")
@@ -196,15 +196,15 @@ def test_a_library_that_cannot_start_says_why(
         build_plan(b"", key_of(MODELS[0]), batch_profile(64), cache)
 
 
-def test_a_build_that_fails_says_what_tensorrt_said(cache: PlanCache) -> None:
-    """Here the profile does not fit the model's input."""
+def test_a_failed_build_reports_tensorrts_error(cache: PlanCache) -> None:
+    """The profile does not fit the input of the model."""
     graph = typed_graph(manifest_of(MODELS[0]))
     with pytest.raises(EngineError, match=r"cannot build the model .*: .+"):
         build_plan(graph, key_of(MODELS[0]), batch_profile(48), cache)
 
 
 @pytest.mark.parametrize(("stored", "precision"), [("int8-gpu", "int8"), ("fp16 storage", "fp16")])
-def test_a_model_that_names_its_precisions_is_built_as_it_is(
+def test_a_typed_model_is_built_without_conversion(
     stored: str, precision: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.onnx"
@@ -214,7 +214,7 @@ def test_a_model_that_names_its_precisions_is_built_as_it_is(
     assert (typed_graph(made) == path.read_bytes()) == (stored == "int8-gpu")
 
 
-def test_a_model_quantised_for_processors_is_refused(tmp_path: Path) -> None:
+def test_a_model_quantised_for_processors_is_rejected(tmp_path: Path) -> None:
     made = Manifest(tmp_path / "m.onnx", "m", "1", "0" * 64, 64, precision="int8")
     with pytest.raises(EngineError, match="make one with edan export MODEL --precision int8-gpu"):
         precision_of(made)

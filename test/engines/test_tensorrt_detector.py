@@ -86,7 +86,7 @@ def test_every_size_of_picture_is_searched(
     gpu.shared = shared
     gpu.install(monkeypatch, kind)
     network = DetectorNetwork(engine=kind)
-    assert (network.runner.name, network.runner.selection_reason) == (kind, "asked for")
+    assert (network.runner.name, network.runner.selection_reason) == (kind, "requested")
     assert str(network) == f"{kind} (cuda:0 ({GPU.name}))"
     assert gpu.contexts == 1
     for size in SIZES:
@@ -123,7 +123,7 @@ def test_a_picture_larger_than_the_plan_takes_is_refused(
 ) -> None:
     gpu.install(monkeypatch, "tensorrt")
     network = DetectorNetwork(engine="tensorrt")
-    with pytest.raises(EngineError, match=r"no input of the shape \(1, 1, 1312, 64\)"):
+    with pytest.raises(EngineError, match=r"does not support the input shape \(1, 1, 1312, 64\)"):
         network(np.zeros((1312, 64), np.uint8))
     agree(network, (64, 64))
 
@@ -185,7 +185,7 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
         raise EngineError(reason)
 
     monkeypatch.setattr(target, fail)
-    monkeypatch.setitem(tensorrt_build.MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
+    monkeypatch.setitem(tensorrt_build.GPU_MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     said: list[str] = []
     network = DetectorNetwork(engine="auto", threads=1, log=said.append)
     missing = (
