@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -31,6 +32,23 @@ def ros_on_this_machine_only(tmp_path_factory: pytest.TempPathFactory) -> None:
     else:
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ["ROS_LOG_DIR"] = str(tmp_path_factory.mktemp("ros_log"))
+
+
+@pytest.fixture(autouse=True)
+def _signals_restored() -> Iterator[None]:
+    """Restore the handlers of signals and the wake-up descriptor that a test has changed.
+
+    A handler that ignores SIGINT is inherited by child processes: `ros2 launch` would never end.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+    yield
+    for number, handler in before.items():
+        if handler is not None:  # not installed from Python
+            signal.signal(number, handler)
+    signal.set_wakeup_fd(descriptor)
 
 
 @pytest.fixture

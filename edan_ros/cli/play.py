@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     BagPlayback(args.bag, args.topics, start=args.start)  # what is wrong is better told before ROS
     # ROS is imported when this command runs, not when `edan` starts.
     from edan_ros.nodes.camera.play_node import BagPlayOptions, PlayNode
-    from edan_ros.nodes.common.runner import run_together
+    from edan_ros.nodes.common.running import run_together
 
     options = BagPlayOptions(
         tuple(args.topics),

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     # ROS is imported when this command runs, not when `edan` starts.
     from edan_ros.nodes.camera.camera_node import CameraNode
     from edan_ros.nodes.common.processes import ros_arguments
-    from edan_ros.nodes.common.runner import run_together
+    from edan_ros.nodes.common.running import run_together
     from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
     files = [args.parameters] if args.parameters else []

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # ROS is imported when this command runs, not when `edan` starts.
-    from edan_ros.nodes.common.runner import run_together
+    from edan_ros.nodes.common.running import run_together
     from edan_ros.nodes.tools.view_node import ViewNode
     from edan_ros.report.live import LiveServer, LiveState
 

@@ -18,7 +18,7 @@ from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import ChangeState, GetState
 from numpy.typing import NDArray
 from rcl_interfaces.srv import SetParameters
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -29,6 +29,7 @@ from std_msgs.msg import Header
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import Snapshot
 from edan_ros.nodes.common.conversions import image_message
+from edan_ros.nodes.common.running import GuardedExecutor
 from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
 #: Seconds that are waited for anything at most: long, for the machine may be busy.
@@ -53,9 +54,9 @@ def wait_for(
     return value
 
 
-def spin(node: Node) -> tuple[SingleThreadedExecutor, threading.Thread]:
+def spin(node: Node) -> tuple[GuardedExecutor, threading.Thread]:
     """Spin a node on a thread of its own."""
-    executor = SingleThreadedExecutor()
+    executor = GuardedExecutor()
     executor.add_node(node)
 
     def run() -> None:
@@ -210,7 +211,7 @@ class Probe:
     def report(self, name: str = "camera") -> DiagnosticStatus:
         """The newest entry of /diagnostics of this name, published after this call."""
         self.reports.clear()
-        full = f"emotion_node: {name}"
+        full = f"{self.node.get_fully_qualified_name()}: {name}"
 
         def newest() -> DiagnosticStatus | None:
             entries = [s for array in self.reports for s in array.status if s.name == full]

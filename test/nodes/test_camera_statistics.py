@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edan_ros.nodes.common.camera_statistics import CameraStatistics, Throttle
+from edan_ros.nodes.common.camera_statistics import CameraStatistics
+from edan_ros.nodes.common.reporting import Throttle
 
 
 class FakeClock:
@@ -129,15 +130,15 @@ def test_a_time_that_is_excused_is_no_outage(
 
 def test_throttle_passes_one_of_each_key_in_a_period(clock: FakeClock) -> None:
     throttle = Throttle(5.0, clock)
-    assert throttle.pass_on("a", "bad") == "bad"
-    assert throttle.pass_on("b", "worse") == "worse"
-    assert [throttle.pass_on("a", "bad") for _ in range(3)] == [""] * 3
+    assert throttle.admit("a", "bad") == "bad"
+    assert throttle.admit("b", "worse") == "worse"
+    assert [throttle.admit("a", "bad") for _ in range(3)] == [""] * 3
     clock.now += 5.0
-    assert throttle.pass_on("a", "bad") == "bad (3 more of this kind since the last warning)"
-    assert throttle.pass_on("a", "bad") == ""
+    assert throttle.admit("a", "bad") == "bad (3 similar warnings suppressed)"
+    assert throttle.admit("a", "bad") == ""
     clock.now += 5.0
-    assert throttle.pass_on("a", "bad") == "bad (1 more of this kind since the last warning)"
-    assert throttle.pass_on("b", "worse") == "worse"
+    assert throttle.admit("a", "bad") == "bad (1 similar warnings suppressed)"
+    assert throttle.admit("b", "worse") == "worse"
 
 
 def test_stage_times_are_means_over_the_images() -> None:

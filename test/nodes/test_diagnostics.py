@@ -51,8 +51,36 @@ CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
         WARN,
         ["no images yet", "nobody"],
     ),
-    "the camera stopped": (GONE, LISTENING, ERROR, ["gone", "4.2 s", "still there"]),
-    "the camera went away": (GONE, ALONE, ERROR, ["gone", "4.2 s", "publisher is gone"]),
+    "the camera stopped": (GONE, LISTENING, ERROR, ["no images on /image_raw for 4.2 s"]),
+    "the camera went away": (GONE, ALONE, ERROR, ["for 4.2 s", "publisher is gone"]),
+    "compressed images on the topic of raw ones": (
+        FRESH,
+        replace(ALONE, other_types=("sensor_msgs/msg/CompressedImage",)),
+        ERROR,
+        [
+            "/image_raw has the type sensor_msgs/msg/CompressedImage",
+            "image_transport=raw takes sensor_msgs/msg/Image",
+            "set image_transport to compressed",
+        ],
+    ),
+    "raw images on the topic of compressed ones": (
+        FRESH,
+        replace(ALONE, transport="compressed", other_types=("sensor_msgs/msg/Image",)),
+        ERROR,
+        ["has the type sensor_msgs/msg/Image", "set image_transport to raw"],
+    ),
+    "no images at all on the topic": (
+        FRESH,
+        replace(ALONE, other_types=("std_msgs/msg/String",)),
+        ERROR,
+        ["has the type std_msgs/msg/String", "remap image_raw"],
+    ),
+    "images only beside the topic": (
+        FRESH,
+        replace(ALONE, other_topic="/image_raw/compressed"),
+        WARN,
+        ["published on /image_raw/compressed", "set image_transport to compressed"],
+    ),
     "the camera came back": (
         replace(WELL, returned_after=12.3),
         LISTENING,

@@ -8,12 +8,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fakes import bright, dark
-from probe import Probe, wait_for
+from probe import TIMEOUT, Probe, wait_for
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from edan_ros.nodes.common import qos
+
+ERROR = DiagnosticStatus.ERROR
 
 
 def says(probe: Probe, *words: str) -> None:
@@ -38,10 +43,10 @@ def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -
     assert probe.set(silence_timeout=0.5)[0]
     says(probe, "no images yet", "nobody publishes", "/image_raw")
     probe.answer(probe.image(dark()))
-    says(probe, "gone", "still there")
+    says(probe, "no images on /image_raw for")
     publisher = probe._publishers.pop("image_raw")
     probe.me.destroy_publisher(publisher)
-    says(probe, "gone", "publisher is gone")
+    says(probe, "no images on /image_raw for", "publisher is gone")
     capfd.readouterr()
     probe.answer(probe.image(dark()))
     assert probe.values()["outages"] == "1"
@@ -77,36 +82,38 @@ def test_a_quality_of_service_that_does_not_fit(
 
 
 def test_a_camera_too_fast_for_the_machine(probe: Probe) -> None:
+    """Ten images arrive while one is processed: nine are dropped, the newest is next."""
     infer = probe.engine.infer
-    told = threading.Event()
+    started, proceed = threading.Semaphore(0), threading.Semaphore(0)
 
-    def slow(crops: object) -> object:
-        """Ten more images come while one is worked on."""
-        enough = probe.figures().received + 10
-        wait_for(lambda: probe.figures().received >= enough or told.is_set(), "ten more images")
+    def step(crops: object) -> object:
+        started.release()
+        assert proceed.acquire(timeout=TIMEOUT)
         return infer(crops)
 
-    def told_of() -> bool:
+    probe.engine.infer = step
+    probe.publish(probe.image(bright()))
+    assert started.acquire(timeout=TIMEOUT)
+
+    def overload() -> bool:
         for _ in range(10):
             probe.receive(probe.image(bright()))
+        proceed.release()
+        assert started.acquire(timeout=TIMEOUT)
         return any("slow" in s.message for report in probe.reports for s in report.status)
 
-    probe.engine.infer = slow
-    try:
-        wait_for(told_of, "the diagnostics to say so")
-    finally:
-        told.set()
+    wait_for(overload, "the diagnostics to say so")
+    probe.engine.infer = infer
+    proceed.release()
     wait_for(lambda: (f := probe.figures()).received == f.dropped + f.processed, "the last image")
     figures = probe.values()
     received, dropped = int(figures["images_received"]), int(figures["images_dropped"])
     processed = int(figures["images_processed"])
     assert received == dropped + processed
-    assert dropped > 8 * (processed - 2)
-    # What is worked on next is the newest that has come meanwhile.
+    assert dropped == 9 * (processed - 1)
     wait_for(lambda: len(probe.arrays) == processed, "the last result")
     numbers = [round(30 * (h.stamp.sec + 1e-9 * h.stamp.nanosec)) for h in headers(probe)]
-    assert np.diff(numbers[:-1]).min() >= 9
-    assert np.diff(numbers[:-1]).max() <= 12
+    assert set(np.diff(numbers)) == {10}
 
 
 def headers(probe: Probe) -> list[Header]:
@@ -122,3 +129,47 @@ def test_the_model_is_named(probe: Probe) -> None:
     assert values["engine"] == "fake"
     assert values["detector"] == "fake"
     assert len(values["sha256"]) == 64
+
+
+def test_images_of_the_other_type_are_named(probe: Probe) -> None:
+    # In a context of its own: one participant has one type for a topic.
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    camera = Node("camera", context=context)
+    camera.create_publisher(CompressedImage, "image_raw", qos.images("reliable"))
+    wait_for(lambda: "CompressedImage" in probe.report().message, "the type to be named")
+    report = probe.report()
+    assert report.level == ERROR
+    assert "set image_transport to compressed" in report.message
+    assert probe.values()["publishers"] == "0"
+    camera.destroy_node()
+    context.try_shutdown()
+
+
+def test_images_that_are_published_compressed_alone_are_found(probe: Probe) -> None:
+    probe.me.create_publisher(CompressedImage, "image_raw/compressed", qos.images("reliable"))
+    wait_for(lambda: "/image_raw/compressed" in probe.report().message, "the topic to be named")
+    assert "image_transport" in probe.report().message
+
+
+def test_two_nodes_in_namespaces_have_statuses_of_their_own(
+    make_probe: Callable[..., Probe],
+) -> None:
+    names = [make_probe(autostart=False, node={"namespace": ns}) for ns in ("left", "right")]
+    assert [probe.report("model").name for probe in names] == [
+        "/left/emotion_node: model",
+        "/right/emotion_node: model",
+    ]
+
+
+def test_an_error_of_the_worker_is_an_error_in_diagnostics(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe.engine, "infer", lambda _: None)
+    probe.offer(probe.image(bright()))
+    report = probe.report("node")
+    assert report.level == ERROR
+    assert report.message.startswith("recognition failed: ")
+    assert probe.values()["bad_input.internal_error"] == "1"
+    monkeypatch.undo()
+    assert probe.answer(probe.image(bright())).faces

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from edan_ros.msg import ModelInfo
 from fakes import FakeDetector, FakeEngine, bright
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from probe import Probe, wait_for
 from std_srvs.srv import SetBool
 
-from edan_ros.detection.detectors import DetectorError
+from edan_ros.detection.base import DetectorError
 from edan_ros.engines import create_engine
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.engines.manifest import WEIGHTS
 from edan_ros.nodes.common import qos
 
@@ -288,3 +290,30 @@ def test_model_info_is_there_only_while_a_model_is_loaded(probe: Probe) -> None:
     probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
     assert probe.transition("configure")
     wait_for(lambda: len(infos) == 1, "the model's record")
+
+
+@pytest.mark.parametrize(
+    ("state", "transition"),
+    [
+        ("unconfigured", Transition.TRANSITION_ACTIVATE),
+        ("unconfigured", Transition.TRANSITION_DEACTIVATE),
+        ("unconfigured", 222),
+        ("active", Transition.TRANSITION_CONFIGURE),
+        ("active", Transition.TRANSITION_CLEANUP),
+        ("active", 0),
+    ],
+)
+def test_a_transition_by_id_that_is_not_allowed_is_refused(
+    make_probe: Callable[..., Probe], state: str, transition: int
+) -> None:
+    probe = make_probe(autostart=state == "active")
+    request = ChangeState.Request()
+    request.transition.id = transition
+    answer = probe.call(ChangeState, "emotion_node/change_state", request)
+    assert not answer.success
+    assert probe.state() == state
+    assert probe.node.health.errors == 0
+    if state == "unconfigured":
+        assert probe.transition("configure")
+        assert probe.transition("activate")
+    assert probe.answer(probe.image(bright())).faces

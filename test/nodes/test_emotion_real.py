@@ -13,7 +13,7 @@ from probe import Probe
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
 from edan_ros.engines import create_engine
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 
 REAL = {"make_engine": create_engine, "make_detector": create_detector}
 

@@ -12,13 +12,19 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from edan_ros.nodes.common.parameters import Change, Parameter, ParameterSet
+from edan_ros.nodes.common.parameters import (
+    Change,
+    ConflictingParametersError,
+    Parameter,
+    ParameterSet,
+)
 
 TABLE = (
     Parameter("low", 0.2, "lower bound", bounds=(0.0, 1.0)),
     Parameter("high", 0.8, "upper bound", bounds=(0.0, 1.0)),
     Parameter("count", 3, "how many", bounds=(1, 9)),
     Parameter("kind", "soft", "of what kind", choices=("soft", "hard")),
+    Parameter("output", "auto", "where to", choices=("off", "auto")),
     Parameter("file", "a", "what to load", Change.CONFIGURE),
     Parameter("names", [""], "of the inputs", Change.CONFIGURE),
     Parameter("fixed", True, "at the start", Change.NEVER),
@@ -137,10 +143,38 @@ def test_takes_values_from_outside() -> None:
     owner.node.destroy_node()
 
 
-@pytest.mark.parametrize("given", [{"low": 2.0}, {"kind": "liquid"}, {"low": 0.95}])
+@pytest.mark.parametrize("given", [{"low": 2.0}, {"kind": "liquid"}])
 def test_a_bad_value_from_outside_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(InvalidParameterValueException):
         Owner(**given)
+
+
+def test_a_conflict_from_outside_names_only_the_parameters_in_conflict() -> None:
+    with pytest.raises(ConflictingParametersError) as caught:
+        Owner(low=0.95)
+    assert str(caught.value) == "low must not exceed high"
+
+
+def test_the_boolean_that_yaml_makes_of_off_is_accepted(owner: Owner) -> None:
+    started = Owner(output=False)
+    assert started.set["output"] == "off"
+    started.node.destroy_node()
+    assert owner.change(output=False) == (True, "")
+    assert owner.set["output"] == "off"
+    assert not owner.change(output=True)[0]
+
+
+def test_a_check_that_fails_with_another_error_still_gets_an_answer() -> None:
+    def broken(values: Mapping[str, Any]) -> None:
+        if values["count"] == 7:
+            raise KeyError("missing")
+
+    node = Node("broken")
+    ParameterSet(node, TABLE, may_configure=lambda: True, check=broken)
+    result = node.set_parameters_atomically([RosParameter("count", value=7)])
+    assert not result.successful
+    assert "missing" in result.reason
+    node.destroy_node()
 
 
 def test_a_value_of_another_type_from_outside_is_refused() -> None:

@@ -55,7 +55,7 @@ def test_faces_pictures_diagnostics_and_model(probe: Probe, view: Callable) -> N
     wait_for(lambda: state.snapshot()["model"], "the model")
     assert state.snapshot()["model"]["name"] == probe.engine.manifest.name
     wait_for(lambda: len(state.snapshot()["diagnostics"]) == 2, "the diagnostics")
-    assert {d["name"].split(": ")[0] for d in state.snapshot()["diagnostics"]} == {"emotion_node"}
+    assert {d["name"].split(": ")[0] for d in state.snapshot()["diagnostics"]} == {"/emotion_node"}
 
 
 def test_nothing_is_drawn_while_nobody_looks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,12 +27,22 @@ class Recorder:
 
 
 @pytest.fixture
+def errors() -> Iterator[list[Exception]]:
+    """What the work has raised; by default nothing may."""
+    found: list[Exception] = []
+    yield found
+    assert not found
+
+
+@pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
 
 
-def test_takes_only_the_newest_of_each_source_and_tells_of_drops(recorder: Recorder) -> None:
-    worker = NewestWorker(recorder)
+def test_takes_only_the_newest_of_each_source_and_tells_of_drops(
+    recorder: Recorder, errors: list[Exception]
+) -> None:
+    worker = NewestWorker(recorder, errors.append)
     worker.start()
     assert worker.put("a", 1) is False
     assert recorder.started.acquire(timeout=TIMEOUT)
@@ -44,8 +55,10 @@ def test_takes_only_the_newest_of_each_source_and_tells_of_drops(recorder: Recor
     assert recorder.batches == [{"a": 1}, {"a": 4, "b": 7}]
 
 
-def test_stop_waits_for_the_round_at_work_and_forgets_the_rest(recorder: Recorder) -> None:
-    worker = NewestWorker(recorder)
+def test_stop_waits_for_the_round_at_work_and_forgets_the_rest(
+    recorder: Recorder, errors: list[Exception]
+) -> None:
+    worker = NewestWorker(recorder, errors.append)
     worker.start()
     worker.put("a", 1)
     assert recorder.started.acquire(timeout=TIMEOUT)
@@ -60,9 +73,11 @@ def test_stop_waits_for_the_round_at_work_and_forgets_the_rest(recorder: Recorde
     assert recorder.batches == [{"a": 1}]
 
 
-def test_starts_again_after_a_stop_without_leaving_threads(recorder: Recorder) -> None:
+def test_starts_again_after_a_stop_without_leaving_threads(
+    recorder: Recorder, errors: list[Exception]
+) -> None:
     before = threading.active_count()
-    worker = NewestWorker(recorder)
+    worker = NewestWorker(recorder, errors.append)
     for i in range(5):
         worker.start()
         worker.put("a", i)
@@ -73,8 +88,28 @@ def test_starts_again_after_a_stop_without_leaving_threads(recorder: Recorder) -
     assert threading.active_count() == before
 
 
-def test_stop_before_start_does_nothing() -> None:
-    worker = NewestWorker(lambda _: None)
+def test_stop_before_start_does_nothing(errors: list[Exception]) -> None:
+    worker = NewestWorker(lambda _: None, errors.append)
     worker.put("a", 1)
     worker.stop()
     assert worker.put("a", 2) is False
+
+
+def test_an_error_is_reported_and_the_thread_goes_on() -> None:
+    found: list[Exception] = []
+    done = threading.Event()
+
+    def work(batch: dict[str, int]) -> None:
+        if batch["a"] == 1:
+            raise ValueError("one")
+        done.set()
+
+    worker = NewestWorker(work, lambda error: (found.append(error), raised.set()))
+    raised = threading.Event()
+    worker.start()
+    worker.put("a", 1)
+    assert raised.wait(TIMEOUT)
+    worker.put("a", 2)
+    assert done.wait(TIMEOUT)
+    worker.stop()
+    assert [str(error) for error in found] == ["one"]

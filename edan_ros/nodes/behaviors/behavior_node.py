@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock, ClockType
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
@@ -18,9 +17,9 @@ from edan_ros.behaviors.timing import Admission
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.behaviors.behavior_parameters import RATE
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.camera_statistics import Throttle
 from edan_ros.nodes.common.conversions import frame_result, stamp_seconds
 from edan_ros.nodes.common.parameters import Parameter, ParameterSet
+from edan_ros.nodes.common.reporting import Health, Throttle
 
 NANOSECONDS = 1e-9
 
@@ -57,15 +56,12 @@ class BehaviorNode(Node, abc.ABC):
         self._reported: Counter[str] = Counter()  # the counts at the last diagnostics
         self._offset = 0.0
         self._throttle = Throttle()
+        self.health = Health(self, self._statuses)
 
     def begin(self) -> None:
         """Listens and decides from now on. To be called when the behaviour is there."""
         self.create_subscription(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.RESULTS)
         self.create_timer(1.0 / self.parameters["rate"], self._on_timer)
-        self.create_timer(
-            1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
 
     @abc.abstractmethod
     def reconfigure(self, values: Mapping[str, Any]) -> None:
@@ -89,7 +85,7 @@ class BehaviorNode(Node, abc.ABC):
 
     def warn(self, key: str, message: str) -> None:
         """Logs a warning, one of each kind in a while."""
-        warning = self._throttle.pass_on(key, message)
+        warning = self._throttle.admit(key, message)
         if warning:
             self.get_logger().warning(warning)
 
@@ -102,12 +98,8 @@ class BehaviorNode(Node, abc.ABC):
         try:
             snapshot = take_snapshot(frame_result(message), stamp, assume_lens=self.assume_lens)
         except ValueError as error:
-            self._counts["malformed"] += 1
-            self.warn("malformed", f"faces that do not make sense are left out: {error}")
-            return
-        if message.image_width == 0 or message.image_height == 0:
-            self._counts["malformed"] += 1
-            self.warn("malformed", "faces of an image without a size are left out")
+            self._counts["refused"] += 1
+            self.warn("refused", f"a message on {self.resolve_topic_name('faces')}: {error}")
             return
         self._offset = now - stamp
         admission = self.observe(snapshot, now, message)
@@ -122,19 +114,11 @@ class BehaviorNode(Node, abc.ABC):
         if now.nanoseconds:
             self.step(now.nanoseconds * NANOSECONDS, now)
 
-    def _publish_diagnostics(self) -> None:
+    def _statuses(self) -> list[DiagnosticStatus]:
         level, text = self._judge()
         values = {f"faces_{key}": str(count) for key, count in sorted(self._counts.items())}
-        status = DiagnosticStatus(
-            name=f"{self.get_name()}: behaviour",
-            level=level,
-            message=text,
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
-        )
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
         self._reported = Counter(self._counts)
+        return [self.health.status("behaviour", level, text, values)]
 
     def _judge(self) -> tuple[bytes, str]:
         """Level and one sentence: why nothing is decided, the first cause first."""
@@ -146,8 +130,8 @@ class BehaviorNode(Node, abc.ABC):
             return DiagnosticStatus.ERROR, _off_clock(self._offset)
         if fresh["no_clock"]:
             return DiagnosticStatus.ERROR, "use_sim_time is set, but nobody publishes /clock"
-        if fresh["malformed"]:
-            return DiagnosticStatus.ERROR, f"the messages on {topic} do not make sense"
+        if fresh["refused"]:
+            return DiagnosticStatus.ERROR, f"the messages on {topic} are not valid: see the log"
         if not self.count_publishers(topic):
             return DiagnosticStatus.WARN, f"no faces: nobody publishes on {topic}"
         return DiagnosticStatus.WARN, f"no faces arrive on {topic}, though it has a publisher"

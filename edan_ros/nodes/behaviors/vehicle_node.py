@@ -188,7 +188,7 @@ class VehicleNode(BehaviorNode):
 
 def main(args: list[str] | None = None) -> None:
     """Runs the node until SIGINT or SIGTERM."""
-    run_node(VehicleNode, args, farewell=VehicleNode.withdraw)
+    run_node(VehicleNode, args, on_shutdown=VehicleNode.withdraw)
 
 
 if __name__ == "__main__":

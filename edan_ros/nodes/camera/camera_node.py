@@ -8,8 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock, ClockType
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -20,16 +19,19 @@ from std_msgs.msg import Header
 from edan_ros.core.faces import CameraModel
 from edan_ros.nodes.camera.camera_parameters import PARAMETERS, check
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.camera_statistics import Throttle
 from edan_ros.nodes.common.camera_topics import camera_topics
 from edan_ros.nodes.common.conversions import camera_info_message, image_message
 from edan_ros.nodes.common.parameters import ParameterSet
+from edan_ros.nodes.common.reporting import Health, Throttle
 from edan_ros.nodes.common.running import run_node
 from edan_ros.sources import Frame, Source, create_source
 from edan_ros.sources.calibration import from_field_of_view, load_calibration
 from edan_ros.sources.player import Listener, Player, PlayOptions
 
 DEFAULT_FRAME_ID = "camera_optical_frame"
+
+#: What the log and the diagnostics call the thread that publishes the images.
+PLAYER = "the player"
 
 _ENCODINGS = {"mono": "mono8", "bgr": "bgr8", "rgb": "rgb8"}
 #: Images that wait for a slow reliable subscriber; five of 1920x1080 are 31 MB.
@@ -71,6 +73,7 @@ class CameraNode(Node, Listener):
             PlayOptions(rate=values["rate"], loop=values["loop"], retry=values["retry"]),
             self,
         )
+        self.health = Health(self, self._statuses)
         self.player.start()
 
     def destroy_node(self) -> None:
@@ -88,10 +91,6 @@ class CameraNode(Node, Listener):
             self.create_publisher(CompressedImage, compressed_topic, profile)
             if self._values["compressed"]
             else None
-        )
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.RESULTS)
-        self.create_timer(
-            1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
         if self._values["wait_for_acknowledgement"]:
             self.create_subscription(Header, "~/acknowledge", self._on_acknowledge, qos.RESULTS)
@@ -159,6 +158,11 @@ class CameraNode(Node, Listener):
             self._images.wait_for_all_acked(_FLUSH)
         if self._values["at_end"] == "exit":
             self.context.try_shutdown()
+
+    def failed(self, error: Exception) -> None:
+        """Report that an error has ended the player's thread."""
+        self._situation = (DiagnosticStatus.ERROR, f"no more images: {PLAYER} has ended: {error}")
+        self.health.record_end(PLAYER, error)
 
     def gone(self) -> bool:
         """Whether the context is down, where nothing can be published."""
@@ -237,11 +241,11 @@ class CameraNode(Node, Listener):
         self._warn("skip", f"{reason}; left out")
 
     def _warn(self, key: str, message: str) -> None:
-        warning = self._throttle.pass_on(key, message)
+        warning = self._throttle.admit(key, message)
         if warning:
             self.get_logger().warning(warning)
 
-    def _publish_diagnostics(self) -> None:
+    def _statuses(self) -> list[DiagnosticStatus]:
         level, sentence = self._situation
         then, published = self._last_report
         now, total = time.monotonic(), self._published
@@ -257,15 +261,7 @@ class CameraNode(Node, Listener):
             "not_acknowledged": str(self._unacknowledged),
             "behind_the_recording_s": f"{self.player.delay:.2f}",
         }
-        entry = DiagnosticStatus(
-            name=f"{self.get_name()}: source",
-            level=level,
-            message=sentence,
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
-        )
-        message = DiagnosticArray(status=[entry])
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
+        return [self.health.status("source", level, sentence, values)]
 
 
 def main(args: list[str] | None = None) -> None:

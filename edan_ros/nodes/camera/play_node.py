@@ -15,6 +15,7 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.reporting import Health
 from edan_ros.sources.bag import BagPlayback, Due
 from edan_ros.sources.player import Listener, Player, PlayOptions
 
@@ -78,6 +79,7 @@ class PlayNode(Node, Listener):
             self._clock_output = self.create_publisher(ClockMessage, "/clock", qos.RESULTS)
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self.create_timer(1.0 / options.clock, self._tell_time, clock=steady)
+        self.health = Health(self)
         self._player = Player(lambda: self._playback, PlayOptions(loop=options.loop), self)
         self._player.start()
 
@@ -121,6 +123,12 @@ class PlayNode(Node, Listener):
         if self._options.reliability == "reliable":
             for output in self._outputs.values():
                 output.wait_for_all_acked(_FLUSH)
+        self.context.try_shutdown()
+
+    def failed(self, error: Exception) -> None:
+        """Report that an error has ended the playback, and end the process with code 1."""
+        self.health.record_end("the playback", error)
+        self.health.publish()
         self.context.try_shutdown()
 
     def gone(self) -> bool:

@@ -197,23 +197,3 @@ def _percentiles_ms(seconds: deque[float]) -> dict[int, float]:
         return {}
     wanted = (50, 95, 99)
     return dict(zip(wanted, 1e3 * np.percentile(list(seconds), wanted), strict=True))
-
-
-class Throttle:
-    """Lets one message of each key through in a period, and counts those held back."""
-
-    def __init__(self, period: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._period = period
-        self._clock = clock
-        self._next: dict[str, float] = {}
-        self._held: Counter[str] = Counter()
-
-    def pass_on(self, key: str, message: str) -> str:
-        """The message, with the number held back since the last of its key; "" to hold this one."""
-        now = self._clock()
-        if now < self._next.get(key, now):
-            self._held[key] += 1
-            return ""
-        self._next[key] = now + self._period
-        held = self._held.pop(key, 0)
-        return f"{message} ({held} more of this kind since the last warning)" if held else message

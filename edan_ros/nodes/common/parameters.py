@@ -18,9 +18,14 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from edan_ros.nodes.common.reporting import record_error
+
+#: A choice that YAML reads as a boolean where it is not quoted.
+OFF = "off"
 Value = bool | int | float | str | list[str]
 
 
@@ -53,6 +58,8 @@ class Parameter:
             additional_constraints=self._constraints(),
             read_only=self.change is Change.NEVER,
         )
+        # YAML reads `off` without quotes as the boolean false.
+        descriptor.dynamic_typing = OFF in self.choices
         if self.bounds is not None:
             low, high = self.bounds
             if isinstance(self.default, int):
@@ -63,9 +70,21 @@ class Parameter:
                 descriptor.floating_point_range = [span]
         return descriptor
 
+    def normalize(self, value: Any) -> Any:
+        """Return the value with the boolean false, which YAML makes of `off`, as "off"."""
+        return OFF if value is False and OFF in self.choices else value
+
     def _constraints(self) -> str:
         choices = f"one of {', '.join(self.choices)}; " if self.choices else ""
         return choices + self.change.value
+
+
+class ConflictingParametersError(ParameterException):
+    """Values given from outside that are valid each, but not together."""
+
+    def __init__(self, message: str) -> None:
+        # rclpy's own constructor appends the name of one parameter.
+        Exception.__init__(self, message)
 
 
 class ParameterSet:
@@ -93,11 +112,18 @@ class ParameterSet:
         self._may_configure = may_configure
         self._check = check
         self._apply = apply
+        self._node = node
         self._values: dict[str, Any] = {}
+        self._complete = False
         node.add_on_set_parameters_callback(self._on_set)
         node.declare_parameters(
             "", [(p.name, p.default, p.descriptor()) for p in self._table.values()]
         )
+        self._complete = True
+        try:
+            check(self._values)
+        except ValueError as error:
+            raise ConflictingParametersError(str(error)) from error
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -109,14 +135,16 @@ class ParameterSet:
 
     def _on_set(self, changes: list[RosParameter]) -> SetParametersResult:
         """Checks a change, by a service or at declaration, and takes it over if it is good."""
-        wanted = {c.name: c.value for c in changes if c.name in self._table}
+        wanted = {
+            c.name: self._table[c.name].normalize(c.value) for c in changes if c.name in self._table
+        }
+        declaring = not self._complete
         try:
             for name, value in wanted.items():
                 self._check_one(self._table[name], value)
             values = self._values | wanted
-            if len(values) == len(self._table):
+            if not declaring:
                 self._check(values)
-            declaring = len(self._values) < len(self._table)
             changed = {
                 name
                 for name, value in wanted.items()
@@ -126,6 +154,9 @@ class ParameterSet:
                 self._apply(values, changed)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        except Exception as error:  # the client is to get an answer whatever happens
+            record_error(self._node, "parameters could not be set", error)
+            return SetParametersResult(successful=False, reason=f"internal error: {error}")
         self._values = values
         return SetParametersResult(successful=True)
 

@@ -18,18 +18,19 @@ from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
 from edan_ros.core.messages import camera_model, decode
-from edan_ros.detection.detectors import IDENTITY_BOX, WIDER_FACE_BOX, ExternalBoxes
+from edan_ros.detection.base import IDENTITY_BOX, WIDER_FACE_BOX
+from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import CameraStatistics
 from edan_ros.nodes.common.camera_topics import camera_topics
-from edan_ros.nodes.common.conversions import detections, stamp_seconds
+from edan_ros.nodes.common.conversions import MessageError, detections, stamp_seconds
 from edan_ros.nodes.common.reporting import Throttle
 
 #: What the camera of an empty name is called where a name is needed.
 UNNAMED = "camera"
-#: What the parameter image_transport takes.
-TRANSPORTS = ("raw", "compressed")
+#: Values of the parameter image_transport, and the message type that each takes.
+IMAGE_TYPES = {"raw": "sensor_msgs/msg/Image", "compressed": "sensor_msgs/msg/CompressedImage"}
 #: Images that wait in the middleware for the callback, which lets go of all but the newest: with
 #: one place only, images would be lost there without being counted.
 QUEUE = 5
@@ -73,7 +74,7 @@ class Frame:
 class CameraOptions:
     """How images come.
 
-    transport: one of TRANSPORTS. rectified: they are without distortion. boxes: the detections
+    transport: one of IMAGE_TYPES. rectified: they are without distortion. boxes: the detections
     come from a topic and are drawn around one of BOXES_OF; None if they do not.
     """
 
@@ -153,9 +154,20 @@ class CameraInput:
         self._node.destroy_lifecycle_publisher(self.faces)
         self._node.destroy_lifecycle_publisher(self.annotated)
 
-    def publishers(self) -> int:
-        """How many publish images on the topic now."""
-        return self._node.count_publishers(self.topic)
+    @property
+    def type(self) -> str:
+        """Name of the message type of the images."""
+        return IMAGE_TYPES[self.options.transport]
+
+    def publisher_types(self) -> list[str]:
+        """Return the message type of each publisher on the topic of the images."""
+        return [info.topic_type for info in self._node.get_publishers_info_by_topic(self.topic)]
+
+    def other_topic(self) -> str:
+        """Return the topic of the other transport if it has publishers, else ""."""
+        compressed = self.options.transport == "raw"
+        topic, _ = camera_topics(self._node, self._prefix, compressed=compressed)
+        return topic if self._node.count_publishers(topic) else ""
 
     def take_overloaded(self) -> bool:
         """Return whether an image was replaced unprocessed since the last call."""
@@ -228,7 +240,10 @@ class CameraInput:
         self._info = message
 
     def _on_boxes(self, message: FaceEmotionArray) -> None:
-        self.boxes.feed(detections(message))
+        try:
+            self.boxes.feed(detections(message))
+        except MessageError as error:
+            self.report("boxes", f"boxes refused: {error}")
 
     def _on_incompatible_qos(self, event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()

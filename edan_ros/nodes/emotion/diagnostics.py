@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from edan_ros.core.messages import model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, Snapshot
-from edan_ros.nodes.emotion.camera_input import CameraInput
+from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES, CameraInput
 from edan_ros.nodes.emotion.recognition import Recognition
+
+MakeStatus = Callable[..., DiagnosticStatus]
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -22,6 +24,8 @@ _LOST_BY = {
     ENGINE_FAILED: "the engine fails on them: see the log",
     INTERNAL_ERROR: "an internal error leaves them out: see the log",
 }
+#: The other value of image_transport.
+_OTHER = {"raw": "compressed", "compressed": "raw"}
 _UNUSABLE = "none can be used: see the bad_input counts"
 #: What is told of the model beside its name, of the fields of ModelInfo.msg.
 _TOLD = ("version", "sha256", "engine", "why", "device", "precision")
@@ -29,16 +33,25 @@ _TOLD = ("version", "sha256", "engine", "why", "device", "precision")
 
 @dataclass(frozen=True)
 class Situation:
-    """What there is to know about a camera besides its figures.
+    """What is known about a camera besides its figures.
 
-    idle: why the node does not listen at all ("" if it does). topic: of the images. publishers:
-    how many there are on it. reliability: what the node asks for.
+    Args:
+        idle: why the node does not listen at all; "" if it does.
+        topic: of the images.
+        publishers: number of publishers on the topic, of the message type that the node takes.
+        reliability: the value of image_reliability.
+        transport: the value of image_transport.
+        other_types: message types of other publishers on the same topic.
+        other_topic: topic of the other transport, if images are published there instead; else "".
     """
 
     idle: str
     topic: str
     publishers: int
     reliability: str
+    transport: str = "raw"
+    other_types: tuple[str, ...] = ()
+    other_topic: str = ""
 
 
 def judge_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
@@ -73,9 +86,16 @@ def _judge_silence(figures: Snapshot, situation: Situation) -> tuple[bytes, str]
             "best_effort"
         )
     if figures.since_image is not None:
-        cause = "its publisher is still there" if publishers else "its publisher is gone"
-        return ERROR, (
-            f"camera is gone: no image on {topic} for {figures.since_image:.1f} s, {cause}"
+        # DDS lists the publisher of a killed process for some 20 s more, so that one which is
+        # listed proves nothing.
+        cause = "" if publishers else ": its publisher is gone"
+        return ERROR, f"no images on {topic} for {figures.since_image:.1f} s{cause}"
+    if situation.other_types and not publishers:
+        return ERROR, _wrong_type(situation)
+    if situation.other_topic:
+        return WARN, (
+            f"no images yet on {topic}: they are published on {situation.other_topic}; set "
+            f"image_transport to {_OTHER[situation.transport]}"
         )
     if publishers:
         return WARN, (
@@ -85,6 +105,21 @@ def _judge_silence(figures: Snapshot, situation: Situation) -> tuple[bytes, str]
     return (
         WARN,
         f"no images yet: nobody publishes on {topic}; check the camera and the topic's name",
+    )
+
+
+def _wrong_type(situation: Situation) -> str:
+    """Name the type on the topic, and what to set."""
+    topic, transport = situation.topic, situation.transport
+    other = _OTHER[transport]
+    if IMAGE_TYPES[other] in situation.other_types:
+        name = "image_raw/compressed" if other == "compressed" else "image_raw"
+        remedy = f"set image_transport to {other} and remap {name} to {topic}"
+    else:
+        remedy = "remap image_raw to the topic of a camera"
+    return (
+        f"{topic} has the type {', '.join(situation.other_types)}, and image_transport={transport} "
+        f"takes {IMAGE_TYPES[transport]}: {remedy}"
     )
 
 
@@ -110,44 +145,54 @@ def camera_values(figures: Snapshot, situation: Situation) -> dict[str, str]:
     return values
 
 
-def camera_status(node: str, camera: CameraInput, idle: str) -> DiagnosticStatus:
-    """The entry of one camera. node: its name. idle: why it does not listen, "" if it does."""
-    situation = Situation(idle, camera.topic, camera.publishers(), camera.options.reliability)
+def camera_status(status: MakeStatus, camera: CameraInput, idle: str) -> DiagnosticStatus:
+    """Return the status of one camera.
+
+    Args:
+        status: makes it, with the node's name (Health.status).
+        camera: the camera.
+        idle: why the node does not listen to it; "" if it does.
+    """
+    types = camera.publisher_types()
+    situation = Situation(
+        idle=idle,
+        topic=camera.topic,
+        publishers=types.count(camera.type),
+        reliability=camera.options.reliability,
+        transport=camera.options.transport,
+        other_types=tuple(sorted({name for name in types if name != camera.type})),
+        other_topic="" if types else camera.other_topic(),
+    )
     figures = camera.statistics.snapshot()
     level, message = judge_camera(figures, situation)
     values = camera_values(figures, situation) | {"camera_info": camera.calibration}
-    return _status(f"{node}: {camera.key}", level, message, values, camera.frame_id)
+    return status(camera.key, level, message, values, camera.frame_id)
 
 
 def model_status(
-    node: str, state: str, remark: str, recognition: Recognition | None
+    status: MakeStatus, state: str, remark: str, recognition: Recognition | None
 ) -> DiagnosticStatus:
-    """The entry of the model: what runs, or why nothing does.
+    """Return the status of the model: what runs, or why nothing does.
 
-    remark: how far configuring is, or why it failed; "" if neither.
+    Args:
+        status: makes it, with the node's name (Health.status).
+        state: of the node's life cycle.
+        remark: how far configuring is, or why it failed; "" if neither.
+        recognition: of the node; None while it is not configured.
     """
     values = {"state": state}
     if recognition is None:
         level = ERROR if remark and state != "configuring" else WARN
         message = f"{state}: {remark}" if remark else state
-        return _status(f"{node}: model", level, message, values)
+        return status("model", level, message, values)
     engine = recognition.engine
     fields = model_fields(engine)
     values |= {"model": fields["name"], **{name: fields[name] for name in _TOLD}}
     values["detector"] = recognition.detector
-    return _status(f"{node}: model", OK, f"{state}: {describe(engine)}", values, engine.device)
+    return status("model", OK, f"{state}: {describe(engine)}", values, engine.device)
 
 
 def describe(engine: Engine) -> str:
     """What runs, and on what, for people."""
     manifest = engine.manifest
     return f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})"
-
-
-def _status(
-    name: str, level: bytes, message: str, values: Mapping[str, str], hardware: str = ""
-) -> DiagnosticStatus:
-    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
-    return DiagnosticStatus(
-        name=name, level=level, message=message, hardware_id=hardware, values=pairs
-    )

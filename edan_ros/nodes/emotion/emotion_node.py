@@ -13,19 +13,18 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
-from edan_ros.detection.detectors import Detector, DetectorError
+from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.drawing.privacy import COVERED_FROM
 from edan_ros.engines import Engine, EngineError, create_engine
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.engines.onnxruntime import default_threads
-from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import ParameterSet
+from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.emotion import diagnostics, services
 from edan_ros.nodes.emotion.camera_input import CameraOptions
@@ -89,8 +88,8 @@ class EmotionNode(LifecycleNode):
         self._make_engine = make_engine
         self._make_detector = make_detector
         self._state = "unconfigured"
-        self._failure = ""
-        self._told = 0.0  # when the progress of a build was told last, by the monotonic clock
+        self._failure = self._progress = ""
+        self._progress_reported = 0.0  # time.monotonic
         self._enabled = True
         self._recognition: Recognition | None = None
         self._track_ids = itertools.count(1)  # of the node's life: no id means two people
@@ -101,14 +100,13 @@ class EmotionNode(LifecycleNode):
             check=check,
             apply=self._apply,
         )
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.RESULTS)
         self.create_service(AnalyzeImage, "~/analyze", self._on_analyze)
         self.create_service(ExplainFace, "~/explain", self._on_explain)
         self.create_service(SetBool, "~/enable", self._on_enable)
-        # Steady time: diagnostics go on while simulated time stands still.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
+        self.health = Health(self, self._statuses)
         if self._settings["autostart"]:
+            # Steady time: simulated time may stand still.
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._autostart = self.create_timer(0.0, self._start, clock=steady)
 
     def _start(self) -> None:
@@ -120,8 +118,8 @@ class EmotionNode(LifecycleNode):
     @_transition("inactive")
     def on_configure(self, state: LifecycleState) -> None:
         """Load the model, make the detector, announce the topics."""
-        self._state, self._failure = "configuring", ""
-        self._publish_diagnostics()  # what follows takes minutes where an engine is built
+        self._state, self._failure, self._progress = "configuring", "", ""
+        self.health.publish()  # what follows takes minutes where an engine is built
         values = self._settings.values
         self._recognition = Recognition(
             self,
@@ -214,9 +212,10 @@ class EmotionNode(LifecycleNode):
         The engine's threads call this while the executor waits for it in on_configure.
         """
         now = time.monotonic()
-        if now - self._told >= 1.0:
-            self._told = now
-            self._publish_diagnostics(f"building the engine, {100 * share:.0f} % done")
+        if now - self._progress_reported >= 1.0:
+            self._progress_reported = now
+            self._progress = f"building the engine, {100 * share:.0f} % done"
+            self.health.publish()
 
     def _set_privacy(self, values: Mapping[str, Any]) -> None:
         mode, find = values["annotated_privacy"], None
@@ -293,17 +292,16 @@ class EmotionNode(LifecycleNode):
     def _not_configured(self) -> str:
         return f"the node is {self._state}: {self._failure or 'configure it first'}"
 
-    def _publish_diagnostics(self, doing: str = "") -> None:
-        name = self.get_name()
-        remark = doing or self._failure
-        statuses = [diagnostics.model_status(name, self._state, remark, self._recognition)]
-        if self._recognition is not None:
+    def _statuses(self) -> list[DiagnosticStatus]:
+        remark = self._progress if self._state == "configuring" else self._failure
+        recognition, status = self._recognition, self.health.status
+        statuses = [diagnostics.model_status(status, self._state, remark, recognition)]
+        if recognition is not None:
             statuses += [
-                diagnostics.camera_status(name, camera, self._idle())
-                for camera in self._recognition.cameras.values()
+                diagnostics.camera_status(status, camera, self._idle())
+                for camera in recognition.cameras.values()
             ]
-        now = self.get_clock().now().to_msg()
-        self._diagnostics.publish(DiagnosticArray(header=Header(stamp=now), status=statuses))
+        return statuses
 
     def _idle(self) -> str:
         """Why the node does not listen to its cameras; "" if it does."""

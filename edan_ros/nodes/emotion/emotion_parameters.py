@@ -8,10 +8,10 @@ from typing import Any
 
 from edan_ros.drawing.privacy import PRIVACY_MODES
 from edan_ros.engines import ENGINES
-from edan_ros.engines.detector_engine import DETECTORS
+from edan_ros.detection.factory import DETECTORS
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Parameter
-from edan_ros.nodes.emotion.camera_input import BOXES_OF, TRANSPORTS, UNNAMED
+from edan_ros.nodes.emotion.camera_input import BOXES_OF, IMAGE_TYPES, UNNAMED
 from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 
 #: The detector whose boxes come from a topic.
@@ -39,7 +39,7 @@ _STRUCTURE = (
         "raw",
         "take image_raw, or image_raw/compressed (JPEG, PNG, WebP)",
         Change.CONFIGURE,
-        choices=TRANSPORTS,
+        choices=tuple(IMAGE_TYPES),
     ),
     Parameter(
         "image_reliability",

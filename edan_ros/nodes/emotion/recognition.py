@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,11 +19,11 @@ from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.messages import decode
-from edan_ros.detection.detectors import Detector
+from edan_ros.detection.base import Detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
-from edan_ros.engines.detector_engine import describe
+from edan_ros.detection.factory import describe_detector
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
 from edan_ros.explain.lettering import PAPER
@@ -88,7 +87,7 @@ class Recognition:
 
     def start(self) -> None:
         """Begin to receive images."""
-        self._worker = NewestWorker(self.process, "recognition")
+        self._worker = NewestWorker(self.process, self._on_error, "recognition")
         self._worker.start()
         for camera in self.cameras.values():
             camera.subscribe(self._worker.put)
@@ -119,7 +118,7 @@ class Recognition:
     @property
     def detector(self) -> str:
         """What finds the faces of the cameras, and what runs it, for people."""
-        return next(describe(self._detectors[key]) for key in self.cameras)
+        return next(describe_detector(self._detectors[key]) for key in self.cameras)
 
     def set_silence(self, seconds: float) -> None:
         """How long no image must come for a camera to count as gone."""
@@ -149,10 +148,16 @@ class Recognition:
             self._process(batch)
         except EngineError as error:
             self._report(batch, ENGINE_FAILED, f"the engine failed: {error}")
-        except Exception:
-            # The thread lives on whatever happens. While ROS goes down, publishing fails: no news.
-            if self._node.context.ok():
-                self._report(batch, INTERNAL_ERROR, traceback.format_exc())
+        except Exception as error:
+            for key in batch:
+                self.cameras[key].statistics.bad(INTERNAL_ERROR, lost=True)
+            self._on_error(error)
+
+    def _on_error(self, error: Exception) -> None:
+        """Record an error of the worker's thread, which goes on."""
+        # Publishing fails while the context goes down; that is no error.
+        if self._node.context.ok():
+            self._node.health.record("recognition failed", error)
 
     def _report(self, batch: dict[str, Arrival], reason: str, message: str) -> None:
         for key in batch:
@@ -176,7 +181,9 @@ class Recognition:
     def _read(self, key: str, arrival: Arrival, overloaded: bool) -> Frame | None:
         """The frame of a message, of a JPEG no more than the known faces need."""
         stamp = stamp_seconds(arrival.message.header)
-        return self.cameras[key].read(arrival, self._pipeline.reduction(key, stamp, overloaded=overloaded))
+        return self.cameras[key].read(
+            arrival, self._pipeline.reduction(key, stamp, overloaded=overloaded)
+        )
 
     def _publish(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
         start = time.perf_counter()

@@ -15,11 +15,20 @@ class NewestWorker(Generic[T]):
     An item that is not taken before the next of its source arrives is replaced, so what is worked
     on is never older than one round of work, whatever the load.
 
-    work: called with {source: item}, never concurrently. It must not raise.
+    Args:
+        work: called with {source: item}, never concurrently.
+        on_error: called with what ``work`` raises; the thread then goes on with the next items.
+        name: of the thread.
     """
 
-    def __init__(self, work: Callable[[dict[str, T]], None], name: str = "worker") -> None:
+    def __init__(
+        self,
+        work: Callable[[dict[str, T]], None],
+        on_error: Callable[[Exception], None],
+        name: str = "worker",
+    ) -> None:
         self._work = work
+        self._on_error = on_error
         self._name = name
         self._newest: dict[str, T] = {}
         self._changed = threading.Condition()
@@ -57,4 +66,7 @@ class NewestWorker(Generic[T]):
                 if not self._running:
                     return
                 batch, self._newest = self._newest, {}
-            self._work(batch)
+            try:
+                self._work(batch)
+            except Exception as error:
+                self._on_error(error)

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 from edan_ros.msg import FaceEmotionArray, ModelInfo
 from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.emotion.emotion_parameters import PARAMETERS
 from edan_ros.recording.pairing import Pair, Pairing
 from edan_ros.recording.run_info import RunInfo, describe_model
@@ -39,6 +40,7 @@ class RecorderNode(Node):
     ) -> None:
         super().__init__(node_name, **kwargs)
         self._take = take
+        self.health = Health(self)
         self._handed_over: Header | None = None
         self.pairing: Pairing[ImageMessage, FaceEmotionArray] = Pairing()
         self._acknowledge = self.create_publisher(Header, "camera_node/acknowledge", qos.RESULTS)

@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import TextIO
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from edan_ros.nodes.camera.camera_node import PLAYER
 from edan_ros.nodes.common.environment import prepare
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
+from edan_ros.nodes.common.running import GuardedExecutor
 from edan_ros.nodes.tools.recorder_node import Recorded, RecorderNode
 
 #: Results that may wait to be written; then the recorder takes no more until one is.
@@ -67,7 +68,7 @@ class Session:
         # Signals stay with the caller: Ctrl-C must not cut the connection before all is written.
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.recorder = RecorderNode(self._take, namespace=self._options.namespace)
-        self._executor = SingleThreadedExecutor()
+        self._executor = GuardedExecutor()
         self._executor.add_node(self.recorder)
         self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
         self._thread.start()
@@ -152,6 +153,10 @@ class Session:
         code = self.camera.exit_code()
         if code:
             raise SessionError(f"camera_node ended with code {code}{_last_words(self.camera)}")
+        if any(f"{PLAYER} has ended" in line for line in self.camera.tail):
+            raise SessionError(f"camera_node publishes no more{_last_words(self.camera)}")
+        if self.recorder.health.errors:
+            raise SessionError(f"the recorder failed: {self.recorder.health.last_error}")
         if not self.recorder.pairing.images and any("[ERROR]" in t for t in self.emotion.tail):
             raise SessionError(f"emotion_node did not start{_last_words(self.emotion)}")
         if self.recorder.image_publishers() > 1 or self.recorder.face_publishers() > 1:

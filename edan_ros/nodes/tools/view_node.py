@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.subscription import Subscription
@@ -14,7 +15,8 @@ from edan_ros.core.images import ImageError
 from edan_ros.core.messages import decode
 from edan_ros.msg import FaceEmotionArray, ModelInfo
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.conversions import frame_result
+from edan_ros.nodes.common.conversions import MessageError, frame_result
+from edan_ros.nodes.common.reporting import Health, Throttle
 from edan_ros.recording.run_info import describe_model
 from edan_ros.report.live import LiveState
 from edan_ros.report.records import LEVELS, Status
@@ -41,6 +43,10 @@ class ViewNode(Node):
     ) -> None:
         super().__init__(node_name, **kwargs)
         self._state = state
+        self._throttle = Throttle()
+        self._refused: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()  # at the last diagnostics
+        self.health = Health(self, self._statuses)
         self._below = f"/{namespace_filter.strip('/')}/" if namespace_filter.strip("/") else "/"
         self._followed: dict[str, Subscription] = {}
         self._pictures: dict[str, Subscription] = {}
@@ -76,14 +82,37 @@ class ViewNode(Node):
             try:
                 self._state.add_picture(topic, decode(message))
             except ImageError as error:
-                self.get_logger().warning(f"{topic}{ANNOTATED}: {error}", once=True)
+                self._refuse(topic + ANNOTATED, error)
 
         self._pictures[topic] = self.create_subscription(
             ImageMessage, topic + ANNOTATED, take, qos.images("best_effort")
         )
 
     def _on_faces(self, topic: str) -> Any:
-        return lambda message: self._state.add_result(topic, frame_result(message))
+        def add(message: FaceEmotionArray) -> None:
+            try:
+                self._state.add_result(topic, frame_result(message))
+            except MessageError as error:
+                self._refuse(topic, error)
+
+        return add
+
+    def _refuse(self, topic: str, error: ValueError) -> None:
+        """Count a message that cannot be shown, and warn of it now and then."""
+        self._refused[topic] += 1
+        warning = self._throttle.admit(topic, f"{topic}: message refused: {error}")
+        if warning:
+            self.get_logger().warning(warning)
+
+    def _statuses(self) -> list[DiagnosticStatus]:
+        """Return a status of what was refused, from the first time on."""
+        if not self._refused:
+            return []
+        recent, self._reported = self._refused - self._reported, Counter(self._refused)
+        level = DiagnosticStatus.WARN if recent else DiagnosticStatus.OK
+        text = f"{self._refused.total()} messages refused"
+        values = {topic: str(count) for topic, count in self._refused.items()}
+        return [self.health.status("input", level, text, values)]
 
     def _on_model(self, message: ModelInfo) -> None:
         self._state.set_model(describe_model(message))

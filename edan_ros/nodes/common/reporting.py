@@ -1,0 +1,185 @@
+"""What a node reports about itself: throttled warnings, and /diagnostics once a second.
+
+``diagnostic_updater`` is deliberately not used. Its timer runs on the node's clock, so that
+diagnostics stop while simulated time stands still; it names statuses without the node's namespace
+unless a parameter says otherwise, so that two nodes collide; and it has one hardware id for all
+statuses of a node.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from edan_ros.nodes.common import qos
+
+#: Seconds between two diagnostics.
+PERIOD = 1.0
+#: Seconds for which an error of a callback keeps the status at ERROR.
+ERROR_HOLD = 60.0
+
+
+class Throttle:
+    """Admits one message of each key per period and counts the suppressed ones."""
+
+    def __init__(self, period: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._period = period
+        self._clock = clock
+        self._next: dict[str, float] = {}
+        self._suppressed: Counter[str] = Counter()
+
+    def admit(self, key: str, message: str) -> str:
+        """Return the message, with the number suppressed since the last; "" to suppress it."""
+        now = self._clock()
+        if now < self._next.get(key, now):
+            self._suppressed[key] += 1
+            return ""
+        self._next[key] = now + self._period
+        suppressed = self._suppressed.pop(key, 0)
+        return f"{message} ({suppressed} similar warnings suppressed)" if suppressed else message
+
+
+class Health:
+    """Publish a node's statuses on /diagnostics, with the errors of its callbacks and threads.
+
+    The status `<node>: node` appears with the first error. It is ERROR for ``ERROR_HOLD`` seconds
+    after a callback has failed, and for good once a thread of the node has ended.
+
+    Args:
+        node: the node, whose fully qualified name begins the name of each status.
+        statuses: called once a second; returns the node's own statuses, made by `status`.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        statuses: Callable[[], Sequence[DiagnosticStatus]] = tuple,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._node = node
+        self._statuses = statuses
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._throttle = Throttle(clock=clock)
+        self._errors = 0
+        self._last_error = ""
+        self._last_time = -math.inf
+        self._ended: dict[str, str] = {}
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", qos.RESULTS)
+        # Steady time: diagnostics go on while simulated time stands still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(PERIOD, self.publish, clock=steady)
+
+    @property
+    def errors(self) -> int:
+        """Number of errors recorded so far."""
+        return self._errors
+
+    @property
+    def last_error(self) -> str:
+        """The newest error, without its traceback; "" if there was none."""
+        return self._last_error
+
+    @property
+    def ended(self) -> bool:
+        """Whether a thread of the node has ended because of an error."""
+        return bool(self._ended)
+
+    def record(self, where: str, error: BaseException) -> None:
+        """Log an error with its traceback, throttled, and report it in the diagnostics.
+
+        Args:
+            where: what failed; the node goes on without it.
+            error: what was raised.
+        """
+        text = f"{where}: {_describe(error)}"
+        with self._lock:
+            self._errors += 1
+            self._last_error, self._last_time = text, self._clock()
+            message = self._throttle.admit(where, _with_traceback(where, error))
+        if message:
+            self._node.get_logger().error(message)
+
+    def record_end(self, thread: str, error: BaseException) -> None:
+        """Log the end of a thread that is not started again; the diagnostics stay at ERROR."""
+        with self._lock:
+            self._errors += 1
+            self._last_error = self._ended[thread] = f"{thread} has ended: {_describe(error)}"
+        self._node.get_logger().error(_with_traceback(f"{thread} has ended", error))
+
+    def status(
+        self,
+        name: str,
+        level: bytes,
+        message: str,
+        values: Mapping[str, str],
+        hardware_id: str = "",
+    ) -> DiagnosticStatus:
+        """Return a status whose name is the node's fully qualified name and ``name``."""
+        return DiagnosticStatus(
+            name=f"{self._node.get_fully_qualified_name()}: {name}",
+            level=level,
+            message=message,
+            hardware_id=hardware_id,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+
+    def publish(self) -> None:
+        """Publish the statuses of now."""
+        try:
+            statuses = list(self._statuses())
+        except Exception as error:  # the error itself has to be reported all the same
+            self.record("diagnostics", error)
+            statuses = []
+        statuses += self._own_status()
+        if statuses:
+            stamp = self._node.get_clock().now().to_msg()
+            self._publisher.publish(DiagnosticArray(header=Header(stamp=stamp), status=statuses))
+
+    def _own_status(self) -> list[DiagnosticStatus]:
+        with self._lock:
+            if not self._errors:
+                return []
+            age = self._clock() - self._last_time
+            values = {"errors": str(self._errors), "last_error": self._last_error}
+            if self._ended:
+                level, message = DiagnosticStatus.ERROR, "; ".join(self._ended.values())
+            elif age < ERROR_HOLD:
+                level, message = DiagnosticStatus.ERROR, self._last_error
+            else:
+                level, message = DiagnosticStatus.OK, f"no error for {age:.0f} s"
+        return [self.status("node", level, message, values)]
+
+
+def health_of(node: Node) -> Health | None:
+    """Return the node's attribute ``health``; None where it has none."""
+    health = getattr(node, "health", None)
+    return health if isinstance(health, Health) else None
+
+
+def record_error(node: Node, where: str, error: BaseException) -> None:
+    """Record an error in the node's health, or log it where the node has none."""
+    health = health_of(node)
+    if health is not None:
+        health.record(where, error)
+    else:
+        node.get_logger().error(_with_traceback(where, error))
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _with_traceback(where: str, error: BaseException) -> str:
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return f"{where}: {''.join(lines).rstrip()}"
