@@ -84,6 +84,8 @@ class DiscEngine:
 
     temperature: float = 1.0
     presence_threshold: float = 0.5
+    class_prior: tuple[float, ...] = ()
+    resting_logits: tuple[float, ...] = ()
     input_size: int = SIZE
     batches: list[int] = field(default_factory=list)
 

@@ -56,6 +56,7 @@ class Observation:
     Attributes:
         crop: the region that the model was given.
         landmarks: (68, 2) in image pixels, iBUG order.
+        logits: (7,) of the emotions in this image, without the class prior.
         probabilities: (7,) of the emotions in this image, unsmoothed.
         presence: probability, 0 to 1, that the crop shows a face.
         attention: (7, h, w) contribution of each location of the crop, at least 0.
@@ -63,6 +64,7 @@ class Observation:
 
     crop: Crop
     landmarks: NDArray[np.float64]
+    logits: NDArray[np.float32]
     probabilities: NDArray[np.float64]
     presence: float
     attention: NDArray[np.float32]

@@ -57,6 +57,11 @@ class ModelMetadata(Protocol):
         """Class shares in the training set; empty where the logits include them."""
         ...
 
+    @property
+    def resting_logits(self) -> Sequence[float]:
+        """Mean logits of neutral faces; empty where unknown."""
+        ...
+
 
 class Engine(Protocol):
     """Runs one model on batches of crops."""

@@ -152,9 +152,11 @@ def smooth_recording(
         n results.
     """
     count = len(stamps)
+    if not count:
+        return []
     skip = np.zeros(count, int) if excluded is None else np.asarray(excluded, int)
-    values = np.array([_normalised(row) for row in np.asarray(raw, np.float64)]).reshape(count, -1)
-    steps = np.diff(np.asarray(stamps, np.float64), prepend=stamps[0] if count else 0.0)
+    values = np.array([_normalised(row) for row in raw])
+    steps = np.diff(np.asarray(stamps, np.float64), prepend=stamps[0])
     forward = _low_pass(values, steps, skip, config.time_constant)
     back_steps = np.concatenate([[0.0], steps[:0:-1]])
     backward = _low_pass(values[::-1], back_steps, skip[::-1], config.time_constant)[::-1]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edan_ros.core.action_units import ActionUnits, emfacs_consistency
 from edan_ros.core.boxes import Box
@@ -14,6 +15,8 @@ from edan_ros.core.emotions import (
     EMOTIONS,
     POLARITY_UNKNOWN,
     UNKNOWN,
+    UNKNOWN_REASONS,
+    class_probabilities,
     label_of,
     polarity_probabilities,
     valence_arousal,
@@ -21,7 +24,9 @@ from edan_ros.core.emotions import (
 from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import assumed_camera, estimate_pose, turned_away
-from edan_ros.core.smoothing import EmotionSmoother
+from edan_ros.core.inference import ModelMetadata
+from edan_ros.core.resting import RestingBaseline
+from edan_ros.core.smoothing import DECIDED, EmotionSmoother
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.track import Track
 from edan_ros.tracking.tracker import Candidate, Tracker
@@ -35,6 +40,8 @@ _REDETECT_DISTANCE = 0.5
 _OVERLOAD_FACTOR = 3
 #: A head that turned too far must turn back this much below the limit to be recognised again.
 _TURN_HYSTERESIS = math.radians(5.0)
+_TURNED_AWAY = UNKNOWN_REASONS.index("turned_away")
+_TOO_SMALL = UNKNOWN_REASONS.index("too_small")
 
 
 @dataclass(slots=True)
@@ -48,8 +55,17 @@ class _FaceState:
     smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
     units: ActionUnits = field(default_factory=ActionUnits)
     turned: bool = False
+    baseline: RestingBaseline | None = None
     since_smoothed: float = 0.0
     since_measured: float = 0.0
+
+    def resting(self, config: PipelineConfig, model: ModelMetadata) -> RestingBaseline | None:
+        """Return the resting baseline; None where it is off or the model does not support it."""
+        if not (config.resting_baseline and model.resting_logits):
+            self.baseline = None
+        elif self.baseline is None:
+            self.baseline = RestingBaseline(model.resting_logits)
+        return self.baseline
 
 
 class CameraState:
@@ -184,6 +200,7 @@ class CameraState:
         size: tuple[int, int],
         camera: CameraModel | None,
         config: PipelineConfig,
+        model: ModelMetadata,
     ) -> list[Face]:
         """Return the confirmed faces of the current image, oldest track first.
 
@@ -192,6 +209,7 @@ class CameraState:
             size: width and height of the image in pixels.
             camera: intrinsics for images of this size; None assumes a common lens.
             config: settings of the pipeline.
+            model: metadata of the model that made the observations.
         """
         self._faces = {t.id: self._faces.get(t.id) or _FaceState() for t in self._tracker.tracks}
         for state in self._faces.values():
@@ -201,7 +219,7 @@ class CameraState:
         faces = []
         for track, observation in sorted(observed, key=lambda pair: pair[0].id):
             pose = estimate_pose(observation.landmarks, lens)
-            face = self._face(track, observation, pose, camera is None, config)
+            face = self._face(track, observation, pose, camera is None, config, model)
             if track.confirmed:
                 faces.append(face)
         return faces
@@ -213,6 +231,7 @@ class CameraState:
         pose: HeadPose | None,
         pose_assumed: bool,
         config: PipelineConfig,
+        model: ModelMetadata,
     ) -> Face:
         """Update the state of a track and return its face.
 
@@ -220,10 +239,22 @@ class CameraState:
         """
         state = self._faces[track.id]
         turned = state.turned = _is_turned(pose, state.turned, config)
-        smoothed = state.smoother.update(
-            observation.probabilities, state.since_smoothed, config.smoothing, readable=not turned
-        )
-        state.since_smoothed = 0.0
+        box = Box.from_landmarks(track.landmarks)
+        excluded = DECIDED
+        if turned:
+            excluded = _TURNED_AWAY
+        elif box.size < config.min_face_size:
+            excluded = _TOO_SMALL
+        elapsed, state.since_smoothed = state.since_smoothed, 0.0
+        baseline = state.resting(config, model)
+        probabilities, intensity = observation.probabilities, math.nan
+        if baseline is not None:
+            relative = baseline.adjust(observation.logits)
+            probabilities = probabilities_of(relative[None], model, config)[0]
+            if not excluded:
+                baseline.update(observation.logits, elapsed)
+                intensity = baseline.intensity(observation.logits)
+        smoothed = state.smoother.update(probabilities, elapsed, config.smoothing, excluded)
         # Foreshortening looks like expression and would be learned as the neutral face.
         units: dict[str, float] = {}
         if not turned:
@@ -236,7 +267,7 @@ class CameraState:
         valence, arousal = (math.nan, math.nan) if turned else valence_arousal(p)
         return Face(
             track_id=track.id,
-            box=Box.from_landmarks(track.landmarks),
+            box=box,
             presence=observation.presence,
             landmarks=track.landmarks,
             emotion=smoothed.emotion,
@@ -254,7 +285,22 @@ class CameraState:
             emfacs_consistency=emfacs_consistency(units, label),
             attention=observation.attention,
             crop=observation.crop,
+            unknown_reason=smoothed.reason,
+            intensity=intensity,
+            baseline_seconds=0.0 if baseline is None else baseline.seconds,
         )
+
+
+def probabilities_of(
+    logits: NDArray[np.floating], model: ModelMetadata, config: PipelineConfig
+) -> NDArray[np.float64]:
+    """Return (n, 7) probabilities of (n, 7) logits with the class prior of the settings."""
+    return class_probabilities(
+        logits,
+        temperature=model.temperature,
+        class_prior=model.class_prior,
+        prior_strength=config.prior_strength,
+    )
 
 
 def _is_turned(pose: HeadPose | None, turned: bool, config: PipelineConfig) -> bool:

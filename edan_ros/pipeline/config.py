@@ -22,7 +22,12 @@ class PipelineConfig:
     max_yaw, max_pitch: degrees, 0 to 90, by which a head may be turned away from the camera,
     sideways and up or down, before its label is 'unknown'; 99 % of the people in the photographs
     of landmarks68 stay within 36 degrees of yaw and 30 of pitch.
-    max_gap: seconds between two images beyond which faces start anew.
+    max_gap: seconds between two images beyond which all tracks are dropped.
+    min_face_size: pixels, mean side of the box of a face, below which its label is 'unknown'.
+    prior_strength: 0 to 1, weight of the class frequencies of the training set: 0 assumes that all
+    emotions are equally likely, 1 that they are as frequent as in the training set. Models without
+    a class prior in their manifest ignore it.
+    resting_baseline: classify each face relative to the resting face of the person.
 
     Raises ValueError, with a sentence for the user, when a value is out of its range.
     """
@@ -33,6 +38,9 @@ class PipelineConfig:
     max_yaw: float = 40.0
     max_pitch: float = 30.0
     max_gap: float = 2.0
+    min_face_size: float = 16.0
+    prior_strength: float = 0.5
+    resting_baseline: bool = True
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 
@@ -43,12 +51,15 @@ class PipelineConfig:
         check_range("max_yaw", self.max_yaw, 0.0, 90.0)
         check_range("max_pitch", self.max_pitch, 0.0, 90.0)
         check_range("max_gap", self.max_gap, 0.0, 3600.0)
+        check_range("min_face_size", self.min_face_size, 0.0, 1000.0)
+        check_range("prior_strength", self.prior_strength, 0.0, 1.0)
         check_range("memory", self.tracking.memory, 0.0, 60.0)
         check_range("birth_hits", self.tracking.birth_hits, 1, 100)
         check_range("birth_presence", self.tracking.birth_presence, 0.0, 1.0)
         check_range("time_constant", self.smoothing.time_constant, 0.0, 60.0)
         check_range("confidence_threshold", self.smoothing.confidence_threshold, 0.0, 1.0)
         check_range("margin", self.smoothing.margin, 0.0, 1.0)
+        check_range("min_dwell", self.smoothing.min_dwell, 0.0, 60.0)
 
 
 #: The emotion node's parameters that are settings of these records under another name.
@@ -61,6 +72,7 @@ _SMOOTHING = {
     "smoothing_time": "time_constant",
     "confidence_threshold": "confidence_threshold",
     "switch_margin": "margin",
+    "min_dwell": "min_dwell",
 }
 _PIPELINE = (
     "detection_interval",
@@ -69,6 +81,9 @@ _PIPELINE = (
     "max_yaw",
     "max_pitch",
     "max_gap",
+    "min_face_size",
+    "prior_strength",
+    "resting_baseline",
 )
 
 #: Names that ``pipeline_config`` reads.

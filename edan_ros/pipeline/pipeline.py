@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import extract
-from edan_ros.core.emotions import softmax
 from edan_ros.core.faces import CameraModel, FrameResult, Observation
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import REDUCTIONS, Image, ImageError
 from edan_ros.core.inference import Engine, Prediction
-from edan_ros.detection.detectors import Detector
-from edan_ros.pipeline.camera_state import CameraState
+from edan_ros.detection.base import Detector
+from edan_ros.pipeline.camera_state import CameraState, probabilities_of
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.tracker import Candidate
 
@@ -238,7 +237,7 @@ class Pipeline:
             job.timings["infer"] = spent
             observations: list[Observation] = []
             if prediction is not None:
-                observations = self._observations(prediction, first, job.candidates)
+                observations = self._observations(prediction, first, job.candidates, config)
             first += len(job.candidates)
             results.append(self._finish(job, observations, config))
         return results
@@ -251,15 +250,21 @@ class Pipeline:
         return crops
 
     def _observations(
-        self, prediction: Prediction, first: int, candidates: Sequence[Candidate]
+        self,
+        prediction: Prediction,
+        first: int,
+        candidates: Sequence[Candidate],
+        config: PipelineConfig,
     ) -> list[Observation]:
         """Return the rows of a prediction from ``first`` on as observations of the candidates."""
         size, rows = self._engine.input_size, slice(first, first + len(candidates))
-        probabilities = softmax(prediction.logits[rows], self._engine.manifest.temperature)
+        logits = prediction.logits[rows]
+        probabilities = probabilities_of(logits, self._engine.manifest, config)
         return [
             Observation(
                 candidate.crop,
                 candidate.crop.to_image(prediction.landmarks[first + i], size),
+                logits[i],
                 probabilities[i],
                 float(prediction.presence[first + i]),
                 prediction.attention[first + i],
@@ -276,7 +281,7 @@ class Pipeline:
         job.timings["track"] = _milliseconds_since(start)
         start = time.perf_counter()
         size = job.image.width, job.image.height
-        faces = job.state.faces(observed, size, job.camera, config)
+        faces = job.state.faces(observed, size, job.camera, config, self._engine.manifest)
         job.timings["smooth"] = _milliseconds_since(start)
         return FrameResult(faces, *size, job.timings, job.detected, job.remarks)
 

@@ -14,12 +14,13 @@ from scenes import LOGIT, Disc, DiscDetector, DiscEngine, landmarks_of, scene
 
 from edan_ros.core.action_units import ACTION_UNITS
 from edan_ros.core.boxes import Box
-from edan_ros.core.emotions import POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.emotions import POLARITY_UNKNOWN, UNKNOWN, UNKNOWN_REASONS
 from edan_ros.core.faces import CameraModel, Detection, FrameResult
 from edan_ros.core.head_pose import FACE_POINTS, POSE_LANDMARKS
 from edan_ros.core.images import Image, decode_raw
 from edan_ros.core.smoothing import SmoothingConfig
-from edan_ros.detection.detectors import ExternalBoxes, FullFrame
+from edan_ros.detection.external_boxes import ExternalBoxes
+from edan_ros.detection.full_frame import FullFrame
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 
@@ -190,8 +191,8 @@ def test_emotions_are_smoothed_by_time_and_raw_ones_are_not() -> None:
 def test_configuration_changes_take_effect_on_the_next_image() -> None:
     pipeline, _, _ = made()
     assert pipeline.process(scene([Disc(200, 150)]), 0.0).faces[0].emotion == 0
-    pipeline.config = PipelineConfig(smoothing=SmoothingConfig(confidence_threshold=0.99))
-    (face,) = pipeline.process(scene([Disc(200, 150)]), STEP).faces
+    pipeline.config = PipelineConfig(smoothing=SmoothingConfig(confidence_threshold=1.0))
+    (face,) = pipeline.process(scene([Disc(200, 150)]), 0.5).faces
     assert (face.emotion, face.label, face.polarity) == (UNKNOWN, "unknown", POLARITY_UNKNOWN)
     assert not math.isnan(face.valence)
 
@@ -221,15 +222,17 @@ def test_a_head_turned_too_far_is_unknown_until_it_turns_back(sideways: bool) ->
         return replace(output, landmarks=landmarks)
 
     engine.infer = infer_turned
-    labels = []
+    labels, reasons = [], []
     for i, degrees in enumerate([0, 25, 36, 28, 20, 0]):
         angle[0] = math.radians(degrees)
-        (face,) = pipeline.process(scene([Disc(320, 240)]), i * STEP).faces
+        (face,) = pipeline.process(scene([Disc(320, 240)]), i * 0.6).faces
         labels.append(face.label)
+        reasons.append(UNKNOWN_REASONS[face.unknown_reason])
         assert math.isnan(face.valence) == (face.label == "unknown")
         assert (face.action_units == {}) == (face.label == "unknown")
         assert math.isnan(face.emfacs_consistency) == (face.label == "unknown")
     assert labels == ["neutral", "neutral", "unknown", "unknown", "neutral", "neutral"]
+    assert reasons == ["", "", "turned_away", "turned_away", "", ""]
 
 
 def test_a_neutral_mouth_that_widens_shows_in_the_action_units() -> None:
@@ -490,3 +493,11 @@ def test_views_into_read_only_messages_are_processed() -> None:
     assert len(pipeline.process(image, 0.0).faces) == 1
     colour = Image(np.repeat(pixels[..., None], 3, axis=2), "rgb")
     assert len(pipeline.process(colour, STEP).faces) == 1
+
+
+def test_a_face_of_few_pixels_is_unknown_because_it_is_too_small() -> None:
+    pipeline, _, _ = made(min_face_size=60.0)
+    image = scene([Disc(100, 150, 40), Disc(400, 250, 90)])
+    small, large = sorted(pipeline.process(image, 0.0).faces, key=lambda face: face.box.size)
+    assert (small.label, UNKNOWN_REASONS[small.unknown_reason]) == ("unknown", "too_small")
+    assert (large.label, large.unknown_reason) == ("neutral", 0)

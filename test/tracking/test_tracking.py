@@ -23,7 +23,7 @@ THRESHOLD = 0.5
 
 def observed(crop: Crop, landmarks: np.ndarray, presence: float = 0.9) -> Observation:
     """An observation of which the tracker uses landmarks and presence."""
-    return Observation(crop, landmarks, np.full(7, 1 / 7), presence, np.zeros((7, 1, 1)))
+    return Observation(crop, landmarks, np.zeros(7), np.full(7, 1 / 7), presence, np.zeros((7, 1, 1)))
 
 
 class Follower:

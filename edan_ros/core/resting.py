@@ -1,0 +1,88 @@
+"""The resting face of one person, and emotions relative to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.core.emotions import EMOTIONS
+
+_NEUTRAL = EMOTIONS.index("neutral")
+
+
+class RestingBaseline:
+    """Running estimate of the logits that one person's resting face produces.
+
+    A resting face shifts the logits by more than a slight expression does. The estimate starts at
+    the mean of the population and moves slowly towards the logits of this person's neutral
+    images. It stays within ``MAX_SHIFT`` of the population, so that somebody who smiles all the
+    time does not become neutral.
+
+    Args:
+        population: (7,) mean logits of neutral faces, without a class prior
+            (``Manifest.resting_logits``).
+    """
+
+    #: Seconds of neutral images that the population mean counts as.
+    PRIOR_SECONDS = 1.5
+    #: Seconds of neutral images that are remembered; older ones fade.
+    MEMORY_SECONDS = 60.0
+    #: Seconds that one image counts for at most, however long ago the last one was.
+    MAX_STEP = 0.5
+    #: Largest shift of a logit relative to the logit of neutral.
+    MAX_SHIFT = 3.0
+    #: Margin of the strongest emotion over neutral, in logits, that counts as a full expression.
+    FULL_MARGIN = 4.0
+    #: Factor on the distance from a resting face that is known for certain.
+    GAIN = 1.5
+
+    def __init__(self, population: Sequence[float]) -> None:
+        self._population = _relative(np.asarray(population, np.float64))
+        self._estimate = self._population.copy()
+        self._seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of neutral images behind the estimate, 0 to ``MEMORY_SECONDS``."""
+        return self._seconds
+
+    def update(self, logits: NDArray[np.floating], elapsed: float) -> None:
+        """Add an image ``elapsed`` seconds after the last one; (7,) logits without class prior.
+
+        The image counts by the probability that it is neutral, judged by the estimate so far.
+        """
+        relative = self.adjust(logits)
+        neutrality = 1.0 / float(np.exp(relative - relative[_NEUTRAL]).sum())
+        weight = min(elapsed, self.MAX_STEP) * neutrality
+        known = self._seconds + self.PRIOR_SECONDS
+        step = _relative(np.asarray(logits, np.float64)) - self._estimate
+        self._estimate = self._estimate + step * (weight / (known + weight))
+        self._estimate = np.clip(
+            self._estimate, self._population - self.MAX_SHIFT, self._population + self.MAX_SHIFT
+        )
+        self._seconds = min(self._seconds + weight, self.MEMORY_SECONDS)
+
+    def adjust(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return (7,) logits relative to the resting face of the person.
+
+        The distance from the resting face, enlarged by up to ``GAIN`` as the estimate becomes
+        certain, is added to the resting face of the population.
+        """
+        certainty = self._seconds / (self._seconds + self.PRIOR_SECONDS)
+        gain = 1.0 + (self.GAIN - 1.0) * certainty
+        distance = _relative(np.asarray(logits, np.float64)) - self._estimate
+        return np.asarray(self._population + gain * distance)
+
+    def intensity(self, logits: NDArray[np.floating]) -> float:
+        """Return how far (7,) logits are from the resting face, 0, to a full expression, 1."""
+        expressions = np.delete(self.adjust(logits), _NEUTRAL)
+        resting = float(np.delete(self._population, _NEUTRAL).max())
+        distance = (float(expressions.max()) - resting) / (self.FULL_MARGIN - resting)
+        return float(np.clip(distance, 0.0, 1.0))
+
+
+def _relative(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return logits minus the one of neutral: a constant added to all changes nothing."""
+    return np.asarray(logits - logits[_NEUTRAL])
