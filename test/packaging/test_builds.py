@@ -9,12 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from trees import copy_tree, run, without_ros
 
-ROOT = Path(__file__).parents[2]
-TREE = (
-    *("CMakeLists.txt", "LICENSE", "README.md", "package.xml", "pyproject.toml", "setup.py"),
-    *("cmake", "config", "edan_ros", "launch", "msg", "scripts", "srv"),
-)
 # What a user of either build relies on: messages and sources under one name, and the share folder.
 CHECK = """
 import sys
@@ -41,31 +37,6 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.usefixtures("ros_domain"),
 ]
-
-
-def run(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end; a failure shows all it printed."""
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def copy_tree(destination: Path) -> Path:
-    """Copies what the builds read, so that they neither find nor leave anything in the checkout."""
-    destination.mkdir(parents=True)
-    for name in TREE:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(
-                source, destination / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        elif source.exists():
-            shutil.copy2(source, destination / name)
-    return destination
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +84,7 @@ def test_colcon_build_with_symlinks(workspace: Path) -> None:
 def test_pip_install(tmp_path: Path) -> None:
     """`pip install .` into a new environment, used from the copy's root and from elsewhere."""
     tree = copy_tree(tmp_path / "edan_ros")
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        # This environment's ROS must not be found in place of the new one's.
-        if name not in {"LD_LIBRARY_PATH", "_ROS_WHEELS_BOOTSTRAP_COMPLETE", "AMENT_PREFIX_PATH"}
-    }
+    environment = without_ros()  # not to be found in place of the new environment's
     run([sys.executable, "-m", "venv", str(tmp_path / "venv")], tmp_path, environment)
     python = tmp_path / "venv" / "bin" / "python"
     pip = [
