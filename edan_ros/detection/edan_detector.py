@@ -1,7 +1,6 @@
-"""The package's own face detector: what its network says of every cell -> faces.
+"""The detector of this package: preparation of its input and selection among its outputs.
 
-The network is run by whoever makes the detector (``engines/detector_engine.py``); here are the
-picture that it is given and what is made of its answer.
+``detector_model.py`` runs its network.
 """
 
 from __future__ import annotations
@@ -10,33 +9,36 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.boxes import areas, intersections, ious
-from edan_ros.core.boxes import suppress as suppress_conflicts
+from edan_ros.core.boxes import areas, intersections, ious, suppress
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
-from edan_ros.detection.detectors import best_first, scaled, shrink
+from edan_ros.detection.base import best_first, pad, shrink, to_full_size
 
-#: Height and width that the network takes are multiples of this.
-MULTIPLE = 32
-#: Grey level that the network reads as nothing: it fills the picture up to the next multiple.
-NOTHING = 128
-#: Of two boxes that overlap more (intersection over union), the worse one is dropped.
-OVERLAP = 0.35
-#: Of two boxes of which the smaller one lies in the larger by this part, the worse one is dropped:
-#: a mouth is no face in a face.
-INSIDE = 0.7
-#: More candidates than this are not looked at, best first.
-MOST_CANDIDATES = 400
+#: Names of the network's outputs.
+DETECTOR_OUTPUTS = ("scores", "boxes", "points")
+#: Height and width of the network's input are multiples of this.
+INPUT_MULTIPLE = 32
+#: Grey level that pads images to the next multiple; the network reads it as empty.
+PADDING_LEVEL = 128
+#: IoU above which the worse of two boxes is suppressed.
+_MAX_IOU = 0.35
+#: Share of the smaller box inside the larger one above which the worse of the two is suppressed:
+#: the mouth of a large face may look like a small face.
+_MAX_CONTAINED = 0.7
+#: Only so many of the best cells take part in the suppression.
+_MAX_CANDIDATES = 400
 
 
-class Answers(NamedTuple):
-    """What the network says of its N cells, in pixels of its input.
+class CellPredictions(NamedTuple):
+    """Output of the network for its N cells, in pixels of its input.
 
-    scores: (N,) 0 to 1. boxes: (N, 4) x, y, width, height. points: (N, 5, 2).
+    Attributes:
+        scores: (N,) 0 to 1.
+        boxes: (N, 4) x, y, width, height.
+        points: (N, 5, 2), as in ``Detection.points``.
     """
 
     scores: NDArray[np.float32]
@@ -44,69 +46,65 @@ class Answers(NamedTuple):
     points: NDArray[np.float32]
 
 
-#: (H, W) uint8 grey, sides multiples of MULTIPLE -> answers of the cells.
-Network = Callable[[NDArray[np.uint8]], Answers]
+#: (H, W) uint8 grey, sides multiples of INPUT_MULTIPLE -> predictions of all cells.
+CellPredictor = Callable[[NDArray[np.uint8]], CellPredictions]
 
 
-class OwnDetector:
-    """Faces that a network of this package finds, with box, score, roll and five points.
+class EdanDetector:
+    """Faces found by the network of this package, with box, score, roll and five points.
 
-    network: what is asked of each picture.
+    Args:
+        model: runs the network.
+        score_threshold: 0 to 1, below which detections are dropped.
+        min_face: smallest face (mean of the box's sides) in pixels.
+        max_side: pixels to which larger images are shrunk.
     """
 
     name = "edan"
     every_image = False
 
     def __init__(
-        self, network: Network, score_threshold: float, min_face: float, max_side: int
+        self, model: CellPredictor, score_threshold: float, min_face: float, max_side: int
     ) -> None:
-        self.network = network
+        self.model = model
         self._score_threshold = score_threshold
         self._min_face = min_face
         self._max_side = max_side
 
     def detect(self, image: Image) -> list[Detection]:
-        """Faces found, best score first."""
+        """Return the faces found, best score first."""
         if min(image.width, image.height) < self._min_face:
             return []
         small, scale = shrink(image, self._max_side)
-        answers = self.network(_filled_up(small.gray()))
-        found = [
-            _detection(answers, index, scale) for index in suppress(answers, self._score_threshold)
-        ]
-        return best_first(found, self._min_face)
+        width, height = (side + -side % INPUT_MULTIPLE for side in (small.width, small.height))
+        gray = np.ascontiguousarray(pad(small.gray(), width, height, PADDING_LEVEL))
+        cells = self.model(gray)
+        selected = select_cells(cells, self._score_threshold)
+        return best_first([_detection(cells, i, scale) for i in selected], self._min_face)
 
 
-def suppress(answers: Answers, threshold: float) -> list[int]:
-    """Indices of the answers of at least this score, best first, without those that mean the same
-    face as a better one."""
-    candidates = np.flatnonzero(answers.scores >= threshold)
+def select_cells(cells: CellPredictions, threshold: float) -> list[int]:
+    """Return the indices of the cells to report, best first, one per face.
+
+    Of two boxes that overlap, or of which one contains the other, the better one is kept.
+    """
+    candidates = np.flatnonzero(cells.scores >= threshold)
     if not len(candidates):
         return []
-    order = np.argsort(-answers.scores[candidates], kind="stable")
-    candidates = candidates[order[:MOST_CANDIDATES]]
-    boxes = answers.boxes[candidates].astype(np.float64)
-    kept = suppress_conflicts(ious(boxes, boxes) > OVERLAP)
+    order = np.argsort(-cells.scores[candidates], kind="stable")
+    candidates = candidates[order[:_MAX_CANDIDATES]]
+    boxes = cells.boxes[candidates].astype(np.float64)
+    kept = suppress(ious(boxes, boxes) > _MAX_IOU)
     boxes, candidates = boxes[kept], candidates[kept]
     smaller = np.minimum(areas(boxes)[:, None], areas(boxes))
-    kept = suppress_conflicts(intersections(boxes, boxes) > INSIDE * smaller)
+    kept = suppress(intersections(boxes, boxes) > _MAX_CONTAINED * smaller)
     return [int(i) for i in candidates[kept]]
 
 
-def _filled_up(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture with its right and lower side moved out to the next multiple."""
-    height, width = gray.shape
-    below, right = -height % MULTIPLE, -width % MULTIPLE
-    if not (below or right):
-        return np.ascontiguousarray(gray)
-    filled = cv2.copyMakeBorder(gray, 0, below, 0, right, cv2.BORDER_CONSTANT, value=NOTHING)
-    return np.asarray(filled, np.uint8)
-
-
-def _detection(answers: Answers, index: int, scale: float) -> Detection:
-    # Pixel u of the reduced picture has its middle at scale * (u + 0.5) - 0.5 of the image.
-    points = (answers.points[index].astype(np.float64) + 0.5) * scale - 0.5
+def _detection(cells: CellPredictions, index: int, scale: float) -> Detection:
+    # Pixel u of the shrunk image has its centre at scale * (u + 0.5) - 0.5 of the image.
+    points = (cells.points[index].astype(np.float64) + 0.5) * scale - 0.5
     eyes = points[1] - points[0]
     roll = math.atan2(eyes[1], eyes[0])
-    box = scaled(answers.boxes[index] + (0.5, 0.5, 0.0, 0.0), scale)
-    return Detection(box, float(answers.scores[index]), roll, points)
+    box = to_full_size(cells.boxes[index] + (0.5, 0.5, 0.0, 0.0), scale)
+    return Detection(box, float(cells.scores[index]), roll, points)

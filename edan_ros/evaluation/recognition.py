@@ -1,4 +1,4 @@
-"""Run a model on single pictures, in crops that are given or as the live pipeline finds them."""
+"""Recognition of single images, in annotated crops or as the live pipeline does it."""
 
 from __future__ import annotations
 
@@ -15,51 +15,58 @@ from edan_ros.core.emotions import softmax
 from edan_ros.core.faces import Detection, Face
 from edan_ros.core.images import Image
 from edan_ros.datasets import FaceSample, face_crop
-from edan_ros.detection.detectors import Detector, FullFrame
-from edan_ros.engines.base import Engine
+from edan_ros.detection.base import Detector
+from edan_ros.detection.full_frame import FullFrame
+from edan_ros.engines import Engine
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.tracking.tracker import TrackingConfig
 
-Read = TypeVar("Read")
-#: Seconds between the two images that a still picture is shown as.
-_STEP = 1.0 / 30.0
-#: Overlap (intersection over union) from which a face found is the one that is meant.
+T = TypeVar("T")
+#: Seconds between the two frames that a still image is processed as.
+_FRAME_INTERVAL = 1.0 / 30.0
+#: Intersection over union from which a detected face is the annotated one.
 _SAME_FACE = 0.25
 
-#: Where a crop came from: the set says it, the detector found it, the whole picture was taken.
-GIVEN, FOUND, WHOLE = "given", "found", "whole"
-#: How often the model looks again where its own landmarks are: after a detection as on a camera,
-#: after a guess until it has come to rest.
-_REFINEMENTS = {FOUND: 1, WHOLE: 2}
+#: Origin of a crop: the annotation, the detector, or the full image for want of a detection.
+ANNOTATED, DETECTED, FULL_IMAGE = "annotated", "detected", "full_image"
+#: Runs on the crop of the model's own landmarks: one after a detection, as on a camera; two
+#: after a guess, so that the crop converges.
+_REFINEMENTS = {DETECTED: 1, FULL_IMAGE: 2}
 
 
 @dataclass(frozen=True)
 class FacePrediction:
-    """What a model says of one face: landmarks (68, 2) pixels of the picture, probabilities (7,)
-    in the order of EMOTIONS, presence 0 to 1. place: GIVEN, FOUND or WHOLE."""
+    """The prediction for one face.
+
+    Attributes:
+        landmarks: (68, 2) pixels of the image.
+        probabilities: (7,) in the order of EMOTIONS.
+        presence: probability of a face, 0 to 1.
+        crop_source: ANNOTATED, DETECTED or FULL_IMAGE.
+    """
 
     landmarks: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     presence: float
-    place: str = GIVEN
+    crop_source: str = ANNOTATED
 
 
 def predict_crops(
     engine: Engine, images: Sequence[Image], crops: Sequence[Crop], *, refinements: int = 0
 ) -> list[FacePrediction]:
-    """What a model says of one crop of each image.
+    """Return the prediction for one crop of each image.
 
-    refinements: how often the crop of the landmarks that were found is looked at in turn, as a
-    track does from one image to the next.
+    refinements: further runs, each on the crop of the landmarks found before, as a track does
+        from one frame to the next.
     """
     size = engine.input_size
-    cut = [extract(image, [crop], size) for image, crop in zip(images, crops, strict=True)]
-    output = engine.infer(np.concatenate(cut))
+    batch = [extract(image, [crop], size) for image, crop in zip(images, crops, strict=True)]
+    output = engine.infer(np.concatenate(batch))
     landmarks = [c.to_image(p, size) for c, p in zip(crops, output.landmarks, strict=True)]
     if refinements:
-        better = [_crop_or(points, crop) for points, crop in zip(landmarks, crops, strict=True)]
-        return predict_crops(engine, images, better, refinements=refinements - 1)
+        refined = [_refined(points, crop) for points, crop in zip(landmarks, crops, strict=True)]
+        return predict_crops(engine, images, refined, refinements=refinements - 1)
     probabilities = softmax(output.logits, engine.manifest.temperature)
     return [
         FacePrediction(points, p, float(presence))
@@ -67,110 +74,118 @@ def predict_crops(
     ]
 
 
-def _crop_or(landmarks: NDArray[np.float64], otherwise: Crop) -> Crop:
+def _refined(landmarks: NDArray[np.float64], crop: Crop) -> Crop:
     try:
         return Crop.from_landmarks(landmarks)
-    except ValueError:  # landmarks that make no crop
-        return otherwise
+    except ValueError:  # degenerate landmarks
+        return crop
 
 
 def predict_annotated(
     engine: Engine,
-    pictures: Sequence[tuple[FaceSample, Image]],
-    elsewhere: Callable[[Sequence[Image]], Sequence[Read]],
+    samples: Sequence[tuple[FaceSample, Image]],
+    fallback: Callable[[Sequence[Image]], Sequence[T]],
     *,
     refinements: int = 0,
-) -> list[FacePrediction | Read]:
-    """What a model says of the face of each picture, where its set says that the face is.
+) -> list[FacePrediction | T]:
+    """Return the prediction for the annotated face of each image.
 
-    elsewhere: reads together those of which the set does not say it. refinements: of the others,
-    as of ``predict_crops``.
+    Args:
+        engine: runs the model.
+        samples: with their images.
+        fallback: predicts for the images of samples without an annotated location.
+        refinements: as for :func:`predict_crops`.
     """
-    known = [i for i, (record, _) in enumerate(pictures) if record.is_located]
-    others = [i for i, (record, _) in enumerate(pictures) if not record.is_located]
-    answers: dict[int, FacePrediction | Read] = {}
-    if known:
-        images = [pictures[i][1] for i in known]
-        crops = [face_crop(*pictures[i]) for i in known]
-        read = predict_crops(engine, images, crops, refinements=refinements)
-        answers |= dict(zip(known, read, strict=True))
+    located = [i for i, (sample, _) in enumerate(samples) if sample.is_located]
+    others = [i for i, (sample, _) in enumerate(samples) if not sample.is_located]
+    predictions: dict[int, FacePrediction | T] = {}
+    if located:
+        images = [samples[i][1] for i in located]
+        crops = [face_crop(*samples[i]) for i in located]
+        found = predict_crops(engine, images, crops, refinements=refinements)
+        predictions |= dict(zip(located, found, strict=True))
     if others:
-        answers |= dict(zip(others, elsewhere([pictures[i][1] for i in others]), strict=True))
-    return [answers[i] for i in range(len(pictures))]
+        predictions |= dict(zip(others, fallback([samples[i][1] for i in others]), strict=True))
+    return [predictions[i] for i in range(len(samples))]
 
 
 def predict_largest_faces(
     engine: Engine, images: Sequence[Image], detector: Detector
 ) -> list[FacePrediction]:
-    """What a model says of the largest face of each image, wherever that is.
+    """Return the prediction for the largest detected face of each image.
 
-    Where the detector finds none the image is taken to be cut to one face, and the model looks
-    until its own landmarks say where in the image that is.
+    An image without a detection counts as cropped to one face.
     """
-    found = [detector.detect(image) for image in images]
+    detections = [detector.detect(image) for image in images]
     groups = {
-        FOUND: [i for i, faces in enumerate(found) if faces],
-        WHOLE: [i for i, faces in enumerate(found) if not faces],
+        DETECTED: [i for i, found in enumerate(detections) if found],
+        FULL_IMAGE: [i for i, found in enumerate(detections) if not found],
     }
-    answers: dict[int, FacePrediction] = {}
-    for place, index in groups.items():
+    predictions: dict[int, FacePrediction] = {}
+    for source, index in groups.items():
         if not index:
             continue
-        crops = [largest(found[i] or FullFrame().detect(images[i])) for i in index]
+        crops = [largest_crop(detections[i] or FullFrame().detect(images[i])) for i in index]
         chosen = [images[i] for i in index]
-        said = predict_crops(engine, chosen, crops, refinements=_REFINEMENTS[place])
-        answers |= {i: replace(a, place=place) for i, a in zip(index, said, strict=True)}
-    return [answers[i] for i in range(len(images))]
+        found = predict_crops(engine, chosen, crops, refinements=_REFINEMENTS[source])
+        predictions |= {
+            i: replace(p, crop_source=source) for i, p in zip(index, found, strict=True)
+        }
+    return [predictions[i] for i in range(len(images))]
 
 
-def largest(found: Sequence[Detection]) -> Crop:
-    """The crop of the largest of some faces, at least one."""
-    return max(found, key=lambda face: face.box.size).crop()
+def largest_crop(detections: Sequence[Detection]) -> Crop:
+    """Return the crop of the largest of at least one detection."""
+    return max(detections, key=lambda detection: detection.box.size).crop()
 
 
 class StillImagePipeline:
-    """Finds the face of a picture and reads it, exactly as the pipeline does on a camera.
+    """Detects and recognises the face of a still image exactly as the pipeline does on a camera.
 
-    A picture is shown as two images: the detector finds the face in the first, and the second is
-    cut by the landmarks of the first, as in every later image of a camera. A picture in which the
-    detector finds nothing is shown again as a camera's that is cut to one face (``full_frame``):
-    there is a face in it if the model sees one, by its presence threshold.
+    Each image is processed as two frames: the face is detected in the first, and the second is
+    cropped by the landmarks of the first, as is every later frame of a camera. Images without a
+    detection are processed again with the detector ``full_frame``, and have a face if the
+    model's presence reaches its threshold.
+
+    Args:
+        engine: runs the model.
+        detector: searches the first frame.
     """
 
     def __init__(self, engine: Engine, detector: Detector) -> None:
         config = PipelineConfig(tracking=TrackingConfig(birth_hits=1))
         self._pipelines = {
-            FOUND: Pipeline(detector, engine, config),
-            WHOLE: Pipeline(FullFrame(), engine, config),
+            DETECTED: Pipeline(detector, engine, config),
+            FULL_IMAGE: Pipeline(FullFrame(), engine, config),
         }
 
     def __call__(
-        self, images: Sequence[Image], wanted: Sequence[Box | None]
+        self, images: Sequence[Image], expected: Sequence[Box | None]
     ) -> list[FacePrediction | None]:
-        """The face of each image; None where none was found.
+        """Return the prediction for the face of each image; None where no face is found.
 
-        wanted: box of the landmarks of the face that is meant; without, the largest is taken.
+        expected: tight box of the annotated face's landmarks; None for the largest face.
         """
-        answers: dict[int, FacePrediction] = {}
-        for place, pipeline in self._pipelines.items():
-            missing = [i for i in range(len(images)) if i not in answers]
-            shown = [
+        predictions: dict[int, FacePrediction] = {}
+        for source, pipeline in self._pipelines.items():
+            missing = [i for i in range(len(images)) if i not in predictions]
+            first, second = (
                 pipeline.process_batch([(str(i), images[i], stamp, None) for i in missing])
-                for stamp in (0.0, _STEP)
-            ]
+                for stamp in (0.0, _FRAME_INTERVAL)
+            )
             pipeline.reset()
-            for i, first, second in zip(missing, *shown, strict=True):
-                face = _the_face(second.faces or first.faces, wanted[i])
+            for i, before, after in zip(missing, first, second, strict=True):
+                face = _select(after.faces or before.faces, expected[i])
                 if face is not None:
                     landmarks = face.landmarks.astype(float)
-                    answers[i] = FacePrediction(
-                        landmarks, face.raw_probabilities, face.presence, place
+                    predictions[i] = FacePrediction(
+                        landmarks, face.raw_probabilities, face.presence, source
                     )
-        return [answers.get(i) for i in range(len(images))]
+        return [predictions.get(i) for i in range(len(images))]
 
 
-def _the_face(faces: Sequence[Face], wanted: Box | None) -> Face | None:
-    if wanted is None:
+def _select(faces: Sequence[Face], expected: Box | None) -> Face | None:
+    if expected is None:
         return max(faces, key=lambda face: face.box.size, default=None)
-    best = max(faces, key=lambda face: face.box.iou(wanted), default=None)
-    return best if best is not None and best.box.iou(wanted) >= _SAME_FACE else None
+    best = max(faces, key=lambda face: face.box.iou(expected), default=None)
+    return best if best is not None and best.box.iou(expected) >= _SAME_FACE else None

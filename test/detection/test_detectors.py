@@ -1,9 +1,10 @@
-"""Detectors: the rule that chooses, boxes on photographs, refusals, bounded cost."""
+"""Detectors: selection by name, boxes on photographs, rejected files, bounded cost."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,15 +14,10 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
-from edan_ros.detection import detectors
-from edan_ros.detection.detectors import (
-    IDENTITY_BOX,
-    WIDER_FACE_BOX,
-    BoxMap,
-    DetectorError,
-    ExternalBoxes,
-    create_detector,
-)
+from edan_ros.detection import factory
+from edan_ros.detection.base import IDENTITY_BOX, WIDER_FACE_BOX, BoxMap, DetectorError
+from edan_ros.detection.external_boxes import ExternalBoxes
+from edan_ros.detection.factory import create_detector
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 YUNET = DATA / "detectors" / "yunet_n_640.onnx"
@@ -70,7 +66,9 @@ def test_external_boxes_are_mapped_and_used_once() -> None:
     assert tight.detect(image)[0].box == Box(1, 2, 30, 40)
 
 
-def test_auto_takes_yunet_with_a_file_and_haar_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_selects_haar_without_shipped_weights_or_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     class Cascade:
         def __init__(self, path: str) -> None:
             self.path = path
@@ -79,31 +77,31 @@ def test_auto_takes_yunet_with_a_file_and_haar_without(monkeypatch: pytest.Monke
             return False
 
     monkeypatch.setattr(cv2, "CascadeClassifier", Cascade, raising=False)
-    monkeypatch.setattr(detectors, "_find_cascade", lambda: "cascade.xml")
-    assert create_detector("auto", model_path="").name == "haar"
-    with pytest.raises(DetectorError, match=r"nowhere\.onnx.*missing"):
-        create_detector("auto", model_path="nowhere.onnx")
+    monkeypatch.setattr(cv2, "data", SimpleNamespace(haarcascades=str(tmp_path)), raising=False)
+    (tmp_path / "haarcascade_frontalface_alt2.xml").touch()
+    monkeypatch.setattr(factory, "shipped_models", lambda _task: [])
+    assert create_detector("auto").name == "haar"
 
 
-def test_without_cascades_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opencv_without_cascades_names_the_alternatives(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenCV 5 has no CascadeClassifier: importing works, and the error says what to do."""
     monkeypatch.delattr(cv2, "CascadeClassifier", raising=False)
     with pytest.raises(DetectorError, match="YuNet"):
-        create_detector("auto")
+        create_detector("haar")
 
 
-def test_without_face_detector_yn_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opencv_without_face_detector_yn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "FaceDetectorYN", raising=False)
     with pytest.raises(DetectorError, match="FaceDetectorYN"):
         create_detector("yunet", model_path=__file__)
 
 
-def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_models_are_rejected(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a model")
     with pytest.raises(DetectorError, match=r"broken\.onnx"):
         create_detector("yunet", model_path=str(broken))
-    another = Path(detectors.__file__).parents[1] / "weights" / "edan-lite.onnx"
+    another = Path(factory.__file__).parents[1] / "weights" / "edan-lite.onnx"
     with pytest.raises(DetectorError, match=r"edan-lite\.onnx.*no YuNet"):
         create_detector("yunet", model_path=str(another))
     with pytest.raises(DetectorError, match="missing"):
@@ -113,7 +111,7 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
 
 
 @has_haar
-def test_a_file_that_is_no_cascade_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_cascade_is_rejected(tmp_path: Path) -> None:
     broken = tmp_path / "broken.xml"
     broken.write_text("<opencv_storage></opencv_storage>")
     with pytest.raises(DetectorError, match=r"broken\.xml"):
@@ -130,7 +128,9 @@ def every_detector() -> list[pytest.param]:
 
 @pytest.mark.parametrize(("name", "path"), every_detector())
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (30, 30), (6000, 8000), (50, 60, 3)])
-def test_any_size_is_searched_without_a_face(name: str, path: str, shape: tuple) -> None:
+def test_any_image_size_without_a_face_gives_no_detection(
+    name: str, path: str, shape: tuple
+) -> None:
     detector = create_detector(name, model_path=path)
     found = detector.detect(
         Image(np.full(shape, 90, np.uint8), "mono" if len(shape) == 2 else "rgb")
@@ -139,16 +139,16 @@ def test_any_size_is_searched_without_a_face(name: str, path: str, shape: tuple)
 
 
 @has_data
-def test_tiny_pictures_are_filled_up_for_yunet() -> None:
-    """OpenCV reads memory that was never written where YuNet's coarsest map is one cell: one in
-    fifty searches of a picture of 30 x 30 then finds a face, with a score of up to 1."""
+def test_small_images_are_padded_for_yunet() -> None:
+    """OpenCV reads uninitialised memory where YuNet's coarsest feature map is one cell: in one of
+    fifty runs on an image of 30 x 30 it detects a face, with a score of up to 1."""
     image = Image(np.full((30, 30), 90, np.uint8), "mono")
     for _ in range(40):
         assert create_detector("yunet", model_path=str(YUNET)).detect(image) == []
 
 
 @pytest.mark.parametrize(("name", "path"), every_detector()[:2])
-def test_boxes_found_in_a_reduced_copy_are_those_of_the_image(name: str, path: str) -> None:
+def test_boxes_found_in_a_shrunk_copy_are_scaled_to_the_image(name: str, path: str) -> None:
     """An enlarged photograph gives the boxes of the original, enlarged."""
     if not DATA.is_dir():
         pytest.skip("../shared/data is not here")

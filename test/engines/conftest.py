@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.images import Image
-from edan_ros.detection.detectors import shrink
-from edan_ros.detection.edan_detector import MULTIPLE
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.base import shrink
+from edan_ros.detection.edan_detector import INPUT_MULTIPLE
+from edan_ros.detection.factory import create_detector
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "media" / "photos"
 
@@ -35,7 +35,8 @@ def _photographs() -> list[Image]:
 def face_images() -> list[NDArray[np.uint8]]:
     """Return small (H, W) grey images of faces whose sides suit the detector's network."""
     grey = [shrink(image, 320)[0].gray() for image in _photographs()]
-    return [g[: len(g) // MULTIPLE * MULTIPLE, : g.shape[1] // MULTIPLE * MULTIPLE] for g in grey]
+    sides = [[side - side % INPUT_MULTIPLE for side in g.shape] for g in grey]
+    return [g[:height, :width] for g, (height, width) in zip(grey, sides, strict=True)]
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edan_ros.detection.detector_model import SHIPPED, TASK, DetectorModel
+from edan_ros.detection.edan_detector import DETECTOR_OUTPUTS
 from edan_ros.engines.base import INPUT
-from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, SHIPPED, TASK, DetectorNetwork
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of, shipped_models
 
 torch = pytest.importorskip("torch", reason="the reference is torch in double precision")
@@ -22,8 +23,8 @@ pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file
 
 from half_reference import run as run_rounded  # noqa: E402
 
+from edan_ros.detection.torch_runner import TorchRunner  # noqa: E402
 from edan_ros.engines.fp16_graph import to_fp16_graph  # noqa: E402
-from edan_ros.engines.torch_detector import TorchDetector  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
 from edan_ros.training.detector.export import export_detector  # noqa: E402
 
@@ -39,7 +40,7 @@ Outputs = Mapping[str, NDArray[np.floating]]
 @pytest.fixture(scope="module")
 def expected(face_images: list[NDArray[np.uint8]]) -> list[Outputs]:
     """What torch says in double precision."""
-    reference = TorchDetector(load_manifest(SHIPPED, TASK), threads=1)
+    reference = TorchRunner(load_manifest(SHIPPED, TASK), threads=1)
     reference._network.double()
     with pytest.MonkeyPatch.context() as patch:
         # The network keeps its geometry in FP32 by .float(), whatever its convolutions run in.
@@ -66,7 +67,7 @@ def check(found: Outputs, expected: Outputs, precision: str) -> float:
 def test_an_engine_says_what_double_precision_says(
     kind: str, face_images: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
-    network = DetectorNetwork(engine=kind, threads=1)
+    network = DetectorModel(engine=kind, threads=1)
     assert (network.runner.name, network.runner.selection_reason) == (kind, "requested")
     for gray, wanted in zip(face_images, expected, strict=True):
         answers = network(gray)
@@ -86,9 +87,9 @@ def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
     sha256 = sha256_of(path)
     Manifest(path, "deep", "1", sha256, input_size=320, task=TASK, labels=()).save()
     gray = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
-    expected = DetectorNetwork(path, threads=1)(gray)
+    expected = DetectorModel(path, threads=1)(gray)
     rounded = run_rounded(to_fp16_graph(path), {INPUT: gray[None, None].astype(np.float32)})
-    found = DetectorNetwork(path, "torch", threads=1)(gray)
+    found = DetectorModel(path, "torch", threads=1)(gray)
     for name, values in expected._asdict().items():
         np.testing.assert_allclose(getattr(found, name), values, atol=1e-3, err_msg=name)
         np.testing.assert_allclose(rounded[name][0], values, atol=0.5, err_msg=name)

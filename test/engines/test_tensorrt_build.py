@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from edan_ros.detection.edan_detector import MULTIPLE
+from edan_ros.detection.detector_model import TASK
+from edan_ros.detection.edan_detector import DETECTOR_OUTPUTS, INPUT_MULTIPLE
 from edan_ros.engines import EngineError, ModelError
 from edan_ros.engines.base import INPUT, OUTPUTS
 from edan_ros.engines.cuda_driver import Gpu
-from edan_ros.engines.detector_engine import DETECTOR_OUTPUTS, TASK
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of, shipped_models
 from edan_ros.engines.plan_cache import PlanCache, PlanKey
 from edan_ros.engines.tensorrt import make_plan
@@ -167,7 +167,7 @@ def test_profiles_have_dynamic_batch_and_image_sizes() -> None:
     (shapes,) = image_profile().values()
     assert [shape[2:] for shape in shapes] == list(IMAGE_SIZES)
     assert {shape[:2] for shape in shapes} == {(1, 1)}
-    assert all(side % MULTIPLE == 0 for sides in IMAGE_SIZES for side in sides)
+    assert all(side % INPUT_MULTIPLE == 0 for sides in IMAGE_SIZES for side in sides)
 
 
 def test_an_unsupported_compute_capability_is_rejected(cache: PlanCache) -> None:

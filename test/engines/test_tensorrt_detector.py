@@ -16,15 +16,10 @@ from fake_gpu import GPU, FakeGpu
 from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
-from edan_ros.detection.edan_detector import Answers
+from edan_ros.detection.detector_model import SHIPPED, TASK, DetectorModel
+from edan_ros.detection.edan_detector import CellPredictions
+from edan_ros.detection.factory import create_detector, describe_detector
 from edan_ros.engines import EngineError, create_engine, tensorrt_build
-from edan_ros.engines.detector_engine import (
-    SHIPPED,
-    TASK,
-    DetectorNetwork,
-    create_detector,
-    describe,
-)
 from edan_ros.engines.manifest import load_manifest, shipped_models
 from edan_ros.engines.plan_cache import PlanCache
 from edan_ros.engines.tensorrt_build import IMAGE_SIZES, library
@@ -59,8 +54,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch, plans: Path) -> FakeGpu:
 
 
 @functools.cache
-def on_the_processor() -> DetectorNetwork:
-    return DetectorNetwork(threads=1)
+def on_the_processor() -> DetectorModel:
+    return DetectorModel(threads=1)
 
 
 def picture(height: int, width: int) -> NDArray[np.uint8]:
@@ -69,7 +64,7 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0), np.uint8)
 
 
-def agree(network: DetectorNetwork, size: tuple[int, int]) -> Answers:
+def agree(network: DetectorModel, size: tuple[int, int]) -> CellPredictions:
     """The network says what it says on ONNX Runtime."""
     expected, found = on_the_processor()(picture(*size)), network(picture(*size))
     for name, values in expected._asdict().items():
@@ -85,7 +80,7 @@ def test_every_size_of_picture_is_searched(
     """Each size has a context, used again later; the usual one is ready from the start."""
     gpu.shared = shared
     gpu.install(monkeypatch, kind)
-    network = DetectorNetwork(engine=kind)
+    network = DetectorModel(engine=kind)
     assert (network.runner.name, network.runner.selection_reason) == (kind, "requested")
     assert str(network) == f"{kind} (cuda:0 ({GPU.name}))"
     assert gpu.contexts == 1
@@ -102,7 +97,7 @@ def test_the_size_unused_for_longest_gives_way(
 ) -> None:
     """A folder of pictures may hold any number of sizes; the GPU's memory has an end."""
     gpu.install(monkeypatch, "tensorrt")
-    network = DetectorNetwork(engine="tensorrt")
+    network = DetectorModel(engine="tensorrt")
     kept, *others = [(32, 32 * n) for n in range(1, MAX_SHAPES + 5)]
     for size in others:
         agree(network, kept)
@@ -122,7 +117,7 @@ def test_a_picture_larger_than_the_plan_takes_is_refused(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu.install(monkeypatch, "tensorrt")
-    network = DetectorNetwork(engine="tensorrt")
+    network = DetectorModel(engine="tensorrt")
     with pytest.raises(EngineError, match=r"does not support the input shape \(1, 1, 1312, 64\)"):
         network(np.zeros((1312, 64), np.uint8))
     agree(network, (64, 64))
@@ -135,14 +130,14 @@ def test_a_search_in_larger_pictures_is_not_for_tensorrt(
     gpu.install(monkeypatch, "tensorrt")
     largest = max(IMAGE_SIZES[-1])
     taken = create_detector("edan", engine="auto", max_side=largest)
-    assert describe(taken) == f"edan on tensorrt (cuda:0 ({GPU.name}))"
+    assert describe_detector(taken) == f"edan on tensorrt (cuda:0 ({GPU.name}))"
     reason = (
         f"the plan of {SHIPPED} takes pictures of up to {largest} pixels a side, and "
         f"detector_max_side is {largest + 1}"
     )
     said: list[str] = []
     other = create_detector("edan", engine="auto", max_side=largest + 1, log=said.append)
-    assert describe(other) == "edan on onnxruntime (cpu)"
+    assert describe_detector(other) == "edan on onnxruntime (cpu)"
     assert said == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}"]
     with pytest.raises(EngineError) as error:
         create_detector("edan", engine="tensorrt", max_side=largest + 1)
@@ -187,7 +182,7 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
     monkeypatch.setattr(target, fail)
     monkeypatch.setitem(tensorrt_build.GPU_MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
     said: list[str] = []
-    network = DetectorNetwork(engine="auto", threads=1, log=said.append)
+    network = DetectorModel(engine="auto", threads=1, log=said.append)
     missing = (
         "tensorrt_rtx is not installed: "
         "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs"
@@ -208,7 +203,7 @@ def test_model_and_detector_share_the_gpu(gpu: FakeGpu, monkeypatch: pytest.Monk
     gpu.model = load_manifest("edan-lite")
     engine = create_engine("auto", "edan-lite")
     assert engine.name == "tensorrt"
-    assert describe(detector).startswith("edan on tensorrt")
+    assert describe_detector(detector).startswith("edan on tensorrt")
     assert detector.detect(Image(np.full((100, 150), 90, np.uint8), "mono")) == []
     assert engine.infer(np.zeros((3, 1, 64, 64), np.float32)).logits.shape == (3, 7)
     assert {key.model for _, key in PlanCache().plans()} == {SHIPPED, "edan-lite"}

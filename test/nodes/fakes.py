@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.core.images import Image
-from edan_ros.core.faces import Detection
 from edan_ros.engines import Manifest, Prediction
 
 SIZE = 64

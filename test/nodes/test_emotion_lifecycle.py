@@ -19,8 +19,8 @@ from probe import Probe, wait_for
 from std_srvs.srv import SetBool
 
 from edan_ros.detection.base import DetectorError
-from edan_ros.engines import create_engine
 from edan_ros.detection.factory import create_detector
+from edan_ros.engines import create_engine
 from edan_ros.engines.manifest import WEIGHTS
 from edan_ros.nodes.common import qos
 

@@ -15,8 +15,8 @@ from fakes import FakeDetector, bright
 from probe import Probe, wait_for
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
-from edan_ros.engines import EngineError
 from edan_ros.detection.factory import create_detector
+from edan_ros.engines import EngineError
 from edan_ros.nodes.common.parameters import Change
 from edan_ros.nodes.emotion.emotion_parameters import PARAMETERS, check
 from edan_ros.pipeline.config import PipelineConfig, pipeline_config

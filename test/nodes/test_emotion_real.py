@@ -12,8 +12,8 @@ from edan_ros.srv import ExplainFace
 from probe import Probe
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
-from edan_ros.engines import create_engine
 from edan_ros.detection.factory import create_detector
+from edan_ros.engines import create_engine
 
 REAL = {"make_engine": create_engine, "make_detector": create_detector}
 

@@ -1,7 +1,6 @@
-"""The layers: which part may import which, and where torch, ROS and TensorRT may be imported.
+"""The layers: which folder may import which, and where torch, ROS and TensorRT may be imported.
 
-Arrows run one way: cli and nodes -> explain, behaviors, training, evaluation, report -> engines,
-networks, sources, recording, datasets -> core. docs/architecture.md says why.
+docs/architecture.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -9,55 +8,53 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from source_imports import ROOT, Import, imports_of
 
 PACKAGE = ROOT / "edan_ros"
-MIDDLE = {"explain", "behaviors", "training", "evaluation", "report", "benchmark"}
-LOWER = {
-    "engines",
-    "networks",
-    "detection",
-    "tracking",
-    "pipeline",
-    "drawing",
-    "sources",
-    "recording",
-    "datasets",
-}
+#: Folder or module -> the others that it may import, from the bottom up: only ones above it here.
 ALLOWED = {
     "core": set(),
-    "engines": {"core", "detection"},
-    "networks": {"core"},
-    "detection": {"core", "engines"},
-    "tracking": {"core"},
-    "pipeline": {"core", "detection", "engines", "tracking"},
     "drawing": {"core"},
-    "datasets": {"core", "detection"},
-    "sources": {"core"},
-    "recording": {"core", "drawing"},
     "behaviors": {"core"},
-    "evaluation": LOWER | {"core"},
-    "training": LOWER | {"core", "evaluation"},
-    "explain": LOWER | {"core"},
-    "benchmark": LOWER | {"core"},
-    "report": {"core", "recording", "sources", "drawing"},
-    "nodes": MIDDLE | LOWER | {"core", "msg", "srv"},
-    "cli": MIDDLE | LOWER | {"core", "nodes"},
+    "sources": {"core"},
+    "networks": {"core"},
+    "engines": {"core"},
+    "tracking": {"core"},
+    "detection": {"core", "engines"},
+    "pipeline": {"core", "detection", "tracking"},
+    "datasets": {"core", "detection"},
+    "recording": {"core", "drawing"},
+    "report": {"core", "drawing", "recording", "sources"},
+    "analyzer": {"core", "detection", "drawing", "engines", "pipeline", "sources"},
+    "benchmark": {"core", "detection", "engines", "pipeline", "sources"},
+    "explain": {"core", "datasets", "drawing", "engines"},
+    "evaluation": {
+        *("core", "datasets", "detection", "drawing", "engines", "pipeline", "tracking"),
+    },
+    "training": {"core", "datasets", "detection", "engines", "evaluation", "networks"},
+    "nodes": {
+        *("core", "behaviors", "benchmark", "detection", "drawing", "engines", "explain"),
+        *("pipeline", "recording", "report", "sources", "msg", "srv"),
+    },
 }
+ALLOWED["cli"] = {*ALLOWED, "msg", "srv"}
 FOLDERS = sorted(
     path.name for path in PACKAGE.iterdir() if any(path.glob("*.py")) and path.is_dir()
 )
+#: Modules that import torch and the networks, and are themselves imported only when selected.
+WITH_TORCH = {"engines/torch.py", "detection/torch_runner.py"}
 ROS = {"rclpy", "ament_index_python", "launch", "launch_ros", "cv_bridge", "diagnostic_updater"}
 TORCH = {"torch", "torchvision", "onnxscript"}
-#: Files of engines/ that import it.
-WITH_TORCH = {"torch", "torch_detector"}
 
 
 def sources(folder: str) -> list[Path]:
-    return sorted((PACKAGE / folder).rglob("*.py"))
+    """Return the Python files of a folder of the package, or of the module with this name."""
+    return sorted((PACKAGE / folder).rglob("*.py")) or [PACKAGE / f"{folder}.py"]
 
 
 def imports(folder: str) -> list[Import]:
@@ -73,22 +70,59 @@ def is_for_launch_files(path: Path) -> bool:
     return any(found.top in {"launch", "launch_ros"} for found in imports_of(path))
 
 
-def test_every_folder_has_its_place() -> None:
-    assert set(FOLDERS) <= set(ALLOWED), "a new folder is given its layer here and in the docs"
+def is_with_torch(path: Path) -> bool:
+    return path.relative_to(PACKAGE).as_posix() in WITH_TORCH
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_arrows_run_one_way(folder: str) -> None:
+def test_every_folder_has_its_layer() -> None:
+    assert set(FOLDERS) <= set(ALLOWED), "give a new folder its layer here and in the docs"
+
+
+def test_layers_import_only_lower_layers() -> None:
+    order = ["msg", "srv", *ALLOWED]
+    for number, (name, allowed) in enumerate(ALLOWED.items()):
+        assert allowed <= set(order[: number + 2]), name
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, "analyzer"])
+def test_imports_go_down_only(folder: str) -> None:
     wrong = []
     for found in imports(folder):
         parts = found.module.split(".")
         if parts[0] == "edan_ros" and len(parts) > 1:
-            part = parts[1]
-            if (folder, part) == ("engines", "networks") and found.path.stem in WITH_TORCH:
-                continue  # loaded only when they are asked for
-            if part != folder and part not in ALLOWED[folder]:
+            allowed = ALLOWED[folder] | ({"networks"} if is_with_torch(found.path) else set())
+            if parts[1] not in {folder, "NEEDS_ROS", *allowed}:
                 wrong.append(str(found))
     assert not wrong
+
+
+def dependencies(path: Path, modules: Collection[str]) -> set[str]:
+    """Return those of ``modules`` that a file imports outside functions.
+
+    `from package import module` depends on the module, not on all that the package imports.
+    """
+    named = [(i.line, i.module) for i in imports_of(path) if not i.in_function]
+    found = {(line, module) for line, module in named if module in modules}
+    below = {(line, module.rpartition(".")[0]) for line, module in found}
+    return {module for _, module in found - below}
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    """Whether at load or for type checking; imports inside functions break a cycle on purpose."""
+    paths = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in PACKAGE.rglob("*.py")}
+    paths = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    graph = {name: dependencies(path, paths.keys()) - {name} for name, path in paths.items()}
+    cycles = []
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            cycles.append(" -> ".join(error.args[1]))
+            first, second = error.args[1][:2]
+            graph[second].discard(first)  # the sorter lists a node before those that depend on it
+        else:
+            break
+    assert cycles == []
 
 
 def test_core_imports_numpy_opencv_and_scipy_only() -> None:
@@ -108,8 +142,9 @@ def test_torch_is_imported_by_networks_training_and_explain_alone(folder: str) -
     wrong = [found for found in imports(folder) if found.top in TORCH]
     # Loaded only when they are asked for: the engines that run a model with torch, and the
     # benchmark, which holds its matrix products against those of the others.
-    lazy = {"engines": WITH_TORCH, "benchmark": {"machine"}}.get(folder, set())
-    assert [str(found) for found in wrong if found.path.stem not in lazy] == []
+    lazy = {*WITH_TORCH, "benchmark/machine.py"}
+    wrong = [found for found in wrong if found.path.relative_to(PACKAGE).as_posix() not in lazy]
+    assert [str(found) for found in wrong] == []
 
 
 def test_every_file_of_the_tests_has_a_name_of_its_own() -> None:
@@ -132,9 +167,9 @@ def test_cli_loads_nodes_only_when_they_are_needed() -> None:
 def test_the_run_time_path_needs_no_torch() -> None:
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for folder in ("core", "engines", "nodes")
+        for folder in ("core", "detection", "engines", "pipeline", "tracking", "nodes")
         for path in sources(folder)
-        if path.stem not in {*WITH_TORCH, "tensorrt"} and not is_for_launch_files(path)
+        if not is_with_torch(path) and path.stem != "tensorrt" and not is_for_launch_files(path)
     ]
     pytest.importorskip("rclpy")
     code = f"import sys\nsys.modules['torch'] = None\nimport {', '.join(modules)}"

@@ -11,9 +11,9 @@ import pytest
 
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image, decode_compressed
-from edan_ros.detection.detectors import Detector
+from edan_ros.detection.base import Detector
+from edan_ros.detection.factory import create_detector as create_own_detector
 from edan_ros.engines import create_engine
-from edan_ros.engines.detector_engine import create_detector as create_own_detector
 from edan_ros.pipeline.pipeline import Pipeline
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared" / "data" / "media"

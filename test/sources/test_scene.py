@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edan_ros.detection.detectors import create_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.sources import Frame, create_source
 
 pytest.importorskip("skimage")

@@ -13,8 +13,8 @@ from tracking_metrics import evaluate_tracks
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Face
 from edan_ros.core.images import Image
+from edan_ros.detection.factory import create_detector
 from edan_ros.engines import create_engine
-from edan_ros.engines.detector_engine import create_detector
 from edan_ros.pipeline.pipeline import Pipeline
 
 #: Overlap (intersection over union) from which a published face is a person's.

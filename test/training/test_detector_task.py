@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from test_detector_data import picture  # noqa: E402
 
-from edan_ros.engines.detector_engine import DetectorNetwork  # noqa: E402
+from edan_ros.detection.detector_model import DetectorModel  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
 from edan_ros.training.common.checkpoints import read_state  # noqa: E402
@@ -23,11 +23,11 @@ from edan_ros.training.common.config import ConfigError  # noqa: E402
 from edan_ros.training.common.distributed import World  # noqa: E402
 from edan_ros.training.common.run_log import read_log  # noqa: E402
 from edan_ros.training.common.trainer import Interrupted, PhaseState, Trainer  # noqa: E402
-from edan_ros.training.detector.data import Composition  # noqa: E402
+from edan_ros.training.detector.composer import Composition  # noqa: E402
 from edan_ros.training.detector.export import (  # noqa: E402
     USUAL_THRESHOLD,
     export_detector,
-    finish_detector,
+    export_release,
 )
 from edan_ros.training.detector.task import (  # noqa: E402
     DetectorConfig,
@@ -215,7 +215,7 @@ def test_the_exported_file_equals_the_network_at_any_size(tmp_path: Path, shape)
     export_detector(network, path, threshold=0.3)
     gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     save_manifest(path)
-    answers = DetectorNetwork(path, threads=1)(gray)
+    answers = DetectorModel(path, threads=1)(gray)
     with torch.inference_mode():
         found = network.eval()(torch.from_numpy(gray)[None, None].float())
     np.testing.assert_allclose(answers.boxes, found.boxes[0], rtol=1e-3, atol=1e-3)
@@ -238,7 +238,7 @@ def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
     train(tmp_path / "run")
     monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config())
     monkeypatch.setattr(detector_export, "measure", lambda *_: {"recall": 0.5})
-    manifest = finish_detector(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
+    manifest = export_release(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
     assert load_manifest(manifest.path, "detector") == manifest
     assert manifest.terms == config().terms != ""
     assert manifest.metrics == {"recall": 0.5}
