@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.compressed import JPEG_MAGIC, is_known, picture_size
+from edan_ros.core.decoder_log import decoder_log
 
 #: Anything with the buffer protocol: the data of a message as rclpy or a test hands it over.
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
@@ -59,7 +60,7 @@ class Image:
     pixels: uint8, (height, width) for "mono", (height, width, 3) for "bgr" and "rgb"; a row may
     be longer than its pixels (a view into a message), and the memory may be read-only.
     remark: what is unusual about an image that can still be used (never raised): an ImageError
-    of reason padded_rows, sixteen_bit, big_endian, tiny_image or huge_image, or None.
+    of reason damaged, padded_rows, sixteen_bit, big_endian, tiny_image or huge_image, or None.
     reduction: 1, or 2, 4, 8 for a JPEG of which one pixel for so many rows and columns was decoded;
     pixel u of ``pixels`` then has its centre at reduction * u + (reduction - 1) / 2 of the image.
     full_size: width and height of the image where it is reduced.
@@ -237,15 +238,21 @@ def decode_compressed(
         )
     if not raw.startswith(JPEG_MAGIC):
         reduction, gray = 1, False
-    pixels = decode_pixels(raw, _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION)
+    warnings: list[str] = []
+    flags = _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = decode_pixels(raw, flags, warnings)
     if pixels is None:
+        because = f": {warnings[0]}" if warnings else ""
         raise ImageError(
-            "not_an_image", f"compressed image (format '{format}') is damaged and does not decode"
+            "not_an_image",
+            f"compressed image (format '{format}') is damaged and does not decode{because}",
         )
     image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
     if reduction > 1:
         image.reduction, image.full_size = reduction, size
-    if pixels.dtype == np.uint16:
+    if warnings:
+        image.remark = ImageError("damaged", f"compressed image is damaged: {warnings[0]}")
+    elif pixels.dtype == np.uint16:
         image.remark = ImageError("sixteen_bit", "a PNG of 16 bits is reduced to 8 bits a sample")
     else:
         image.remark = _size_remark(image)
@@ -264,15 +271,22 @@ def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     return (samples >> shift).astype(np.uint8)
 
 
-def decode_pixels(raw: bytes, flags: int) -> NDArray[Any] | None:
-    """Samples of 8 or 16 bits of a file's bytes, or None where there are none.
+def decode_pixels(raw: bytes, flags: int, warnings: list[str] | None = None) -> NDArray[Any] | None:
+    """Return the samples of 8 or 16 bits in a file's bytes, or None where there are none.
 
-    flags: of cv2.imdecode.
+    Args:
+        raw: the bytes.
+        flags: of cv2.imdecode.
+        warnings: receives what the decoder prints, which goes nowhere else.
     """
     try:
-        pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
+        with decoder_log() as lines:
+            pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     except cv2.error:
         return None
+    finally:
+        if warnings is not None:
+            warnings += lines
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         return None
     return np.asarray(pixels)
