@@ -165,11 +165,14 @@ def test_two_nodes_in_namespaces_have_statuses_of_their_own(
 def test_an_error_of_the_worker_is_an_error_in_diagnostics(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe.engine, "infer", lambda _: None)
+    def fail(_: object) -> None:
+        raise RuntimeError("no logits")
+
+    monkeypatch.setattr(probe.engine, "infer", fail)
     probe.offer(probe.image(bright()))
     report = probe.report("node")
     assert report.level == ERROR
-    assert report.message.startswith("recognition failed: ")
+    assert report.message == "recognition failed: RuntimeError: no logits"
     assert probe.values()["bad_input.internal_error"] == "1"
     monkeypatch.undo()
     assert probe.answer(probe.image(bright())).faces
