@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from threading import Event
 from typing import TYPE_CHECKING
 
 from edan_ros.behaviors.catalogue import languages
@@ -22,6 +20,7 @@ from edan_ros.cli._pipeline import (
     chosen_parameters,
     make_veil,
 )
+from edan_ros.cli._signals import handler
 from edan_ros.core.messages import decode
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
@@ -77,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
     progress = ImageProgress(console, _images_expected(source, args), "starting the nodes")
     veil = make_veil(args.privacy, args.detector, args.detector_model, film=True)
     record = Record(args.out, make_companion(behavior, args.language), veil)
-    with _stop_signals() as stop, reserved_namespace("demo") as space:
+    with handler.deferred() as stopped, reserved_namespace("demo") as space:
         say(f"{source.name} -> {args.out}/   topics /{space}/image_raw, /{space}/faces")
         try:
             with record, Session(_options(args, source, space), progress.trouble) as session:
-                _follow(session, record, progress, stop, args.seconds)
+                _follow(session, record, progress, stopped, args.seconds)
             info = session.recorder.run_info
             settings = {"made by": "edan demo", "source": source.name} | info.settings
             write_run_info(args.out, RunInfo(info.model, settings))
@@ -112,20 +111,21 @@ def _follow(
     session: Session,
     record: Record,
     progress: ImageProgress,
-    stop: threading.Event,
+    stopped: Callable[[], bool],
     seconds: float | None,
 ) -> None:
     """Writes down every result until the source has ended or it is time to stop."""
     from edan_ros.nodes.common.conversions import frame_result
 
     with progress:
-        for recorded in session.results(stop.is_set):
+        complete = Event()
+        for recorded in session.results(lambda: complete.is_set() or stopped()):
             image = None if recorded.image is None else decode(recorded.image)
             result = frame_result(recorded.result)
             changes = record.add(recorded.stamp_ns, result, image, recorded.latency)
             progress.advance(changes)
             if seconds is not None and record.summary.recorded_seconds >= seconds:
-                stop.set()
+                complete.set()
 
 
 def _checked_source(args: argparse.Namespace) -> Source:
@@ -162,21 +162,3 @@ def _options(args: argparse.Namespace, source: Source, namespace: str) -> Sessio
         emotion["max_gap"] = 0.5 / PICTURE_RATE  # pictures of a folder need not be a film
     files = (args.parameters,) if args.parameters else ()
     return SessionOptions(namespace, camera, emotion, files)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; the second Ctrl-C interrupts as usual."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

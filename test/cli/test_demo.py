@@ -87,10 +87,10 @@ def test_pictures_and_a_topic_that_stays_empty(tmp_path: Path) -> None:
     assert "0.0 %" in said
 
 
-def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
+def running_demo(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
+    """A demo on 300 pictures that has written its first images."""
     for number in range(300):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
-    out = tmp_path / "out"
     process = start(out, "--source", str(tmp_path), "--rate", "20")
     deadline = time.monotonic() + 60.0
     while not (out / "demo.mp4").exists():
@@ -98,7 +98,46 @@ def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
+    return process
+
+
+def children(pid: int) -> set[int]:
+    """Process numbers of the children of a process."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.add(int(status.parent.name))
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+def test_a_killed_demo_takes_its_nodes_with_it(tmp_path: Path) -> None:
+    process = running_demo(tmp_path, tmp_path / "out")
+    nodes = children(process.pid)
+    assert len(nodes) == 2
+    process.kill()
+    process.communicate(timeout=20)
+    deadline = time.monotonic() + 20.0
+    while alive(nodes):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_a_summary_and_whole_files(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    process = running_demo(tmp_path, out)
+    nodes = children(process.pid)
+    process.send_signal(number)
     said, _ = process.communicate(timeout=100)
     assert process.returncode == 0, said
     assert "images" in said
@@ -109,6 +148,7 @@ def test_ctrl_c_ends_it_with_a_summary_and_whole_files(tmp_path: Path) -> None:
         frames = len(list(container.decode(video=0)))
     # The image of the very last result may not have come before the end.
     assert len(records) - 1 <= frames <= len(records)
+    assert not alive(nodes)
 
 
 def test_two_at_the_same_time_keep_apart(tmp_path: Path) -> None:

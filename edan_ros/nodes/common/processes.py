@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 
+from edan_ros.nodes.common import child
 from edan_ros.nodes.common.environment import PACKAGE, ensure_prefix_path
 
 #: What a node writes that its user has to see.
@@ -55,8 +56,8 @@ class NodeProcess:
         self._on_trouble = on_trouble
         self._process = subprocess.Popen(
             # By this Python: the script's own first line would look for one on PATH.
-            [sys.executable, str(path), *arguments],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", child.__name__, str(path), *arguments],
+            stdin=subprocess.PIPE,  # its end tells the node that this process is gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,6 +90,8 @@ class NodeProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
         self._reader.join(1.0)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         return self._process.wait()
 
     def _read(self) -> None:
