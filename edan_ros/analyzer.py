@@ -24,7 +24,7 @@ from edan_ros.core.faces import CameraModel, Face
 from edan_ros.core.images import Image, ImageError, decode_pixels, eight_bits
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.engines.manifest import shipped_models
 from edan_ros.pipeline.config import SETTINGS, pipeline_config
 from edan_ros.pipeline.pipeline import Pipeline

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edan_ros.benchmark.synthetic_images import RESOLUTIONS, moving_faces
 from edan_ros.core.images import decode_raw
 from edan_ros.engines import create_engine
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.pipeline.pipeline import Pipeline
 
 FACES = (1, 2, 4, 8)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from edan_ros import NEEDS_ROS
 from edan_ros.core.images import ImageError
 from edan_ros.datasets import DataError
-from edan_ros.detection.detectors import DetectorError
+from edan_ros.detection.base import DetectorError
 from edan_ros.engines import EngineError
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import SourceError
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.config import ConfigError
 
 USER_ERRORS = (
     ConfigError,

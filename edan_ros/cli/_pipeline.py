@@ -12,10 +12,10 @@ import yaml
 from edan_ros.cli._arguments import existing_file
 from edan_ros.drawing.privacy import COVERED_FROM, MARGIN, PRIVACY_MODES, Find, Veil
 from edan_ros.engines import ENGINES, Engine, create_engine
-from edan_ros.engines.detector_engine import DETECTORS, create_detector
+from edan_ros.detection.factory import DETECTORS, create_detector
 from edan_ros.pipeline.config import pipeline_config
 from edan_ros.pipeline.pipeline import Pipeline
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.config import ConfigError
 
 #: What the emotion node runs by default.
 DEFAULT_MODEL = "edan-lite"

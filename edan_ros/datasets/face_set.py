@@ -16,7 +16,7 @@ from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import list_content
-from edan_ros.detection.detectors import FullFrame
+from edan_ros.detection.full_frame import FullFrame
 
 
 @dataclass(frozen=True)

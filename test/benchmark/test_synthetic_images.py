@@ -7,7 +7,7 @@ import pytest
 
 from edan_ros.benchmark.synthetic_images import GRIDS, RESOLUTIONS, moving_faces
 from edan_ros.core.images import Image
-from edan_ros.engines.detector_engine import create_detector
+from edan_ros.detection.factory import create_detector
 
 pytest.importorskip("skimage", reason="the photographs are scikit-image's (extra demo)")
 pytest.importorskip("matplotlib", reason="the photographs are matplotlib's (extra demo)")

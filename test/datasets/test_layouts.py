@@ -16,7 +16,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
 from edan_ros.datasets import LAYOUTS, DataError, FaceSample, face_crop, labels, parse_dataset, read
 from edan_ros.datasets.layouts import layout_of
-from edan_ros.detection.detectors import FullFrame
+from edan_ros.detection.full_frame import FullFrame
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import SetBool
 
 from edan_ros.detection.base import Detector, DetectorError
+from edan_ros.detection.factory import create_detector
 from edan_ros.drawing.privacy import COVERED_FROM
 from edan_ros.engines import Engine, EngineError, create_engine
-from edan_ros.detection.factory import create_detector
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health

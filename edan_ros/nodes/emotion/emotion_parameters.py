@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from edan_ros.detection.factory import DETECTORS
 from edan_ros.drawing.privacy import PRIVACY_MODES
 from edan_ros.engines import ENGINES
-from edan_ros.detection.factory import DETECTORS
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Parameter
 from edan_ros.nodes.emotion.camera_input import BOXES_OF, IMAGE_TYPES, UNNAMED

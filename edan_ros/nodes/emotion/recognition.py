@@ -20,10 +20,10 @@ from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.core.messages import decode
 from edan_ros.detection.base import Detector
+from edan_ros.detection.factory import describe_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
-from edan_ros.detection.factory import describe_detector
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
 from edan_ros.explain.lettering import PAPER
