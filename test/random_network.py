@@ -1,4 +1,4 @@
-"""A network for tests whose answers depend on all of its parameters."""
+"""A network for tests whose outputs depend on all of its parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edan_ros.networks.emotional_dan import EmotionalDAN
 
 
 def network_with_random_state(**options) -> EmotionalDAN:
-    """A network whose every weight and statistic takes part in its answer."""
+    """Return a network whose outputs depend on every weight and statistic."""
     torch.manual_seed(0)
     network = EmotionalDAN(**options)
     for module in network.modules():
@@ -27,7 +27,7 @@ def network_with_random_state(**options) -> EmotionalDAN:
 
 
 def need_torchvision() -> None:
-    """Skip a test of a network whose backbone is torchvision's, where that is not installed."""
-    # Not importorskip: beside another build of torch, a plain import of torchvision fails.
+    """Skip the test unless torchvision, which provides the backbones, is installed."""
+    # importorskip fails where torchvision was built for another build of torch.
     if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("the backbones are torchvision's, of the train extra")
+        pytest.skip("torchvision (extra train) provides the backbones")

@@ -1,1 +1,1 @@
-"""Networks in torch, one file each."""
+"""Networks in torch, one architecture per file."""

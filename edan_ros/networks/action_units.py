@@ -1,15 +1,14 @@
-"""The route over facial action units: picture -> units -> emotion.
+"""Emotion from facial action units: image -> action units -> emotion.
 
-Source: the third seed, "Deep emotion recognition": a network fine-tuned from VGG16 on faces
-predicts the action units of the Facial Action Coding System (Ekman and Friesen 1978), and a small
-network on top of them decides the emotion; the backbone: K. Simonyan, A. Zisserman, "Very Deep
-Convolutional Networks", 2015, from torchvision.
+Source: "Deep emotion recognition", in which a VGG16 fine-tuned on faces predicts the action units
+of the Facial Action Coding System (Ekman and Friesen 1978) and a small network on top predicts
+the emotion. Backbone: K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks", 2015, from
+torchvision.
 
-Where this differs: VGG with batch normalisation, trained from random weights unless the
-training's ``backbone`` names a file, and on one grey channel. No data set here has units labelled
-by people: those that landmarks show are taught by core/action_units.py from the landmarks of the
-training picture, against the usual neutral face; the units of texture (6, 11, 14) have no label
-and are learned from the emotion alone, so they are whatever else helps.
+Differences: VGG with batch normalisation, one grey channel, and random initial weights unless the
+training configuration names a ``backbone`` file. No supported data set has annotated action
+units: core/action_units.py computes the labels of the units that landmarks show, relative to the
+average neutral face. The texture units (6, 11, 14) have no labels and learn from the emotion only.
 """
 
 from __future__ import annotations
@@ -21,16 +20,22 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.networks.backbones import gray_entry, load_colour, torchvision_module
 from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, normalise
 
-#: All units of the bottleneck: those of core/action_units.py first, then those without a label.
+#: Units of the bottleneck: those of core/action_units.py first, then those without labels.
 UNITS: tuple[str, ...] = (*ACTION_UNITS, "AU6", "AU11", "AU14")
 LAYERS = (11, 13, 16)
 FEATURES = 512
 
 
 class ActionUnitNetwork(EmotionNetwork):
-    """(B, 1, S, S) grey levels 0 to 255 -> logits of the units and, from them alone, emotions.
+    """VGG that predicts action units and, from them alone, emotions.
 
-    Raises ValueError for a size below 32 and for a number of ``layers`` that is none of LAYERS.
+    Args:
+        size: side of the crop in pixels, at least 32.
+        layers: number of layers of the VGG, one of LAYERS.
+        classes: number of emotions.
+
+    Raises:
+        ValueError: for an invalid size or number of layers.
     """
 
     outputs = ("logits", "units")
@@ -58,7 +63,7 @@ class ActionUnitNetwork(EmotionNetwork):
         return NetworkOutput(logits=self.emotion(self.rule(units.sigmoid())).float(), units=units)
 
     def load_backbone(self, state: dict[str, Tensor]) -> None:
-        """Take torchvision's weights of ``vgg<layers>_bn``. Raises ValueError for others."""
+        """Load torchvision's weights of ``vgg<layers>_bn``. Raises ValueError for others."""
         features = {
             name.removeprefix("features."): value
             for name, value in state.items()

@@ -1,10 +1,11 @@
-"""Standard backbones from torchvision, for grey crops and without weights from the net."""
+"""Standard backbones from torchvision, adapted to grey crops. Nothing is downloaded."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from types import ModuleType
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,9 +13,9 @@ from torch import Tensor, nn
 def torchvision_module(name: str) -> ModuleType:
     """Return the module ``torchvision.<name>``.
 
-    torchvision's wheels are built for one build of torch each. Beside another one (as the wheel
-    for CUDA beside torch for the CPU) its compiled operators do not load, and registering their
-    shapes then fails. Nothing here uses them, so that step is skipped and the rest imported.
+    A torchvision wheel is built for one build of torch. With another build (the CUDA wheel beside
+    torch for the CPU) its compiled operators do not load, and registering their shapes fails.
+    Nothing here uses them, so that step is skipped and the rest is imported.
     """
     try:
         return importlib.import_module(f"torchvision.{name}")
@@ -27,9 +28,13 @@ def torchvision_module(name: str) -> ModuleType:
 
 
 def gray_entry(conv: nn.Conv2d) -> nn.Conv2d:
-    """The first convolution of a backbone for colour pictures, for one channel instead."""
-    size, stride, padding = conv.kernel_size, conv.stride, conv.padding
-    gray = nn.Conv2d(1, conv.out_channels, size, stride, padding, bias=conv.bias is not None)
+    """Return a one-channel replacement for a backbone's first convolution."""
+    shape: dict[str, Any] = {
+        "kernel_size": conv.kernel_size,
+        "stride": conv.stride,
+        "padding": conv.padding,
+    }
+    gray = nn.Conv2d(1, conv.out_channels, bias=conv.bias is not None, **shape)
     nn.init.kaiming_normal_(gray.weight, mode="fan_out", nonlinearity="relu")
     return gray
 
@@ -37,13 +42,17 @@ def gray_entry(conv: nn.Conv2d) -> nn.Conv2d:
 def load_colour(
     backbone: nn.Module, state: dict[str, Tensor], *, entry: str, heads: tuple[str, ...]
 ) -> None:
-    """Fill a backbone with torchvision's weights for colour pictures.
+    """Load torchvision's weights for colour images into a grey backbone.
 
-    entry: name of the first convolution's weight, which is summed over the colours: a grey
-    picture then gives what it gave as a colour picture of three equal channels. heads: beginnings
-    of the names that are left out, the classifier above all.
+    Args:
+        backbone: the network to fill.
+        state: the weights by name.
+        entry: name of the first convolution's weight, which is summed over the colours: a grey
+            image then gives the result of a colour image with three equal channels.
+        heads: prefixes of the names that are ignored, such as the classifier's.
 
-    Raises ValueError when the weights are those of another network.
+    Raises:
+        ValueError: if the weights belong to another network.
     """
     kept = {name: value for name, value in state.items() if not name.startswith(heads)}
     if entry in kept:
@@ -51,4 +60,4 @@ def load_colour(
     try:
         backbone.load_state_dict(kept)
     except RuntimeError as error:
-        raise ValueError(f"these are weights of another network: {error}") from error
+        raise ValueError(f"the weights belong to another network: {error}") from error

@@ -1,24 +1,28 @@
-"""What every network of emotions takes and gives."""
+"""The interface of all emotion networks, and their input normalisation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from edan_ros.networks.emotional_dan import Similarity
+from edan_ros.networks.similarity import Similarity
 
 
 class NetworkOutput(NamedTuple):
-    """What a network says of a batch of B crops; None for what it does not give.
+    """The outputs of a network for B crops; None for outputs that it does not have.
 
-    logits (B, C); landmarks (B, 68, 2) pixels of the crop; presence (B,) logit; units (B, U)
-    logits of facial action units; features (B, channels, h, w) the last convolution's
-    activations; hidden (B, 256) the last hidden layer; stages: the landmarks of each stage, the
-    last equal to ``landmarks``; frame: leads from pixels of the crop to those of the picture that
-    the last stage saw, None where it is the crop.
+    Attributes:
+        logits: (B, C) emotion logits.
+        landmarks: (B, 68, 2) in pixels of the crop.
+        presence: (B,) logit that the crop shows a face.
+        units: (B, U) logits of facial action units.
+        features: (B, channels, h, w) activations of the last convolution.
+        hidden: (B, 256) last hidden layer.
+        stages: landmarks after each stage; the last equal ``landmarks``.
+        frame: transform from pixels of the crop to the input of the last stage; None where that
+            is the crop.
     """
 
     logits: Tensor
@@ -34,8 +38,12 @@ class NetworkOutput(NamedTuple):
 class EmotionNetwork(nn.Module):
     """A network whose emotion logits come from a dense layer called ``emotion``.
 
-    config: the arguments that build it anew, ``size`` (side of the grey crop in pixels) among
-    them. outputs: the names of what its ONNX file gives, in the order of the file.
+    ``forward`` takes (B, 1, S, S) grey levels 0 to 255 and returns a :class:`NetworkOutput`.
+
+    Attributes:
+        outputs: names of the outputs of its ONNX file, in order.
+        config: the constructor's arguments, among them ``size``, the side S in pixels.
+        emotion: the last layer.
     """
 
     outputs: tuple[str, ...] = ("logits",)
@@ -43,29 +51,30 @@ class EmotionNetwork(nn.Module):
     emotion: nn.Linear
 
     def penalty(self) -> Tensor | None:
-        """What the network's paper adds to the loss, a scalar; None for nothing."""
+        """Return the regularisation term of the network's paper, a scalar; None without one."""
         return None
 
-    def load_backbone(self, _state: dict[str, Tensor]) -> None:
-        """Take the weights of a standard backbone that was trained on colour pictures.
+    def load_backbone(self, state: dict[str, Tensor]) -> None:  # noqa: ARG002
+        """Load the weights of a standard backbone that was trained on colour images.
 
-        Raises ValueError: this network has no standard backbone.
+        Raises ValueError when the network has no standard backbone or the weights do not fit.
         """
         raise ValueError(f"{type(self).__name__} has no backbone to start from")
 
 
 def normalise(crops: Tensor) -> Tensor:
-    """Zero mean and unit deviation of each crop; (B, 1, S, S) grey levels 0 to 255.
+    """Normalise each crop to zero mean and unit deviation; (B, 1, S, S) grey levels 0 to 255.
 
-    The deviation is kept above 4 grey levels: a flat crop must not become amplified noise.
+    The deviation is bounded below by about 4 grey levels, so that noise in a flat crop is not
+    amplified.
     """
-    x = crops.float() * (1.0 / 64.0)  # squares stay small enough for half precision
+    x = crops.float() * (1.0 / 64.0)  # keeps the squares small enough for half precision
     x = x - x.mean(dim=(2, 3), keepdim=True)
     variance = x.square().mean(dim=(2, 3), keepdim=True)
     return x / torch.sqrt(variance + (4.0 / 64.0) ** 2)
 
 
-def check_size(size: int, least: int) -> None:
-    """Raises ValueError when crops of this side are too small for a network."""
-    if size < least:
-        raise ValueError(f"size must be at least {least} pixels, not {size}")
+def check_size(size: int, minimum: int) -> None:
+    """Raise ValueError when crops of this side are too small for a network."""
+    if size < minimum:
+        raise ValueError(f"size must be at least {minimum} pixels, not {size}")

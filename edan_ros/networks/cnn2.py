@@ -4,9 +4,9 @@ Paper: A. T. Lopes, E. de Aguiar, T. Oliveira-Santos, "A Facial Expression Recog
 Using Convolutional Networks", SIBGRAPI 2015: 5x5 convolution to 32 maps, 2x2 max-pooling, 7x7
 convolution to 64 maps, 2x2 max-pooling, a dense layer of 256.
 
-Where this differs: crops may have any size from 32 pixels on, the paper's; they are normalised as
-all networks here do it, instead of by local contrast; and half of the dense layer is dropped out
-in training, without which so many weights learn the training set by heart.
+Differences: crops of any size from 32 pixels (the paper's) upwards, the normalisation of all
+networks of this package instead of local contrast, and dropout of 0.5 after the dense layer,
+without which the network overfits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edan_ros.networks.base import EmotionNetwork, NetworkOutput, check_size, no
 
 
 class CNN2(EmotionNetwork):
-    """(B, 1, S, S) grey levels 0 to 255 -> logits. Raises ValueError for a size below 32."""
+    """Two convolutions and a dense layer. Raises ValueError for a size below 32 pixels."""
 
     def __init__(self, *, size: int = 48, classes: int = len(EMOTIONS)) -> None:
         super().__init__()

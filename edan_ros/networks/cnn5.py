@@ -1,9 +1,9 @@
 """CNN (5): five convolutions with subsampling and one dense layer.
 
 Paper: I. Tautkute, T. Trzcinski, A. Bielski, "I Know How You Feel", CVPRW 2018, section 3, which
-names it as a baseline and does not give its layers. Ours: five times 3x3 convolution, batch
-normalisation, ReLU and 2x2 max-pooling, with 32, 64, 128, 128 and 256 maps, then one dense layer
-of 256 with dropout, as in CNN (2).
+names it as a baseline without giving its layers. This version has five blocks of 3x3 convolution,
+batch normalisation, ReLU and 2x2 max-pooling with 32, 64, 128, 128 and 256 maps, then a dense
+layer of 256 with dropout, as in CNN (2).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CHANNELS = (32, 64, 128, 128, 256)
 
 
 class CNN5(EmotionNetwork):
-    """(B, 1, S, S) grey levels 0 to 255 -> logits. Raises ValueError for a size below 32."""
+    """Five convolutions and a dense layer. Raises ValueError for a size below 32 pixels."""
 
     def __init__(self, *, size: int = 48, classes: int = len(EMOTIONS)) -> None:
         super().__init__()

@@ -1,15 +1,15 @@
 """Deep-Emotion: an attentional network with a spatial transformer.
 
 Paper: S. Minaee, A. Abdolrashidi, "Deep-Emotion: Facial Expression Recognition Using Attentional
-Convolutional Network", 2019, section III: four convolutions, max-pooling and ReLU after each two,
-dropout, two dense layers; the picture is warped first by an affine spatial transformer (two
-convolutions with max-pooling and ReLU, two dense layers); cross-entropy plus the norm of the
-weights of the last two dense layers. The paper does not give the widths: these are those of the
-usual copies, 67,000 parameters at 48 pixels.
+Convolutional Network", 2019, section III: four convolutions, max-pooling and ReLU after each pair,
+dropout, two dense layers. An affine spatial transformer (two convolutions with max-pooling and
+ReLU, two dense layers) first warps the image. The loss is cross-entropy plus the norm of the
+weights of the last two dense layers. The paper does not give the widths; these are those of the
+common reimplementations, 67,000 parameters at 48 pixels.
 
-Where this differs from them: dropout is a module, so that it is off at inference; the sampling
-grid is made with `align_corners=True` on both sides; the transformer starts as the identity. The
-grid is a product with fixed coordinates: AffineGrid is no operator of ONNX opset 17.
+Differences from the reimplementations: dropout is a module, so that it is off at inference; the
+sampling grid uses `align_corners=True` consistently; the transformer starts as the identity. The
+grid is a product with fixed coordinates, because ONNX opset 17 has no operator AffineGrid.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ MAPS = 10
 
 
 class DeepEmotion(EmotionNetwork):
-    """(B, 1, S, S) grey levels 0 to 255 -> logits; the paper's size is 48.
+    """A small network behind a spatial transformer.
 
     Args:
+        size: side of the crop in pixels, at least 32; the paper's is 48.
+        classes: number of emotions.
         l2: factor of the squared norm of the last two dense layers' weights in the loss.
 
-    Raises ValueError for a size below 32.
+    Raises:
+        ValueError: for a size below 32.
     """
 
     def __init__(self, *, size: int = 48, classes: int = len(EMOTIONS), l2: float = 1e-3) -> None:
@@ -38,7 +41,7 @@ class DeepEmotion(EmotionNetwork):
         check_size(size, 32)
         self.config = {"size": size, "classes": classes, "l2": l2}
         self.l2 = l2
-        seen = ((size - 6) // 2 - 4) // 2
+        side = ((size - 6) // 2 - 4) // 2
         self.localisation = nn.Sequential(
             nn.Conv2d(1, 8, 7),
             nn.MaxPool2d(2),
@@ -47,14 +50,14 @@ class DeepEmotion(EmotionNetwork):
             nn.MaxPool2d(2),
             nn.ReLU(inplace=True),
             nn.Flatten(),
-            nn.Linear(MAPS * seen * seen, 32),
+            nn.Linear(MAPS * side * side, 32),
             nn.ReLU(inplace=True),
         )
         self.affine = nn.Linear(32, 6)
         nn.init.zeros_(self.affine.weight)
         with torch.no_grad():
             self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
-        left = ((size - 4) // 2 - 4) // 2
+        side = ((size - 4) // 2 - 4) // 2
         self.features = nn.Sequential(
             nn.Conv2d(1, MAPS, 3),
             nn.ReLU(inplace=True),
@@ -69,7 +72,7 @@ class DeepEmotion(EmotionNetwork):
             nn.Flatten(),
             nn.Dropout(0.5),
         )
-        self.hidden = nn.Linear(MAPS * left * left, 50)
+        self.hidden = nn.Linear(MAPS * side * side, 50)
         self.emotion = nn.Linear(50, classes)
         axis = torch.linspace(-1.0, 1.0, size)
         x, y = torch.meshgrid(axis, axis, indexing="xy")
@@ -84,6 +87,6 @@ class DeepEmotion(EmotionNetwork):
         return NetworkOutput(logits=self.emotion(hidden).float())
 
     def penalty(self) -> Tensor:
-        """The paper's regularisation of the last two dense layers."""
+        """Return the paper's regularisation of the last two dense layers."""
         weights = self.hidden.weight, self.emotion.weight
         return self.l2 * torch.stack([w.square().sum() for w in weights]).sum()

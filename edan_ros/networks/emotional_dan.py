@@ -1,18 +1,18 @@
-"""EmotionalDAN: 68 landmarks and the emotion from one two-stage Deep Alignment Network.
+"""EmotionalDAN: 68 landmarks and the emotion from a two-stage Deep Alignment Network (DAN).
 
 Papers: I. Tautkute, T. Trzcinski, A. Bielski, "I Know How You Feel: Emotion Recognition with
-Facial Landmarks", CVPRW 2018 (the network and its loss), on M. Kowalski, J. Naruniec,
-T. Trzcinski, "Deep Alignment Network", CVPRW 2017 (the stages and their connection).
+Facial Landmarks", CVPRW 2018 (network and loss), based on M. Kowalski, J. Naruniec,
+T. Trzcinski, "Deep Alignment Network", CVPRW 2017 (stages and connection layers).
 
-Where this differs from the authors' published code:
+Differences from the authors' published code:
 
-* convolution, batch normalisation, ReLU: the order of DAN, so that the normalisation folds into
-  the convolution at export;
-* each crop is normalised by its own mean and standard deviation inside the graph, instead of a
-  mean picture of the training set: the result does not depend on gain and offset of a camera;
-* a presence logit (is this a face at all?) beside the emotion logits, for the tracker;
-* maps of what each place adds to each emotion are an output (see attention.py);
-* every operator of the connection layers exists in ONNX opset 17 and in TensorRT's parser.
+* The order is convolution, batch normalisation, ReLU, as in DAN, so that the normalisation folds
+  into the convolution at export.
+* Each crop is normalised by its own mean and standard deviation inside the graph, not by a mean
+  image of the training set: the result does not depend on a camera's gain and offset.
+* A presence logit beside the emotion logits lets the tracker drop crops without a face.
+* Attention maps for each emotion are an output (attention.py).
+* All operators of the connection layers exist in ONNX opset 17 and in TensorRT's parser.
 
 Shapes: B crops, S input side in pixels, C classes, L = 68 landmarks. Coordinates are (x, y) in
 pixels of the crop, pixel centres at integers.
@@ -20,7 +20,7 @@ pixels of the crop, pixel centres at integers.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,7 @@ from torch.nn import functional
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, SUBSETS
 from edan_ros.networks.base import EmotionNetwork, NetworkOutput, normalise
+from edan_ros.networks.similarity import Similarity, fit_similarity
 
 TRUNK_CHANNELS = (64, 128, 256, 512)
 HIDDEN = 256
@@ -49,11 +50,14 @@ class ConvBlock(nn.Sequential):
 
 
 class Stage(nn.Module):
-    """The feed-forward part of one DAN stage: trunk, hidden layer, landmark step.
+    """The feed-forward part of a DAN stage: trunk, hidden layer, landmark step.
 
     ``forward`` takes (B, in_channels, S, S) and returns the landmark step (B, 2 L) in units of
-    the face size, the hidden layer (B, 256) and the last convolution's output.
+    the face size, the hidden layer (B, 256) and the activations of the last convolution.
     """
+
+    blocks: Any  # a ModuleList of ConvBlock, whose elements have no type for mypy
+    hidden_norm: nn.Module  # an identity once it is folded
 
     def __init__(self, *, in_channels: int, size: int, width: float, landmarks: int) -> None:
         super().__init__()
@@ -77,54 +81,12 @@ class Stage(nn.Module):
         return self.landmark_step(hidden), hidden, features
 
 
-class Similarity(NamedTuple):
-    """Row-vector similarity ``x @ matrix + t``; matrix [[a, b], [-b, a]] (B, 2, 2), t (B, 1, 2)."""
-
-    matrix: Tensor
-    t: Tensor
-
-    def apply(self, points: Tensor) -> Tensor:
-        """(B, n, 2) -> (B, n, 2)."""
-        # Not with t as a third row of the matrix: TensorRT-RTX 1.7 then crashes while it builds.
-        return _product(points, self.matrix) + self.t
-
-    def inverse(self) -> Similarity:
-        """The inverse, in closed form: no matrix inversion in the graph."""
-        squared = self.matrix.square().sum(dim=(1, 2), keepdim=True) * 0.5
-        matrix = self.matrix.transpose(1, 2) / squared
-        return Similarity(matrix, -_product(self.t, matrix))
-
-    def then(self, scale: float, shift: float) -> Similarity:
-        """This one, and then ``x * scale + shift``."""
-        return Similarity(self.matrix * scale, self.t * scale + shift)
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    # Few and small products instead of many element-wise steps: at one face a run, each step costs
-    # its call. Where training multiplies in half precision, these must not.
-    with torch.autocast(a.device.type, enabled=False):
-        return a @ b
-
-
-def fit_similarity(points: Tensor, target: Tensor) -> Similarity:
-    """Least-squares similarity of ``points`` (B, L, 2) onto ``target`` (L, 2) (DAN, section 3.2).
-
-    The scale is kept above zero even if all points coincide, so that a crop without a face
-    yields finite numbers.
-    """
-    mean, target_mean = points.mean(dim=1, keepdim=True), target.mean(dim=0)
-    q = target - target_mean
-    turned = torch.stack((q[:, 1], -q[:, 0]), dim=1)
-    # The products with these are a, b, -b, a times the squared size of the points.
-    wanted = torch.stack((q, turned, -turned, q), dim=-1).flatten(0, 1)
-    p = (points - mean).flatten(1)
-    norm = p.square().sum(dim=1, keepdim=True).clamp_min(1e-3)
-    matrix = (_product(p, wanted) / norm).view(-1, 2, 2)
-    return Similarity(matrix, target_mean - _product(mean, matrix))
-
-
 class Connection(nn.Module):
-    """DAN's connection layers (section 3.2): normalised picture, heat-map and feature picture."""
+    """DAN's connection layers (section 3.2): normalised image, heat-map and feature image."""
+
+    axis: Tensor
+    grid: Tensor
+    canonical: Tensor
 
     def __init__(self, *, size: int, canonical: Tensor) -> None:
         super().__init__()
@@ -139,8 +101,8 @@ class Connection(nn.Module):
     def forward(
         self, image: Tensor, landmarks: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor, Similarity]:
-        """Returns the next stage's input (B, 3, S, S), the landmarks in the normalised frame,
-        and the similarity that leads there."""
+        """Return the next stage's input (B, 3, S, S), the landmarks in the normalised frame, and
+        the transform from the crop to that frame."""
         transform = fit_similarity(landmarks, self.canonical)
         source = transform.inverse().then(2.0 / (self.size - 1), -1.0).apply(self.grid)
         grid = source.view(-1, self.size, self.size, 2)
@@ -152,35 +114,39 @@ class Connection(nn.Module):
         return torch.cat((warped, self.heatmap(aligned), feature), dim=1), aligned, transform
 
     def heatmap(self, landmarks: Tensor) -> Tensor:
-        """1 / (1 + distance to the nearest landmark), (B, 1, S, S) (DAN, equation 6)."""
-        # (B, rows, landmarks, columns): ONNX Runtime finds the least of neighbouring rows of
-        # memory 2.5 times as fast as that of whole pictures.
-        x, y = landmarks.split(1, dim=2)
+        """Return 1 / (1 + distance to the nearest landmark), (B, 1, S, S) (DAN, equation 6)."""
+        # (B, rows, landmarks, columns): ONNX Runtime reduces neighbouring rows of memory 2.5 times
+        # as fast as whole images.
+        x, y = torch.split(landmarks, 1, dim=2)
         dx = (self.axis - x).square()[:, None]
         dy = (self.axis[:, None] - y.transpose(1, 2)).square()[..., None]
         nearest = (dx + dy).amin(dim=2)[:, None]
-        return 1.0 / (1.0 + nearest.sqrt())
+        heat: Tensor = 1.0 / (1.0 + nearest.sqrt())
+        return heat
 
 
 class EmotionalDAN(EmotionNetwork):
-    """EmotionalDAN of one or two stages; emotion and presence heads stand on the last.
+    """EmotionalDAN with one or two stages; the last has the emotion and presence heads.
 
     Args:
         size: side of the square grey input in pixels, a multiple of 16.
-        width: factor on the channels of the trunk (1.0 is the paper's).
+        width: factor on the channels of the trunk; 1.0 in the paper.
         classes: number of emotions, 7 or 3.
-        stages: 2 as in the paper; 1 leaves out the connection and the second stage, which is
-            how the first stage is trained and what the second is measured against.
-        landmarks: how many of the 68 points are learned, 68, 51 (no outline), 42 (brows, eyes,
-            mouth) or 32 (eyes, mouth), as in the extended paper. The connection uses these alone;
-            the others are those of the mean shape, moved to the face.
+        stages: 2 as in the paper; 1 omits the connection and the second stage, to train the
+            first stage alone and as a baseline for the second.
+        landmarks: number of the 68 points that are learned: 68, 51 (no jaw line), 42 (brows, eyes,
+            mouth) or 32 (eyes, mouth), as in the extended paper. The connection uses only these;
+            the others come from the mean shape, fitted to the face.
 
     Raises:
-        ValueError: if the size is no multiple of 16, the number of stages is not 1 or 2, or there
-            is no such subset of landmarks.
+        ValueError: if the size is not a multiple of 16, the number of stages is not 1 or 2, or
+            there is no such subset of landmarks.
     """
 
     outputs = ("landmarks", "logits", "presence", "attention")
+    canonical: Tensor
+    rest: Tensor
+    order: Tensor
 
     def __init__(
         self,
@@ -226,17 +192,17 @@ class EmotionalDAN(EmotionNetwork):
         return self.stage2 if self.config["stages"] == 2 else self.stage1
 
     def forward(self, crops: Tensor) -> NetworkOutput:
-        """Args: crops (B, 1, S, S), grey levels 0 to 255."""
+        """Run the network on (B, 1, S, S) crops, grey levels 0 to 255."""
         image = normalise(crops)
         step, hidden, features = self.stage1(image)
         landmarks = self.canonical + self._points(step)
-        stages: tuple[Tensor, ...] = (self._complete(landmarks),)
+        stages: tuple[Tensor, ...] = (self.complete_landmarks(landmarks),)
         frame = None
         if self.config["stages"] == 2:
             x, aligned, frame = self.connection(image, landmarks, hidden)
             step, hidden, features = self.stage2(x.contiguous(memory_format=torch.channels_last))
             landmarks = frame.inverse().apply(aligned + self._points(step))
-            stages = (*stages, self._complete(landmarks))
+            stages = (*stages, self.complete_landmarks(landmarks))
         return NetworkOutput(
             landmarks=stages[-1],
             logits=self.emotion(hidden).float(),
@@ -248,21 +214,21 @@ class EmotionalDAN(EmotionNetwork):
         )
 
     def _points(self, step: Tensor) -> Tensor:
-        # Geometry stays in float32 when the convolutions run in half precision.
+        # The geometry stays in FP32 when the convolutions run in half precision.
         return step.float().view(step.shape[0], -1, 2) * self.face_px
 
-    def _complete(self, points: Tensor) -> Tensor:
-        """(B, 68, 2): the points that are learned and, where they are, the mean shape's others."""
+    def complete_landmarks(self, points: Tensor) -> Tensor:
+        """Complete (B, L, 2) learned points to (B, 68, 2) with the fitted mean shape."""
         if not self.rest.shape[1]:
             return points
         rest = fit_similarity(points, self.canonical).inverse().apply(self.rest)
         return torch.cat((points, rest), dim=1)[:, self.order]
 
     def warm_start(self, first: EmotionalDAN) -> None:
-        """Take stage 1, the heads and stage 2's trunk from a trained one-stage network.
+        """Initialise stage 1, the heads and the trunk of stage 2 from a one-stage network.
 
-        The two new input channels of stage 2 start at zero weight, and so does its landmark
-        step: before the first update, stage 2 repeats what stage 1 says.
+        The weights of the two new input channels of stage 2 and of its landmark step start at
+        zero, so that both stages give the same landmarks before the first update.
 
         Raises ValueError if ``first`` has another size, width, number of classes or landmarks.
         """

@@ -1,13 +1,13 @@
-"""EmotionNet 2: a ResNet on the detected face.
+"""EmotionNet 2: a ResNet on the crop of a detected face.
 
-Papers: B. Kennedy, A. Balint, "EmotionNet2", its published code (a ResNet of 101 layers on faces
-cut out by a detector), cited by the seed paper as the extension of C. F. Benitez-Quiroz,
-R. Srinivasan, A. M. Martinez, "EmotioNet", CVPR 2016; the network: K. He et al., "Deep Residual
-Learning for Image Recognition", CVPR 2016, from torchvision.
+Sources: B. Kennedy, A. Balint, "EmotionNet2", published code (a ResNet with 101 layers), which
+Tautkute et al. 2018 cite as the extension of C. F. Benitez-Quiroz, R. Srinivasan,
+A. M. Martinez, "EmotioNet", CVPR 2016. Backbone: K. He et al., "Deep Residual Learning for Image
+Recognition", CVPR 2016, from torchvision.
 
-Where this differs: one grey channel; 18, 34, 50 or 101 layers; no aligned colour faces of KDEF
-but whatever is trained on. The backbone is torchvision's as it is, which ends at a thirty-second
-of the crop's side: 2 x 2 places at 48 pixels.
+Differences: one grey channel; 18, 34, 50 or 101 layers; any training set instead of aligned colour
+faces of KDEF. The backbone is unchanged and reduces the side of the crop by 32, to 2 x 2 at 48
+pixels.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ LAYERS = (18, 34, 50, 101)
 
 
 class EmotionNet2(EmotionNetwork):
-    """(B, 1, S, S) grey levels 0 to 255 -> logits.
+    """ResNet with a new last layer.
 
-    Raises ValueError for a size below 32 and for a number of ``layers`` that is none of LAYERS.
+    Args:
+        size: side of the crop in pixels, at least 32.
+        layers: number of layers of the ResNet, one of LAYERS.
+        classes: number of emotions.
+
+    Raises:
+        ValueError: for an invalid size or number of layers.
     """
 
     def __init__(self, *, size: int = 96, layers: int = 101, classes: int = len(EMOTIONS)) -> None:
@@ -42,5 +48,5 @@ class EmotionNet2(EmotionNetwork):
         return NetworkOutput(logits=self.emotion(self.backbone(normalise(crops))).float())
 
     def load_backbone(self, state: dict[str, Tensor]) -> None:
-        """Take torchvision's weights of the ResNet with as many layers. Raises ValueError."""
+        """Load torchvision's weights of the same ResNet. Raises ValueError for others."""
         load_colour(self.backbone, state, entry="conv1.weight", heads=("fc.",))

@@ -1,10 +1,9 @@
-"""A small anchor-free face detector: one score, one box and five points a cell.
+"""A small anchor-free face detector: one score, one box and five points per cell.
 
 Depthwise-separable convolutions (Howard et al., "MobileNets", 2017) down to strides 8, 16 and 32,
 a top-down path that adds the coarser maps to the finer ones (Lin et al., "Feature Pyramid
-Networks", 2017, section 3), and one small head a stride. A cell predicts the face whose middle is
-near its own (Tian et al., "FCOS", 2019). The box is that of this project: the tight box of the 68
-landmarks.
+Networks", 2017, section 3), and one small head per stride. A cell predicts the face whose centre
+is near its own (Tian et al., "FCOS", 2019). A box is the tight bounding box of the 68 landmarks.
 """
 
 from __future__ import annotations
@@ -17,25 +16,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Pixels of the input between neighbouring cells of each map.
+#: Distance between neighbouring cells of each map, in pixels of the input.
 STRIDES = (8, 16, 32)
 #: Height and width of the input must be multiples of this.
 MULTIPLE = STRIDES[-1]
 #: Score, box (4), five points (10).
 CHANNELS = 15
-#: The score that a fresh network gives everywhere: few cells hold a face (Lin et al., "Focal
-#: Loss", 2017, section 4.1).
+#: Score of an untrained network everywhere: few cells contain a face (Lin et al., "Focal Loss",
+#: 2017, section 4.1).
 PRIOR = 0.01
-#: A box is no more than exp of this times its stride: keeps untrained networks finite.
+#: Boxes are at most exp of this times the stride, so that untrained networks stay finite.
 MAX_LOG_SIZE = 4.0
 
 
 @dataclass
 class DetectorOutput:
-    """What every cell says, fine maps first, row by row; N cells in all.
+    """The predictions of all N cells, fine maps first, row by row.
 
-    logits: (B, N). boxes: (B, N, 4) left, top, width, height and points: (B, N, 5, 2), both in
-    pixels of the input, pixel centres at integers.
+    Coordinates are pixels of the input, with pixel centres at integers.
+
+    Attributes:
+        logits: (B, N).
+        boxes: (B, N, 4) left, top, width, height.
+        points: (B, N, 5, 2) eyes, nose and corners of the mouth.
     """
 
     logits: Tensor
@@ -43,15 +46,15 @@ class DetectorOutput:
     points: Tensor
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1):
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
     return [
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
     ]
 
 
 def _separable(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A depthwise and a pointwise convolution, nothing between them: half the passes to train."""
+    """Return a depthwise and a pointwise convolution with nothing between, to train faster."""
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, kernel, stride, kernel // 2, groups=inputs, bias=False),
         *_convolution(inputs, outputs, 1),
@@ -67,15 +70,18 @@ class Residual(nn.Module):
         self.body = _separable(channels, channels, kernel)
 
     def start_small(self) -> None:
-        """Begin as almost nothing but the input, so that a trained network may be given more."""
-        nn.init.constant_(self.body[2].weight, 0.1)
+        """Start near the identity, so that the block can be added to a trained network."""
+        norm = self.body[2]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.constant_(norm.weight, 0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        out: Tensor = x + self.body(x)
+        return out
 
 
 def cells(heights: list[int], widths: list[int]) -> Tensor:
-    """(N, 3): x and y of the middle of each cell in pixels of the input, and its stride."""
+    """Return (N, 3): x and y of each cell's centre in pixels of the input, and its stride."""
     rows = []
     for stride, height, width in zip(STRIDES, heights, widths, strict=True):
         x = torch.arange(width) * float(stride) + 0.5 * (stride - 1)
@@ -89,11 +95,16 @@ def cells(heights: list[int], widths: list[int]) -> Tensor:
 
 
 class FaceDetector(nn.Module):
-    """(B, 1, H, W) float grey levels 0 to 255 -> :class:`DetectorOutput`; H and W multiples of 32.
+    """The detector's network.
 
-    widths: channels at strides 2, 4, 8, 16 and 32. blocks: residual blocks at strides 4 to 32.
-    neck: channels of the three maps that the heads read. refined: residual blocks on the finest of
-    these, where the small faces are.
+    ``forward`` takes (B, 1, H, W) float grey levels 0 to 255, H and W multiples of 32, and returns
+    a :class:`DetectorOutput`.
+
+    Args:
+        widths: channels at strides 2, 4, 8, 16 and 32.
+        blocks: residual blocks at strides 4, 8, 16 and 32.
+        neck: channels of the three maps that the heads read.
+        refined: residual blocks on the finest of these maps, which detects small faces.
     """
 
     def __init__(
@@ -127,11 +138,13 @@ class FaceDetector(nn.Module):
         self.heads = nn.ModuleList(
             nn.Sequential(_separable(neck, neck), nn.Conv2d(neck, CHANNELS, 1)) for _ in STRIDES
         )
-        for head in self.heads:
-            nn.init.normal_(head[-1].weight, std=0.01)
-            nn.init.zeros_(head[-1].bias)
-            nn.init.constant_(head[-1].bias[:1], -math.log(1 / PRIOR - 1))
-            nn.init.constant_(head[-1].bias[3:5], math.log(3.0))
+        for stride in range(len(STRIDES)):
+            weight = self.get_parameter(f"heads.{stride}.1.weight")
+            bias = self.get_parameter(f"heads.{stride}.1.bias")
+            nn.init.normal_(weight, std=0.01)
+            nn.init.zeros_(bias)
+            nn.init.constant_(bias[:1], -math.log(1 / PRIOR - 1))
+            nn.init.constant_(bias[3:5], math.log(3.0))
 
     def forward(self, image: Tensor) -> DetectorOutput:
         x = self.stem(image / 128.0 - 1.0)
@@ -152,19 +165,23 @@ class FaceDetector(nn.Module):
 
 
 def decode(raw: Tensor, grid: Tensor) -> DetectorOutput:
-    """(B, N, 15) outputs of the heads and the (N, 3) :func:`cells` -> what they say in pixels.
+    """Convert the heads' outputs to pixels.
 
-    The middle of the box and the points are offsets from the cell's middle in strides; width and
-    height are exponentials, in strides.
+    The centre of the box and the points are offsets from the cell's centre in strides; width and
+    height are exponentials in strides.
+
+    Args:
+        raw: (B, N, 15) outputs of the heads.
+        grid: (N, 3) from :func:`cells`.
     """
-    middle, stride = grid[:, :2], grid[:, 2:]
-    center = middle + raw[..., 1:3] * stride
+    cell, stride = grid[:, :2], grid[:, 2:]
+    center = cell + raw[..., 1:3] * stride
     size = raw[..., 3:5].clamp(max=MAX_LOG_SIZE).exp() * stride
     boxes = torch.cat([center - 0.5 * size, size], dim=-1)
     points = torch.stack(
         [
-            raw[..., 5:15:2] * stride + middle[:, :1],
-            raw[..., 6:15:2] * stride + middle[:, 1:],
+            raw[..., 5:15:2] * stride + cell[:, :1],
+            raw[..., 6:15:2] * stride + cell[:, 1:],
         ],
         dim=-1,
     )

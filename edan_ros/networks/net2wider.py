@@ -1,10 +1,9 @@
-"""Start a wide EmotionalDAN from a trained narrow one, with the same function.
+"""Initialise a wide EmotionalDAN from a trained narrow one, with the same function.
 
 Method: T. Chen, I. Goodfellow, J. Shlens, "Net2Net: Accelerating Learning via Knowledge
-Transfer", ICLR 2016, section 2.3 (Net2WiderNet). Where this differs: a copied channel's outgoing
-weight is not halved but split at random into parts that add up to it. The function is kept all
-the same, and the copies receive different gradients from the first step on, so that no noise has
-to tell them apart.
+Transfer", ICLR 2016, section 2.3 (Net2WiderNet). Difference: the outgoing weight of a copied
+channel is split at random, not evenly, into parts that sum to it. The function stays the same,
+and the copies receive different gradients from the first step on without added noise.
 """
 
 from __future__ import annotations
@@ -14,14 +13,20 @@ from torch import Tensor, nn
 
 from edan_ros.networks.emotional_dan import EmotionalDAN, Stage
 
-#: Spread of the random split: parts of a weight copied n times are 1/n +- about this over n.
+#: Amplitude of the random split: the parts of a weight copied n times are (1 +- SPLIT) / n.
 SPLIT = 0.5
 
 
 def net2wider(narrow: EmotionalDAN, width: float, *, seed: int) -> EmotionalDAN:
-    """A network of the given width that computes what ``narrow`` computes (in evaluation mode).
+    """Return a wider network with the function of ``narrow`` in evaluation mode.
 
-    Raises ValueError if ``width`` is not above that of ``narrow``.
+    Args:
+        narrow: the trained network.
+        width: width of the new network.
+        seed: seed of the random split.
+
+    Raises:
+        ValueError: if ``width`` is not above that of ``narrow``.
     """
     if width <= narrow.config["width"]:
         raise ValueError(f"width {width} is not wider than {narrow.config['width']}")
@@ -41,7 +46,7 @@ def net2wider(narrow: EmotionalDAN, width: float, *, seed: int) -> EmotionalDAN:
 
 def _widen_stage(narrow: Stage, wide: Stage, random: torch.Generator) -> None:
     entry = narrow.blocks[0][0].in_channels
-    source = torch.arange(entry)  # which narrow channel each wide channel repeats
+    source = torch.arange(entry)  # the narrow channel that each wide channel copies
     for old_block, new_block in zip(narrow.blocks, wide.blocks, strict=True):
         for old, new in zip(old_block, new_block, strict=True):
             if isinstance(old, nn.Conv2d):
@@ -58,7 +63,7 @@ def _widen_stage(narrow: Stage, wide: Stage, random: torch.Generator) -> None:
 
 
 def _split(weight: Tensor, source: Tensor, random: torch.Generator) -> Tensor:
-    """(out, in, ...) -> (out, len(source), ...): the parts of a repeated input add up to it."""
+    """Split (out, in, ...) into (out, len(source), ...), where the parts of an input sum to it."""
     count = torch.bincount(source, minlength=weight.shape[1]).to(weight.dtype)
     shape = (weight.shape[0], len(source), *weight.shape[2:])
     noise = SPLIT * (2 * torch.rand(shape, generator=random) - 1)

@@ -1,4 +1,4 @@
-"""All networks of emotions by name."""
+"""All emotion networks by name."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NETWORKS: dict[str, type[EmotionNetwork]] = {
 
 
 def create_network(*, kind: str = DEFAULT, **options: Any) -> EmotionNetwork:
-    """A network with random weights. ``options`` are the arguments of its class.
+    """Create a network with random weights. ``options`` are the arguments of its class.
 
-    Raises ValueError for a kind that is not in NETWORKS and for options that do not fit it.
+    Raises ValueError for a kind that is not in NETWORKS and for invalid options.
     """
     if kind not in NETWORKS:
-        raise ValueError(f"there is no network {kind!r}; known: {', '.join(NETWORKS)}")
+        raise ValueError(f"unknown network {kind!r}: choose one of {', '.join(NETWORKS)}")
     try:
         return NETWORKS[kind](**options)
     except TypeError as error:
@@ -39,5 +39,5 @@ def create_network(*, kind: str = DEFAULT, **options: Any) -> EmotionNetwork:
 
 
 def kind_of(network: EmotionNetwork) -> str:
-    """The name under which :func:`create_network` makes such a network."""
-    return next(kind for kind, made in NETWORKS.items() if type(network) is made)
+    """Return the name under which :func:`create_network` creates such a network."""
+    return next(kind for kind, created in NETWORKS.items() if type(network) is created)

@@ -109,7 +109,7 @@ def test_configurations_are_compared_and_finished_runs_kept(
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [
-        ({"network": {"kind": "vgg"}}, [], "there is no network 'vgg'"),
+        ({"network": {"kind": "vgg"}}, [], "unknown network 'vgg'"),
         (
             {"data": {"yours": {"layout": "folder"}}},
             [],

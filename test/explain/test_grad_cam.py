@@ -16,7 +16,7 @@ from random_network import network_with_random_state  # noqa: E402
 
 from edan_ros.engines.manifest import Manifest, ModelError, load_manifest, shipped_models  # noqa: E402
 from edan_ros.explain.grad_cam import AveragedGradCam  # noqa: E402
-from edan_ros.networks.attention import _in_crop  # noqa: E402
+from edan_ros.networks.attention import maps_in_crop  # noqa: E402
 from edan_ros.training.emotion.export import export, make_manifest  # noqa: E402
 
 
@@ -39,7 +39,7 @@ def test_maps_equal_those_of_captum(stages: int, tmp_path: Path) -> None:
     maps = [method.attribute(crop, target=k, relu_attributions=True) for k in range(7)]
     expected = torch.cat(maps, dim=1).detach()
     if out.frame is not None:
-        expected = _in_crop(expected, out.frame).detach()
+        expected = maps_in_crop(expected, out.frame).detach()
     found = AveragedGradCam(saved(network, tmp_path)).maps(crop[0, 0].numpy())
     assert expected.max() > 0
     scale = float(expected.max())

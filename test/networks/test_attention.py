@@ -1,4 +1,4 @@
-"""Attention maps: against automatic differentiation, and where they lie."""
+"""Attention maps: agreement with automatic differentiation, and their position."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from edan_ros.networks.attention import (  # noqa: E402
 )
 from edan_ros.networks.base import NetworkOutput  # noqa: E402
 from edan_ros.networks.deployed import fold  # noqa: E402
-from edan_ros.networks.emotional_dan import EmotionalDAN, Similarity  # noqa: E402
+from edan_ros.networks.emotional_dan import EmotionalDAN  # noqa: E402
+from edan_ros.networks.similarity import Similarity  # noqa: E402
 
 
 def maps_of(network: EmotionalDAN, out: NetworkOutput) -> torch.Tensor:
-    """The maps from the last convolution's activations, as the exported network makes them."""
-    places = out.features.shape[2] * out.features.shape[3] // 4
-    weight = to_grouped_conv(fold(network).last_stage.hidden.weight, places)
-    shares = hidden_contributions(out.features, weight)
-    return attention_maps(out.hidden, shares, network.emotion.weight, out.frame)
+    """Compute the maps from the last convolution's activations as the exported network does."""
+    locations = out.features.shape[2] * out.features.shape[3] // 4
+    weight = to_grouped_conv(fold(network).last_stage.hidden.weight, locations)
+    contributions = hidden_contributions(out.features, weight)
+    return attention_maps(out.hidden, contributions, network.emotion.weight, out.frame)
 
 
 @pytest.mark.parametrize("stages", [1, 2])
@@ -46,8 +47,8 @@ def test_maps_equal_gradient_times_activation_by_automatic_differentiation(stage
         assert torch.allclose(maps[:, label], expected, atol=1e-5)
 
 
-def test_the_shares_of_all_places_are_the_hidden_layer() -> None:
-    """Also where two of the four places under a pooled one are equally active, as in INT8."""
+def test_contributions_of_all_locations_sum_to_the_hidden_layer() -> None:
+    """Also with ties among the activations of a pooling cell, as in INT8."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randint(0, 3, (3, 8, 4, 4), generator=generator).float()
     weight = torch.rand(5, 8 * 4, generator=generator)
@@ -57,7 +58,7 @@ def test_the_shares_of_all_places_are_the_hidden_layer() -> None:
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_maps_equal_those_of_captum_through_the_whole_network(stages: int) -> None:
+def test_maps_equal_captums_through_the_whole_network(stages: int) -> None:
     """Captum's gradient times activation of the last convolution, summed over its channels."""
     attr = pytest.importorskip("captum.attr", reason="compares with captum (the train extra)")
     network = network_with_random_state(size=64, width=0.25, stages=stages)
@@ -71,8 +72,8 @@ def test_maps_equal_those_of_captum_through_the_whole_network(stages: int) -> No
         assert torch.allclose(maps[:, label], expected, atol=1e-5)
 
 
-def test_maps_lie_over_the_crop_and_not_over_what_the_second_stage_saw() -> None:
-    """A frame moved by two cells of the map to the right: the map moves back by two."""
+def test_maps_are_moved_from_the_second_stages_frame_to_the_crop() -> None:
+    """For a frame shifted right by two cells of the map, the map shifts left by two."""
     network = network_with_random_state(size=64, width=0.25)
     out = network(torch.rand(1, 1, 64, 64) * 255)
     stay = Similarity(torch.eye(2)[None], torch.zeros(1, 1, 2))

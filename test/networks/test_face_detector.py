@@ -1,4 +1,4 @@
-"""The face detector's network: its size, its cells, what its outputs mean."""
+"""The face detector's network: size, cells and decoding of its outputs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ torch = pytest.importorskip("torch", reason="networks need the train extra (torc
 from edan_ros.networks.face_detector import STRIDES, FaceDetector, cells, decode  # noqa: E402
 
 
-def test_it_is_small() -> None:
+def test_the_default_detector_has_fewer_than_150000_parameters() -> None:
     assert sum(p.numel() for p in FaceDetector().parameters()) < 150_000
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (96, 160), (480, 640)])
-def test_every_cell_of_every_stride_answers(height: int, width: int) -> None:
+def test_every_cell_of_every_stride_has_a_prediction(height: int, width: int) -> None:
     found = FaceDetector().eval()(torch.rand(2, 1, height, width) * 255)
     count = sum((height // s) * (width // s) for s in STRIDES)
     assert found.logits.shape == (2, count)
@@ -22,15 +22,15 @@ def test_every_cell_of_every_stride_answers(height: int, width: int) -> None:
     assert found.points.shape == (2, count, 5, 2)
 
 
-def test_a_fresh_network_says_that_there_is_no_face() -> None:
-    """So that the many empty cells do not drown the few faces in the first steps."""
+def test_an_untrained_network_predicts_no_face() -> None:
+    """Otherwise the many empty cells would dominate the first training steps."""
     torch.manual_seed(0)
     found = FaceDetector().eval()(torch.rand(1, 1, 64, 64) * 255)
     assert found.logits.sigmoid().max() < 0.05
 
 
-def test_cells_are_in_the_middle_of_their_pixels() -> None:
-    """A cell of stride 8 covers the pixels 0 to 7: its middle is 3.5."""
+def test_cell_centres_are_in_the_middle_of_their_pixels() -> None:
+    """A cell of stride 8 covers pixels 0 to 7, so its centre is 3.5."""
     grid = cells([2, 1, 1], [3, 2, 1])
     assert grid[:6].tolist() == [
         [3.5, 3.5, 8], [11.5, 3.5, 8], [19.5, 3.5, 8],
@@ -39,8 +39,8 @@ def test_cells_are_in_the_middle_of_their_pixels() -> None:
     assert grid[6:].tolist() == [[7.5, 7.5, 16], [23.5, 7.5, 16], [15.5, 15.5, 32]]
 
 
-def test_decoding_by_hand() -> None:
-    """A cell of stride 16 at (23.5, 7.5): middle moved by (0.5, -1) strides, sides e and 1."""
+def test_decode_matches_a_hand_computed_example() -> None:
+    """Cell of stride 16 at (23.5, 7.5): centre moved by (0.5, -1) strides, sides e and 1."""
     raw = torch.zeros(1, 1, 15)
     raw[0, 0, :5] = torch.tensor([2.0, 0.5, -1.0, 1.0, 0.0])
     raw[0, 0, 5:7] = torch.tensor([1.0, 2.0])
@@ -52,6 +52,6 @@ def test_decoding_by_hand() -> None:
     assert found.logits.item() == 2.0
 
 
-def test_an_untrained_box_stays_finite() -> None:
+def test_boxes_stay_finite_for_extreme_outputs() -> None:
     raw = torch.full((1, 1, 15), 1e6)
     assert decode(raw, torch.tensor([[3.5, 3.5, 8.0]])).boxes.isfinite().all()

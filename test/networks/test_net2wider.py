@@ -1,4 +1,4 @@
-"""A widened network computes what the narrow one did, and its copies drift apart."""
+"""net2wider keeps the function, and copied channels diverge in training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def network(*, stages: int, width: float) -> EmotionalDAN:
 
 @pytest.mark.parametrize("stages", [1, 2])
 @pytest.mark.parametrize("width", [0.25, 0.3])
-def test_the_function_is_kept(stages: int, width: float) -> None:
+def test_net2wider_keeps_the_function(stages: int, width: float) -> None:
     narrow = network(stages=stages, width=0.125)
     wide = net2wider(narrow, width, seed=1).eval()
     crops = torch.rand(3, 1, 32, 32) * 255
@@ -45,6 +45,6 @@ def test_copies_of_a_channel_receive_different_gradients() -> None:
     assert (gradient[:half] - gradient[half:]).abs().max() > 0.1 * gradient.abs().max()
 
 
-def test_a_network_cannot_be_widened_to_less() -> None:
+def test_net2wider_rejects_a_width_that_is_not_larger() -> None:
     with pytest.raises(ValueError, match="not wider"):
         net2wider(network(stages=1, width=0.25), 0.25, seed=1)

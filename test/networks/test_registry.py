@@ -1,10 +1,10 @@
-"""Every network of the registry: what it takes and gives, and what its paper says of it."""
+"""Every network of the registry: inputs, outputs and the properties from its paper."""
 
 from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="networks need the train extra (torch)")
+torch = pytest.importorskip("torch", reason="networks need the extra train (torch)")
 
 from random_network import need_torchvision  # noqa: E402
 
@@ -16,7 +16,7 @@ from edan_ros.networks.emotionnet2 import EmotionNet2  # noqa: E402
 from edan_ros.networks.inception_v3 import InceptionV3  # noqa: E402
 from edan_ros.networks.registry import NETWORKS, create_network, kind_of  # noqa: E402
 
-#: The smallest of each kind, so that building them takes no time.
+#: Options of the smallest network of each kind, for speed.
 SMALL = {
     "emotional_dan": {"width": 0.125},
     "emotionnet2": {"layers": 18},
@@ -32,7 +32,7 @@ def small(kind: str, **options: object) -> EmotionNetwork:
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_every_network_reads_grey_crops_and_says_what_it_gives(kind: str) -> None:
+def test_every_network_has_the_outputs_that_it_declares(kind: str) -> None:
     network = small(kind, size=48, classes=3).eval()
     with torch.inference_mode():
         out = network(torch.rand(2, 1, 48, 48) * 255)
@@ -43,7 +43,7 @@ def test_every_network_reads_grey_crops_and_says_what_it_gives(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_a_network_is_built_anew_from_its_config(kind: str) -> None:
+def test_a_network_can_be_recreated_from_its_config(kind: str) -> None:
     network = small(kind, size=32)
     twin = create_network(kind=kind_of(network), **network.config)
     twin.load_state_dict(network.state_dict())
@@ -51,7 +51,7 @@ def test_a_network_is_built_anew_from_its_config(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_gain_and_offset_of_the_camera_change_nothing(kind: str) -> None:
+def test_gain_and_offset_of_the_camera_do_not_change_the_logits(kind: str) -> None:
     network = small(kind, size=32).eval()
     crops = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(2)) * 100
     with torch.inference_mode():
@@ -63,32 +63,32 @@ def test_gain_and_offset_of_the_camera_change_nothing(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("vgg", {}, "there is no network 'vgg'; known: emotional_dan"),
+        ("vgg", {}, "unknown network 'vgg': choose one of emotional_dan"),
         ("cnn2", {"width": 2}, "network cnn2"),
         ("cnn5", {"size": 16}, "at least 32 pixels"),
         ("emotionnet2", {"layers": 20}, "layers must be one of"),
         ("action_units", {"layers": 20}, "layers must be one of"),
     ],
 )
-def test_impossible_networks_are_refused(kind: str, options: dict, message: str) -> None:
+def test_invalid_networks_are_rejected(kind: str, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         create_network(kind=kind, **options)
 
 
-def test_deep_emotion_has_the_papers_size() -> None:
+def test_deep_emotion_has_67000_parameters() -> None:
     assert sum(p.numel() for p in DeepEmotion().parameters()) == pytest.approx(67_000, rel=0.01)
 
 
-def test_deep_emotion_drops_out_in_training_alone() -> None:
-    """A known fault of a popular copy: dropout went on at inference."""
+def test_deep_emotion_uses_dropout_only_in_training() -> None:
+    """A popular reimplementation also drops units at inference."""
     network, crops = DeepEmotion().eval(), torch.rand(2, 1, 48, 48) * 255
     assert torch.equal(network(crops).logits, network(crops).logits)
     network.train()
     assert not torch.equal(network(crops).logits, network(crops).logits)
 
 
-def test_the_spatial_transformer_moves_the_picture_as_its_matrix_says() -> None:
-    """Identity at first; the matrix of a mirror gives what the mirrored picture gives."""
+def test_the_spatial_transformer_applies_its_matrix() -> None:
+    """It starts as the identity; a mirroring matrix gives the logits of the mirrored image."""
     network, crops = DeepEmotion().eval(), torch.rand(1, 1, 48, 48) * 255
     with torch.no_grad():
         mirrored = network(crops.flip(3)).logits
@@ -96,7 +96,7 @@ def test_the_spatial_transformer_moves_the_picture_as_its_matrix_says() -> None:
         assert torch.allclose(network(crops).logits, mirrored, atol=1e-4)
 
 
-def test_deep_emotion_penalises_its_last_two_layers_alone() -> None:
+def test_deep_emotion_penalises_only_its_last_two_layers() -> None:
     network = DeepEmotion(l2=0.5)
     network.penalty().backward()
     reached = {name for name, p in network.named_parameters() if p.grad is not None}
@@ -104,12 +104,12 @@ def test_deep_emotion_penalises_its_last_two_layers_alone() -> None:
     assert torch.allclose(network.hidden.weight.grad, network.hidden.weight)
 
 
-def test_lopes_network_has_the_papers_layers() -> None:
-    """At 32 pixels the second subsampling leaves 64 maps of 4 x 4, as in the paper."""
+def test_cnn2_has_the_layers_of_the_paper() -> None:
+    """At 32 pixels, the second max-pool gives 64 maps of 4 x 4."""
     assert CNN2(size=32).features[7].in_features == 64 * 4 * 4
 
 
-def test_the_emotion_is_decided_by_the_units_alone() -> None:
+def test_action_units_alone_determine_the_emotion() -> None:
     need_torchvision()
     network = ActionUnitNetwork(size=32, layers=11).eval()
     with torch.inference_mode():
@@ -120,7 +120,7 @@ def test_the_emotion_is_decided_by_the_units_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(NEEDS_TORCHVISION))
-def test_weights_of_colour_pictures_see_grey_as_three_equal_channels(kind: str) -> None:
+def test_colour_weights_treat_grey_as_three_equal_channels(kind: str) -> None:
     network = small(kind, size=96).eval()
     entry = {"emotionnet2": "conv1", "inception_v3": "Conv2d_1a_3x3.conv", "action_units": "0"}
     backbone = network.backbone
@@ -138,7 +138,7 @@ def test_weights_of_colour_pictures_see_grey_as_three_equal_channels(kind: str) 
     assert torch.allclose(conv(gray), expected, atol=1e-4)
 
 
-def test_weights_of_another_backbone_are_refused() -> None:
+def test_weights_of_another_backbone_are_rejected() -> None:
     need_torchvision()
     network = EmotionNet2(layers=18, size=32)
     with pytest.raises(ValueError, match="another network"):
@@ -147,10 +147,10 @@ def test_weights_of_another_backbone_are_refused() -> None:
         CNN2().load_backbone({})
 
 
-def test_inception_enlarges_crops_that_are_too_small_for_it() -> None:
+def test_inception_enlarges_small_crops() -> None:
     need_torchvision()
     network = InceptionV3(size=48).eval()
-    seen = []
-    network.backbone.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0].shape))
+    shapes = []
+    network.backbone.register_forward_hook(lambda _m, inputs, _o: shapes.append(inputs[0].shape))
     network(torch.rand(1, 1, 48, 48) * 255)
-    assert seen == [(1, 1, 75, 75)]
+    assert shapes == [(1, 1, 75, 75)]

@@ -17,12 +17,12 @@ from small_training import CONFIG, run, same, write  # noqa: E402
 from edan_ros.networks.base import NetworkOutput  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
 from edan_ros.training.common.checkpoints import load_average, load_mean  # noqa: E402
-from edan_ros.training.common.config import load_config  # noqa: E402
+from edan_ros.training.emotion.config import load_config  # noqa: E402
 from edan_ros.training.common.distributed import World  # noqa: E402
-from edan_ros.training.common.errors import ConfigError  # noqa: E402
+from edan_ros.training.common.config import ConfigError  # noqa: E402
 from edan_ros.training.common.run_log import read_log  # noqa: E402
 from edan_ros.training.emotion.export import export, make_manifest  # noqa: E402
-from edan_ros.training.emotion.samples import Samples  # noqa: E402
+from edan_ros.training.emotion.samples import TrainingSet  # noqa: E402
 from edan_ros.training.emotion.task import check_run  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -48,7 +48,7 @@ def test_the_first_stage_is_frozen_while_the_second_learns(
             assert torch.allclose(both[name], value, atol=1e-6), name
 
 
-def test_a_seed_decides_everything(tmp_path: Path, samples: Samples, finished: Finished) -> None:
+def test_a_seed_decides_everything(tmp_path: Path, samples: TrainingSet, finished: Finished) -> None:
     first = load_average(finished(tmp_path / "first") / "phase1.pt")
     again, other = (
         run(write(tmp_path, seed=seed), samples, tmp_path / f"seed{seed}")
@@ -59,7 +59,7 @@ def test_a_seed_decides_everything(tmp_path: Path, samples: Samples, finished: F
 
 
 def test_both_stages_learn_in_a_joint_phase(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     finished(tmp_path / "run")
     phases = [*CONFIG["phases"], {"stages": 2, "epochs": 1, "learning_rate": 0.01, "joint": True}]
@@ -72,7 +72,7 @@ def test_both_stages_learn_in_a_joint_phase(
 
 @pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != DEFAULT])
 def test_every_network_is_trained_by_the_same_command(
-    tmp_path: Path, samples: Samples, kind: str
+    tmp_path: Path, samples: TrainingSet, kind: str
 ) -> None:
     if kind in ("inception_v3", "emotionnet2", "action_units"):
         need_torchvision()
@@ -82,7 +82,7 @@ def test_every_network_is_trained_by_the_same_command(
         network={"kind": kind, "size": 32, **small},
         phases=[{"epochs": 1, "learning_rate": 0.001}],
         optimiser={"kind": "adam", "warmup_epochs": 0.1},
-        epoch_draws=16,
+        epoch_samples=16,
     )
     network = run(config, samples, tmp_path / "run")
     (log,) = read_log(tmp_path / "run")
@@ -101,7 +101,7 @@ def test_the_curves_show_every_loss_by_itself(tmp_path: Path, finished: Finished
         assert close.sum() > 20, rgb
 
 
-def test_views_are_trained_to_agree(tmp_path: Path, samples: Samples) -> None:
+def test_views_are_trained_to_agree(tmp_path: Path, samples: TrainingSet) -> None:
     """With the term in the loss, the answers to two views differ less than without."""
 
     def apart(factor: float) -> float:
@@ -114,7 +114,7 @@ def test_views_are_trained_to_agree(tmp_path: Path, samples: Samples) -> None:
 
 
 def test_a_teacher_draws_its_student_to_what_it_says(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """With the teacher's term alone, the student learns its answers; from a run and from a file."""
     teacher = load_average(finished(tmp_path / "teacher") / "phase1.pt")
@@ -135,7 +135,7 @@ def test_a_teacher_draws_its_student_to_what_it_says(
 
 
 def test_a_run_goes_on_from_a_model_file(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """Before the first step it says what the model says; then the second stage alone learns."""
     model = load_average(finished(tmp_path / "first") / "phase1.pt")
@@ -163,7 +163,7 @@ def test_a_run_goes_on_from_a_model_file(
 
 
 def test_a_teacher_of_other_classes_is_refused(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     finished(tmp_path / "teacher")
     config = write(
@@ -175,7 +175,7 @@ def test_a_teacher_of_other_classes_is_refused(
         run(config, samples, tmp_path / "run")
 
 
-def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: Samples) -> None:
+def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: TrainingSet) -> None:
     """Its weights, nearly: one epoch with a rate of nearly nothing moves the statistics alone."""
     need_torchvision()
     network = create_network(kind="emotionnet2", size=32, layers=18)
@@ -185,7 +185,7 @@ def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: Samples) -> None
     options = {
         "network": {"kind": "emotionnet2", "size": 32, "layers": 18},
         "phases": [{"epochs": 1, "learning_rate": 1e-9}],
-        "epoch_draws": 8,
+        "epoch_samples": 8,
     }
     config = write(tmp_path, backbone=str(tmp_path / "resnet18.pth"), **options)
     trained = run(config, samples, tmp_path / "run").backbone
@@ -199,7 +199,7 @@ def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: Samples) -> None
 
 
 def test_a_wide_run_starts_where_a_narrow_one_ended(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     narrow = load_average(finished(tmp_path / "narrow") / "phase1.pt")
     still = [{"stages": n, "epochs": 1, "learning_rate": 1e-9} for n in (1, 2)]
@@ -214,7 +214,7 @@ def test_a_wide_run_starts_where_a_narrow_one_ended(
 
 
 def test_a_run_goes_on_from_one_with_the_same_network(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """It begins with the averaged weights, and a second stage alone leaves the first as it is."""
     before = load_average(finished(tmp_path / "first") / "phase1.pt")
@@ -244,7 +244,7 @@ def test_a_run_that_needs_a_start_asks_for_it(tmp_path: Path) -> None:
         check_run(config, tmp_path / "run", None, World(torch.device("cpu")))
 
 
-def test_a_start_that_does_not_exist_is_named(tmp_path: Path, samples: Samples) -> None:
+def test_a_start_that_does_not_exist_is_named(tmp_path: Path, samples: TrainingSet) -> None:
     config, missing = write(tmp_path), tmp_path / "none"
     with pytest.raises(ConfigError, match="none is neither the folder of a run nor a model"):
         check_run(load_config(config), tmp_path / "run", missing, World(torch.device("cpu")))
@@ -260,7 +260,7 @@ def test_a_start_that_does_not_exist_is_named(tmp_path: Path, samples: Samples) 
         ({"colour": True}, "unknown entry colour"),
         ({"precision": "fp8"}, "precision is 'fp8'"),
         ({"optimiser": {"kind": "lion"}}, "optimiser: kind is 'lion'"),
-        ({"network": {"kind": "vgg"}}, "there is no network 'vgg'"),
+        ({"network": {"kind": "vgg"}}, "unknown network 'vgg'"),
         ({"network": {"size": 33}}, "multiple of 16"),
         ({"teacher": {"path": "x"}}, "unknown entry path"),
         ({"views": 0}, "views is 0"),
