@@ -1,4 +1,4 @@
-"""package.xml and pyproject.toml name what the sources import: all of it, and nothing else."""
+"""package.xml and pyproject.toml list exactly what the sources import."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROSDEP_KEYS = {
     "rich": "python3-rich",
     "scipy": "python3-scipy",
 }
-# Imported name -> distribution, for what pip installs; the first three come with apt's ROS too.
+# Imported name -> distribution that pip installs.
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "av": "av",
@@ -37,6 +37,7 @@ DISTRIBUTIONS = {
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
     "onnxscript": "onnxscript",
+    "pandas": "pandas",
     "platformdirs": "platformdirs",
     "psutil": "psutil",
     "rich": "rich",
@@ -48,16 +49,16 @@ DISTRIBUTIONS = {
     "tqdm": "tqdm",
     "yaml": "pyyaml",
 }
-# Not in package.xml: what only pip has, since rosdep's pip keys bar a release (imported lazily and
-# documented), and what only the demo's built-in source and training need.
+# Not in package.xml: libraries without a rosdep key other than a pip key, which bars a release, and
+# those that only the demo's built-in source, training and tables in Python need.
 PIP_ONLY = set(DISTRIBUTIONS) - set(ROSDEP_KEYS)
-# Looked for at run time and done without where missing.
-# "compression" is zstd of Python 3.14, which older ones take from backports.
+# Used where they are installed. "compression" is Python 3.14's zstd, which older versions take
+# from backports.
 OPTIONAL = {"compression", "tensorrt", "pycuda", "cv_bridge", "diagnostic_updater"}
 
 
 def imported_names() -> set[str]:
-    """Top-level names that the package, its launch files and its executables import."""
+    """Return the top-level names that package, launch files and executables import."""
     paths: list[Path] = [*ROOT.glob("edan_ros/**/*.py"), *ROOT.glob("launch/*.py")]
     paths += ROOT.glob("scripts/executables/*")
     names = {found.top for path in paths for found in imports_of(path)}
@@ -69,7 +70,7 @@ def manifest() -> ElementTree.Element:
 
 
 def interface_packages() -> set[str]:
-    """Packages whose messages the .msg and .srv files use."""
+    """Return the packages whose messages the .msg and .srv files use."""
     paths = [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")]
     return {
         match[1]
@@ -78,18 +79,18 @@ def interface_packages() -> set[str]:
     }
 
 
-def test_package_xml_names_every_import_and_nothing_else() -> None:
+def test_package_xml_lists_exactly_the_imports() -> None:
     root = manifest()
     named = {str(node.text) for tag in ("depend", "exec_depend") for node in root.iter(tag)}
     imported = {ROSDEP_KEYS.get(name, name) for name in imported_names() - PIP_ONLY}
     assert named == imported | interface_packages() | {"rosidl_default_runtime"}
 
 
-def test_package_xml_depends_on_the_interface_packages_for_the_build() -> None:
+def test_package_xml_builds_with_the_interface_packages() -> None:
     assert {node.text for node in manifest().iter("depend")} == interface_packages()
 
 
-def test_pyproject_names_every_import() -> None:
+def test_pyproject_lists_every_import() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     listed = [*project["dependencies"]]
@@ -102,7 +103,7 @@ def test_pyproject_names_every_import() -> None:
     assert run_time.isdisjoint({"torch", "onnx", "matplotlib"}), "these stay extras"
 
 
-def test_the_package_is_released_under_the_licence_it_ships() -> None:
+def test_the_licence_is_the_one_that_ships() -> None:
     assert manifest().findtext("license") == "Apache-2.0"
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License" in text
