@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import UNKNOWN, UNKNOWN_REASONS
+from edan_ros.core.settings import check_settings, setting
 
 #: Indices into UNKNOWN_REASONS.
 DECIDED, UNSURE = UNKNOWN_REASONS.index(""), UNKNOWN_REASONS.index("unsure")
@@ -22,20 +23,37 @@ _UNSURE_HYSTERESIS = 0.08
 
 @dataclass(frozen=True, slots=True)
 class SmoothingConfig:
-    """Settings of the smoothing.
+    """Settings of the smoothing. Raises SettingsError for a value out of its range."""
 
-    Attributes:
-        time_constant: seconds after which 63 % of a change has been followed; 0 disables smoothing.
-        confidence_threshold: smoothed probability, 0 to 1, below which the label is 'unknown'.
-        margin: 0 to 1, by which the probability of another emotion must exceed that of the
-            current label to replace it.
-        min_dwell: seconds for which a label, 'unknown' included, is kept at least.
-    """
+    time_constant: float = setting(
+        0.4,
+        "time after which 63 % of a change has been followed; 0 disables smoothing",
+        low=0.0,
+        high=60.0,
+        unit="s",
+        name="smoothing_time",
+    )
+    confidence_threshold: float = setting(
+        0.4, "smoothed probability below which the label is 'unknown'", low=0.0, high=1.0
+    )
+    margin: float = setting(
+        0.1,
+        "amount by which the probability of another emotion must exceed that of the current label "
+        "to replace it",
+        low=0.0,
+        high=1.0,
+        name="switch_margin",
+    )
+    min_dwell: float = setting(
+        0.5,
+        "shortest time for which a label, 'unknown' included, is kept",
+        low=0.0,
+        high=60.0,
+        unit="s",
+    )
 
-    time_constant: float = 0.4
-    confidence_threshold: float = 0.4
-    margin: float = 0.1
-    min_dwell: float = 0.5
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from edan_ros.core.settings import check_settings, setting
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.detector_model import SHIPPED, TASK, DetectorModel
 from edan_ros.detection.edan_detector import EdanDetector
@@ -20,13 +22,60 @@ DETECTORS = ("auto", "edan", "yunet", "haar", "full_frame")
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class DetectorConfig:
+    """Settings of the detector. Raises SettingsError for a value out of its range."""
+
+    name: str = setting(
+        "auto",
+        "face detector: edan (this package's own), yunet (its file is detector_model), haar "
+        "(OpenCV 4), full_frame (each image shows one face), or auto: yunet if its file is given, "
+        "else edan",
+        choices=DETECTORS,
+        live=False,
+        name="detector",
+    )
+    model_path: str = setting(
+        "",
+        "file of the detector if it is not the one that ships: .onnx of YuNet or of another edan, "
+        "or cascade of haar",
+        live=False,
+        name="detector_model",
+    )
+    score_threshold: float = setting(
+        0.6,
+        "score below which detections are dropped",
+        low=0.0,
+        high=1.0,
+        name="detector_threshold",
+    )
+    min_face: float = setting(
+        20.0, "size (mean side of the box) of the smallest face", low=8.0, high=10000.0, unit="px"
+    )
+    max_side: int = setting(
+        640,
+        "side to which larger images are shrunk before detection; a larger one finds smaller faces "
+        "and takes longer; at most 1280 on TensorRT",
+        low=64,
+        high=8000,
+        unit="px",
+        name="detector_max_side",
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+_DEFAULTS = DetectorConfig()
+
+
 def create_detector(
-    name: str = "auto",
+    name: str = _DEFAULTS.name,
     *,
-    model_path: str = "",
-    score_threshold: float = 0.6,
-    min_face: float = 20.0,
-    max_side: int = 640,
+    model_path: str = _DEFAULTS.model_path,
+    score_threshold: float = _DEFAULTS.score_threshold,
+    min_face: float = _DEFAULTS.min_face,
+    max_side: int = _DEFAULTS.max_side,
     engine: str = "onnxruntime",
     threads: int = 0,
     log: Callable[[str], None] = _log.warning,

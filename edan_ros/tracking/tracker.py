@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edan_ros.core.boxes import suppress
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection, Observation
+from edan_ros.core.settings import check_settings, setting
 from edan_ros.tracking.association import (
     TIME_COST,
     assign,
@@ -49,16 +50,29 @@ _TOUCHING_DISTANCE = 1.6
 
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
-    """When tracks are confirmed and dropped.
+    """When tracks are confirmed and dropped. Raises SettingsError for a value out of its range."""
 
-    memory: seconds for which a lost track keeps its id for a face near by. birth_hits:
-    images in which a new face must be found before it is reported; one is enough at a presence of
-    birth_presence or more.
-    """
+    memory: float = setting(
+        1.0,
+        "time for which a lost track keeps its id for a face near by",
+        low=0.0,
+        high=60.0,
+        unit="s",
+        name="track_memory",
+    )
+    birth_hits: int = setting(
+        3,
+        "number of images with a new face before it is reported",
+        low=1,
+        high=100,
+        unit="images",
+    )
+    birth_presence: float = setting(
+        0.8, "presence from which a new face is reported at once", low=0.0, high=1.0
+    )
 
-    memory: float = 1.0
-    birth_hits: int = 3
-    birth_presence: float = 0.8
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 @dataclass(slots=True)

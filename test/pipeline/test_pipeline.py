@@ -21,7 +21,7 @@ from edan_ros.core.images import Image, decode_raw
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.detection.full_frame import FullFrame
-from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 from edan_ros.pipeline.pipeline import Pipeline
 
 STEP = 1 / 30
@@ -439,13 +439,15 @@ def test_an_engine_that_fails_once_does_not_end_the_stream() -> None:
         {"max_yaw": math.nan},
         {"max_pitch": 91.0},
         {"max_gap": -1.0},
-        {"smoothing": SmoothingConfig(time_constant=-1.0)},
-        {"smoothing": SmoothingConfig(margin=2.0)},
+        {"smoothing_time": -1.0},
+        {"switch_margin": 2.0},
+        {"birth_hits": 0},
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(change: dict) -> None:
-    with pytest.raises(ValueError, match=r"is .*, must be .* to .*"):
-        PipelineConfig(**change)
+def test_settings_out_of_range_are_rejected_by_name(change: dict) -> None:
+    (name,) = change
+    with pytest.raises(ValueError, match=rf"{name} is .*, must be .* to .*"):
+        pipeline_config(change)
 
 
 discs = st.lists(
