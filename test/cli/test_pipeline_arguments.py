@@ -9,7 +9,7 @@ import pytest
 
 from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
 from edan_ros.pipeline.config import PipelineConfig, pipeline_config
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.config import ConfigError
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,7 +65,7 @@ def test_what_is_no_parameter_file_is_said_so(tmp_path: Path, text: str) -> None
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"max_yaw": 100.0}, "max_yaw is 100.0, must be 0.0 to 90.0"),
+        ({"max_yaw": 100.0}, "max_yaw is 100.0, must be 0 to 90 deg"),
         ({"max_faces": "many"}, "a parameter cannot be used"),
         ({"detector": "topic"}, "the detector topic works in the node only"),
     ],
