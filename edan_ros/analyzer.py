@@ -448,7 +448,7 @@ def _decode(data: bytes, name: str) -> Image:
 
 def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame, None, None]:
     try:
-        opened = create_source(source, topic=topic, on_skip=_log.warning)
+        opened = create_source(source, topic=topic, log=_log.warning)
     except SourceError as error:
         is_path = webcam_index(source) is None and not any(sign in source for sign in "*?[")
         if is_path and not Path(source).expanduser().exists():

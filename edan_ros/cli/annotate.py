@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     say = partial(console.print, markup=False, soft_wrap=True)
     skipped: list[str] = []
-    source = create_source(args.source, topic=args.bag_topic, on_skip=skipped.append)
+    source = create_source(args.source, topic=args.bag_topic, log=skipped.append)
     settings = settings_of(args)
     pipeline, engine = make_pipeline(settings)
     folder = _folder(args, source)

@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.mean is not None:
-        from edan_ros.cli._explain_mean import run_mean
+        from edan_ros.explain.study_report import run_mean
 
         return run_mean(args)
     # Imported when this command runs, not when `edan` starts: OpenCV.
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.recording.pictures import Stems, write_picture
 
     warn = partial(print, "edan explain:", file=sys.stderr)
-    source = create_source(args.source, topic=args.bag_topic, on_skip=warn)
+    source = create_source(args.source, topic=args.bag_topic, log=warn)
     settings = settings_of(args)
     pipeline, engine = make_pipeline(settings)
     find = make_find(args.privacy, settings.get("detector"), settings.get("detector_model"))

@@ -7,6 +7,8 @@ ahead. Videos, reports, playback and the figures of a bag show the segments one 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 #: Seconds from the newest stamp to the next one above which a new segment begins.
 MAX_GAP = 60.0
 #: Intervals above which a new segment begins, where images are farther apart than usual.
@@ -37,15 +39,20 @@ def describe_jump(step: float) -> str:
 class SegmentClock:
     """Time without jumps: places each stamp of a recording after those before it.
 
+    Args:
+        interval: as for ``is_jump``.
+        on_jump: receives a sentence for each jump.
+
     Attributes:
         seconds: time of the latest place.
         jumps: steps in seconds at which segments began.
     """
 
-    def __init__(self, interval: float = 0.0) -> None:
+    def __init__(self, interval: float = 0.0, on_jump: Callable[[str], None] | None = None) -> None:
         self.seconds = 0.0
         self.jumps: list[float] = []
         self._interval = interval
+        self._on_jump = on_jump
         self._origin = 0.0
         self._newest: float | None = None  # stamp of the segment
 
@@ -58,6 +65,8 @@ class SegmentClock:
             self._origin = self._newest = stamp
         elif is_jump(stamp - self._newest, self._interval):
             self.jumps.append(stamp - self._newest)
+            if self._on_jump is not None:
+                self._on_jump(describe_jump(stamp - self._newest))
             self._origin = stamp - self.seconds - SEGMENT_PAUSE
             self._newest = stamp
         self._newest = max(self._newest, stamp)

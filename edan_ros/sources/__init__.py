@@ -1,11 +1,11 @@
-"""Sources: frames of a camera from files, folders, bags, webcams, and a scene that is built in."""
+"""Sources: frames of a camera from files, folders, bags, webcams, and a built-in scene."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from edan_ros.sources.bag import BagSource, is_bag
-from edan_ros.sources.base import Frame, OnSkip, Source, SourceError, ignore_skipped
+from edan_ros.sources.base import Frame, Log, Source, SourceError, discard
 from edan_ros.sources.pictures import PictureSource, is_picture, pictures_in, pictures_of
 from edan_ros.sources.scene import SceneSource
 from edan_ros.sources.video import VideoSource
@@ -24,46 +24,47 @@ def create_source(
     width: int = 0,
     height: int = 0,
     fps: float = 0.0,
-    on_skip: OnSkip = ignore_skipped,
+    log: Log = discard,
 ) -> Source:
-    """The source that a user means.
+    """Return the source that a user names.
 
     Args:
-        text: ``demo`` (built in), the number of a webcam or its /dev/video file, a video, a
-            picture, a folder of pictures, a glob of pictures, or a bag (folder or file).
-        topic: which images of a bag; "" for the one with most.
-        width, height, fps: what to ask a webcam for; 0 leaves it to the camera.
-        on_skip: is told of frames that had to be left out.
+        text: ``demo`` (built in), the number of a webcam, its device or a link to it, a video, an
+            image, a folder of images, a glob of images, or a bag (folder or file).
+        topic: image topic of a bag; "" for the one with most images.
+        width, height, fps: requested of a webcam; 0 leaves it to the camera.
+        log: receives a sentence for each skipped frame, damaged part and jump of the stamps.
 
     Raises:
-        SourceError: when there is no such thing, or it cannot be read.
+        SourceError: if nothing of that name exists, or it cannot be read.
     """
     if text == BUILT_IN:
         return SceneSource()
     index = webcam_index(text)
     if index is not None:
-        return WebcamSource(index, width=width, height=height, fps=fps)
+        link = text if text.startswith("/") else ""
+        return WebcamSource(index, width=width, height=height, fps=fps, name=link)
     try:
-        return _of_path(Path(text).expanduser(), text, topic, on_skip)
+        return _of_path(Path(text).expanduser(), text, topic, log)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, SourceError):
             raise
-        # No permission, no such home folder, a name that cannot be one.
+        # No permission, no such home folder, a name that no file can have.
         raise SourceError(f"{text} cannot be read: {error}") from error
 
 
-def _of_path(path: Path, text: str, topic: str, on_skip: OnSkip) -> Source:
+def _of_path(path: Path, text: str, topic: str, log: Log) -> Source:
     if not text or not path.exists():
         if any(sign in text for sign in "*?["):
-            return PictureSource(text, pictures_of(str(path)), on_skip)
+            return PictureSource(text, pictures_of(str(path)), log)
         raise SourceError(
-            f"there is no {text or 'source named'}: give a video, a picture, a folder, a bag, "
+            f"there is no {text or 'source named'}: give a video, an image, a folder, a bag, "
             f"the number of a webcam, or '{BUILT_IN}'"
         )
     if is_bag(path):
-        return BagSource(path, topic, on_skip)
+        return BagSource(path, topic, log)
     if path.is_dir():
-        return PictureSource(text, pictures_in(path), on_skip)
+        return PictureSource(text, pictures_in(path), log)
     if is_picture(path):
-        return PictureSource(text, [path], on_skip)
-    return VideoSource(path, on_skip)
+        return PictureSource(text, [path], log)
+    return VideoSource(path, log)

@@ -1,4 +1,4 @@
-"""Recordings of ROS as a source: rosbag2 (SQLite or MCAP, any distribution) and ROS 1 bags."""
+"""ROS recordings as a source: rosbag2 (SQLite or MCAP, any distribution) and ROS 1 bags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
 from edan_ros.core.messages import camera_model, decode, stamp_ns
-from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
+from edan_ros.core.stamps import SegmentClock
+from edan_ros.sources.base import Frame, Log, SourceError, discard
 
 if TYPE_CHECKING:
     from edan_ros.sources.bag_reader import BagReader, Message
@@ -22,18 +23,18 @@ BAG_ENDINGS = (".bag", ".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path is a bag: a file of that ending, or a folder that rosbag2 wrote."""
+    """Return whether a path is a bag: a file of that ending, or a folder that rosbag2 wrote."""
     if path.is_dir():
         # A recorder that was killed leaves no metadata.
-        named = path / "metadata.yaml"
-        return named.is_file() or any(p.name.endswith(BAG_ENDINGS[1:]) for p in path.iterdir())
+        metadata = path / "metadata.yaml"
+        return metadata.is_file() or any(p.name.endswith(BAG_ENDINGS[1:]) for p in path.iterdir())
     return path.name.lower().endswith(BAG_ENDINGS)
 
 
 def open_bag(path: Path) -> BagReader:
-    """A reader of the bag, to be entered.
+    """Return a reader of the bag, to be entered.
 
-    Raises SourceError where nothing is there, or rosbags is not installed.
+    Raises SourceError where there is no such path, or rosbags is not installed.
     """
     if not path.exists():
         raise SourceError(f"there is no {path}: give the folder of a bag, or its .mcap or .db3")
@@ -45,16 +46,16 @@ def open_bag(path: Path) -> BagReader:
 
 
 def info_topic(image_topic: str) -> str:
-    """Where the calibration of the images on a topic is published."""
+    """Return the topic of the calibration of the images on a topic."""
     return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
 
 
 def image_topics(reader: BagReader, named: Collection[str] = ()) -> list[str]:
-    """The topics of images that are named, all without any. SourceError where there is no such."""
+    """Return the named image topics, all without any name. Raises SourceError for others."""
     images = sorted(name for name, topic in reader.topics.items() if topic.kind in IMAGES)
     if not images:
         raise SourceError(
-            f"{reader.path} holds no topic of images ({' or '.join(IMAGES)}), but "
+            f"{reader.path} has no image topic ({' or '.join(IMAGES)}); its topics are "
             f"{', '.join(sorted(reader.topics))}"
         )
     wanted = {"/" + name.removeprefix("/") for name in named}
@@ -68,7 +69,7 @@ def image_topics(reader: BagReader, named: Collection[str] = ()) -> list[str]:
 
 @dataclass(frozen=True)
 class Due:
-    """A recorded message. time: when to publish it, seconds since the first."""
+    """A recorded message. time: when to publish it, seconds after the first."""
 
     time: float
     message: Message
@@ -77,10 +78,20 @@ class Due:
 class BagPlayback:
     """The images of a bag, and their calibrations, as they were serialised.
 
-    topics: of images, all without any. start: seconds of the recording to leave out. speed: 2.0
-    is twice as fast. kinds: topic -> "sensor_msgs/msg/Image" and so on.
+    Where the times of recording jump (``core.stamps``), playback goes on with the next segment.
 
-    Raises SourceError when the bag cannot be read, or has no such topic.
+    Args:
+        topics: image topics, all without any.
+        start: seconds of the recording to leave out.
+        speed: 2.0 is twice as fast.
+        log: receives a sentence for each jump and each damaged part.
+
+    Attributes:
+        images: the image topics.
+        kinds: topic -> "sensor_msgs/msg/Image" and so on.
+        begin: time at which playback starts, nanoseconds.
+
+    Raises SourceError where the bag cannot be read, or has no such topic.
     """
 
     live = False
@@ -94,48 +105,56 @@ class BagPlayback:
         *,
         start: float = 0.0,
         speed: float = 1.0,
-        on_skip: OnSkip = ignore_skipped,
+        log: Log = discard,
     ) -> None:
         self.name = str(path)
-        self._path, self._speed, self._on_skip = path, speed, on_skip
+        self._path, self._speed, self._log = path, speed, log
+        self._is_cut = start > 0.0
         with open_bag(path) as reader:
             if reader.is_ros1:
-                raise SourceError(f"{path} is a bag of ROS 1: convert it first, rosbags-convert")
+                raise SourceError(f"{path} is a ROS 1 bag: convert it first, rosbags-convert")
             images = image_topics(reader, topics)
             infos = {info_topic(name) for name in images} & reader.topics.keys()
             self.images = images
             self.kinds = {name: reader.topics[name].kind for name in (*images, *infos)}
-            begin, self._end = reader.times
+            begin, end = reader.times
         self.begin = begin + round(start * 1e9)
-        if self.begin > self._end:
-            seconds = (self._end - begin) * 1e-9
-            raise SourceError(f"{path} ends after {seconds:.1f} s, before the start asked for")
+        if self.begin > end:
+            seconds = (end - begin) * 1e-9
+            raise SourceError(f"{path} is {seconds:.1f} s long and ends before the given start")
 
     def frames(self) -> Generator[Due, None, None]:
-        """The messages in the order they were recorded."""
+        """Yield the messages in the order they were recorded."""
+        clock = SegmentClock(on_jump=lambda line: self._log(f"{self.name}: {line}"))
+        # Without a start all messages are read, even those before a damaged first time.
+        start = self.begin if self._is_cut else None
         with open_bag(self._path) as reader:
-            for message in reader.messages(self.kinds, start=self.begin):
-                yield Due((message.time - self.begin) * 1e-9 / self._speed, message)
+            for message in reader.messages(self.kinds, start=start):
+                time = clock.place((message.time - self.begin) * 1e-9)
+                yield Due(time / self._speed, message)
             for line in reader.damage:
-                self._on_skip(line)
+                self._log(f"{self.name}: {line}")
 
 
 class BagSource:
     """The images of one topic of a bag, with the stamps of their headers.
 
-    topic: of raw or compressed images; "" takes the one with most messages, raw ones first. The
-    calibration recorded beside it (camera_info) comes with the frames. Images that cannot be
-    decoded are left out, and so is what is damaged.
+    The calibration recorded beside it (camera_info) comes with the frames. Images that cannot be
+    decoded are skipped, and so are damaged parts.
 
-    Raises SourceError when the bag cannot be read, or has no such topic.
+    Args:
+        topic: of raw or compressed images; "" for the one with most messages, raw ones first.
+        log: receives a sentence for each skipped image, jump of the stamps and damaged part.
+
+    Raises SourceError where the bag cannot be read, or has no such topic.
     """
 
     live = False
 
-    def __init__(self, path: Path, topic: str = "", on_skip: OnSkip = ignore_skipped) -> None:
+    def __init__(self, path: Path, topic: str = "", log: Log = discard) -> None:
         self.name = str(path)
         self._path = path
-        self._on_skip = on_skip
+        self._log = log
         with open_bag(path) as reader:
             self.topic = _choose(reader, topic)
             self.length = reader.topics[self.topic].count
@@ -144,8 +163,12 @@ class BagSource:
             self.rate = (self.length - 1) / seconds if seconds > 0 and self.length > 1 else 0.0
 
     def frames(self) -> Generator[Frame, None, None]:
-        """The images in the order they were recorded. SourceError when none can be decoded."""
+        """Yield the images in the order they were recorded.
+
+        Raises SourceError where none can be decoded.
+        """
         begin: int | None = None
+        clock = SegmentClock(on_jump=lambda line: self._log(f"{self.name}: {line}"))
         camera: CameraModel | None = None
         infos = info_topic(self.topic)
         # As image_proc names them: image_rect, image_rect_color.
@@ -159,21 +182,22 @@ class BagSource:
                         continue
                     image = decode(message)
                 except (SourceError, ImageError, CameraModelError) as error:
-                    self._on_skip(str(error))
+                    self._log(str(error))
                     continue
                 # Where the driver set no stamp, the time at which the recorder got the image.
                 stamp = stamp_ns(message) or recorded.time
                 begin = stamp if begin is None else begin
-                seconds = max(stamp - begin, 0) * 1e-9
+                seconds = (stamp - begin) * 1e-9
+                clock.place(seconds)
                 yield Frame(image, seconds, stamp, message.header.frame_id, camera)
             for line in reader.damage:
-                self._on_skip(f"{self.name}: {line}")
+                self._log(f"{self.name}: {line}")
         if begin is None:
-            raise SourceError(f"{self.name}: not one image on {self.topic} can be decoded")
+            raise SourceError(f"{self.name}: no image on {self.topic} can be decoded")
 
 
 def _choose(reader: BagReader, topic: str) -> str:
-    """The topic of images that is named, else the raw one with most messages."""
+    """Return the named image topic, else the raw one with most messages."""
     images = image_topics(reader, [topic] if topic else ())
     return max(
         images, key=lambda name: (reader.topics[name].kind == RAW, reader.topics[name].count)

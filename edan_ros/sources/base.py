@@ -1,4 +1,4 @@
-"""What every source is: something that gives the frames of a camera, one after the other."""
+"""The protocol of a source: something that yields the frames of a camera in sequence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Protocol
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.images import Image
 
-#: Is told, in one sentence, of every frame that had to be left out.
-OnSkip = Callable[[str], None]
+#: Receives a sentence for every skipped frame, damaged part and jump of the stamps.
+Log = Callable[[str], None]
 
 
 class SourceError(RuntimeError):
@@ -19,12 +19,15 @@ class SourceError(RuntimeError):
 
 @dataclass(slots=True, frozen=True)
 class Frame:
-    """One picture of a source.
+    """One image of a source.
 
-    image: the pixels, upright. time: seconds since the first frame of the source. stamp_ns: when
-    it was taken, nanoseconds since 1970, where the recording says so. frame_id: name of the
-    camera's frame, "" where the recording does not say. camera: intrinsics that were recorded.
-    name: of the picture's file, "" where the frames have none of their own.
+    Attributes:
+        image: the pixels, upright.
+        time: seconds since the first frame of the source. May jump; see ``core.stamps``.
+        stamp_ns: acquisition time, nanoseconds since 1970, where the recording has it.
+        frame_id: coordinate frame of the camera, "" where the recording has none.
+        camera: recorded intrinsics.
+        name: the image's file, "" where frames have no files of their own.
     """
 
     image: Image
@@ -45,12 +48,12 @@ class Source(Protocol):
 
     @property
     def rate(self) -> float:
-        """Frames a second, 0.0 where that is not known."""
+        """Frames per second, 0.0 where that is not known."""
         ...
 
     @property
     def length(self) -> int | None:
-        """Frames in all, it may be an estimate; None where that is not known."""
+        """Number of frames, possibly an estimate; None where that is not known."""
         ...
 
     @property
@@ -59,12 +62,12 @@ class Source(Protocol):
         ...
 
     def frames(self) -> Generator[Frame, None, None]:
-        """The frames from the first on; every call begins anew, one reads at a time.
+        """Yield the frames from the first on; every call starts over, one reads at a time.
 
         Closing the iterator frees what it holds open. Raises SourceError when the source fails.
         """
         ...
 
 
-def ignore_skipped(_: str) -> None:
-    """The OnSkip of those who do not want to know."""
+def discard(_: str) -> None:
+    """A Log that drops every sentence."""

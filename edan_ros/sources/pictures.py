@@ -1,4 +1,4 @@
-"""Pictures as a source: one file, a folder of them, or a glob."""
+"""Image files as a source: one file, a folder of them, or a glob."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 import cv2
 
 from edan_ros.core.images import Image, decode_pixels, eight_bits
-from edan_ros.sources.base import Frame, OnSkip, SourceError, ignore_skipped
+from edan_ros.sources.base import Frame, Log, SourceError, discard
 
-#: Endings (lower case) of the files that count as pictures.
+#: Suffixes (lower case) of image files.
 PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
-#: Pictures a second where nobody asks for another rate: slow enough to look at each.
+#: Images per second where no other rate is given: slow enough to look at each.
 PICTURE_RATE = 2.0
 
 _DIGITS = re.compile(r"([0-9]+)")
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name ends like a picture's."""
+    """Return whether a name has the suffix of an image file."""
     return path.suffix.lower() in PICTURE_ENDINGS
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts file names as people do: 2.png before 10.png. Different names, different keys."""
+    """Return a key that sorts 2.png before 10.png. Different names have different keys."""
     parts = [part for part in _DIGITS.split(str(path)) if part]
     numbers_apart = [
         (0, int(p), "") if p[0] in "0123456789" else (1, 0, p.casefold()) for p in parts
@@ -36,44 +36,44 @@ def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, in natural order. Raises SourceError without any."""
+    """Return the images directly in a folder, in natural order. Raises SourceError without any."""
     found = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
     if not found:
         raise SourceError(
-            f"the folder {folder} holds no picture ({', '.join(PICTURE_ENDINGS)}) and no bag"
+            f"the folder {folder} holds no image ({', '.join(PICTURE_ENDINGS)}) and no bag"
         )
     return sorted(found, key=natural_key)
 
 
 def pictures_of(pattern: str) -> list[Path]:
-    """The pictures that a glob names, in natural order; ** stands for all folders below.
+    """Return the images that match a glob, in natural order; ** stands for all folders below.
 
     Raises SourceError without any.
     """
     named = (Path(name) for name in glob.glob(pattern, recursive=True))
     found = [path for path in named if is_picture(path) and path.is_file()]
     if not found:
-        raise SourceError(f"no picture has a name like {pattern}")
+        raise SourceError(f"no image matches {pattern}")
     return sorted(found, key=natural_key)
 
 
 class PictureSource:
-    """Picture files in the order given, at a rate that is not recorded but given.
+    """Image files in the given order, at a rate that is not recorded but given.
 
-    A file that cannot be read as a picture is left out.
+    A file that cannot be read as an image is skipped.
     """
 
     live = False
 
-    def __init__(self, name: str, paths: Sequence[Path], on_skip: OnSkip = ignore_skipped) -> None:
+    def __init__(self, name: str, paths: Sequence[Path], log: Log = discard) -> None:
         self.name = name
         self.rate = PICTURE_RATE
         self.length = len(paths)
         self.paths = list(paths)
-        self._on_skip = on_skip
+        self._log = log
 
     def frames(self) -> Generator[Frame, None, None]:
-        """The pictures, upright (EXIF). Raises SourceError when not one can be read."""
+        """Yield the images, upright (EXIF). Raises SourceError where none can be read."""
         read = 0
         for path in self.paths:
             try:
@@ -82,10 +82,10 @@ class PictureSource:
                 data = b""
             pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
             if pixels is None:
-                self._on_skip(f"{path} cannot be read as a picture of 8 or 16 bits")
+                self._log(f"{path} cannot be read as an image of 8 or 16 bits")
                 continue
             image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
             yield Frame(image, read / self.rate, name=path.name)
             read += 1
         if not read:
-            raise SourceError(f"{self.name} cannot be read as a picture: save it as JPEG or PNG")
+            raise SourceError(f"{self.name} cannot be read as an image: save it as JPEG or PNG")

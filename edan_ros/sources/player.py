@@ -1,4 +1,4 @@
-"""Plays a source like a camera: in time, again and again, and back when it was away."""
+"""Play a source like a camera: in time, in a loop, and again after an outage."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from edan_ros.core.stamps import SegmentClock
 from edan_ros.sources.base import SourceError
 
 
 class Playable(Protocol):
-    """What can be played: a Source, or anything else whose frames have a time."""
+    """Anything whose frames have a time, a Source for example."""
 
     @property
     def rate(self) -> float:
-        """Frames a second, 0.0 where that is not known."""
+        """Frames per second, 0.0 where that is not known."""
         ...
 
     @property
@@ -26,7 +27,7 @@ class Playable(Protocol):
         ...
 
     def frames(self) -> Generator[Any, None, None]:
-        """Each with its ``time``, seconds since the first; as Source.frames."""
+        """Yield frames with their ``time``, seconds since the first; as Source.frames."""
         ...
 
 
@@ -34,8 +35,10 @@ class Playable(Protocol):
 class PlayOptions:
     """How to play.
 
-    rate: frames a second, 0.0 for the recorded times. loop: begin anew at the end. retry: seconds
-    between two tries to open a source that is not there.
+    Attributes:
+        rate: frames per second, 0.0 for the recorded times.
+        loop: start over at the end.
+        retry: seconds between two attempts to open a missing source.
     """
 
     rate: float = 0.0
@@ -44,33 +47,35 @@ class PlayOptions:
 
 
 class Listener:
-    """What a player tells. All is called on the player's thread; the defaults do nothing."""
+    """Callbacks of a player, on the player's thread; the defaults do nothing."""
 
     def ready(self) -> bool:
-        """Whether the first frame may be shown; asked again and again until it is true."""
+        """Return whether the first frame may be shown; called repeatedly until it is true."""
         return True
 
     def show(self, frame: Any, time: float, begins: bool) -> None:
-        """A frame is due. time: seconds since the source began, over all loops.
+        """Show a frame that is due.
 
-        begins: it is the first since the source was opened.
+        Args:
+            time: recorded seconds since the source began, over all loops. Jumps with the stamps.
+            begins: whether it is the first since the source was opened.
         """
 
     def lost(self, reason: str) -> None:
-        """The source is not there, or no longer; told once an outage."""
+        """Handle the begin of an outage: the source is missing."""
 
     def found(self, outage: float) -> None:
-        """The source is back after ``outage`` seconds."""
+        """Handle the end of an outage of so many seconds."""
 
     def ended(self) -> None:
-        """The last frame has been shown."""
+        """Handle the end of the source, after its last frame."""
 
     def failed(self, error: Exception) -> None:
         """Handle an unexpected error that ends the player's thread; raised again by default."""
         raise error
 
     def gone(self) -> bool:
-        """Whether nobody listens any more, so that a failure of the others is no error."""
+        """Return whether the listener is shut down, so that a failing callback is no error."""
         return False
 
 
@@ -78,10 +83,15 @@ class Player:
     """Reads a source on a thread of its own and shows each frame when it is due.
 
     Frames of a recording are never skipped and never shown in a burst: one that is late (a slow
-    disk, a slow listener) moves all later ones by as much. Frames of a live source are shown as
-    they come; a lower ``rate`` leaves some out.
+    disk, a slow listener) delays all later ones by as much. Where the recorded times jump
+    (``core.stamps``), playback goes on with the next segment. Frames of a live source are shown as
+    they come; a lower ``rate`` drops some.
 
-    open_source: makes the source, or raises SourceError; is tried again until it succeeds.
+    Args:
+        open_source: returns the source, or raises SourceError; called until it succeeds.
+
+    Attributes:
+        delay: seconds by which frames have been shown later than recorded, in total.
     """
 
     def __init__(
@@ -93,27 +103,25 @@ class Player:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._lost_at: float | None = None
-        #: Seconds by which frames have been shown later than recorded, in all.
         self.delay = 0.0
-        self._shift = 0.0  # clock minus recorded time of a frame that is in time
+        self._shift = 0.0  # clock minus due time of a frame that is on time
 
     def start(self) -> None:
-        """Begin to play."""
+        """Start playing."""
         self._thread.start()
 
-    def stop(self, patience: float = 1.0) -> None:
+    def stop(self, timeout: float = 1.0) -> None:
         """Show no more frames, and wait until the thread has ended.
 
-        patience: seconds after which a thread that hangs in a camera's driver is left to itself;
-        it shows nothing any more.
+        timeout: seconds after which a thread that hangs in a camera's driver is abandoned.
         """
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(patience)
+            self._thread.join(timeout)
 
     @property
     def stopping(self) -> bool:
-        """Whether stop() was called: who waits in show() is to return."""
+        """Whether stop() was called: a callback that waits is to return."""
         return self._stop.is_set()
 
     def _run(self) -> None:
@@ -143,9 +151,11 @@ class Player:
     def _play(self) -> None:
         """Open the source and show it to its end. Raises SourceError."""
         source = self._open_source()
-        elapsed, begins = 0.0, True
+        # Begin of the loop in recorded time, which jumps, and in time of playback.
+        recorded, played, begins = 0.0, 0.0, True
         while True:
-            shown, last, due = 0, 0.0, 0.0
+            shown, newest, due = 0, 0.0, 0.0
+            clock = SegmentClock()
             with closing(source.frames()) as frames:
                 for frame in frames:
                     if source.live and self._options.rate > 0.0:
@@ -153,24 +163,26 @@ class Player:
                         if after is None:
                             continue
                         due = after
-                    last = shown / self._options.rate if self._retimed(source) else frame.time
-                    self._wait(source, elapsed + last, begins)
+                    time_ = shown / self._options.rate if self._retimed(source) else frame.time
+                    newest = max(newest, time_)
+                    self._wait(source, played + clock.place(time_), begins)
                     if self._stop.is_set():
                         return
-                    self._listener.show(frame, elapsed + last, begins)
+                    self._listener.show(frame, recorded + time_, begins)
                     shown, begins = shown + 1, False
             if not (self._options.loop and shown):
                 return
-            elapsed += last + 1.0 / (self._options.rate or source.rate or 25.0)
+            interval = 1.0 / (self._options.rate or source.rate or 25.0)
+            recorded, played = recorded + newest + interval, played + clock.seconds + interval
 
     def _retimed(self, source: Playable) -> bool:
         return self._options.rate > 0.0 and not source.live
 
     def _due_after(self, frame: Any, due: float) -> float | None:
-        """When the next of a live source's frames is due, after one for which ``due`` is its time;
-        None for a frame that comes too soon for the rate asked for, by over a quarter of it.
+        """Return when the frame after this one of a live source is due; None to drop this one.
 
-        The rate holds on average, but frames that never came are not made up for.
+        A frame is dropped if it comes over a quarter of a period before ``due``. The rate holds on
+        average, but missing frames are not made up for.
         """
         period = 1.0 / self._options.rate
         if frame.time < due - 0.25 * period:
@@ -178,7 +190,7 @@ class Player:
         return max(due, float(frame.time) - period) + period
 
     def _wait(self, source: Playable, due: float, begins: bool) -> None:
-        """Until a frame of a recording is due. Tells when the source is back."""
+        """Wait until a frame of a recording is due. Report the end of an outage."""
         now = time.monotonic()
         if begins:
             self._shift = now - due

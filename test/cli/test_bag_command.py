@@ -29,7 +29,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from edan_ros.cli import bag as command
-from edan_ros.cli._bag_run import choose_cameras
+from edan_ros.offline.bag import choose_cameras
 from edan_ros.cli.main import main
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.run_info import read_run_info
@@ -175,7 +175,7 @@ def test_topics_that_are_not_there_are_said_so() -> None:
     with pytest.raises(SourceError, match=r"^run1 has no images on /b, but on /a/image$"):
         choose_cameras(bag_with(a__image="raw"), ["b"])
     with pytest.raises(
-        SourceError, match=r"^run1 holds no topic of images .*, but /a/camera_info$"
+        SourceError, match=r"^run1 has no image topic .*; its topics are /a/camera_info$"
     ):
         choose_cameras(bag_with(a__camera_info="info"), [])
 

@@ -152,8 +152,8 @@ def test_a_wrong_command_line(
 WRONG_SOURCES = {
     "nope.mp4": "there is no nope.mp4: give a video, a picture, a folder, a bag",
     "text.mp4": "text.mp4 is not a video that FFmpeg can read",
-    "empty": "the folder empty holds no picture",
-    "no*.png": "no picture has a name like no*.png",
+    "empty": "the folder empty holds no image",
+    "no*.png": "no image matches no*.png",
     "text.mcap": "text.mcap cannot be read as a bag",
     "987": "webcam 987 is not there",
 }

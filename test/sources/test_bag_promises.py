@@ -151,7 +151,7 @@ def test_damage_on_another_topic_is_not_reported(whole: bytes, tmp_path: Path) -
     assert told == []
 
 
-def test_a_wrong_statistics_record_is_reported(tmp_path: Path) -> None:
+def test_a_wrong_statistics_record_is_reported(whole: bytes, tmp_path: Path) -> None:
     path = in_file(tmp_path, whole)
     with path.open("rb") as file:
         (counts,) = (r for r in StreamReader(file).records if isinstance(r, Statistics))

@@ -58,8 +58,8 @@ def test_each_kind_is_told_from_the_text(text: str, kind: type) -> None:
     [
         ("", "no source named"),
         ("nope.mp4", r"there is no nope\.mp4: give a video"),
-        ("nope/*.png", "no picture has a name like"),
-        ("empty", "holds no picture"),
+        ("nope/*.png", "no image matches"),
+        ("empty", "holds no image"),
     ],
 )
 def test_what_is_not_there_is_said_so(text: str, message: str) -> None:

@@ -149,7 +149,7 @@ def test_the_source_of_images_goes_on_where_it_can(
     data = storage_file(bags[kind]).read_bytes()
     cut = changed(bags[kind], tmp_path / "cut", data[: 3 * len(data) // 4])
     told: list[str] = []
-    frames = list(create_source(str(cut), topic="/front/image_raw", on_skip=told.append).frames())
+    frames = list(create_source(str(cut), topic="/front/image_raw", log=told.append).frames())
     assert 0.35 * COUNT < len(frames) < COUNT
     assert frames[0].stamp_ns == START
     assert "is cut or damaged" in told[-1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edan_ros.sources import SourceError, webcam
+from edan_ros.sources import SourceError, create_source, webcam
 from edan_ros.sources.webcam import WebcamSource, webcam_index
 
 
@@ -21,6 +21,22 @@ def test_numbers_and_devices_name_webcams(number: int) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "0x1", "video0", "/dev/video", "1000000", "2 "])
 def test_other_texts_do_not(text: str) -> None:
     assert webcam_index(text) is None
+
+
+def test_a_link_to_a_device_names_its_webcam(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {
+        "/dev/v4l/by-id/usb-046d_C920-video-index0": "/dev/video4",
+        "/dev/front": "/dev/video2",
+    }
+    monkeypatch.setattr(webcam.os.path, "realpath", lambda path: links.get(path, path))
+    assert webcam_index("/dev/v4l/by-id/usb-046d_C920-video-index0") == 4
+    assert webcam_index("/dev/front") == 2
+    assert webcam_index("/dev/ttyUSB0") is None
+    assert webcam_index("front") is None
+    source = create_source("/dev/front", fps=5.0)
+    assert isinstance(source, WebcamSource)
+    assert source.name == "webcam /dev/front"
+    assert (next(source.frames()).image.width, source.rate) == (64, 5.0)
 
 
 class FakeCapture:
@@ -73,7 +89,7 @@ def test_an_unplugged_camera_is_an_error_and_let_go() -> None:
     for _ in range(3):
         next(frames)
     assert not FakeCapture.released
-    with pytest.raises(SourceError, match="gives no images any more"):
+    with pytest.raises(SourceError, match="delivers no more images"):
         next(frames)
     assert FakeCapture.released
 
@@ -93,5 +109,5 @@ def test_a_camera_in_use_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_camera_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webcam.sys, "platform", "linux")
-    with pytest.raises(SourceError, match="webcam 987 is not there: this machine has"):
+    with pytest.raises(SourceError, match="webcam 987 does not exist: this machine has"):
         next(WebcamSource(987).frames())

@@ -103,7 +103,7 @@ class CameraNode(Node, Listener):
             width=values["width"],
             height=values["height"],
             fps=values["rate"],
-            on_skip=self._on_skip,
+            log=self._on_skip,
         )
 
     # What the player tells, on its thread.

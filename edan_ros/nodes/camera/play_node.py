@@ -60,7 +60,7 @@ class PlayNode(Node, Listener):
             options.topics,
             start=options.start,
             speed=options.speed,
-            on_skip=lambda line: self.get_logger().warning(line),
+            log=lambda line: self.get_logger().warning(line),
         )
         super().__init__(node_name, **kwargs)
         self._options = options
