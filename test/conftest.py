@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from skip_summary import pytest_terminal_summary as pytest_terminal_summary
 
 # Property tests have no deadline: a busy machine is not a fault of the code.
 settings.register_profile("no_deadline", deadline=None)
