@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
 from edan_ros.core.faces import CameraModel, Face
-from edan_ros.core.images import Image, ImageError, decode_pixels, eight_bits
+from edan_ros.core.images import Image, ImageError, decode_pixels, to_8bit
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
 from edan_ros.detection.factory import create_detector
@@ -443,7 +443,7 @@ def _decode(data: bytes, name: str) -> Image:
         raise ImageError(
             "not_an_image", f"{name} cannot be decoded as an image: save it as JPEG or PNG"
         )
-    return Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
+    return Image(to_8bit(pixels), "mono" if pixels.ndim == 2 else "bgr")
 
 
 def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame, None, None]:

@@ -1,7 +1,7 @@
-"""Is a JPEG, PNG or WebP complete, and how large is its picture: read from the bytes alone.
+"""Completeness and size of a JPEG, PNG or WebP image, read from its bytes without decoding.
 
-OpenCV fills the missing rest of a JPEG with grey and says nothing, so completeness is checked
-here before it decodes.
+OpenCV fills the missing end of a JPEG with grey without an error, so completeness is checked
+before it decodes.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 WEBP_MAGIC = b"RIFF"
 
-# Markers that carry the picture's size (SOF0 to SOF15 without DHT, JPG and DAC).
+# Markers that carry the image's size (SOF0 to SOF15 without DHT, JPG and DAC).
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = b"\xff\xd9"
 
 
-def is_known(data: bytes) -> bool:
-    """Whether the data begins like one of the three formats."""
+def has_known_signature(data: bytes) -> bool:
+    """Return whether the data starts like one of the three formats."""
     if data.startswith(WEBP_MAGIC):
         return data[8:12] == b"WEBP"
     return data.startswith((JPEG_MAGIC, PNG_MAGIC))
 
 
-def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels, or None when the data ends early or is out of joint.
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height in pixels; None if the data is truncated or malformed.
 
-    The data must begin like one of the formats (``is_known``).
+    The data must start like one of the formats (``has_known_signature``).
     """
     read = {b"\xff": _jpeg_size, b"\x89": _png_size, b"R": _webp_size}[data[:1]]
     try:
@@ -38,10 +38,10 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Walks the segments (ITU-T T.81, annex B) to the first scan, and wants an end after it.
+    """Walk the segments (ITU-T T.81, annex B) to the first scan and require an end after it.
 
-    The end is not searched in the whole file: a thumbnail in the header has an end of its own,
-    while inside a scan 0xFF is always escaped.
+    The search for the end starts there because a thumbnail in the header has an end of its own;
+    inside a scan 0xFF is always escaped.
     """
     size: tuple[int, int] | None = None
     at = 2
@@ -68,7 +68,7 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """RFC 9649: the three kinds of first chunk hold the size in three ways."""
+    """Read the size from the first chunk, of one of three kinds (RFC 9649)."""
     (length,) = struct.unpack_from("<I", data, 4)
     if len(data) < 8 + length:
         return None

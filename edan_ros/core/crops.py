@@ -1,8 +1,8 @@
-"""The one definition of the square that is cut around a face and given to the network.
+"""The square region around a face that is the input of the model, in training and at run time.
 
-Training and run time share it: a crop is where the mean shape lies after a least-squares
-similarity fit to the 68 landmarks, enlarged by ``geometry.CROP_SCALE``. A crop made from a
-detection fits the same mean shape to what the detector gives: five points, or the box alone.
+A crop is the square around the mean shape after a least-squares similarity fit to the 68
+landmarks, enlarged by ``geometry.CROP_SCALE``. For a detection the same mean shape is fitted to
+its five points, or else to its box.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 
-#: Bilinear sampling skips pixels beyond this reduction, so the region is averaged first.
+#: Bilinear sampling would skip pixels above this reduction, so the region is averaged first.
 MAX_DIRECT_REDUCTION = 2.0
 
 
 @dataclass(slots=True)
 class Crop:
-    """A rotated square of an image.
+    """A rotated square in an image.
 
-    center: (2,) x and y in image pixels (pixel centres at integers). side: image pixels.
-    roll: radians, from x (right) towards y (down): positive is clockwise on the screen.
+    Attributes:
+        center: (2,) x and y in image pixels, pixel centres at integers.
+        side: in image pixels.
+        roll: rotation in radians, positive clockwise on the screen.
     """
 
     center: NDArray[np.float64]
@@ -37,15 +39,15 @@ class Crop:
 
     @staticmethod
     def from_landmarks(landmarks: NDArray[np.floating]) -> Crop:
-        """The crop of a face with these (68, 2) landmarks in image pixels.
+        """Return the crop of a face with (68, 2) landmarks in image pixels.
 
-        Raises ValueError when a landmark is not finite or all of them coincide.
+        Raises ValueError if a landmark is not finite or all of them coincide.
         """
         return _fitted(MEAN_SHAPE, landmarks)
 
     @staticmethod
     def from_many(landmarks: NDArray[np.floating]) -> list[Crop | None]:
-        """The crops of (n, 68, 2) landmarks at once; None where there can be none."""
+        """Return the crops of (n, 68, 2) landmarks; None where ``from_landmarks`` would raise."""
         matrix, centers = similarity(MEAN_SHAPE, landmarks)
         sides = CROP_SCALE * np.hypot(matrix[:, 0, 0], matrix[:, 0, 1])
         rolls = np.arctan2(matrix[:, 0, 1], matrix[:, 0, 0])
@@ -59,7 +61,7 @@ class Crop:
     def from_five_points(points: NDArray[np.floating]) -> Crop:
         """Return the crop of a mean face fitted to points as in ``Detection.points``, (5, 2).
 
-        Raises ValueError when a point is not finite or all of them coincide.
+        Raises ValueError if a point is not finite or all of them coincide.
         """
         return _fitted(five_points(MEAN_SHAPE), points)
 
@@ -83,7 +85,7 @@ class Crop:
         return Crop(center, CROP_SCALE * scale, float(roll))
 
     def matrix(self, size: int) -> NDArray[np.float64]:
-        """(2, 3) affine map of image pixels to the pixels of a ``size`` x ``size`` crop.
+        """Return the (2, 3) affine map from image pixels to those of a ``size`` x ``size`` crop.
 
         Pixel centres are at integers on both sides: the square covers -0.5 to size - 0.5.
         """
@@ -92,56 +94,59 @@ class Crop:
         return np.column_stack([linear.T, offset])
 
     def to_crop(self, points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
-        """(n, 2) points in image pixels -> (n, 2) points in pixels of the crop."""
+        """Map (n, 2) points in image pixels to pixels of a ``size`` x ``size`` crop."""
         linear = _rotation(self.roll) * (size / self.side)
         return (points - self.center) @ linear + 0.5 * (size - 1)
 
     def to_image(self, points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
-        """(n, 2) points in pixels of the crop -> (n, 2) points in image pixels."""
+        """Map (n, 2) points in pixels of a ``size`` x ``size`` crop to image pixels."""
         linear = _rotation(-self.roll) * (self.side / size)
         return (points - 0.5 * (size - 1)) @ linear + self.center
 
     def reduced(self, reduction: int) -> Crop:
-        """The same square in pixels that each stand for ``reduction`` rows and columns."""
+        """Return the same square in an image shrunk by the factor ``reduction``."""
         if reduction == 1:
             return self
         center = (self.center - 0.5 * (reduction - 1)) / reduction
         return Crop(center, self.side / reduction, self.roll)
 
     def corners(self) -> NDArray[np.float64]:
-        """(4, 2) corners in image pixels, clockwise on the screen from the top left."""
+        """Return the (4, 2) corners in image pixels, clockwise from the top left."""
         square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
         return (square * self.side) @ _rotation(-self.roll) + self.center
 
 
 def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(68, 2) -> (5, 2): eye centres, nose tip, mouth corners, as in ``Detection.points``."""
+    """Return (5, 2) eye centres, nose tip and mouth corners of (68, 2) landmarks.
+
+    In the order of ``Detection.points``.
+    """
     eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
     return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]], np.float64)
 
 
 def _fitted(shape: NDArray[np.floating], points: NDArray[np.floating]) -> Crop:
-    """The crop of the mean face whose points ``shape`` are laid on ``points`` of the image."""
+    """Return the crop after a fit of ``shape``, points of the mean face, to image points."""
     if not np.all(np.isfinite(points)):
-        raise ValueError("points must be finite numbers to make a crop")
+        raise ValueError("a crop needs finite points")
     matrix, center = similarity(shape, points)
     side = CROP_SCALE * float(np.hypot(matrix[0, 0], matrix[0, 1]))
     if side <= 0.0:
-        raise ValueError("points that coincide make no crop")
+        raise ValueError("points that coincide have no crop")
     return Crop(center, side, float(np.arctan2(matrix[0, 1], matrix[0, 0])))
 
 
 def _rotation(roll: float) -> NDArray[np.float64]:
-    """(2, 2), for row vectors: ``points @ _rotation(r)`` turns them by -r."""
+    """Return (2, 2) such that ``points @ matrix`` rotates row vectors by -roll."""
     c, s = np.cos(roll), np.sin(roll)
     return np.array([[c, -s], [s, c]])
 
 
 def extract(image: Image, crops: Sequence[Crop], size: int) -> NDArray[np.float32]:
-    """Cut the crops out of an image: (n, 1, size, size) float32 grey, 0 to 255.
+    """Return crops of an image as (n, 1, size, size) float32 grey levels, 0 to 255.
 
-    One warp a crop straight from the source; what lies outside the image repeats its border.
-    Crops more than twice as large as ``size`` are averaged down first, against aliasing.
+    Each crop is one warp from the source; outside the image its border is repeated. Crops more
+    than twice as large as ``size`` are averaged first, against aliasing.
     """
     out = np.empty((len(crops), 1, size, size), np.float32)
     for i, crop in enumerate(crops):
@@ -173,10 +178,10 @@ def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
 
 
 def _region(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:
-    """The pixels (x0, y0, x1, y1; ends excluded) that the crop reads, at least one pixel."""
+    """Return the region (x0, y0, x1, y1) that the crop samples, at least one pixel."""
     margin = 2.0
     x, y = crop.center
-    # Half the side of the upright square around the turned one.
+    # Half the side of the upright square around the rotated one.
     reach = 0.5 * crop.side * (abs(math.cos(crop.roll)) + abs(math.sin(crop.roll))) + margin
     x0 = min(max(math.floor(x - reach), 0), width - 1)
     y0 = min(max(math.floor(y - reach), 0), height - 1)

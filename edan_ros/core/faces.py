@@ -249,8 +249,8 @@ class FrameResult:
         width, height: size of the image in pixels.
         timings_ms: milliseconds per stage; "infer" is the time of the whole batch.
         detected: whether the detector ran on this image.
-        remarks: defects of the image, its stamp or its camera_info that did not prevent
-            processing: ImageErrors of reason "stamp", "camera_info" or those of ``Image.remark``.
+        warnings: defects of the image, its stamp or its camera_info that did not prevent
+            processing: ImageErrors of reason "stamp", "camera_info" or those of ``Image.warning``.
     """
 
     faces: list[Face]
@@ -258,7 +258,7 @@ class FrameResult:
     height: int
     timings_ms: dict[str, float] = field(default_factory=dict)
     detected: bool = False
-    remarks: list[ImageError] = field(default_factory=list)
+    warnings: list[ImageError] = field(default_factory=list)
 
 
 def polarity_name(polarity: int) -> str:

@@ -1,4 +1,4 @@
-"""Geometry of the 68 landmarks: the mean shape, similarity fits, normalising distances.
+"""Geometry of the 68 landmarks: mean shape, similarity fits, normalising distances.
 
 Landmarks are arrays of shape (68, 2): x (right) and y (down) in pixels, in iBUG 68 order
 (Sagonas et al., "300 Faces in-the-Wild Challenge", 2013): outline 0-16, brows 17-26, nose 27-35,
@@ -25,8 +25,8 @@ REGIONS: dict[str, tuple[int, ...]] = {
     "mouth": tuple(range(48, 68)),
 }
 
-#: Subsets of the 68 landmarks by which the extended paper varies the landmark loss:
-#: 51 leaves out the outline, 42 also the nose, 32 keeps eyes and mouth alone.
+#: Subsets of the 68 landmarks for the landmark loss, as varied by the authors of EmotionalDAN: 51
+#: omits the outline, 42 also the nose, 32 keeps only eyes and mouth.
 SUBSETS: dict[int, tuple[int, ...]] = {
     68: tuple(range(68)),
     51: tuple(range(17, 68)),
@@ -53,25 +53,30 @@ def _mirror_permutation() -> NDArray[np.intp]:
     return order
 
 
-#: (68, 2) mean face. Its tight bounding box is centred on the origin and the mean of the box's
-#: width and height is 1: that mean is the 'face size'.
+#: (68, 2) mean face. Its tight bounding box is centred on the origin, and its face size, the mean
+#: of the box's width and height, is 1.
 MEAN_SHAPE: NDArray[np.float64] = _load_mean_shape()
 
-#: (68,) index of the landmark that takes each landmark's place in a mirrored picture.
+#: (68,) index of the landmark that replaces each landmark in a mirrored image.
 MIRROR_PERMUTATION: NDArray[np.intp] = _mirror_permutation()
 
 
 def similarity(
     source: NDArray[np.floating], target: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Least-squares similarity that maps ``source`` onto ``target`` (Procrustes without mirror).
+    """Fit a similarity, without reflection, by least squares (Procrustes).
 
-    ``source`` is (n, 2), n >= 2, ``target`` (..., n, 2). Returns ``(A, t)`` with A (..., 2, 2) and
-    t (..., 2), for row vectors: ``source @ A + t`` approximates ``target``. The scale is
-    ``hypot(A[0, 0], A[0, 1])``, the rotation (radians, from x towards y)
-    ``arctan2(A[0, 1], A[0, 0])``.
+    Args:
+        source: (n, 2) points, n >= 2.
+        target: (..., n, 2) points.
 
-    Raises ValueError when all source points coincide, since no scale is then defined.
+    Returns:
+        A (..., 2, 2) and t (..., 2), for row vectors: ``source @ A + t`` approximates ``target``.
+        The scale is ``hypot(A[0, 0], A[0, 1])``, the rotation in radians, from x towards y,
+        ``arctan2(A[0, 1], A[0, 0])``.
+
+    Raises:
+        ValueError: if all source points coincide, because no scale is then defined.
     """
     src = np.asarray(source, dtype=np.float64)
     dst = np.asarray(target, dtype=np.float64)
@@ -89,7 +94,7 @@ def similarity(
 
 
 def outer_eye_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Distance of the outer eye corners (points 36 and 45), in the unit of the landmarks.
+    """Return the distance of the outer eye corners (36 and 45), in the unit of the landmarks.
 
     (..., 68, 2) -> (...). The normalisation of 300-W (Sagonas et al. 2013).
     """
@@ -98,9 +103,9 @@ def outer_eye_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def pupil_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Distance of the eye centres (means of 36-41 and 42-47), in the unit of the landmarks.
+    """Return the distance of the eye centres (means of 36-41, 42-47), in the landmarks' unit.
 
-    (..., 68, 2) -> (...). The normalisation of the EmotionalDAN loss (seed paper, section 2).
+    (..., 68, 2) -> (...). Normalises the EmotionalDAN loss (Tautkute et al. 2018, section 2).
     """
     right = np.asarray(landmarks[..., 36:42, :], np.float64).mean(axis=-2)
     left = np.asarray(landmarks[..., 42:48, :], np.float64).mean(axis=-2)

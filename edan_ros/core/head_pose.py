@@ -1,4 +1,4 @@
-"""Where a head is and how it is turned: perspective-n-point on landmarks and a generic face.
+"""Head pose by perspective-n-point on landmarks and a generic face model; camera models.
 
 Frames (REP-103): the camera optical frame has z forward, x right, y down. The face frame has its
 origin midway between the outer eye corners, x forward out of the face, y to the person's left,
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from edan_ros.core.faces import CameraModel, HeadPose
 
-#: Landmarks that hardly move with expression, and where they are on a generic face: x forward,
-#: y to the person's left, z up, in millimetres. Shape by factorisation of the hand-set landmarks
-#: of 1207 photographs under scaled orthography (Tomasi & Kanade, 1992; made symmetric); scale by
-#: 90 mm between the outer eye corners of adults (Farkas, "Anthropometry of the Head and Face",
-#: 1994); level where the median photograph looks level. Distances of one person err with their
-#: own size, by about 5 %, of children by more.
+#: Landmarks that hardly move with expression, and their positions on a generic face: x forward,
+#: y to the person's left, z up, in millimetres. Shape by factorisation of the manually placed
+#: landmarks of 1207 photographs under scaled orthography (Tomasi & Kanade, 1992; symmetrised);
+#: scale by 90 mm between the outer eye corners of adults (Farkas, "Anthropometry of the Head and
+#: Face", 1994); pitch 0 at the median of the photographs. Distances of a person err with the size
+#: of the head: by about 5 % for adults, by more for children.
 _FACE_MM: dict[int, tuple[float, float, float]] = {
     36: (0.0, -45.0, 0.0),  # outer eye corner, right eye
     39: (6.5, -18.5, -2.0),
@@ -38,11 +38,11 @@ _FACE_MM: dict[int, tuple[float, float, float]] = {
     8: (-5.0, 0.0, -114.0),  # chin
 }
 POSE_LANDMARKS: tuple[int, ...] = tuple(_FACE_MM)
-#: (14, 3) metres in the face frame, one row for each of POSE_LANDMARKS.
+#: (14, 3) positions of POSE_LANDMARKS in the face frame, in metres.
 FACE_POINTS: NDArray[np.float64] = np.array(list(_FACE_MM.values())) / 1000.0
 
 CAMERA_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
-#: Numbers of coefficients that OpenCV understands for the first two models.
+#: Numbers of coefficients that OpenCV accepts for the first two models.
 _COEFFICIENTS = (0, 4, 5, 8, 12, 14)
 #: Largest relative difference of the two scales of an image that was resized or binned.
 _ASPECT_TOLERANCE = 0.02
@@ -53,11 +53,11 @@ class CameraModelError(ValueError):
 
 
 def fit_camera(camera: CameraModel, width: int, height: int) -> CameraModel:
-    """The camera model for images of this size; the same object where it fits already.
+    """Return the camera model for images of this size; the same object if it fits already.
 
     An image of the calibrated aspect ratio in another size (binned, resized) scales K. Raises
-    CameraModelError when the aspect ratio differs, K is not that of a calibrated camera, the
-    distortion model is unknown, or it has a wrong number of coefficients.
+    CameraModelError if the aspect ratio differs, K is not that of a calibrated camera, the
+    distortion model is unknown, or the number of its coefficients is wrong.
     """
     _check_camera(camera)
     if (camera.width, camera.height) == (width, height):
@@ -103,9 +103,10 @@ def _check_camera(camera: CameraModel) -> None:
 
 
 def assumed_camera(width: int, height: int) -> CameraModel:
-    """A pinhole whose focal length is the longest side (53 degrees), for want of a calibration.
+    """Return a pinhole camera with a focal length of the longest side, a field of view of 53 deg.
 
-    Good enough to tell how far a head is turned, not how far away it is.
+    Stands in for an uncalibrated camera: accurate enough for the angles of a head, not for its
+    distance.
     """
     focal = float(max(width, height))
     center = 0.5 * (width - 1), 0.5 * (height - 1)
@@ -114,11 +115,11 @@ def assumed_camera(width: int, height: int) -> CameraModel:
 
 
 def estimate_pose(landmarks: NDArray[np.floating], camera: CameraModel) -> HeadPose | None:
-    """The pose of a face with these (68, 2) landmarks in pixels of the camera's image.
+    """Estimate the pose of a face from (68, 2) landmarks in pixels of the camera's image.
 
-    The points are freed from distortion first, then SQPnP (Terzakis & Lourakis, ECCV 2020) and
-    Levenberg-Marquardt on normalised coordinates. None when no pose in front of the camera, with
-    the face towards it, explains them.
+    Points are undistorted, then SQPnP (Terzakis & Lourakis, ECCV 2020) and Levenberg-Marquardt run
+    on normalised coordinates. Returns None if no pose in front of the camera, with the face
+    towards it, fits the landmarks.
     """
     pinhole = np.eye(3)
     try:
@@ -142,11 +143,11 @@ def estimate_pose(landmarks: NDArray[np.floating], camera: CameraModel) -> HeadP
     return HeadPose(rotation, translation)
 
 
-def turned_away(pose: HeadPose) -> tuple[float, float]:
-    """Yaw and pitch in radians between the face and the line from it to the camera.
+def angles_to_camera(pose: HeadPose) -> tuple[float, float]:
+    """Return yaw and pitch in radians between the face and the line from it to the camera.
 
-    Unlike the pose's own angles they are 0 for a face at the image's border that looks into the
-    lens: how much of it the camera sees follows from these.
+    Unlike the pose's own angles these are 0 for a face at the image's border that looks into the
+    lens, so they determine how much of the face is visible.
     """
     x, y, z = -pose.translation
     yaw, pitch = math.atan2(x, -z), math.atan2(-y, math.hypot(x, z))
@@ -154,7 +155,7 @@ def turned_away(pose: HeadPose) -> tuple[float, float]:
 
 
 def _normalised(pixels: NDArray[np.float64], camera: CameraModel) -> NDArray[np.float64]:
-    """(n, 2) pixels -> (n, 2) coordinates on the plane z = 1, without distortion."""
+    """Return undistorted (n, 2) coordinates on the plane z = 1 for (n, 2) pixels."""
     points = np.ascontiguousarray(pixels.reshape(-1, 1, 2))
     matrix = np.asarray(camera.K, np.float64)
     if camera.model == "equidistant":

@@ -1,6 +1,6 @@
-"""Images out of ROS messages: every encoding read, every malformed one refused with its reason.
+"""Decoding of ROS image messages: every encoding, with an error for each kind of malformed one.
 
-The common encodings stay views into the message; grey is made only of the regions asked for.
+Common encodings stay views into the message; grey levels are computed for requested regions only.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.compressed import JPEG_MAGIC, is_known, picture_size
+from edan_ros.core.compressed import JPEG_MAGIC, has_known_signature, image_size
 from edan_ros.core.decoder_log import decoder_log
 
-#: Anything with the buffer protocol: the data of a message as rclpy or a test hands it over.
+#: Anything with the buffer protocol, such as the data of a message.
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
-#: x0, y0, x1, y1 in pixels; the ends are not part of it.
+#: x0, y0, x1, y1 in pixels; x1 and y1 are excluded.
 Region = tuple[int, int, int, int]
 
-#: Pixels of the smallest side below which no face can be read: accepted, with a remark.
+#: Smallest side in pixels that can hold a face; smaller images are accepted with a warning.
 TINY_SIDE = 16
-#: Pixels above which an image costs more than it gives: accepted, with a remark.
+#: Number of pixels above which more resolution does not help; accepted with a warning.
 HUGE_PIXELS = 16_000_000
-#: Pixels above which a compressed image is refused before memory is spent on it.
+#: Number of pixels above which a compressed image is rejected before memory is allocated for it.
 MAX_COMPRESSED_PIXELS = 100_000_000
 
-#: What a JPEG can be reduced by while it is decoded.
+#: Factors by which a JPEG can be shrunk while it is decoded.
 REDUCTIONS = (1, 2, 4, 8)
-#: Reduction -> OpenCV's flag for all colours, and for grey alone.
+#: Reduction -> OpenCV's flags for colour and for grey.
 _REDUCED = {
     1: (cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH, cv2.IMREAD_GRAYSCALE),
     2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
@@ -44,8 +44,9 @@ _TO_GRAY = {"bgr": cv2.COLOR_BGR2GRAY, "rgb": cv2.COLOR_RGB2GRAY}
 class ImageError(ValueError):
     """An image that cannot be used. The message is one sentence for the user.
 
-    reason: a short snake_case key, the same for every image with this fault, for counters:
-    zero_size, encoding, step, data_length, odd_size, not_an_image, cut_short, too_large.
+    Attributes:
+        reason: snake_case key of the fault for counters: zero_size, encoding, step, data_length,
+            odd_size, not_an_image, cut_short or too_large.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -55,37 +56,40 @@ class ImageError(ValueError):
 
 @dataclass(slots=True)
 class Image:
-    """Pixels with the meaning of their channels.
+    """Pixels with the order of their channels.
 
-    pixels: uint8, (height, width) for "mono", (height, width, 3) for "bgr" and "rgb"; a row may
-    be longer than its pixels (a view into a message), and the memory may be read-only.
-    remark: what is unusual about an image that can still be used (never raised): an ImageError
-    of reason damaged, padded_rows, sixteen_bit, big_endian, tiny_image or huge_image, or None.
-    reduction: 1, or 2, 4, 8 for a JPEG of which one pixel for so many rows and columns was decoded;
-    pixel u of ``pixels`` then has its centre at reduction * u + (reduction - 1) / 2 of the image.
-    full_size: width and height of the image where it is reduced.
+    Attributes:
+        pixels: uint8, (height, width) for "mono", (height, width, 3) for "bgr" and "rgb"; rows
+            may be padded (a view into a message), and the memory may be read-only.
+        order: "mono", "bgr" or "rgb".
+        warning: what is unusual about an image that can still be used (never raised): an
+            ImageError of reason damaged, padded_rows, sixteen_bit, big_endian, tiny_image or
+            huge_image, or None.
+        reduction: factor, of REDUCTIONS, by which a JPEG was shrunk while it was decoded; pixel u
+            of ``pixels`` has its centre at reduction * u + (reduction - 1) / 2 of the image.
+        full_size: width and height of the image if it was shrunk, in pixels.
     """
 
     pixels: NDArray[np.uint8]
     order: str = "bgr"
-    remark: ImageError | None = field(default=None, compare=False)
+    warning: ImageError | None = field(default=None, compare=False)
     reduction: int = 1
     full_size: tuple[int, int] | None = None
 
     @property
     def width(self) -> int:
-        """Pixels in a row of the whole image."""
+        """Width in pixels of the image before it was shrunk."""
         return self.full_size[0] if self.full_size else int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Rows of the whole image."""
+        """Height in pixels of the image before it was shrunk."""
         return self.full_size[1] if self.full_size else int(self.pixels.shape[0])
 
     def gray(self, region: Region | None = None) -> NDArray[np.uint8]:
-        """Grey values (ITU-R BT.601) of a region (x0, y0, x1, y1; ends excluded), else of all.
+        """Return grey levels (ITU-R BT.601) of a region of ``pixels``, of all without one.
 
-        The region is one of ``pixels``. A view where the image is grey already.
+        A view if the image is grey already.
         """
         part = self.pixels
         if region is not None:
@@ -96,7 +100,7 @@ class Image:
         return np.asarray(cv2.cvtColor(part, _TO_GRAY[self.order]), np.uint8)
 
     def bgr(self) -> NDArray[np.uint8]:
-        """(height, width, 3) blue, green, red; the pixels themselves where they are that."""
+        """Return (height, width, 3) blue, green, red; ``pixels`` itself if it is in this order."""
         if self.order == "bgr":
             return self.pixels
         code = cv2.COLOR_GRAY2BGR if self.order == "mono" else cv2.COLOR_RGB2BGR
@@ -105,11 +109,11 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class _Encoding:
-    """How bytes of one encoding become pixels.
+    """How to convert the bytes of one encoding to pixels.
 
-    depth: bytes a sample. channels: samples a pixel in a row of the message. code: OpenCV
-    conversion to BGR, or None where the samples are the pixels. rows: rows of data for each two
-    rows of the image (3 for the planar 4:2:0 formats). even: sides that must be even.
+    order: as in Image. depth: bytes per sample. channels: samples per pixel in a row of the
+    message. code: OpenCV conversion to BGR; None if the samples are the pixels. rows: rows of data
+    per two rows of the image (3 for the planar 4:2:0 formats). even: sides that must be even.
     """
 
     order: str
@@ -130,9 +134,9 @@ _GBRG, _GRBG = _bayer(cv2.COLOR_BayerGR2BGR), _bayer(cv2.COLOR_BayerGB2BGR)
 _UYVY = _Encoding("bgr", 1, 2, cv2.COLOR_YUV2BGR_UYVY, even=("width",))
 _YUYV = _Encoding("bgr", 1, 2, cv2.COLOR_YUV2BGR_YUY2, even=("width",))
 
-#: Encoding name in sensor_msgs/Image -> how to read it.
+#: Encoding name in sensor_msgs/Image -> conversion.
 ENCODINGS: dict[str, _Encoding] = {
-    # Views into the message, nothing is copied.
+    # Views into the message, without a copy.
     "mono8": _Encoding("mono"),
     "8UC1": _Encoding("mono"),
     "bgr8": _Encoding("bgr", 1, 3),
@@ -142,7 +146,7 @@ ENCODINGS: dict[str, _Encoding] = {
     "bgra8": _Encoding("bgr", 1, 4, cv2.COLOR_BGRA2BGR),
     "8UC4": _Encoding("bgr", 1, 4, cv2.COLOR_BGRA2BGR),
     "rgba8": _Encoding("bgr", 1, 4, cv2.COLOR_RGBA2BGR),
-    # 16 bits a sample, in either byte order: the eight highest bits in use are kept.
+    # 16 bits per sample in either byte order: the eight highest used bits are kept.
     "mono16": _Encoding("mono", 2),
     "16UC1": _Encoding("mono", 2),
     "bgr16": _Encoding("bgr", 2, 3),
@@ -173,11 +177,11 @@ ENCODINGS: dict[str, _Encoding] = {
 def decode_raw(
     data: Buffer, width: int, height: int, step: int, encoding: str, is_bigendian: bool = False
 ) -> Image:
-    """The image of a sensor_msgs/Image; its fields are the arguments. ``step`` is in bytes.
+    """Decode a sensor_msgs/Image, whose fields are the arguments; ``step`` is in bytes.
 
-    mono8, 8UC1, bgr8, 8UC3 and rgb8 are views into ``data``, rows padded or not; the others are
-    converted once (table ENCODINGS). Raises ImageError when the fields contradict each other or
-    the encoding is not one of these.
+    mono8, 8UC1, bgr8, 8UC3 and rgb8 become views into ``data``, with padded rows or not; the other
+    ENCODINGS are converted. Raises ImageError if the fields contradict each other or the encoding
+    is unknown.
     """
     how = _look_up(encoding)
     _check_size(width, height, encoding, how)
@@ -197,35 +201,42 @@ def decode_raw(
             f"{encoding} are {step * rows}: the driver sets a wrong step, height or data",
         )
     used = flat.reshape(rows, step)[:, :row_bytes]
-    samples = used if how.depth == 1 else eight_bits(_sixteen_bits(used, is_bigendian))
+    samples = used if how.depth == 1 else to_8bit(_sixteen_bits(used, is_bigendian))
     if how.channels > 1:
         samples = samples.reshape(rows, width, how.channels)
     if how.code is not None:
         samples = np.asarray(cv2.cvtColor(samples, how.code), np.uint8)
     image = Image(samples, how.order)
-    image.remark = _raw_remark(image, encoding, step - row_bytes, how.depth, is_bigendian)
+    image.warning = _raw_warning(image, encoding, step - row_bytes, how.depth, is_bigendian)
     return image
 
 
 def decode_compressed(
     data: Buffer, format: str = "", *, reduction: int = 1, gray: bool = False
 ) -> Image:
-    """The image of a sensor_msgs/CompressedImage: JPEG, PNG or WebP, 8 or 16 bits, grey or colour.
+    """Decode a sensor_msgs/CompressedImage: JPEG, PNG or WebP, 8 or 16 bits, grey or colour.
 
-    What the bytes are is read from them, not from ``format`` (transports disagree on it); it only
-    serves the messages. An orientation in the file is ignored, as camera_info is too.
-    reduction: a JPEG may be decoded at this part of its size, one of REDUCTIONS. gray: its colours
-    may be left out. Both save most of the time; other formats come whole. Raises ImageError when
-    the data is not an image, is cut short, or is larger than MAX_COMPRESSED_PIXELS.
+    An orientation in the file is ignored, because camera_info ignores it too.
+
+    Args:
+        data: the bytes, which determine the format.
+        format: used in error messages only, because transports disagree on its content.
+        reduction: factor, of REDUCTIONS, by which to shrink a JPEG while decoding it. This and
+            ``gray`` save most of the time; other formats ignore both.
+        gray: whether to skip the colours of a JPEG.
+
+    Raises:
+        ImageError: if the data is no image, is truncated, or holds more than
+            MAX_COMPRESSED_PIXELS.
     """
     raw = bytes(data)
-    if not is_known(raw):
+    if not has_known_signature(raw):
         raise ImageError(
             "not_an_image",
             f"compressed image (format '{format}', {len(raw)} bytes) is neither JPEG, PNG nor "
             "WebP: publish one of these",
         )
-    size = picture_size(raw)
+    size = image_size(raw)
     if size is None:
         raise ImageError(
             "cut_short",
@@ -247,23 +258,25 @@ def decode_compressed(
             "not_an_image",
             f"compressed image (format '{format}') is damaged and does not decode{because}",
         )
-    image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
+    image = Image(to_8bit(pixels), "mono" if pixels.ndim == 2 else "bgr")
     if reduction > 1:
         image.reduction, image.full_size = reduction, size
     if warnings:
-        image.remark = ImageError("damaged", f"compressed image is damaged: {warnings[0]}")
+        image.warning = ImageError("damaged", f"compressed image is damaged: {warnings[0]}")
     elif pixels.dtype == np.uint16:
-        image.remark = ImageError("sixteen_bit", "a PNG of 16 bits is reduced to 8 bits a sample")
+        image.warning = ImageError(
+            "sixteen_bit", "a PNG of 16 bits is reduced to 8 bits per sample"
+        )
     else:
-        image.remark = _size_remark(image)
+        image.warning = _size_warning(image)
     return image
 
 
-def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Samples of 16 bits -> the eight highest bits in use; those of 8 bits as they are.
+def to_8bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the eight highest used bits of 16-bit samples; 8-bit samples unchanged.
 
     Cameras of 10, 12 or 14 bits leave the high bits empty, so the shift follows the largest
-    value. The network normalises each crop, so it does not see that shift.
+    value. The model normalises each crop, so the shift does not matter to it.
     """
     if samples.dtype == np.uint8:
         return np.asarray(samples, np.uint8)
@@ -319,19 +332,21 @@ def _sixteen_bits(rows: NDArray[np.uint8], is_bigendian: bool) -> NDArray[np.uin
     return samples
 
 
-def _raw_remark(
+def _raw_warning(
     image: Image, encoding: str, padding: int, depth: int, is_bigendian: bool
 ) -> ImageError | None:
     if depth == 2:
-        return ImageError("sixteen_bit", f"{encoding} is reduced to 8 bits a sample")
+        return ImageError("sixteen_bit", f"{encoding} is reduced to 8 bits per sample")
     if is_bigendian:
-        return ImageError("big_endian", f"is_bigendian means nothing for {encoding}: ignored")
+        return ImageError(
+            "big_endian", f"is_bigendian is set but has no meaning for {encoding}: ignored"
+        )
     if padding:
-        return ImageError("padded_rows", f"image rows end in {padding} bytes of padding: skipped")
-    return _size_remark(image)
+        return ImageError("padded_rows", f"image rows end in {padding} bytes of padding: ignored")
+    return _size_warning(image)
 
 
-def _size_remark(image: Image) -> ImageError | None:
+def _size_warning(image: Image) -> ImageError | None:
     size = f"{image.width}x{image.height}"
     if min(image.width, image.height) < TINY_SIDE:
         return ImageError("tiny_image", f"image of {size} is too small to hold a face")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.images import decode_pixels, eight_bits
+from edan_ros.core.images import decode_pixels, to_8bit
 from edan_ros.datasets.errors import DataError
 
 #: Endings of the files that are taken for pictures.
@@ -29,7 +29,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
         raise DataError(f"{name} is not a picture of 8 or 16 bits that OpenCV reads")
-    return eight_bits(pixels)
+    return to_8bit(pixels)
 
 
 def _read_file(path: Path) -> NDArray[np.uint8]:

@@ -36,7 +36,7 @@ class _Job:
     candidates: list[Candidate] = field(default_factory=list)
     detected: bool = False
     timings: dict[str, float] = field(default_factory=dict)
-    remarks: list[ImageError] = field(default_factory=list)
+    warnings: list[ImageError] = field(default_factory=list)
 
 
 class Pipeline:
@@ -157,7 +157,7 @@ class Pipeline:
         if state is None:
             state = job.state
             if self._suspended[key].is_after(stamp):
-                job.remarks.append(
+                job.warnings.append(
                     ImageError("stamp", f"the stamp of {key} went back: its tracks are reset")
                 )
         self._states[key] = job.state = state
@@ -192,14 +192,14 @@ class Pipeline:
 
     def _new_job(self, image: Image, camera: CameraModel | None, state: CameraState) -> _Job:
         """Return a job with the intrinsics scaled to the image; drop those that do not fit."""
-        remarks = [] if image.remark is None else [image.remark]
+        warnings = [] if image.warning is None else [image.warning]
         if camera is not None:
             try:
                 camera = fit_camera(camera, image.width, image.height)
             except CameraModelError as error:
-                remarks.append(ImageError("camera_info", str(error)))
+                warnings.append(ImageError("camera_info", str(error)))
                 camera = None
-        return _Job(image, camera, state, remarks=remarks)
+        return _Job(image, camera, state, warnings=warnings)
 
     def _detector_of(self, key: str) -> Detector:
         if not isinstance(self._detector, Mapping):
@@ -283,7 +283,7 @@ class Pipeline:
         size = job.image.width, job.image.height
         faces = job.state.faces(observed, size, job.camera, config, self._engine.manifest)
         job.timings["smooth"] = _milliseconds_since(start)
-        return FrameResult(faces, *size, job.timings, job.detected, job.remarks)
+        return FrameResult(faces, *size, job.timings, job.detected, job.warnings)
 
 
 def _milliseconds_since(start: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from edan_ros.core.images import Image, decode_pixels, eight_bits
+from edan_ros.core.images import Image, decode_pixels, to_8bit
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 
 #: Suffixes (lower case) of image files.
@@ -84,7 +84,7 @@ class PictureSource:
             if pixels is None:
                 self._log(f"{path} cannot be read as an image of 8 or 16 bits")
                 continue
-            image = Image(eight_bits(pixels), "mono" if pixels.ndim == 2 else "bgr")
+            image = Image(to_8bit(pixels), "mono" if pixels.ndim == 2 else "bgr")
             yield Frame(image, read / self.rate, name=path.name)
             read += 1
         if not read:

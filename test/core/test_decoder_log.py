@@ -34,9 +34,9 @@ def test_a_damaged_jpeg_that_decodes_carries_the_warning(
 ) -> None:
     image = decode_compressed(encoded(".jpg", 900, b"\xff" * 40), "jpeg")
     assert image.pixels.shape == (64, 64, 3)
-    assert image.remark is not None
-    assert image.remark.reason == "damaged"
-    assert "Corrupt JPEG data" in str(image.remark)
+    assert image.warning is not None
+    assert image.warning.reason == "damaged"
+    assert "Corrupt JPEG data" in str(image.warning)
     assert capfd.readouterr().err == ""
 
 

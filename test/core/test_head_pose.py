@@ -19,7 +19,7 @@ from edan_ros.core.head_pose import (
     assumed_camera,
     estimate_pose,
     fit_camera,
-    turned_away,
+    angles_to_camera,
 )
 
 #: Columns: the axes of a face that looks straight into the camera (x_face = -z_camera,
@@ -130,15 +130,15 @@ def test_mean_shape_looks_straight_ahead_and_level() -> None:
     assert 0.4 < pose.translation[2] < 1.0
 
 
-def test_turned_away_is_zero_for_a_face_that_looks_into_the_lens_from_the_side() -> None:
+def test_angles_to_camera_is_zero_for_a_face_that_looks_into_the_lens_from_the_side() -> None:
     """At 45 degrees to the right the face must turn 45 degrees to the left to look at us."""
     pose = HeadPose(rotation(-math.pi / 4, 0.0, 0.0), np.array([1.0, 0.0, 1.0]))
-    assert turned_away(pose) == pytest.approx((0.0, 0.0))
+    assert angles_to_camera(pose) == pytest.approx((0.0, 0.0))
     straight = HeadPose(FACING, np.array([1.0, 0.0, 1.0]))
-    assert turned_away(straight) == pytest.approx((math.pi / 4, 0.0))
+    assert angles_to_camera(straight) == pytest.approx((math.pi / 4, 0.0))
     above = HeadPose(FACING, np.array([0.0, -1.0, 1.0]))
     # Level, but a metre above a camera a metre away: it looks over the camera by 45 degrees.
-    assert turned_away(above) == pytest.approx((0.0, math.pi / 4))
+    assert angles_to_camera(above) == pytest.approx((0.0, math.pi / 4))
 
 
 def test_binned_image_scales_the_camera() -> None:

@@ -133,8 +133,8 @@ def test_big_endian_sixteen_bit_equals_little_endian(encoding: str) -> None:
     little = decode_raw(data, WIDTH, HEIGHT, step, encoding, False)
     big = decode_raw(swapped, WIDTH, HEIGHT, step, encoding, True)
     assert np.array_equal(little.pixels, big.pixels)
-    assert little.remark is not None
-    assert little.remark.reason == "sixteen_bit"
+    assert little.warning is not None
+    assert little.warning.reason == "sixteen_bit"
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
@@ -230,7 +230,7 @@ def test_unusual_but_usable_images_carry_a_remark(reason, size, padding, big) ->
     width, height = size
     data = np.zeros((height, width + padding), np.uint8)
     image = decode_raw(data.tobytes(), width, height, width + padding, "mono8", big)
-    assert (image.remark.reason if image.remark else None) == reason
+    assert (image.warning.reason if image.warning else None) == reason
 
 
 def jpeg(bgr: np.ndarray, *options: int) -> bytes:
@@ -294,8 +294,8 @@ def test_alpha_and_sixteen_bits_in_png() -> None:
     deep = smooth_bgr()[..., 0].astype(np.uint16) * 257
     image = decode_compressed(cv2.imencode(".png", deep)[1].tobytes(), "16UC1; png compressed")
     assert np.abs(image.pixels.astype(int) - smooth_bgr()[..., 0]).max() <= 1
-    assert image.remark is not None
-    assert image.remark.reason == "sixteen_bit"
+    assert image.warning is not None
+    assert image.warning.reason == "sixteen_bit"
 
 
 @pytest.mark.parametrize("bits", [10, 12])

@@ -287,23 +287,23 @@ def test_head_pose_without_a_camera_model_is_flagged_as_assumed() -> None:
     assert abs(face.head_pose.yaw) < math.radians(5)
 
 
-def test_camera_info_of_another_shape_is_ignored_with_a_remark() -> None:
+def test_camera_info_of_another_shape_is_ignored_with_a_warning() -> None:
     pipeline, _, _ = made()
     wide = CameraModel(640, 360, CAMERA.K, CAMERA.D)
     result = pipeline.process(scene([Disc(320, 240)]), 0.0, wide)
     assert result.faces[0].head_pose_assumed
-    assert [r.reason for r in result.remarks] == ["camera_info"]
+    assert [r.reason for r in result.warnings] == ["camera_info"]
     half = scene([Disc(160, 120, 60)], 320, 240)
     result = pipeline.process(half, 0.0, CAMERA, "other")
     assert not result.faces[0].head_pose_assumed
-    assert result.remarks == []
+    assert result.warnings == []
 
 
-def test_remarks_of_the_image_are_passed_on() -> None:
+def test_warnings_of_the_image_are_passed_on() -> None:
     pipeline, _, _ = made()
     image = decode_raw(bytes(1), 1, 1, 1, "mono8")
     result = pipeline.process(image, 0.0)
-    assert [r.reason for r in result.remarks] == ["tiny_image"]
+    assert [r.reason for r in result.warnings] == ["tiny_image"]
     assert result.faces == []
 
 
@@ -338,10 +338,10 @@ def test_one_image_with_a_stamp_out_of_time_changes_nothing_for_the_next() -> No
     rogue = pipeline.process(image, 0.0)
     assert len(rogue.faces) == 1
     assert ids(rogue) != [1]
-    assert [r.reason for r in rogue.remarks] == ["stamp"]
+    assert [r.reason for r in rogue.warnings] == ["stamp"]
     after = pipeline.process(image, 100 + 4 * STEP)
     assert ids(after) == [1]
-    assert after.remarks == []
+    assert after.warnings == []
 
 
 def test_images_that_come_in_the_wrong_order_cost_nobody_the_identity() -> None:

@@ -26,9 +26,7 @@ from edan_ros.drawing.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import Explanation, explain_face
-from edan_ros.explain.lettering import PAPER
-from edan_ros.explain.overlay import overlay
-from edan_ros.explain.sheet import draw_lines
+from edan_ros.explain.canvas import BACKGROUND, draw_outlines, overlay
 from edan_ros.msg import ModelInfo
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR
@@ -190,8 +188,8 @@ class Recognition:
         camera.faces.publish(array_message(result, frame.header))
         result.timings_ms["decode"] = frame.decode_ms
         result.timings_ms["publish"] = 1e3 * (time.perf_counter() - start)
-        for remark in result.remarks:
-            camera.report(remark.reason, str(remark))
+        for warning in result.warnings:
+            camera.report(warning.reason, str(warning))
         camera.last = (frame, result)
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
         camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
@@ -234,7 +232,7 @@ class Recognition:
         covered = Image(cover(whole, result.faces, self._privacy, self._find))
         drawn = overlay(extract(covered, [face.crop], size)[0, 0], found.values)
         if self._privacy == "landmarks-only":
-            draw_lines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, PAPER)
+            draw_outlines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, BACKGROUND)
         return frame, found, drawn
 
     def _probabilities(self, crops: NDArray[np.float32]) -> NDArray[np.floating]:
