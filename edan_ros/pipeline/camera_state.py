@@ -23,7 +23,7 @@ from edan_ros.core.emotions import (
 )
 from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
-from edan_ros.core.head_pose import assumed_camera, estimate_pose, angles_to_camera
+from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_pose
 from edan_ros.core.inference import ModelMetadata
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, EmotionSmoother
@@ -40,7 +40,7 @@ _REDETECT_DISTANCE = 0.5
 _OVERLOAD_FACTOR = 3
 #: A head that turned too far must turn back this much below the limit to be recognised again.
 _TURN_HYSTERESIS = math.radians(5.0)
-_TURNED_AWAY = UNKNOWN_REASONS.index("angles_to_camera")
+_TURNED_AWAY = UNKNOWN_REASONS.index("turned_away")
 _TOO_SMALL = UNKNOWN_REASONS.index("too_small")
 
 
