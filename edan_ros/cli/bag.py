@@ -1,4 +1,4 @@
-"""Add faces and emotions to a recorded bag: every image is processed, no ROS is needed."""
+"""Add faces and emotions to a recorded bag; every image is processed, and no ROS is needed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
-from edan_ros.core.messages import model_fields
+from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
+from edan_ros.core.message_fields import model_fields
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import open_bag
 
 if TYPE_CHECKING:
-    from edan_ros.cli._bag_run import Camera
+    from edan_ros.offline.bag import Camera
     from edan_ros.recording.progress import ImageProgress
     from edan_ros.sources.bag_reader import BagReader
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag", type=Path, help="a folder or file of rosbag2: SQLite or MCAP")
+    parser.add_argument("bag", type=Path, help="folder or file of a ROS 2 bag: SQLite or MCAP")
     parser.add_argument(
-        "--out", type=Path, help="the bag to write, by default beside the other, with _faces"
+        "--out",
+        type=Path,
+        help="bag to write (default: beside the other, its name with _faces appended)",
     )
     parser.add_argument(
-        "--topics", nargs="+", default=[], metavar="TOPIC", help="of images; by default all"
+        "--topics", nargs="+", default=[], metavar="TOPIC", help="image topics (default: all)"
     )
     parser.add_argument(
         "--replace-faces",
         action="store_true",
-        help="leave out the results that the bag holds already, where new ones take their place",
+        help="replace results that the bag already holds on the same topics",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the bag that an earlier run wrote"
@@ -42,53 +44,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    # Imported when this command runs, not when `edan` starts: rosbags.
     from rich.console import Console
 
-    from edan_ros.cli._bag_run import BagRun, add_topics, choose_cameras, make_plan
+    from edan_ros.offline.bag import BagRun, add_topics, choose_cameras, make_plan
     from edan_ros.recording.bag_writer import BagWriter
     from edan_ros.recording.definitions import Definitions
     from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.run_info import RunInfo, describe_model, write_run_info
 
     console = Console(highlight=False)
-    say = partial(console.print, markup=False, soft_wrap=True)
-    out = args.out or args.bag.resolve().parent / f"{_stem(args.bag)}_faces"
+    log = partial(console.print, markup=False, soft_wrap=True)
+    out = args.out or default_output(args.bag)
     with ExitStack() as stack:
-        reader = stack.enter_context(_opened(args.bag, out))
+        reader = stack.enter_context(_open(args.bag, out))
         cameras = choose_cameras(reader, args.topics)
         plan = make_plan(reader, cameras, args.replace_faces)
         settings = settings_of(args)
-        pipeline, engine = make_pipeline(settings)
+        loaded = load_pipeline(settings)
         definitions = Definitions()
         writer = stack.enter_context(
             BagWriter(out, reader.storage, reader.compression, replace=args.overwrite)
         )
-        say(f"{args.bag} -> {out}")
+        log(f"{args.bag} -> {out}")
+        log(loaded.description)
         for line in add_topics(writer, reader, plan, definitions):
-            say(line)
+            log(line)
         expected = sum(reader.topics[topic].count for topic in cameras)
         with ImageProgress(console, expected) as progress:
-            run = BagRun(pipeline, writer, definitions, cameras, progress)
-            run.rectified = bool(settings.get("rectified", False))
-            run.all(reader, plan, engine)
+            BagRun(
+                loaded.pipeline,
+                writer,
+                definitions,
+                cameras,
+                progress.advance,
+                rectified=bool(settings.get("rectified", False)),
+            ).run(reader, plan, loaded.engine)
         if not progress.images:
             raise SourceError(f"{args.bag}: not one image can be decoded; nothing is written")
         damage = reader.damage
-        told = {"made by": "edan bag", "source": str(args.bag)}
-        told |= {"not read": "; ".join(damage)} if damage else {}
-        told |= {name: str(value) for name, value in settings.items()}
-        model = describe_model(SimpleNamespace(**model_fields(engine)))
-        write_run_info(writer.folder, RunInfo(model, told))
+        values = {"made by": "edan bag", "source": str(args.bag)}
+        values |= {"not read": "; ".join(damage)} if damage else {}
+        values |= {name: str(value) for name, value in settings.items()}
+        model = describe_model(SimpleNamespace(**model_fields(loaded.engine)))
+        write_run_info(writer.folder, RunInfo(model, values))
     for camera in cameras.values():
-        say(camera.line())
+        log(camera.line())
     for line in damage:
-        say(line)
-    say(_speed(cameras.values(), progress))
+        log(line)
+    log(_speed(cameras.values(), progress))
     return 0
 
 
-def _opened(path: Path, out: Path) -> BagReader:
+def default_output(bag: Path) -> Path:
+    """Return where the new bag of a bag goes: beside it, with _faces appended to its name."""
+    path = bag.resolve()
+    name = path.name
+    for ending in (".zstd", ".mcap", ".db3"):
+        name = name.removesuffix(ending)
+    return path.parent / f"{name}_faces"
+
+
+def _open(path: Path, out: Path) -> BagReader:
     if out.resolve() in (path.resolve(), path.resolve().parent):
         raise RecordingError(f"{out} is where the recording lies: name another place with --out")
     if path.suffix == ".bag":
@@ -96,16 +112,12 @@ def _opened(path: Path, out: Path) -> BagReader:
     return open_bag(path)
 
 
-def _stem(path: Path) -> str:
-    name = path.resolve().name
-    for ending in (".zstd", ".mcap", ".db3"):
-        name = name.removesuffix(ending)
-    return name
-
-
 def _speed(cameras: Collection[Camera], progress: ImageProgress) -> str:
     recorded = max(camera.summary.recorded_seconds for camera in cameras)
+    speed = f"{progress.rate:.1f} images/s"
+    if recorded <= 0.0:  # a single image, or stamps that only go back
+        return speed
     return (
         f"{recorded:.1f} s of recording in {progress.seconds:.1f} s: "
-        f"{recorded / progress.seconds:.2f} times real time, {progress.rate:.1f} images/s"
+        f"{recorded / progress.seconds:.2f} times real time, {speed}"
     )

@@ -12,8 +12,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from edan_ros.behaviors.catalogue import languages
+from edan_ros.behaviors.companions import BEHAVIORS, make_companion
 from edan_ros.cli._arguments import not_negative, positive, refuse_to_replace
-from edan_ros.cli._companions import BEHAVIORS, make_companion
 from edan_ros.cli._pipeline import (
     add_model_arguments,
     add_privacy_argument,
@@ -21,7 +21,7 @@ from edan_ros.cli._pipeline import (
     make_veil,
 )
 from edan_ros.cli._signals import handler
-from edan_ros.core.messages import decode
+from edan_ros.core.message_fields import decode_image
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 
@@ -120,7 +120,7 @@ def _follow(
     with progress:
         complete = Event()
         for recorded in session.results(lambda: complete.is_set() or stopped()):
-            image = None if recorded.image is None else decode(recorded.image)
+            image = None if recorded.image is None else decode_image(recorded.image)
             result = frame_result(recorded.result)
             changes = record.add(recorded.stamp_ns, result, image, recorded.latency)
             progress.advance(changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edan_ros.core.faces import Face, FrameResult
-from edan_ros.core.messages import face_fields
+from edan_ros.core.message_fields import face_fields
 from edan_ros.recording.definitions import FACE, FACES, MODEL_INFO, Definitions
 
 

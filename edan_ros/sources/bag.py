@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
-from edan_ros.core.messages import camera_model, decode, stamp_ns
+from edan_ros.core.message_fields import camera_model, decode_image, stamp_ns
 from edan_ros.core.stamps import SegmentClock
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 
@@ -180,7 +180,7 @@ class BagSource:
                     if recorded.topic == infos:
                         camera = camera_model(message, rectified=rectified)
                         continue
-                    image = decode(message)
+                    image = decode_image(message)
                 except (SourceError, ImageError, CameraModelError) as error:
                     self._log(str(error))
                     continue

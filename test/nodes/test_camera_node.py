@@ -21,7 +21,7 @@ from rclpy.context import Context  # noqa: E402
 from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
-from edan_ros.core.messages import camera_model  # noqa: E402
+from edan_ros.core.message_fields import camera_model  # noqa: E402
 from edan_ros.nodes.camera.camera_node import CameraNode  # noqa: E402
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments  # noqa: E402
 

@@ -23,7 +23,7 @@ from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
 from edan_ros.core.faces import CameraModel, Face, FrameResult, HeadPose
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import ImageError
-from edan_ros.core.messages import camera_model, decode
+from edan_ros.core.message_fields import camera_model, decode_image
 from edan_ros.nodes.common.conversions import (
     MessageError,
     array_message,
@@ -236,26 +236,26 @@ def test_pixels_survive_the_round_trip(shape: tuple[int, ...]) -> None:
     assert (message.width, message.height) == (6, 4)
     assert message.step == pixels.strides[0]
     assert message.header == header()
-    assert_array_equal(decode(message).pixels, pixels)
+    assert_array_equal(decode_image(message).pixels, pixels)
 
 
 def test_pixels_that_are_a_view_are_packed() -> None:
     pixels = np.arange(4 * 8 * 3, dtype=np.uint8).reshape(4, 8, 3)[:, ::2]
     message = image_message(pixels, header())
     assert message.step == 12
-    assert_array_equal(decode(message).pixels, pixels)
+    assert_array_equal(decode_image(message).pixels, pixels)
 
 
 def test_decode_takes_both_kinds_of_message() -> None:
     pixels = np.full((16, 16, 3), 128, np.uint8)
     _, png = cv2.imencode(".png", pixels)
     compressed = CompressedImage(format="png", data=png.tobytes())
-    assert_array_equal(decode(compressed).pixels, pixels)
+    assert_array_equal(decode_image(compressed).pixels, pixels)
     raw = ImageMessage(width=2, height=2, step=2, encoding="mono8", data=bytes([1, 2, 3, 4]))
-    assert_array_equal(decode(raw).pixels, [[1, 2], [3, 4]])
+    assert_array_equal(decode_image(raw).pixels, [[1, 2], [3, 4]])
     raw.encoding = "no_such"
     with pytest.raises(ImageError):
-        decode(raw)
+        decode_image(raw)
 
 
 def test_stamp_in_seconds() -> None:

@@ -26,7 +26,7 @@ from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.crops import Crop
 from edan_ros.core.images import ImageError
-from edan_ros.core.messages import decode
+from edan_ros.core.message_fields import decode_image
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from edan_ros.nodes.behaviors import ros4hri_messages
 from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
@@ -236,7 +236,7 @@ class Ros4HriNode(BehaviorNode):
         if image is None or not wanted:
             return
         try:
-            pixels = decode(image).bgr()
+            pixels = decode_image(image).bgr()
         except ImageError as error:
             self.warn("image", f"no images of faces: {error}")
             return

@@ -19,7 +19,7 @@ from std_msgs.msg import Header
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult, HeadPose
-from edan_ros.core.messages import face_fields, model_fields
+from edan_ros.core.message_fields import face_fields, model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.msg import FaceEmotion, FaceEmotionArray, ModelInfo
 

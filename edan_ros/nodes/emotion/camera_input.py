@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
-from edan_ros.core.messages import camera_model, decode
+from edan_ros.core.message_fields import camera_model, decode_image
 from edan_ros.detection.base import IDENTITY_BOX, WIDER_FACE_BOX
 from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.msg import FaceEmotionArray
@@ -183,7 +183,7 @@ class CameraInput:
         shown = self.annotated.get_subscription_count() > 0
         start = time.perf_counter()
         try:
-            image = decode(arrival.message, reduction=1 if shown else reduction, gray=not shown)
+            image = decode_image(arrival.message, reduction=1 if shown else reduction, gray=not shown)
         except ImageError as error:
             self.report(error.reason, f"{error}; the image is skipped", lost=True)
             return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from edan_ros.core.messages import model_fields
+from edan_ros.core.message_fields import model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, Snapshot
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES, CameraInput

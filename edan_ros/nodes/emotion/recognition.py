@@ -18,15 +18,15 @@ from edan_ros.core.crops import extract
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult
 from edan_ros.core.images import Image
-from edan_ros.core.messages import decode
+from edan_ros.core.message_fields import decode_image
 from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import describe_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import Find, Veil, cover
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
-from edan_ros.explain.explanation import Explanation, explain_face
 from edan_ros.explain.canvas import BACKGROUND, draw_outlines, overlay
+from edan_ros.explain.explanation import Explanation, explain_face
 from edan_ros.msg import ModelInfo
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR
@@ -228,7 +228,7 @@ class Recognition:
         if self._privacy == "none":
             return frame, found, overlay(found.crop, found.values)
         # A JPEG may have been read reduced: to look for people and to cover them, it is read whole.
-        whole = frame.image if frame.image.reduction == 1 else decode(frame.arrival.message)
+        whole = frame.image if frame.image.reduction == 1 else decode_image(frame.arrival.message)
         covered = Image(cover(whole, result.faces, self._privacy, self._find))
         drawn = overlay(extract(covered, [face.crop], size)[0, 0], found.values)
         if self._privacy == "landmarks-only":

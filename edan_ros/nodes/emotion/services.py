@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
-from edan_ros.core.messages import camera_model, decode
+from edan_ros.core.message_fields import camera_model, decode_image
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import METHODS, Explanation
 from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
@@ -31,7 +31,7 @@ def analyze(
     """Fill the response with the faces of the picture in the request."""
     message = request.compressed_image if request.is_compressed else request.image
     try:
-        image = decode(message)
+        image = decode_image(message)
         camera = _camera(request.camera_info, image, rectified)
         result = recognition.analyze(image, camera)
     except (ImageError, CameraModelError, EngineError) as error:

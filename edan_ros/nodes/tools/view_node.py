@@ -12,7 +12,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image as ImageMessage
 
 from edan_ros.core.images import ImageError
-from edan_ros.core.messages import decode
+from edan_ros.core.message_fields import decode_image
 from edan_ros.msg import FaceEmotionArray, ModelInfo
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import MessageError, frame_result
@@ -80,7 +80,7 @@ class ViewNode(Node):
 
         def take(message: ImageMessage) -> None:
             try:
-                self._state.add_picture(topic, decode(message))
+                self._state.add_picture(topic, decode_image(message))
             except ImageError as error:
                 self._refuse(topic + ANNOTATED, error)
 

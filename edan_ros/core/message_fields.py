@@ -13,7 +13,7 @@ from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
 
 
-def decode(message: Any, *, reduction: int = 1, gray: bool = False) -> Image:
+def decode_image(message: Any, *, reduction: int = 1, gray: bool = False) -> Image:
     """The picture of a sensor_msgs/Image or CompressedImage. Raises ImageError.
 
     reduction, gray: what of a JPEG may be left out, as in ``decode_compressed``.

@@ -1,0 +1,271 @@
+"""Adds faces to a bag: which topics hold images, where results go, and one pass over all messages.
+
+Results equal those of the emotion node by construction: the same pipeline, decoding and QoS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+
+from edan_ros.core.faces import CameraModel
+from edan_ros.core.head_pose import CameraModelError
+from edan_ros.core.images import ImageError
+from edan_ros.core.message_fields import camera_model, decode_image, model_fields, stamp_ns
+from edan_ros.recording.bag_writer import BagWriter
+from edan_ros.recording.definitions import FACES, MODEL_INFO, Definition, Definitions, digest_of
+from edan_ros.recording.face_messages import FaceMessages
+from edan_ros.recording.summary import Summary
+from edan_ros.sources import SourceError
+from edan_ros.sources.bag import image_topics, info_topic
+from edan_ros.sources.bag_reader import BagReader, Message, Topic
+
+if TYPE_CHECKING:
+    from edan_ros.engines import Engine
+    from edan_ros.pipeline.pipeline import Pipeline
+
+#: Encodings of depth images, which are skipped unless their topic is named.
+_DEPTH = ("16UC1", "32FC1")
+
+
+def _qos(depth: int, durability: QosDurability) -> Qos:
+    never = QosTime(0, 0)
+    reliable = QosReliability.RELIABLE
+    automatic = QosLiveliness.AUTOMATIC
+    last = QosHistory.KEEP_LAST
+    return Qos(last, depth, reliable, durability, never, never, automatic, never, False)
+
+
+#: QoS of the emotion node's results and of its model info (nodes/common/qos.py).
+RESULTS = _qos(10, QosDurability.VOLATILE)
+LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
+#: Stands for the hash of a type whose definition is unknown.
+_NO_DIGEST = "RIHS01_" + "0" * 64
+
+
+@dataclass
+class Camera:
+    """A topic of images and the state of its processing.
+
+    Attributes:
+        topic: name of the image topic.
+        faces: topic of its results.
+        infos: topic of its calibration.
+        named: whether the user named the topic.
+        calibration: the newest calibration, None before the first.
+        summary: counts of the results.
+        undecoded: number of images that could not be decoded.
+        fault: why the first of them could not be decoded.
+    """
+
+    topic: str
+    faces: str
+    infos: str
+    named: bool
+    calibration: CameraModel | None = None
+    summary: Summary = field(default_factory=Summary)
+    undecoded: int = 0
+    fault: str = ""
+
+    def line(self) -> str:
+        """Return one line on the results."""
+        count = self.summary.results
+        text = f"{self.topic} -> {self.faces}: {count} image{'' if count == 1 else 's'}"
+        if count:
+            text += f", {100 * self.summary.face_share:.1f} % with a face"
+            labels = self.summary.label_shares()
+            text += "".join(f", {name} {100 * share:.0f} %" for name, share in labels)
+        if self.undecoded:
+            text += f"; {self.undecoded} could not be decoded ({self.fault})"
+        return text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Topics of the new bag. kept: those of the source. results, model: those that are added."""
+
+    kept: Collection[str]
+    results: Collection[str]
+    model: str
+
+
+def choose_cameras(reader: BagReader, named: Collection[str]) -> dict[str, Camera]:
+    """Return the cameras of a bag by topic.
+
+    Results go beside the images, where the emotion node publishes them (front/image_raw ->
+    front/faces); below the image topic where two cameras share a namespace. A topic that only
+    repeats another one compressed is left out.
+
+    Args:
+        named: image topics to process; empty for all.
+
+    Raises:
+        SourceError: if there is no such topic, or no topic of images.
+    """
+    images, topics = image_topics(reader, named), reader.topics
+    chosen = images if named else [name for name in images if _is_processed(name, images, topics)]
+    if not chosen:
+        raise SourceError(f"{reader.path} holds no image that can be read, or only depth images")
+    beside = [_namespace(name) + "/faces" for name in chosen]
+    return {
+        name: Camera(
+            name,
+            faces if beside.count(faces) == 1 else f"{name}/faces",
+            info_topic(name),
+            bool(named),
+        )
+        for name, faces in zip(chosen, beside, strict=True)
+    }
+
+
+def make_plan(reader: BagReader, cameras: Mapping[str, Camera], replace: bool) -> Plan:
+    """Return the topics of the new bag.
+
+    Raises:
+        SourceError: if the bag holds results already and ``replace`` is false.
+    """
+    namespaces = [_namespace(topic) or "/" for topic in cameras]
+    model = os.path.join(os.path.commonpath(namespaces), "model_info")
+    results = {camera.faces for camera in cameras.values()}
+    old = sorted((results | {model}) & reader.topics.keys())
+    if old and not replace:
+        raise SourceError(
+            f"{reader.path} holds {', '.join(old)} already: give --replace-faces to put new "
+            "results in their place"
+        )
+    return Plan(reader.topics.keys() - results - {model}, sorted(results), model)
+
+
+def add_topics(
+    writer: BagWriter, reader: BagReader, plan: Plan, definitions: Definitions
+) -> list[str]:
+    """Create the topics of the plan in the new bag.
+
+    A bag without message definitions (SQLite before ROS 2 Iron) gets those that are known here.
+
+    Returns:
+        One sentence for each topic that has to be left out.
+    """
+    left_out = []
+    for name in sorted(plan.kept):
+        topic = reader.topics[name]
+        found = _definition(topic, definitions)
+        if not found.text and reader.storage == "mcap":
+            left_out.append(
+                f"{name} is left out: the bag has no definition of {topic.kind}; where its package "
+                "is installed and sourced, it is taken from there"
+            )
+            continue
+        writer.add_topic(name, topic.kind, found.text, found.digest, topic.qos, topic.encoding)
+    for name in plan.results:
+        found = definitions.of(FACES)
+        writer.add_topic(name, FACES, found.text, found.digest, [RESULTS])
+    found = definitions.of(MODEL_INFO)
+    writer.add_topic(plan.model, MODEL_INFO, found.text, found.digest, [LATCHED])
+    return left_out
+
+
+class BagRun:
+    """Copies the messages of a bag and writes a result after each image.
+
+    Args:
+        pipeline: finds the faces.
+        writer: the new bag, with its topics.
+        definitions: of the messages to write.
+        cameras: by topic.
+        on_image: called after each processed image.
+        rectified: whether the images are rectified: P of camera_info then counts, not K and D.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        writer: BagWriter,
+        definitions: Definitions,
+        cameras: Mapping[str, Camera],
+        on_image: Callable[[], None],
+        *,
+        rectified: bool = False,
+    ) -> None:
+        self._pipeline = pipeline
+        self._writer = writer
+        self._messages = FaceMessages(definitions)
+        self._cameras = cameras
+        self._on_image = on_image
+        self._rectified = rectified
+        self._infos: dict[str, list[Camera]] = {}
+        for camera in cameras.values():
+            self._infos.setdefault(camera.infos, []).append(camera)
+
+    def run(self, reader: BagReader, plan: Plan, engine: Engine) -> None:
+        """Process all messages, in their order."""
+        info = self._messages.model_info(**model_fields(engine))
+        self._writer.write(plan.model, reader.times[0], info)
+        kept = self._writer.topics & plan.kept
+        for message in reader.messages(kept):
+            self._writer.write(*message)
+            camera = self._cameras.get(message.topic)
+            try:
+                if camera is not None:
+                    self._process(reader.deserialize(message), message, camera)
+                elif message.topic in self._infos:
+                    self._calibrate(reader.deserialize(message), self._infos[message.topic])
+            except (ImageError, SourceError) as error:
+                if camera is not None:
+                    camera.undecoded += 1
+                    camera.fault = camera.fault or str(error)
+
+    def _process(self, image: Any, message: Message, camera: Camera) -> None:
+        if not camera.named and getattr(image, "encoding", "") in _DEPTH:
+            raise ImageError("encoding", "depth images; name the topic to process them all the same")
+        header = image.header
+        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec or 1e-9 * message.time
+        reduction = self._pipeline.reduction(camera.topic, stamp)
+        pixels = decode_image(image, reduction=reduction, gray=True)
+        result = self._pipeline.process(pixels, stamp, camera.calibration, camera.topic)
+        data = self._messages.faces(result, stamp_ns(image), header.frame_id)
+        # A nanosecond after the image, so that no other message comes between them.
+        self._writer.write(camera.faces, message.time + 1, data)
+        camera.summary.add(stamp, None, result)
+        self._on_image()
+
+    def _calibrate(self, info: Any, cameras: Collection[Camera]) -> None:
+        try:
+            calibration = camera_model(info, rectified=self._rectified)
+        except CameraModelError:
+            calibration = None  # the emotion node gives no head pose then, either
+        for camera in cameras:
+            camera.calibration = calibration
+
+
+def _definition(topic: Topic, definitions: Definitions) -> Definition:
+    if topic.definition:
+        digest = topic.digest or digest_of(topic.kind, topic.definition)
+        return Definition(topic.definition, digest)
+    return definitions.of(topic.kind) or Definition("", _NO_DIGEST)
+
+
+def _is_processed(name: str, images: Collection[str], topics: Mapping[str, Topic]) -> bool:
+    """Return whether a topic is processed unless others are named.
+
+    It has messages, holds no depth images, and is not the compressed copy of another topic.
+    """
+    if name.endswith("/compressedDepth") or not topics[name].count:
+        return False
+    uncompressed = name.removesuffix("/compressed")
+    return uncompressed == name or uncompressed not in images
+
+
+def _namespace(topic: str) -> str:
+    return topic.removesuffix("/compressed").rpartition("/")[0]
