@@ -16,7 +16,7 @@ from edan_ros.recording.errors import writing
 from edan_ros.recording.pictures import Stems, write_picture
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
-from edan_ros.recording.sound import Sound
+from edan_ros.recording.sound import FilmedSound, Sound
 from edan_ros.recording.tables import FaceTable
 from edan_ros.recording.video import VideoWriter
 
@@ -42,7 +42,7 @@ class Annotations(RunFolder[_Shown]):
     Raises RecordingError where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, veil: Veil[_Shown], sound: Path | None = None) -> None:
+    def __init__(self, folder: Path, veil: Veil[_Shown], sound: FilmedSound | None = None) -> None:
         super().__init__(folder, FILES, veil)
         with writing(folder):
             self._table = self._stack.enter_context(FaceTable(folder / TABLE))

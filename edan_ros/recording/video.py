@@ -1,7 +1,8 @@
-"""Writes an MP4 that browsers play, with each frame at its own time."""
+"""Write an MP4 that browsers play, with each frame at its own time."""
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
+from edan_ros.core.stamps import SegmentClock
 from edan_ros.recording.errors import writing
 from edan_ros.recording.sound import Sound
 
@@ -23,45 +25,50 @@ _CODECS = (
 )
 
 
-def _codec() -> tuple[str, dict[str, str]]:
-    return next(entry for entry in _CODECS if entry[0] in av.codecs_available)
-
-
 class VideoWriter:
-    """A context manager that writes frames to an MP4 file, which is there from the first one on.
+    """A context manager that writes frames to an MP4 file, which exists from the first one on.
 
-    path: the file; its folder must exist. max_side: pixels of the longer side above which the
-    video is made smaller. sound: is written along with the frames.
+    Leaving it completes the file, whatever ended the run.
 
-    Raises RecordingError where it cannot be written.
+    Args:
+        path: the file; its folder must exist.
+        max_side: pixels of the longer side above which the video is made smaller.
+        sound: is written along with the frames.
+
+    Raises RecordingError where the file cannot be written.
     """
 
     def __init__(self, path: Path, *, max_side: int = 1280, sound: Sound | None = None) -> None:
         self._path, self._max_side, self._sound = path, max_side, sound
         self._opened: tuple[OutputContainer, av.VideoStream] | None = None
+        self._clock = SegmentClock()
         self._begin = 0.0
         self._earliest = 0  # of the next frame, in ticks
 
     def write(self, pixels: NDArray[np.uint8], seconds: float) -> None:
-        """Append a BGR frame, to be shown at ``seconds`` (of any clock; the first is the start).
+        """Append a BGR frame, to be shown at ``seconds`` of any clock; the first is the start.
 
-        A time that is not after that of the frame before is moved a little after it. The first
-        frame gives the size: others are fitted in.
+        Where times jump (``core.stamps``), the next segment follows at once. A frame that is not
+        after the one before is moved 1 ms after it. The first frame defines the size; others are
+        fitted in.
         """
         with writing(self._path):
             if self._opened is None:
                 self._begin = seconds
                 self._opened = self._open(*pixels.shape[1::-1])
             container, stream = self._opened
-            at = round((seconds - self._begin) / _TIME_BASE)
-            at = max(at, self._earliest)
-            self._earliest = at + int(0.001 / _TIME_BASE)
+            jumps = len(self._clock.jumps)
+            time = self._clock.place(seconds)
+            if self._sound is not None and len(self._clock.jumps) > jumps:
+                self._sound.jump(seconds - self._begin, time)
+            ticks = max(round(time / _TIME_BASE), self._earliest)
+            self._earliest = ticks + int(0.001 / _TIME_BASE)
             whole = fitted(pixels, stream.width, stream.height)
             frame = av.VideoFrame.from_ndarray(whole, format="bgr24")
-            frame.pts, frame.time_base = at, _TIME_BASE
+            frame.pts, frame.time_base = ticks, _TIME_BASE
             container.mux(stream.encode(frame))
             if self._sound is not None:
-                self._sound.up_to(float(at * _TIME_BASE))
+                self._sound.up_to(float(ticks * _TIME_BASE))
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -78,8 +85,10 @@ class VideoWriter:
                 self._sound.end()
 
     def _open(self, width: int, height: int) -> tuple[OutputContainer, av.VideoStream]:
-        container = av.open(str(self._path), "w", options={"movflags": "faststart"})
-        codec, options = _codec()
+        # The prefix keeps a colon in the name from being read as a protocol.
+        name = f"file:{os.fspath(self._path)}"
+        container = av.open(name, "w", options={"movflags": "faststart"})
+        codec, options = next(entry for entry in _CODECS if entry[0] in av.codecs_available)
         stream = container.add_stream(codec, rate=30, options=options)
         assert isinstance(stream, av.VideoStream)
         scale = min(1.0, self._max_side / max(width, height))
@@ -95,7 +104,7 @@ class VideoWriter:
 
 
 def fitted(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """A BGR picture in a frame of ``width`` x ``height``: scaled, never stretched, black beside."""
+    """Return a BGR image scaled into ``width`` x ``height``, its shape kept, black beside it."""
     rows, columns = pixels.shape[:2]
     if (columns, rows) == (width, height):
         return pixels

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -39,12 +40,40 @@ def test_frames_keep_their_times(tmp_path: Path) -> None:
 
 def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4") as video:
-        for time in (1.0, 1.0, 0.5, 2.0):
+        for time in (1.0, 1.0, 0.9, 2.0):
             video.write(picture(100), time)
     shown, _, _ = read(tmp_path / "a.mp4")
     assert len(shown) == 4
     assert np.all(np.diff(shown) > 0)
     assert shown[-1] == pytest.approx(1.0, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0.0, 0.04, 25_200.0, 25_200.04], [0.0, 0.04, 1.04, 1.08]),
+        ([5000.0, 5000.04, 1400.0, 1400.04], [0.0, 0.04, 1.04, 1.08]),
+    ],
+)
+def test_segments_follow_one_another_where_times_jump(
+    tmp_path: Path, times: list[float], expected: list[float]
+) -> None:
+    with VideoWriter(tmp_path / "a.mp4") as video:
+        for time in times:
+            video.write(picture(100), time)
+    shown, _, _ = read(tmp_path / "a.mp4")
+    np.testing.assert_allclose(shown, expected, atol=0.001)
+
+
+@pytest.mark.parametrize("name", ["12:30.mp4", os.fsdecode(b"caf\xe9.mp4")])
+def test_a_colon_or_a_byte_that_is_no_utf8_in_a_relative_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter(Path(name)) as video:
+        video.write(picture(100), 0.0)
+    (tmp_path / name).rename(tmp_path / "a.mp4")
+    assert len(read(tmp_path / "a.mp4")[0]) == 1
 
 
 @pytest.mark.parametrize(
