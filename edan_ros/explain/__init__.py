@@ -1,1 +1,1 @@
-"""Why a face was read as it was: maps over the crop, and what parts of the face they point at."""
+"""Explain predictions: maps over a face's crop, and the parts of the face that they highlight."""

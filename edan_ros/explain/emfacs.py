@@ -1,8 +1,8 @@
-"""The landmarks that should matter by EMFACS, and how many of them a map ranks first.
+"""Landmarks that matter for each emotion according to EMFACS, and their overlap with a map.
 
-EMFACS (Friesen & Ekman, 1983) names the action units of each emotion; here each unit stands for
-the landmarks that it moves, or that lie nearest to where it shows. Which landmarks those are is
-this package's reading of Ekman & Friesen, "Facial Action Coding System", 1978.
+EMFACS (Friesen & Ekman, 1983) names the action units of each emotion. Each unit is represented by
+the landmarks that it moves or that are nearest to its appearance; this package derived them from
+Ekman & Friesen, "Facial Action Coding System", 1978.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ UNIT_LANDMARKS: dict[int, tuple[int, ...]] = {
 
 
 def landmark_set(units: Iterable[int]) -> frozenset[int]:
-    """The landmarks of some action units."""
+    """Return the landmarks of the given action units."""
     return frozenset(point for unit in units for point in UNIT_LANDMARKS[unit])
 
 
@@ -57,9 +57,9 @@ LANDMARK_SETS: dict[str, frozenset[int]] = {
 
 
 def overlap(shares: NDArray[np.floating], wanted: frozenset[int]) -> float:
-    """How much of a set is among as many landmarks of the largest shares, 0 to 1.
+    """Return the fraction, 0 to 1, of n wanted landmarks that is among the n largest shares.
 
-    shares: (68,), as ranking.landmark_shares gives them. Shares drawn by chance give
+    shares: (68,) from ranking.landmark_shares. The expected value for random shares is
     :func:`overlap_chance`.
     """
     first = np.argsort(-np.asarray(shares), kind="stable")[: len(wanted)]
@@ -67,5 +67,5 @@ def overlap(shares: NDArray[np.floating], wanted: frozenset[int]) -> float:
 
 
 def overlap_chance(wanted: frozenset[int]) -> float:
-    """The mean overlap of a ranking drawn by chance."""
+    """Return the expected overlap of a random ranking."""
     return len(wanted) / NUM_LANDMARKS

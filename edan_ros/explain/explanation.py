@@ -1,4 +1,4 @@
-"""One face explained: the map of an emotion over its crop, by either method."""
+"""Explain one face: the map of an emotion over its crop, by either method."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from edan_ros.core.crops import extract
 from edan_ros.core.faces import Face
 from edan_ros.core.images import Image
 from edan_ros.explain.occlusion import occlusion_map
-from edan_ros.explain.ranking import normalised
+from edan_ros.explain.ranking import normalise_map
 
-#: "gradcam" is the map that the model gives with every face. It is HiResCAM, of the family of
-#: Grad-CAM: see networks/attention.py for why the original's average over places is left out.
+#: "gradcam" is the attention map that the model computes for every face. It is HiResCAM, a variant
+#: of Grad-CAM (networks/attention.py).
 METHODS = ("gradcam", "occlusion")
-#: What people read under a map.
+#: Titles of the methods for users.
 METHOD_TITLES = {"gradcam": "attention (HiResCAM)", "occlusion": "occlusion"}
 
-#: (n, 1, S, S) crops, at most occlusion.BATCH of them, to (n, 7) probabilities.
+#: Maps (n, 1, S, S) crops, n at most occlusion.BATCH, to (n, 7) probabilities.
 Probabilities = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What led to one emotion in one face.
+    """The evidence for one emotion in one face.
 
-    emotion: index into EMOTIONS. probability: of it in this picture alone. crop: (S, S) grey, 0 to
-    255, what the model saw. landmarks: (68, 2) pixels of the crop. values: (h, w) over the crop,
-    0 to 1, the strongest place 1, all 0 where nothing speaks for the emotion. peak: what the
-    strongest place is worth: of "gradcam" its part in the logit, of "occlusion" the drop of the
-    probability when it is covered.
+    Attributes:
+        face: the explained face.
+        method: one of METHODS.
+        emotion: index into EMOTIONS.
+        probability: of the emotion in this image, before smoothing over time.
+        crop: (S, S) grey, 0 to 255, the input of the model.
+        landmarks: (68, 2) in pixels of the crop.
+        values: (h, w) map over the crop, 0 to 1, with a maximum of 1, or all 0 where there is no
+            evidence for the emotion.
+        peak: absolute value of the maximum: for "gradcam" its contribution to the logit, for
+            "occlusion" the drop of the probability when it is covered.
     """
 
     face: Face
@@ -54,22 +60,23 @@ def explain_face(
     size: int,
     probabilities: Probabilities,
 ) -> Explanation:
-    """Explain one face of a picture.
+    """Explain one face of an image.
 
     Args:
-        image: the picture that the face was found in.
-        face: as the pipeline gives it, with ``crop`` and ``attention``.
+        image: the image in which the face was detected.
+        face: a face from the pipeline, with ``crop`` and ``attention``.
         emotion: index into EMOTIONS.
-        method: of METHODS.
+        method: one of METHODS.
         size: side S of the model's crops in pixels.
-        probabilities: runs the model; "occlusion" calls it some ten times.
+        probabilities: runs the model; "occlusion" calls it about ten times.
 
-    Raises ValueError for another method, and for a face that did not come out of the pipeline.
+    Raises:
+        ValueError: for an unknown method, or a face without crop and attention.
     """
     if method not in METHODS:
-        raise ValueError(f"method is '{method}', must be {' or '.join(METHODS)}")
+        raise ValueError(f"unknown method '{method}': choose {' or '.join(METHODS)}")
     if face.crop is None or face.attention is None:
-        raise ValueError("the face carries no crop and no attention map")
+        raise ValueError("the face has no crop or no attention map: explain a face of the pipeline")
     crop = extract(image, [face.crop], size)[0, 0]
     if method == "occlusion":
         values = occlusion_map(lambda crops: probabilities(crops)[:, emotion], crop)
@@ -82,6 +89,6 @@ def explain_face(
         probability=float(face.raw_probabilities[emotion]),
         crop=crop,
         landmarks=face.crop.to_crop(face.landmarks, size),
-        values=normalised(values),
+        values=normalise_map(values),
         peak=float(values.max()),
     )

@@ -1,8 +1,8 @@
-"""Whether a map tells the truth about its model: deletion and insertion curves.
+"""Faithfulness of maps to their model: deletion and insertion curves.
 
-After Petsiuk, Das, Saenko, "RISE", 2018, section 3.4: take away what a map calls important first,
-and the probability of the emotion should fall at once; put it back first, and it should rise at
-once. Both are read against a map that knows nothing.
+After Petsiuk, Das, Saenko, "RISE", 2018, section 3.4: when the pixels that a map ranks first are
+deleted first, the probability of the emotion should fall quickly; when they are inserted first, it
+should rise quickly. Both are compared with maps that are independent of the face.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: Parts in which a crop is taken away or put back.
+#: Steps in which a crop is deleted or inserted.
 STEPS = 10
-#: Values from which on an interval is given: of two or three it would be an illusion.
-FEWEST = 5
-#: Blur of what insertion starts from, in parts of the crop's side: no feature survives it.
+#: Fewest values for a confidence interval.
+MIN_VALUES = 5
+#: Standard deviation of the blur that insertion starts from, as a fraction of the crop's side.
 _BLUR = 1.0 / 8.0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its 95 % interval over faces; low and high are NaN for fewer than FEWEST."""
+    """A mean with its 95 % confidence interval, which is NaN for fewer than MIN_VALUES values."""
 
     mean: float
     low: float
@@ -37,18 +37,19 @@ def curves(
     values: NDArray[np.floating],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The probability while a crop is taken away, and while it is put back.
+    """Compute the probability while a crop is deleted, and while it is inserted.
 
-    The pixels go in the order of the map, largest first; where the map is equal, by chance. What
-    is taken away becomes the crop's mean grey; insertion starts from the blurred crop.
+    Pixels are processed in decreasing order of the map; ties are in random order. Deleted pixels
+    become the crop's mean grey; insertion starts from the blurred crop.
 
     Args:
-        probability: (n, 1, S, S) crops to (n,) probabilities of the emotion.
+        probability: maps (n, 1, S, S) crops to (n,) probabilities of the emotion.
         crop: (S, S) grey, 0 to 255.
-        values: (h, w) map over the crop, >= 0.
+        values: (h, w) map over the crop, at least 0.
+        rng: random generator for ties.
 
     Returns:
-        Deletion and insertion, (STEPS + 1,) each.
+        The deletion and the insertion curve, (STEPS + 1,) each.
     """
     order = _order(values, crop.shape[0], rng)
     whole = crop.ravel()
@@ -64,14 +65,14 @@ def curves(
     return found[: STEPS + 1], found[STEPS + 1 :]
 
 
-def area(curve: NDArray[np.floating]) -> float:
-    """The area under a curve whose steps are even, its whole width 1: for probabilities 0 to 1."""
+def area_under(curve: NDArray[np.floating]) -> float:
+    """Return the area under a curve with equal steps and a width of 1."""
     return float(0.5 * (curve[1:] + curve[:-1]).mean())
 
 
 def interval(values: NDArray[np.floating], seed: int = 0) -> Interval:
-    """Mean of (n,) values and its 95 % interval: bootstrap over them, percentiles, 2,000 draws."""
-    if len(values) < FEWEST:
+    """Return the mean of (n,) values with its 95 % percentile bootstrap interval, 2,000 draws."""
+    if len(values) < MIN_VALUES:
         return Interval(float(np.mean(values)) if len(values) else np.nan, np.nan, np.nan)
     draws = np.random.default_rng(seed).integers(0, len(values), (2000, len(values)))
     low, high = np.percentile(np.asarray(values, np.float64)[draws].mean(axis=1), (2.5, 97.5))
@@ -79,7 +80,7 @@ def interval(values: NDArray[np.floating], seed: int = 0) -> Interval:
 
 
 def _order(values: NDArray[np.floating], side: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """(side * side,) pixels, the largest value first."""
+    """Return the (side * side,) indices of the pixels in decreasing order of the map."""
     fine = cv2.resize(
         np.asarray(values, np.float32), (side, side), interpolation=cv2.INTER_LINEAR
     ).ravel()

@@ -1,9 +1,11 @@
-"""Grad-CAM as first published, to measure the shipped maps against: gradients averaged over places.
+"""Grad-CAM as published, with gradients averaged over locations: a baseline for the shipped maps.
 
-Not for robots: it reads activations out of the ONNX graph, which takes the onnx library.
+It reads activations from the ONNX graph and needs the onnx library.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +20,12 @@ from edan_ros.engines.manifest import Manifest, ModelError
 class AveragedGradCam:
     """Grad-CAM (Selvaraju et al. 2017, section 3) at the last convolution of an exported model.
 
-    manifest: of the model. Raises ModelError if its head is not that of EmotionalDAN,
-    ModuleNotFoundError without the onnx library.
+    Args:
+        manifest: manifest of the model.
+
+    Raises:
+        ModelError: if the head of the model is not that of EmotionalDAN.
+        ModuleNotFoundError: without the onnx library.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -37,13 +43,13 @@ class AveragedGradCam:
         )
 
     def maps(self, crop: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(7, S/8, S/8) maps over a crop, >= 0. crop: (S, S) grey, 0 to 255."""
+        """Return (7, S/8, S/8) maps, at least 0, for an (S, S) grey crop, 0 to 255."""
         wanted = [self._features, self._hidden, "landmarks"]
         found = self._session.run(wanted, {INPUT: crop[None, None]})
         features, hidden, landmarks = (values[0] for values in found)
         gradient = ((hidden > 0) * self._emotion) @ self._dense
         channels, side = features.shape[:2]
-        # The max-pool hands its gradient on to one place of four: the sum is that of the pooled.
+        # The max-pool passes its gradient to one of four activations, so the sums are equal.
         average = gradient.reshape(len(gradient), channels, -1).sum(axis=2) / side**2
         maps = np.maximum(np.einsum("kc,cyx->kyx", average, features), 0.0).astype(np.float32)
         return self._in_crop(maps, landmarks, crop.shape[0]) if self._moved else maps
@@ -52,7 +58,7 @@ class AveragedGradCam:
     def _in_crop(
         maps: NDArray[np.float32], landmarks: NDArray[np.float32], size: int
     ) -> NDArray[np.float32]:
-        """Maps of what the last stage saw, the face in the mean shape's place, moved back."""
+        """Move maps from the frame of the last stage, aligned to the mean shape, to the crop."""
         side = maps.shape[1]
         # Pixel centres of the crop and of the map: u = (s + 0.5) * side / size - 0.5 and back.
         scale = np.array(
@@ -65,36 +71,41 @@ class AveragedGradCam:
         return np.stack([cv2.warpAffine(m, matrix, (side, side), flags=flags) for m in maps])
 
 
-def _head(model, manifest: Manifest) -> tuple[str, str, NDArray[np.float32], NDArray[np.float32]]:
-    """Names of the last convolution's activations and the hidden layer; the two dense weights."""
-    maker = {output: node for node in model.graph.node for output in node.output}
+def _head(
+    model: Any, manifest: Manifest
+) -> tuple[str, str, NDArray[np.float32], NDArray[np.float32]]:
+    """Return the names of the last convolution's activations and of the hidden layer, then the
+    weights of the emotion layer and of the hidden layer.
+    """
+    producer = {output: node for node in model.graph.node for output in node.output}
 
-    def back(name: str, *kinds: str):
-        """The last node of some kinds on the way to a value, along the first inputs."""
-        node = maker.get(name)
+    def find(name: str, *kinds: str) -> Any:
+        """Follow the first inputs back from a tensor to a node of one of the given types."""
+        node = producer.get(name)
         while node is not None and node.op_type not in kinds:
-            node = maker.get(node.input[0]) if node.input else None
+            node = producer.get(node.input[0]) if node.input else None
         if node is None:
             raise ModelError(
-                f"{manifest.path} has no head of EmotionalDAN: no {' or '.join(kinds)} makes {name}"
+                f"{manifest.path} has no head of EmotionalDAN: no {' or '.join(kinds)} "
+                f"produces {name}"
             )
         return node
 
-    last = back("logits", "Gemm", "MatMul")
+    last = find("logits", "Gemm", "MatMul")
     emotion, hidden = _weight(model, last.input[1]), str(last.input[0])
-    layer = back(back(hidden, "Relu").input[0], "Gemm", "MatMul", "Conv")
+    layer = find(find(hidden, "Relu").input[0], "Gemm", "MatMul", "Conv")
     dense = _weight(model, layer.input[1])
-    if layer.op_type == "Conv":  # a group for each place: networks/attention.py, to_grouped_conv
+    if layer.op_type == "Conv":  # one group per location, see networks/attention.py
         units = emotion.shape[1]
         dense = dense.reshape(-1, units, dense.shape[1]).transpose(1, 2, 0).reshape(units, -1)
-        features = back(layer.input[0], "Relu").output[0]
+        features = find(layer.input[0], "Relu").output[0]
     else:
-        features = back(layer.input[0], "MaxPool").input[0]
+        features = find(layer.input[0], "MaxPool").input[0]
     return str(features), hidden, emotion, dense
 
 
-def _weight(model, name: str) -> NDArray[np.float32]:
-    """A layer's weight, (out, in, ...), which may be stored as FP16 behind a Cast."""
+def _weight(model: Any, name: str) -> NDArray[np.float32]:
+    """Return a layer's weight, (out, in, ...), which may be stored as FP16 behind a Cast."""
     from onnx import numpy_helper
 
     casts = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Cast"}

@@ -1,4 +1,4 @@
-"""Maps of different faces laid over one another: moved into the frame of the mean shape."""
+"""Align the maps of different faces in the frame of the mean shape, and divide it into areas."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, REGIONS
 
 #: Side in pixels of a map in the frame of the mean shape.
 SIDE = 64
-#: Reach of a region around its landmarks, in parts of the side: that of ranking.region_shares,
-#: but for the jaw, whose inner half is cheeks and chin.
-_REACH, _JAW_REACH = 0.1, 0.05
+#: Radius of a region around its landmarks, as a fraction of the side: that of
+#: ranking.region_shares, except for the jaw, whose inner half is cheeks and chin.
+_RADIUS, _JAW_RADIUS = 0.1, 0.05
 AREAS = ("brows", "eyes", "nose", "mouth", "jaw", "chin", "cheeks", "elsewhere")
 
 
 def mean_landmarks(side: int = SIDE) -> NDArray[np.float64]:
-    """(68, 2) the mean shape in pixels of its own crop."""
+    """Return the mean shape, (68, 2), in pixels of its own crop."""
     return MEAN_SHAPE * (side / CROP_SCALE) + 0.5 * (side - 1)
 
 
-def aligned(
+def align_map(
     values: NDArray[np.floating], landmarks: NDArray[np.floating], size: int
 ) -> NDArray[np.float32]:
-    """A map moved to where the mean shape has what the face has there, (SIDE, SIDE).
+    """Align a map with the mean shape and scale it to a mean of 1; an empty map stays empty.
 
-    Scaled to a mean of 1, so that every face counts the same and a flat map is 1 everywhere; an
-    empty map stays empty.
+    With equal means, every face has the same weight, and a uniform map is 1 everywhere.
 
     Args:
-        values: (h, w) map over a crop, >= 0.
+        values: (h, w) map over a crop, at least 0.
         landmarks: (68, 2) of the face in pixels of the crop.
         size: side of the crop in pixels.
+
+    Returns:
+        (SIDE, SIDE).
     """
     fine = cv2.resize(np.asarray(values, np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
     matrix = Crop.from_landmarks(landmarks).matrix(SIDE)
-    moved = cv2.warpAffine(fine, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
-    return np.asarray(moved / max(float(moved.mean()), 1e-12), np.float32)
+    aligned = cv2.warpAffine(fine, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    return np.asarray(aligned / max(float(aligned.mean()), 1e-12), np.float32)
 
 
-def areas() -> dict[str, NDArray[np.bool_]]:
-    """(SIDE, SIDE) masks over the mean shape, one of AREAS each pixel.
+def area_masks() -> dict[str, NDArray[np.bool_]]:
+    """Return a (SIDE, SIDE) mask over the mean shape for each of AREAS; they do not overlap.
 
-    A pixel near a landmark belongs to its region. Of the rest inside the outline, what lies below
-    the mouth is chin, and what else lies below the eyes is cheeks.
+    A pixel near a landmark belongs to the landmark's region. Of the other pixels inside the
+    convex hull, those below the mouth are chin, and those below the eyes are cheeks.
     """
     points = mean_landmarks()
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     distances = np.hypot(x[..., None] - points[:, 0], y[..., None] - points[:, 1])
     nearest = distances.argmin(axis=2)
-    reach = np.where(np.isin(nearest, REGIONS["jaw"]), _JAW_REACH, _REACH)
-    near = distances.min(axis=2) <= reach * SIDE
+    radius = np.where(np.isin(nearest, REGIONS["jaw"]), _JAW_RADIUS, _RADIUS)
+    near = distances.min(axis=2) <= radius * SIDE
     masks = {name: np.isin(nearest, REGIONS[name]) & near for name in AREAS[:5]}
     outline = np.zeros((SIDE, SIDE), np.uint8)
     cv2.fillConvexPoly(outline, cv2.convexHull(np.round(points).astype(np.int32)), 1)

@@ -1,4 +1,4 @@
-"""The occlusion map: how much an emotion's probability drops when a patch is covered."""
+"""Occlusion maps: the drop of an emotion's probability when a patch is covered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-#: Crops given to the model at once: what every engine takes.
+#: Crops in one batch, which every engine supports.
 BATCH = 8
 
 
@@ -18,20 +18,20 @@ def occlusion_map(
     cells: int = 8,
     patch: float = 2.0,
 ) -> NDArray[np.float32]:
-    """Slide a grey patch over a crop and keep the drop of a probability.
+    """Slide a grey patch over a crop and record the drop of a probability.
 
     After Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section
-    4.2. A patch has the mean grey of the crop, is centred on a cell, and is cut at the border.
+    4.2. A patch has the mean grey of the crop, is centred on a cell, and is clipped at the border.
 
     Args:
-        probability: (n, 1, S, S) crops to (n,) probabilities of the emotion explained; n is at
-            most BATCH.
+        probability: maps (n, 1, S, S) crops, n at most BATCH, to (n,) probabilities of the
+            explained emotion.
         crop: (S, S) grey, 0 to 255.
         cells: rows and columns of the map.
         patch: side of the patch in cells.
 
     Returns:
-        (cells, cells) drops, 0 where the probability did not drop, at most 1.
+        (cells, cells) drops, 0 to 1; 0 where the probability did not drop.
     """
     base = float(probability(crop[None, None])[0])
     covered = _covered(crop, cells, patch)
@@ -41,12 +41,12 @@ def occlusion_map(
 
 
 def _covered(crop: NDArray[np.float32], cells: int, patch: float) -> NDArray[np.float32]:
-    """(cells * cells, 1, S, S): the crop with each cell's patch covered, row by row."""
+    """Return (cells * cells, 1, S, S): the crop with each cell's patch covered, row by row."""
     side = crop.shape[0]
-    middles = (np.arange(cells) + 0.5) * side / cells
+    centers = (np.arange(cells) + 0.5) * side / cells
     half = 0.5 * patch * side / cells
-    starts = np.clip(np.rint(middles - half), 0, side).astype(int)
-    ends = np.clip(np.rint(middles + half), 0, side).astype(int)
+    starts = np.clip(np.rint(centers - half), 0, side).astype(int)
+    ends = np.clip(np.rint(centers + half), 0, side).astype(int)
     covered = np.repeat(crop[None, None], cells * cells, axis=0)
     grey = crop.mean()
     for i in range(cells * cells):

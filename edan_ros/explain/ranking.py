@@ -1,4 +1,4 @@
-"""Which landmarks and which regions of the face a map points at, with chance beside it."""
+"""Shares of landmarks and face regions in a map, compared with those in a uniform map."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 from edan_ros.core.geometry import NUM_LANDMARKS, REGIONS
 
-#: Spread of a landmark's neighbourhood, and reach of a region around its landmarks, in parts of
-#: the crop's side: about half the distance between the mouth and the nose.
-_SPREAD = 0.04
-_REACH = 0.1
+#: Standard deviation of a landmark's neighbourhood and radius of a region around its landmarks, as
+#: fractions of the crop's side. The radius is about half the distance between mouth and nose.
+_SIGMA = 0.04
+_RADIUS = 0.1
 
-#: Share of one landmark when the map is flat.
+#: Share of one landmark in a uniform map.
 LANDMARK_CHANCE = 1.0 / NUM_LANDMARKS
 
 
 @dataclass(frozen=True)
 class RegionShare:
-    """How much of a map lies in a region of the face. chance: the same if the map were flat."""
+    """The share of a map in a region of the face. chance: the share in a uniform map."""
 
     name: str
     share: float
     chance: float
 
 
-def normalised(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """A map of values >= 0, scaled so that its largest is 1; all zero stays so."""
+def normalise_map(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scale a map of values at least 0 to a maximum of 1; an empty map stays empty."""
     peak = float(values.max())
     return np.asarray(values / peak if peak > 0.0 else np.zeros_like(values), np.float32)
 
@@ -37,18 +37,18 @@ def normalised(values: NDArray[np.floating]) -> NDArray[np.float32]:
 def landmark_shares(
     values: NDArray[np.floating], landmarks: NDArray[np.floating], size: int
 ) -> NDArray[np.float64]:
-    """(68,) share of each landmark in a map, sum 1.
+    """Return the (68,) shares of the landmarks in a map, sum 1.
 
-    The map's mean around a landmark, weighted by a Gaussian, over the sum of all 68 means: a
-    flat map gives each landmark LANDMARK_CHANCE.
+    A share is the map's Gaussian-weighted mean around a landmark, divided by the sum of all 68
+    means. In a uniform or empty map, every landmark has LANDMARK_CHANCE.
 
     Args:
-        values: (h, w) map over the crop, >= 0.
+        values: (h, w) map over the crop, at least 0.
         landmarks: (68, 2) pixels of the crop.
         size: side of the crop in pixels.
     """
-    weights = np.exp(-0.5 * _squared_distances(values.shape, landmarks, size) / _SPREAD**2)
-    # A landmark far outside the crop has no weight anywhere: it then takes no share.
+    weights = np.exp(-0.5 * _squared_distances(values.shape, landmarks, size) / _SIGMA**2)
+    # A landmark far outside the crop has no weight anywhere and therefore no share.
     sums = np.maximum(weights.sum(axis=1), 1e-12)
     means = weights @ values.ravel() / sums
     total = float(means.sum())
@@ -58,9 +58,9 @@ def landmark_shares(
 def region_shares(
     values: NDArray[np.floating], landmarks: NDArray[np.floating], size: int
 ) -> list[RegionShare]:
-    """The share of a map in each region of the face, the largest first.
+    """Return the share of a map in each region of the face, largest first.
 
-    A pixel belongs to the region of its nearest landmark if that is near enough, else to none.
+    A pixel belongs to the region of its nearest landmark if that is within the radius.
     Arguments as for :func:`landmark_shares`.
     """
     fine = cv2.resize(np.asarray(values, np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
@@ -69,7 +69,7 @@ def region_shares(
     for i, members in enumerate(REGIONS.values()):
         region_of[list(members)] = i
     region = region_of[distances.argmin(axis=0)]
-    region[distances.min(axis=0) > _REACH**2] = len(REGIONS)
+    region[distances.min(axis=0) > _RADIUS**2] = len(REGIONS)
     counts = np.bincount(region, minlength=len(REGIONS) + 1)
     sums = np.bincount(region, weights=fine.ravel(), minlength=len(REGIONS) + 1)
     total = max(float(sums.sum()), 1e-12)
@@ -83,7 +83,7 @@ def region_shares(
 def _squared_distances(
     shape: tuple[int, ...], landmarks: NDArray[np.floating], size: int
 ) -> NDArray[np.float64]:
-    """(68, h * w) from each landmark to each cell's middle, in crop sides squared."""
+    """Return (68, h * w) from each landmark to each cell's centre, in squared crop sides."""
     rows, columns = shape
     x = (np.arange(columns) + 0.5) / columns
     y = (np.arange(rows) + 0.5) / rows

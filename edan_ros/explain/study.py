@@ -1,7 +1,7 @@
-"""The maps of many faces at once: where they lie, emotion by emotion, and whether they are true.
+"""Study the maps of a whole data set: their location by emotion, and their faithfulness.
 
-Every face is explained for the emotion that its data set gives it, and only faces that the model
-reads so take part: the map of a misread face explains something else.
+Every face is explained for its labelled emotion. Only faces that the model predicts correctly
+take part, because the map of another face explains another emotion.
 """
 
 from __future__ import annotations
@@ -18,28 +18,34 @@ from edan_ros.datasets import FaceSet, face_crop
 from edan_ros.engines import Engine
 from edan_ros.explain.explanation import METHODS
 from edan_ros.explain.faithfulness import curves
-from edan_ros.explain.mean_shape import aligned
+from edan_ros.explain.mean_shape import align_map
 from edan_ros.explain.occlusion import BATCH, occlusion_map
 from edan_ros.explain.ranking import landmark_shares
 
-#: Grad-CAM with averaged gradients, where the onnx library is there to compute it.
+#: Grad-CAM with averaged gradients, which needs the onnx library.
 AVERAGED = "gradcam-averaged"
-#: Maps that know nothing of the face: cells drawn by chance, and a spot on the crop's middle.
+#: Baseline maps, independent of the face: random cells, and a spot at the centre of the crop.
 RANDOM, CENTRE = "random", "centre"
-#: Stands for all emotions together.
+#: Key for all emotions together.
 ALL = "all"
-#: Side of the maps that know nothing, in cells: about that of the others.
+#: Side of the baseline maps in cells, similar to that of the others.
 _CELLS = 8
 
-#: (S, S) crop to (7, h, w) maps.
+#: Maps an (S, S) crop to (7, h, w) maps.
 Averaged = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass
-class FaceRecord:
-    """One face. emotion: index into EMOTIONS. maps: method -> (SIDE, SIDE) in the frame of the
-    mean shape, mean 1, all 0 where empty. shares: method -> (68,) of the landmarks. deletion,
-    insertion: method -> (STEPS + 1,) curve of the probability."""
+class ExplainedFace:
+    """The results of one face, by method.
+
+    Attributes:
+        emotion: index into EMOTIONS.
+        maps: (SIDE, SIDE) in the frame of the mean shape, mean 1, all 0 where empty.
+        shares: (68,) shares of the landmarks.
+        deletion: (STEPS + 1,) curve of the probability.
+        insertion: (STEPS + 1,) curve of the probability.
+    """
 
     emotion: int
     maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -50,24 +56,29 @@ class FaceRecord:
 
 @dataclass
 class Study:
-    """faces: those read as their set labels them. looked_at: (7,) pictures tried by emotion.
-    methods: those that explain something, of METHODS, and AVERAGED."""
+    """The results of a data set.
 
-    faces: list[FaceRecord]
-    looked_at: list[int]
+    Attributes:
+        faces: the faces whose labelled emotion was predicted.
+        examined: (7,) number of images tried for each emotion.
+        methods: the methods compared, METHODS and possibly AVERAGED.
+    """
+
+    faces: list[ExplainedFace]
+    examined: list[int]
     methods: tuple[str, ...]
 
-    def of(self, emotion: int) -> list[FaceRecord]:
-        """The faces of one emotion."""
+    def of(self, emotion: int) -> list[ExplainedFace]:
+        """Return the faces of one emotion."""
         return [face for face in self.faces if face.emotion == emotion]
 
     def mean_maps(self, method: str) -> dict[str, NDArray[np.float64]]:
-        """Emotion -> (SIDE, SIDE) mean of its maps that are not empty; a flat map is 1.
+        """Return emotion -> (SIDE, SIDE) mean of its non-empty maps; a uniform map is 1.
 
-        Emotions without any are left out. ALL is the mean over the emotions, each counting the
-        same. Empty where there is no map at all.
+        Emotions without such maps are omitted. ALL is the mean of the emotions' means. The result
+        is empty where every map is.
         """
-        found = {}
+        found: dict[str, NDArray[np.float64]] = {}
         for k, name in enumerate(EMOTIONS):
             maps = [face.maps[method] for face in self.of(k) if face.maps[method].any()]
             if maps:
@@ -84,17 +95,26 @@ def run_study(
     averaged: Averaged | None = None,
     on_face: Callable[[int, int], None] | None = None,
 ) -> Study:
-    """Explain up to ``count`` faces of each emotion, drawn by chance, by every method.
+    """Explain up to ``count`` random faces of each emotion by every method.
 
-    Pictures without a label are left out. on_face: told the emotion and how many faces of it are
-    done. Raises DataError for a picture that cannot be read, EngineError.
+    Args:
+        faces: the data set; images without a label are ignored.
+        engine: runs the model.
+        count: number of faces per emotion.
+        seed: seed of the selection.
+        averaged: computes the maps of AVERAGED; None omits that method.
+        on_face: called with the emotion and the number of its faces that are done.
+
+    Raises:
+        DataError: if an image cannot be read.
+        EngineError: if the model cannot be run.
     """
-    records: list[FaceRecord] = []
-    looked_at = [0] * len(EMOTIONS)
+    records: list[ExplainedFace] = []
+    examined = [0] * len(EMOTIONS)
     for emotion in range(len(EMOTIONS)):
         done = 0
         for face in _faces_of(emotion, faces, engine, seed, averaged):
-            looked_at[emotion] += 1
+            examined[emotion] += 1
             if face is not None:
                 records.append(face)
                 done += 1
@@ -103,16 +123,16 @@ def run_study(
             if done == count:
                 break
     methods = METHODS if averaged is None else (*METHODS, AVERAGED)
-    return Study(records, looked_at, methods)
+    return Study(records, examined, methods)
 
 
 def _faces_of(
     emotion: int, faces: FaceSet, engine: Engine, seed: int, averaged: Averaged | None
-) -> Iterator[FaceRecord | None]:
-    """The faces of an emotion, one by one; None for one that is read as something else.
+) -> Iterator[ExplainedFace | None]:
+    """Yield the faces of an emotion, or None for a face with another predicted emotion.
 
-    What is left to chance hangs on the seed and the face's number alone: a smaller study is the
-    beginning of a larger one.
+    Random choices depend only on the seed and the number of the face, so that a smaller study is
+    a prefix of a larger one.
     """
     of_it = [record for record in faces.samples if record.emotion == emotion]
     order = np.random.default_rng((seed, emotion)).permutation(len(of_it))
@@ -120,8 +140,8 @@ def _faces_of(
         image = of_it[index].image()
         place = face_crop(of_it[index], image)
         crop = extract(image, [place], engine.input_size)[0, 0]
-        said = engine.infer(crop[None, None])
-        if int(said.logits[0].argmax()) != emotion:
+        prediction = engine.infer(crop[None, None])
+        if int(prediction.logits[0].argmax()) != emotion:
             yield None
             continue
 
@@ -130,36 +150,37 @@ def _faces_of(
             return softmax(np.concatenate(parts), engine.manifest.temperature)[:, emotion]
 
         maps = {
-            "gradcam": said.attention[0, emotion],
+            "gradcam": prediction.attention[0, emotion],
             "occlusion": occlusion_map(probability, crop),
         }
         if averaged is not None:
             maps[AVERAGED] = averaged(crop)[emotion]
         rng = np.random.default_rng((seed, emotion, number))
-        yield _measured(emotion, crop, said.landmarks[0], maps, probability, rng)
+        yield _evaluate(emotion, crop, prediction.landmarks[0], maps, probability, rng)
 
 
-def _measured(
+def _evaluate(
     emotion: int,
     crop: NDArray[np.float32],
     landmarks: NDArray[np.float32],
     maps: Mapping[str, NDArray[np.float32]],
     probability: Callable[[NDArray[np.float32]], NDArray[np.floating]],
     rng: np.random.Generator,
-) -> FaceRecord:
+) -> ExplainedFace:
+    """Align the maps of a face and compute their shares and curves."""
     size = crop.shape[0]
-    face = FaceRecord(emotion)
+    face = ExplainedFace(emotion)
     for method, values in maps.items():
-        face.maps[method] = aligned(values, landmarks, size)
+        face.maps[method] = align_map(values, landmarks, size)
         face.shares[method] = landmark_shares(values, landmarks, size)
-    for method, values in {**maps, **ignorant_maps(rng)}.items():
+    for method, values in {**maps, **baseline_maps(rng)}.items():
         face.deletion[method], face.insertion[method] = curves(probability, crop, values, rng)
     return face
 
 
-def ignorant_maps(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-    """The maps that know nothing of the face, (_CELLS, _CELLS) each."""
-    away = np.arange(_CELLS) - 0.5 * (_CELLS - 1)
-    spot = np.exp(-(away[:, None] ** 2 + away**2) / _CELLS)
+def baseline_maps(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    """Return the maps that are independent of the face, (_CELLS, _CELLS) each."""
+    offset = np.arange(_CELLS) - 0.5 * (_CELLS - 1)
+    spot = np.exp(-(offset[:, None] ** 2 + offset**2) / _CELLS)
     random = rng.random((_CELLS, _CELLS))
     return {RANDOM: random.astype(np.float32), CENTRE: spot.astype(np.float32)}

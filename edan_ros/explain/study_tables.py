@@ -1,4 +1,4 @@
-"""The figures of a study as tables in Markdown."""
+"""The results of a study as Markdown tables."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap, overlap_chance
 from edan_ros.explain.explanation import METHOD_TITLES
-from edan_ros.explain.faithfulness import Interval, area, interval
-from edan_ros.explain.mean_shape import areas
-from edan_ros.explain.study import AVERAGED, CENTRE, RANDOM, FaceRecord, Study
+from edan_ros.explain.faithfulness import Interval, area_under, interval
+from edan_ros.explain.mean_shape import area_masks
+from edan_ros.explain.study import AVERAGED, CENTRE, RANDOM, ExplainedFace, Study
 
 TITLES = {
     **METHOD_TITLES,
     AVERAGED: "Grad-CAM, averaged",
     RANDOM: "random",
-    CENTRE: "middle of the crop",
+    CENTRE: "centre of the crop",
 }
 
 
 def markdown(study: Study) -> str:
-    """All tables, each under a heading."""
+    """Return all tables, each under a heading."""
     parts = [*_faces(study)]
     for method in study.methods:
-        parts += [f"\n## Where the maps lie: {TITLES[method]}\n", *_areas(study, method)]
-    parts += ["\n## Landmarks ranked first against EMFACS\n", *_emfacs(study)]
+        parts += [f"\n## Location of the maps: {TITLES[method]}\n", *_areas(study, method)]
+    parts += ["\n## Top-ranked landmarks and EMFACS\n", *_emfacs(study)]
     parts += ["\n## Deletion: area under the curve, smaller is better\n"]
     parts += _faithfulness(study, "deletion")
     parts += ["\n## Insertion: area under the curve, larger is better\n"]
@@ -35,32 +35,32 @@ def markdown(study: Study) -> str:
     return "\n".join(parts) + "\n"
 
 
-def areas_under(faces: Sequence[FaceRecord], curve: str, method: str) -> NDArray[np.float64]:
-    """(n,) area under each face's curve, 0 to 1. curve: deletion or insertion."""
-    return np.array([area(getattr(face, curve)[method]) for face in faces])
+def areas_under(faces: Sequence[ExplainedFace], curve: str, method: str) -> NDArray[np.float64]:
+    """Return the (n,) areas under the faces' curves, 0 to 1. curve: deletion or insertion."""
+    return np.array([area_under(getattr(face, curve)[method]) for face in faces])
 
 
 def gains(
-    faces: Sequence[FaceRecord], curve: str, method: str, against: str = RANDOM
+    faces: Sequence[ExplainedFace], curve: str, method: str, against: str = RANDOM
 ) -> NDArray[np.float64]:
-    """(n,) by how much a method beats another, face by face; below 0 where it is worse."""
+    """Return the (n,) improvement of a method over another by face; negative where it is worse."""
     gain = areas_under(faces, curve, method) - areas_under(faces, curve, against)
     return -gain if curve == "deletion" else gain
 
 
-def area_shares(faces: Sequence[FaceRecord], method: str) -> dict[str, Interval]:
-    """Share of the faces' maps in each of AREAS; empty maps are left out."""
+def area_shares(faces: Sequence[ExplainedFace], method: str) -> dict[str, Interval]:
+    """Return the share of the faces' non-empty maps in each of AREAS."""
     maps = [face.maps[method] for face in faces if face.maps[method].any()]
     return {
         part: interval(np.array([values[mask].sum() / values.sum() for values in maps]))
-        for part, mask in areas().items()
+        for part, mask in area_masks().items()
     }
 
 
 def _faces(study: Study) -> Iterator[str]:
-    yield from _table_head(["emotion", "pictures looked at", "read so, and explained"])
+    yield from _table_head(["emotion", "images examined", "predicted correctly and explained"])
     for k, name in enumerate(EMOTIONS):
-        yield _row([name, study.looked_at[k], len(study.of(k))])
+        yield _row([name, study.examined[k], len(study.of(k))])
     for method in study.methods:
         empty = [not face.maps[method].any() for face in study.faces]
         if any(empty):
@@ -69,12 +69,12 @@ def _faces(study: Study) -> Iterator[str]:
 
 def _areas(study: Study, method: str) -> Iterator[str]:
     yield (
-        "Share of the maps, and how many times that of a flat map; in bold where the 95 % interval "
-        "over faces lies wholly above it.\n"
+        "Share of the maps, and its ratio to the share in a uniform map; bold where the 95 % "
+        "interval over faces is above that share.\n"
     )
-    chance = {part: float(mask.mean()) for part, mask in areas().items()}
+    chance = {part: float(mask.mean()) for part, mask in area_masks().items()}
     yield from _table_head(["emotion", *chance])
-    yield _row(["flat map", *(f"{share:.0%}" for share in chance.values())])
+    yield _row(["uniform map", *(f"{share:.0%}" for share in chance.values())])
     for name, faces in _groups(study):
         cells = []
         for part, share in area_shares(faces, method).items():
@@ -86,21 +86,21 @@ def _areas(study: Study, method: str) -> Iterator[str]:
 def overlaps(
     study: Study, method: str, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Overlap with the EMFACS landmarks of an emotion: of its own faces, of all others.
+    """Return the overlap with an emotion's EMFACS landmarks for its own faces and for all others.
 
-    Faces whose map is empty rank nothing and are left out.
+    Faces with an empty map are omitted.
     """
-    pointing = [face for face in study.faces if face.maps[method].any()]
-    found = np.array([overlap(face.shares[method], LANDMARK_SETS[name]) for face in pointing])
-    own = np.array([EMOTIONS[face.emotion] == name for face in pointing], bool)
+    ranked = [face for face in study.faces if face.maps[method].any()]
+    found = np.array([overlap(face.shares[method], LANDMARK_SETS[name]) for face in ranked])
+    own = np.array([EMOTIONS[face.emotion] == name for face in ranked], bool)
     return found[own], found[~own]
 
 
 def _emfacs(study: Study) -> Iterator[str]:
     yield (
-        "Part of an emotion's EMFACS landmarks among as many that the map ranks first, with its "
-        "95 % interval, in bold where that lies wholly above chance; in brackets the same "
-        "landmarks in the maps of the other emotions' faces.\n"
+        "Fraction of an emotion's n EMFACS landmarks among the n that the map ranks first, with "
+        "its 95 % interval, bold where that is above chance; in parentheses the fraction of the "
+        "same landmarks in the maps of other emotions.\n"
     )
     yield from _table_head(["emotion", "landmarks", "chance", *_titles(study)])
     for name, wanted in LANDMARK_SETS.items():
@@ -116,11 +116,11 @@ def _emfacs(study: Study) -> Iterator[str]:
     for method in study.methods:
         each = [overlaps(study, method, name)[0] for name in LANDMARK_SETS]
         means.append(_mean(np.array([own.mean() for own in each if len(own)])))
-    yield _row(["mean of the emotions", "", f"{chance:.2f}", *means])
+    yield _row(["mean over emotions", "", f"{chance:.2f}", *means])
 
 
 def _faithfulness(study: Study, curve: str) -> Iterator[str]:
-    yield "Mean, and in brackets the gain over random with its 95 % interval.\n"
+    yield "Mean, and in parentheses the gain over random maps with its 95 % interval.\n"
     compared = [*study.methods, CENTRE]
     yield from _table_head(["emotion", "n", "random", *(TITLES[m] for m in compared)])
     for name, faces in _groups(study):
@@ -130,20 +130,20 @@ def _faithfulness(study: Study, curve: str) -> Iterator[str]:
             for mean, method in zip(means[1:], compared, strict=True)
         ]
         yield _row([name, len(faces), f"{means[0]:.2f}", *cells])
-    yield f"\nGain over a spot on the {TITLES[CENTRE]}, which knows nothing of the face:\n"
+    yield f"\nGain over a spot at the {TITLES[CENTRE]}, a map that is independent of the face:\n"
     yield from _table_head(["emotion", *_titles(study)])
     for name, faces in _groups(study):
         yield _row([name, *(_gain(faces, curve, method, CENTRE) for method in study.methods)])
 
 
-def _groups(study: Study) -> Iterator[tuple[str, list[FaceRecord]]]:
-    """The faces of each emotion that has any, and all of them."""
+def _groups(study: Study) -> Iterator[tuple[str, list[ExplainedFace]]]:
+    """Yield the faces of each emotion that has any, then all faces."""
     groups = {name: study.of(k) for k, name in enumerate(EMOTIONS)}
     yield from ((name, faces) for name, faces in groups.items() if faces)
     yield "all faces", study.faces
 
 
-def _gain(faces: Sequence[FaceRecord], curve: str, method: str, against: str) -> str:
+def _gain(faces: Sequence[ExplainedFace], curve: str, method: str, against: str) -> str:
     found = interval(gains(faces, curve, method, against))
     known = not np.isnan(found.low)
     return f"{found.mean:+.2f}" + (f", {found.low:+.2f} to {found.high:+.2f}" if known else "")
@@ -154,7 +154,7 @@ def _titles(study: Study) -> list[str]:
 
 
 def _span(found: Interval) -> str:
-    """Mean and interval, as far as there are enough faces for them."""
+    """Format the mean and, for enough faces, its interval."""
     if np.isnan(found.mean):
         return "-"
     known = not np.isnan(found.low)

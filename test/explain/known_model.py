@@ -1,4 +1,4 @@
-"""A model whose reasons are known: it reads 'happy' from the contrast of the mouth, else 'sad'."""
+"""A model with known evidence: 'happy' depends on the contrast of the mouth only, else 'sad'."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edan_ros.explain.mean_shape import mean_landmarks
 SIZE = 64
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 LANDMARKS = mean_landmarks(SIZE).astype(np.float32)
-#: Rows and columns of the pixels that the model reads: four cells of its 8 x 8 map.
+#: Rows and columns of the pixels that the model depends on: four cells of its 8 x 8 map.
 MOUTH = np.s_[40:48, 24:40]
 
 
 class KnownEngine:
-    """See the module. Its attention map points at the mouth and nowhere else."""
+    """The known model. Its attention map is the mouth."""
 
     name, device, precision, selection_reason = "known", "cpu", "fp32", "a test"
     input_size = SIZE
@@ -40,8 +40,8 @@ class KnownEngine:
         return Prediction(np.tile(LANDMARKS, (len(crops), 1, 1)), logits, presence, attention)
 
 
-def picture(seed: int, smiling: bool) -> NDArray[np.uint8]:
-    """(SIZE, SIZE) grey noise; what the model reads of it has contrast, or has none."""
+def make_image(seed: int, smiling: bool) -> NDArray[np.uint8]:
+    """Return (SIZE, SIZE) grey noise whose mouth has contrast if ``smiling``, else none."""
     pixels = np.random.default_rng(seed).integers(60, 200, (SIZE, SIZE)).astype(np.uint8)
     mouth = pixels[MOUTH]
     mouth[:] = 128
@@ -52,11 +52,11 @@ def picture(seed: int, smiling: bool) -> NDArray[np.uint8]:
 
 
 def faces(happy: int, sad: int, mislabelled: int = 0) -> FaceSet:
-    """Pictures whose crop is the whole picture; the last ones show 'sad' and say 'happy'."""
+    """Images that are their own crop; the mislabelled ones show 'sad' with the label 'happy'."""
     labels = [HAPPY] * happy + [SAD] * sad + [HAPPY] * mislabelled
     smiles = [True] * happy + [False] * (sad + mislabelled)
     records = [
-        FaceSample(str(i), lambda i=i, s=smile: picture(i, s), label, landmarks=LANDMARKS)
+        FaceSample(str(i), lambda i=i, s=smile: make_image(i, s), label, landmarks=LANDMARKS)
         for i, (label, smile) in enumerate(zip(labels, smiles, strict=True))
     ]
-    return FaceSet("made up", [*records, FaceSample("x", lambda: picture(0, True), None)])
+    return FaceSet("synthetic", [*records, FaceSample("x", lambda: make_image(0, True), None)])

@@ -1,4 +1,4 @@
-"""One face explained: the model's own map or the occlusion map, and what it may not be asked."""
+"""Explanations of one face by attention and by occlusion, and invalid requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from known_model import HAPPY, LANDMARKS, SIZE, KnownEngine, picture
+from known_model import HAPPY, LANDMARKS, SIZE, KnownEngine, make_image
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
@@ -17,7 +17,7 @@ from edan_ros.explain.explanation import METHODS, Explanation, explain_face
 
 
 def face(pixels: np.ndarray) -> Face:
-    """The face that the pipeline would find if the crop were the whole picture."""
+    """Return the face that the pipeline finds in an image that is its own crop."""
     found = KnownEngine().infer(pixels[None, None].astype(np.float32))
     probabilities = softmax(found.logits)[0]
     return Face(
@@ -39,10 +39,10 @@ def face(pixels: np.ndarray) -> Face:
     )
 
 
-def explain(seen: Face, method: str, emotion: int = HAPPY) -> Explanation:
+def explain(subject: Face, method: str, emotion: int = HAPPY) -> Explanation:
     return explain_face(
-        Image(picture(1, smiling=True), "mono"),
-        seen,
+        Image(make_image(1, smiling=True), "mono"),
+        subject,
         emotion,
         method,
         size=SIZE,
@@ -51,34 +51,34 @@ def explain(seen: Face, method: str, emotion: int = HAPPY) -> Explanation:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_map_points_at_what_the_model_reads(method: str) -> None:
-    seen = face(picture(1, smiling=True))
-    found = explain(seen, method)
-    np.testing.assert_allclose(found.crop, picture(1, smiling=True), atol=1.0)
+def test_the_map_highlights_what_the_model_depends_on(method: str) -> None:
+    subject = face(make_image(1, smiling=True))
+    found = explain(subject, method)
+    np.testing.assert_allclose(found.crop, make_image(1, smiling=True), atol=1.0)
     np.testing.assert_allclose(found.landmarks, LANDMARKS, atol=1e-3)
-    assert found.probability == seen.raw_probabilities[HAPPY]
+    assert found.probability == subject.raw_probabilities[HAPPY]
     assert found.values.max() == 1.0
     strongest = np.argwhere(found.values == 1.0)[0] * SIZE / found.values.shape
     assert 32 <= strongest[0] <= 48
     assert 16 <= strongest[1] <= 40
 
 
-def test_the_peak_is_what_the_strongest_place_is_worth() -> None:
-    seen = face(picture(1, smiling=True))
-    assert explain(seen, "gradcam").peak == pytest.approx(seen.attention[HAPPY].max())
-    # Nothing else reads 'happy': once the mouth is covered nearly all of it is gone.
-    assert 0.5 < explain(seen, "occlusion").peak <= seen.raw_probabilities[HAPPY]
+def test_the_peak_is_the_effect_of_the_strongest_location() -> None:
+    subject = face(make_image(1, smiling=True))
+    assert explain(subject, "gradcam").peak == pytest.approx(subject.attention[HAPPY].max())
+    # Only the mouth is evidence for 'happy': covering it removes nearly all of the probability.
+    assert 0.5 < explain(subject, "occlusion").peak <= subject.raw_probabilities[HAPPY]
 
 
-def test_an_emotion_that_nothing_speaks_for_has_an_empty_map() -> None:
-    found = explain(face(picture(1, smiling=True)), "gradcam", EMOTIONS.index("fear"))
+def test_an_emotion_without_evidence_has_an_empty_map() -> None:
+    found = explain(face(make_image(1, smiling=True)), "gradcam", EMOTIONS.index("fear"))
     assert not found.values.any()
     assert found.peak == 0.0
 
 
-def test_unknown_methods_and_faces_without_a_map_are_refused() -> None:
-    seen = face(picture(1, smiling=True))
+def test_unknown_methods_and_faces_without_a_map_are_rejected() -> None:
+    subject = face(make_image(1, smiling=True))
     with pytest.raises(ValueError, match="gradcam or occlusion"):
-        explain(seen, "astrology")
+        explain(subject, "astrology")
     with pytest.raises(ValueError, match="no crop"):
-        explain(replace(seen, attention=None), "gradcam")
+        explain(replace(subject, attention=None), "gradcam")

@@ -1,4 +1,4 @@
-"""Averaged Grad-CAM read out of an exported model, against captum on the torch network."""
+"""Averaged Grad-CAM of an exported model agrees with captum on the torch network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="networks need the train extra (torch)")
-pytest.importorskip("onnx", reason="activations are read with onnx")
+pytest.importorskip("onnx", reason="onnx reads the activations")
 attr = pytest.importorskip("captum.attr", reason="compares with captum (the train extra)")
 
 from random_network import network_with_random_state  # noqa: E402
@@ -27,10 +27,10 @@ def saved(network: torch.nn.Module, folder: Path, *, half: bool = False) -> Mani
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_maps_equal_those_of_captum(stages: int, tmp_path: Path) -> None:
+def test_averaged_maps_equal_captums(stages: int, tmp_path: Path) -> None:
     network = network_with_random_state(size=64, width=0.25, stages=stages)
     if stages == 2:
-        # The last landmarks are then those by which the second stage's picture was aligned.
+        # The last landmarks then equal those that align the input of the second stage.
         for value in network.stage2.landmark_step.parameters():
             torch.nn.init.zeros_(value)
     crop = torch.rand(1, 1, 64, 64) * 255
@@ -43,13 +43,13 @@ def test_maps_equal_those_of_captum(stages: int, tmp_path: Path) -> None:
     found = AveragedGradCam(saved(network, tmp_path)).maps(crop[0, 0].numpy())
     assert expected.max() > 0
     scale = float(expected.max())
-    # OpenCV interpolates between 32 positions a pixel.
+    # OpenCV interpolates with a resolution of 1/32 pixel.
     np.testing.assert_allclose(
         found, expected[0].numpy(), atol=(1e-5 if stages == 1 else 0.02) * scale
     )
 
 
-def test_weights_stored_as_half_give_nearly_the_same(tmp_path: Path) -> None:
+def test_fp16_weights_change_the_averaged_maps_little(tmp_path: Path) -> None:
     network = network_with_random_state(size=64, width=0.25, stages=1)
     crop = np.random.default_rng(0).uniform(0, 255, (64, 64)).astype(np.float32)
     whole = AveragedGradCam(saved(network, tmp_path)).maps(crop)
@@ -57,7 +57,7 @@ def test_weights_stored_as_half_give_nearly_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(half, whole, atol=0.05 * whole.max())
 
 
-def test_a_model_without_this_head_is_refused() -> None:
+def test_a_model_with_another_head_is_rejected() -> None:
     detector = shipped_models("detector")[0]
     with pytest.raises(ModelError, match="head of EmotionalDAN"):
         AveragedGradCam(replace(load_manifest(detector, "detector"), name="x"))

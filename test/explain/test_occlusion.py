@@ -1,4 +1,4 @@
-"""The occlusion map against models whose answer is known by construction."""
+"""Occlusion maps of models whose evidence is known by construction."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SIZE = 64
 
 
 def bright_corner(crops: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A 'model' that is sure of its emotion if the upper left 16 x 16 pixels are bright."""
+    """A model whose probability is the brightness of the upper left 16 x 16 pixels."""
     assert crops.shape[1:] == (1, SIZE, SIZE)
     assert len(crops) <= BATCH
     return crops[:, 0, :16, :16].mean(axis=(1, 2)) / 255.0
 
 
-def test_the_map_is_where_the_model_looks() -> None:
+def test_the_map_highlights_the_evidence() -> None:
     crop = np.zeros((SIZE, SIZE), np.float32)
     crop[:16, :16] = 255.0
     values = occlusion_map(bright_corner, crop, cells=8)
@@ -32,13 +32,13 @@ def test_the_map_is_where_the_model_looks() -> None:
     assert not values[:, 3:].any()
 
 
-def test_a_patch_that_raises_the_probability_counts_for_nothing() -> None:
+def test_a_patch_that_raises_the_probability_is_ignored() -> None:
     crop = np.zeros((SIZE, SIZE), np.float32)
     crop[32:] = 255.0
     assert not occlusion_map(bright_corner, crop).any()
 
 
-def test_a_model_that_looks_nowhere_has_an_empty_map() -> None:
+def test_a_constant_model_has_an_empty_map() -> None:
     crop = np.random.default_rng(0).uniform(0, 255, (SIZE, SIZE)).astype(np.float32)
     values = occlusion_map(lambda crops: np.full(len(crops), 0.4), crop, cells=5)
     assert values.shape == (5, 5)

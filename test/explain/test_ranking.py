@@ -1,4 +1,4 @@
-"""Shares of landmarks and regions: chance for a flat map, everything where all of the map is."""
+"""Shares of landmarks and regions in uniform, concentrated and empty maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE, REGIONS
 from edan_ros.explain.ranking import (
     LANDMARK_CHANCE,
     landmark_shares,
-    normalised,
+    normalise_map,
     region_shares,
 )
 
@@ -24,12 +24,12 @@ def spot(landmark: int, size: int = SIZE) -> np.ndarray:
     return values
 
 
-def test_a_flat_map_gives_every_landmark_its_chance() -> None:
+def test_a_uniform_map_gives_every_landmark_its_chance() -> None:
     shares = landmark_shares(np.ones((8, 8)), LANDMARKS, SIZE)
     np.testing.assert_allclose(shares, LANDMARK_CHANCE, rtol=1e-9)
 
 
-def test_a_flat_map_gives_every_region_its_chance() -> None:
+def test_a_uniform_map_gives_every_region_its_chance() -> None:
     regions = region_shares(np.ones((8, 8)), LANDMARKS, SIZE)
     assert {region.name for region in regions} == set(REGIONS)
     for region in regions:
@@ -41,7 +41,7 @@ def test_a_flat_map_gives_every_region_its_chance() -> None:
 @pytest.mark.parametrize(
     ("landmark", "region"), [(8, "jaw"), (19, "brows"), (30, "nose"), (37, "eyes"), (57, "mouth")]
 )
-def test_a_spot_points_at_its_landmark_and_region(landmark: int, region: str) -> None:
+def test_a_spot_gives_its_landmark_and_region_the_largest_share(landmark: int, region: str) -> None:
     values = spot(landmark)
     shares = landmark_shares(values, LANDMARKS, SIZE)
     assert shares.argmax() == landmark
@@ -52,12 +52,12 @@ def test_a_spot_points_at_its_landmark_and_region(landmark: int, region: str) ->
     assert first.share == pytest.approx(1.0)
 
 
-def test_an_empty_map_ranks_nothing() -> None:
+def test_an_empty_map_gives_no_region_a_share() -> None:
     np.testing.assert_allclose(landmark_shares(np.zeros((8, 8)), LANDMARKS, SIZE), LANDMARK_CHANCE)
     assert all(region.share == 0.0 for region in region_shares(np.zeros((8, 8)), LANDMARKS, SIZE))
 
 
-def test_landmarks_far_outside_the_crop_take_no_share() -> None:
+def test_landmarks_far_outside_the_crop_have_no_share() -> None:
     landmarks = LANDMARKS.copy()
     landmarks[0] = (-500.0, -500.0)
     shares = landmark_shares(np.ones((8, 8)), landmarks, SIZE)
@@ -65,8 +65,8 @@ def test_landmarks_far_outside_the_crop_take_no_share() -> None:
     assert shares.sum() == pytest.approx(1.0)
 
 
-def test_normalised_scales_the_largest_to_one() -> None:
+def test_normalise_map_scales_the_maximum_to_1() -> None:
     np.testing.assert_allclose(
-        normalised(np.array([[0.0, 2.0], [1.0, 4.0]])), [[0, 0.5], [0.25, 1]]
+        normalise_map(np.array([[0.0, 2.0], [1.0, 4.0]])), [[0, 0.5], [0.25, 1]]
     )
-    assert not normalised(np.zeros((3, 3))).any()
+    assert not normalise_map(np.zeros((3, 3))).any()

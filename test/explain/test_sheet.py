@@ -1,10 +1,10 @@
-"""The sheet of a face: its size, its parts, and that privacy reaches every tile."""
+"""The sheet of a face: size, parts and privacy."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from known_model import HAPPY, SAD, picture
+from known_model import HAPPY, SAD, make_image
 from test_explanation import explain, face
 
 from edan_ros.drawing.faces import EMOTION_COLOURS
@@ -12,45 +12,45 @@ from edan_ros.drawing.privacy import apply_privacy
 from edan_ros.explain.explanation import METHODS
 from edan_ros.explain.sheet import TILE, draw_sheet, face_tile, region_line
 
-PIXELS = cv2.cvtColor(picture(1, smiling=True), cv2.COLOR_GRAY2BGR)
-SEEN = face(picture(1, smiling=True))
+PIXELS = cv2.cvtColor(make_image(1, smiling=True), cv2.COLOR_GRAY2BGR)
+SUBJECT = face(make_image(1, smiling=True))
 
 
 def sheet(pixels: np.ndarray, *emotions: int, outlines: bool = False) -> np.ndarray:
-    rows = [[explain(SEEN, method, emotion) for method in METHODS] for emotion in emotions]
+    rows = [[explain(SUBJECT, method, emotion) for method in METHODS] for emotion in emotions]
     return draw_sheet(pixels, rows, title="a face", outlines=outlines)
 
 
-def test_a_row_for_each_emotion_and_two_tiles_for_each_method() -> None:
+def test_a_sheet_has_a_row_per_emotion_and_two_tiles_per_method() -> None:
     one, two = sheet(PIXELS, HAPPY), sheet(PIXELS, HAPPY, SAD)
     assert one.shape[1] == two.shape[1] > 6 * TILE
     assert two.shape[0] - one.shape[0] > TILE
     np.testing.assert_array_equal(two[: one.shape[0] - 70], one[:-70])
 
 
-def test_the_original_is_the_crop_of_the_face() -> None:
+def test_the_first_tile_is_the_crop_of_the_face() -> None:
     drawn = sheet(PIXELS, HAPPY)
-    tile = face_tile(PIXELS, SEEN)
+    tile = face_tile(PIXELS, SUBJECT)
     small = cv2.resize(tile, (64, 64), interpolation=cv2.INTER_AREA).mean(axis=2)
-    assert np.corrcoef(small.ravel(), picture(1, smiling=True).ravel())[0, 1] > 0.85
+    assert np.corrcoef(small.ravel(), make_image(1, smiling=True).ravel())[0, 1] > 0.85
     matches = cv2.matchTemplate(drawn, tile, cv2.TM_SQDIFF)
     assert matches.min() == 0.0
 
 
-def test_the_bars_have_the_colours_of_the_emotions() -> None:
+def test_probability_bars_have_the_colours_of_the_emotions() -> None:
     drawn = sheet(PIXELS, HAPPY)
     assert (drawn == np.array(EMOTION_COLOURS["happy"], np.uint8)).all(axis=2).sum() > 500
 
 
-def test_with_landmarks_only_no_pixel_of_the_face_is_left() -> None:
-    hidden = apply_privacy(PIXELS, [SEEN], "landmarks-only")
-    other = apply_privacy(255 - PIXELS, [SEEN], "landmarks-only")
+def test_no_pixel_of_the_face_is_shown_with_landmarks_only() -> None:
+    hidden = apply_privacy(PIXELS, [SUBJECT], "landmarks-only")
+    other = apply_privacy(255 - PIXELS, [SUBJECT], "landmarks-only")
     drawn = sheet(hidden, HAPPY, outlines=True)
     np.testing.assert_array_equal(drawn, sheet(other, HAPPY, outlines=True))
     # The outlines are drawn instead.
     assert (drawn != sheet(hidden, HAPPY)).any(axis=2).sum() > 300
 
 
-def test_the_line_names_the_regions_that_stand_out() -> None:
-    assert region_line(explain(SEEN, "gradcam")).startswith("mouth ")
-    assert region_line(explain(SEEN, "gradcam", SAD)) == "nothing speaks for it"
+def test_the_region_line_names_the_most_relevant_regions() -> None:
+    assert region_line(explain(SUBJECT, "gradcam")).startswith("mouth ")
+    assert region_line(explain(SUBJECT, "gradcam", SAD)) == "no evidence"

@@ -1,4 +1,4 @@
-"""A study of a model whose reasons are known: it finds them, and says what is empty and false."""
+"""A study of a model with known evidence finds it and reports empty and unfaithful maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from known_model import HAPPY, SAD, KnownEngine, faces
 
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap_chance
-from edan_ros.explain.mean_shape import AREAS, areas
+from edan_ros.explain.mean_shape import AREAS, area_masks
 from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study, run_study
 from edan_ros.explain.study_figures import draw_curves, draw_mean_maps
 from edan_ros.explain.study_tables import area_shares, gains, markdown, overlaps
@@ -21,11 +21,11 @@ def study() -> Study:
     return run_study(faces(happy=6, sad=3, mislabelled=2), KnownEngine(), count=5)
 
 
-def test_faces_that_are_read_otherwise_do_not_take_part(study: Study) -> None:
+def test_faces_with_another_predicted_emotion_are_excluded(study: Study) -> None:
     assert [face.emotion for face in study.faces] == [HAPPY] * 5 + [SAD] * 3
-    assert 5 <= study.looked_at[HAPPY] <= 7
-    assert study.looked_at[SAD] == 3
-    assert sum(study.looked_at) == study.looked_at[HAPPY] + 3
+    assert 5 <= study.examined[HAPPY] <= 7
+    assert study.examined[SAD] == 3
+    assert sum(study.examined) == study.examined[HAPPY] + 3
 
 
 def test_the_same_seed_gives_the_same_study(study: Study) -> None:
@@ -33,23 +33,23 @@ def test_the_same_seed_gives_the_same_study(study: Study) -> None:
     assert markdown(again) == markdown(study)
 
 
-def test_the_maps_lie_where_the_model_looks(study: Study) -> None:
+def test_the_maps_are_located_at_the_evidence(study: Study) -> None:
     for method in ("gradcam", "occlusion"):
         shares = area_shares(study.of(HAPPY), method)
         assert tuple(shares) == AREAS
         assert max(shares, key=lambda area: shares[area].mean) == "mouth"
         assert sum(share.mean for share in shares.values()) == pytest.approx(1.0)
-        assert shares["mouth"].low > areas()["mouth"].mean()
+        assert shares["mouth"].low > area_masks()["mouth"].mean()
         own, _ = overlaps(study, method, "happy")
         assert len(own) == 5
         assert own.min() > 1.2 * overlap_chance(LANDMARK_SETS["happy"])
-    # The map of 'sad' is empty: it is left out, and of its faces nothing is ranked.
+    # The maps of 'sad' are empty and therefore omitted.
     assert set(study.mean_maps("gradcam")) == {"happy", ALL}
     assert len(overlaps(study, "gradcam", "sad")[0]) == 0
     assert len(overlaps(study, "gradcam", "happy")[1]) == 0
 
 
-def test_true_maps_beat_chance_and_false_ones_do_not(study: Study) -> None:
+def test_faithful_maps_are_better_than_random_ones(study: Study) -> None:
     happy = study.of(HAPPY)
     for curve in ("deletion", "insertion"):
         for method in ("gradcam", "occlusion"):
@@ -59,13 +59,13 @@ def test_true_maps_beat_chance_and_false_ones_do_not(study: Study) -> None:
         assert gains(happy, curve, CENTRE).mean() < gains(happy, curve, "gradcam").mean()
 
 
-def test_the_tables_say_what_was_measured(study: Study) -> None:
+def test_the_tables_contain_the_results(study: Study) -> None:
     text = markdown(study)
     lines = text.splitlines()
-    assert f"| happy | {study.looked_at[HAPPY]} | 5 |" in lines
+    assert f"| happy | {study.examined[HAPPY]} | 5 |" in lines
     assert "attention (HiResCAM): 38% of the maps are empty." in lines
     assert "nan" not in text
-    # In bold is what stands out for certain; of 'sad' nothing does, its maps are empty.
+    # Significant values are bold; 'sad' has none, because its maps are empty.
     assert any(line.startswith("| happy |") and "**" in line for line in lines)
     assert "| sad | - | - | - | - | - | - | - | - |" in lines
     # Every row has as many cells as the head of its table.
@@ -74,17 +74,17 @@ def test_the_tables_say_what_was_measured(study: Study) -> None:
         assert not before or not now or before == now
 
 
-def test_averaged_maps_are_compared_where_they_are_given() -> None:
+def test_averaged_maps_are_compared_when_given() -> None:
     empty = np.zeros((7, 4, 4), np.float32)
     study = run_study(faces(2, 1), KnownEngine(), count=2, averaged=lambda _: empty)
     assert "Grad-CAM, averaged: 100% of the maps are empty." in markdown(study)
 
 
-def test_the_pictures_show_the_maps(study: Study) -> None:
-    picture = draw_mean_maps(study, "gradcam")
-    hue = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+def test_the_figures_show_the_maps(study: Study) -> None:
+    figure = draw_mean_maps(study, "gradcam")
+    hue = cv2.cvtColor(figure, cv2.COLOR_BGR2HSV)
     red = (hue[..., 1] > 150) & ((hue[..., 0] < 10) | (hue[..., 0] > 170))
-    # All and happy have a map; no tile of another emotion is coloured.
+    # Only 'all' and 'happy' have a map; the tiles of other emotions have no colour.
     columns = np.flatnonzero(red.any(axis=0))
     assert columns.min() > 190
     assert columns.max() < 190 + 3 * 170

@@ -1,0 +1,80 @@
+"""Drawing primitives of the explanation figures: text, landmark outlines, maps over crops."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edan_ros.drawing.faces import Colour
+
+Pixels = NDArray[np.uint8]
+
+TEXT: Colour = (35, 30, 30)
+MUTED: Colour = (115, 110, 105)
+BACKGROUND: Colour = (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+#: Height in pixels of a capital letter of _FONT at scale 1.
+_CAPITAL = 21.0
+#: First and last landmark of each outline, and the first landmarks of the closed ones.
+_OUTLINES = (
+    *((0, 16), (17, 21), (22, 26), (27, 30), (31, 35)),
+    *((36, 41), (42, 47), (48, 59), (60, 67)),
+)
+_CLOSED = {36, 42, 48, 60}
+
+
+def draw_text(
+    canvas: Pixels,
+    line: str,
+    x: int,
+    y: int,
+    colour: Colour,
+    *,
+    size: int = 10,
+    centered: bool = False,
+) -> None:
+    """Draw a line of text below y with capitals ``size`` pixels high.
+
+    x: left end of the line, or its centre if ``centered``.
+    """
+    scale = size / _CAPITAL
+    if centered:
+        (width, _), _ = cv2.getTextSize(line, _FONT, scale, 1)
+        x -= width // 2
+    cv2.putText(canvas, line, (x, y + size), _FONT, scale, colour, 1, cv2.LINE_AA)
+
+
+def draw_outlines(canvas: Pixels, landmarks: NDArray[np.floating], colour: Colour) -> None:
+    """Draw thin lines along (68, 2) landmarks in pixels of the canvas."""
+    points = np.round(landmarks).astype(np.int32)
+    for first, last in _OUTLINES:
+        line = points[first : last + 1].reshape(-1, 1, 2)
+        cv2.polylines(canvas, [line], first in _CLOSED, colour, 1, cv2.LINE_AA)
+
+
+def overlay(
+    crop: NDArray[np.uint8] | NDArray[np.floating],
+    values: NDArray[np.floating],
+    *,
+    side: int = 256,
+    opacity: float = 0.5,
+) -> Pixels:
+    """Return a grey crop with a map over it, blue for low values to red for high ones.
+
+    Args:
+        crop: (S, S) grey, 0 to 255.
+        values: (h, w) map, 0 to 1.
+        side: side of the result in pixels.
+        opacity: opacity of the colour at a value of 1; it is 0 at a value of 0.
+
+    Returns:
+        (side, side, 3) BGR.
+    """
+    grey = cv2.resize(np.asarray(crop, np.uint8), (side, side), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(np.asarray(values, np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    fine = np.clip(fine, 0.0, 1.0)
+    colour = cv2.applyColorMap(np.asarray(fine * 255, np.uint8), cv2.COLORMAP_JET)
+    weight = (opacity * np.sqrt(fine))[..., None]
+    mixed = (1.0 - weight) * cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR) + weight * colour
+    return np.asarray(mixed, np.uint8)
