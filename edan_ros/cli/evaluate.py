@@ -1,32 +1,36 @@
-"""Measure a model on data sets, or the detectors side by side."""
+"""Evaluate a model on data sets, or compare face detectors."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._arguments import count
+from edan_ros.cli._arguments import integer_from
 from edan_ros.cli._pipeline import add_privacy_argument
-from edan_ros.datasets import LAYOUTS, DataError, DatasetSpec, parse_dataset
-from edan_ros.engines.detector_engine import DETECTORS
+from edan_ros.datasets import LAYOUTS, DataError, DatasetSpec, parse_dataset, validation_sets
+from edan_ros.detection.factory import DETECTORS
 
 if TYPE_CHECKING:
     from edan_ros.datasets import FaceSet
-    from edan_ros.engines import Engine
-    from edan_ros.evaluation.emotions import Result
+    from edan_ros.engines import Engine, Manifest
+    from edan_ros.evaluation.classes import ClassScheme
+    from edan_ros.evaluation.classification import SetResult
+    from edan_ros.evaluation.prior import PriorEngine
 
-#: What compares detectors instead of measuring a model.
+#: Given in place of a model to compare detectors.
 DETECTOR = "detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument(
         "what",
         metavar="MODEL|detector",
-        help="a shipped model's name or the path of an .onnx file; or the word detector, which "
+        help="name of a shipped model or path of an .onnx file; or the word detector, which "
         "compares face detectors",
     )
     parser.add_argument(
@@ -34,13 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         nargs="+",
         default=[],
-        type=_source_or_folder,
+        type=_spec_or_folder,
         metavar="LAYOUT[:NAME]=PATH",
-        help=f"data sets, each with its options behind it as in fer2013=PATH,part=train; layouts: "
-        f"{', '.join(LAYOUTS)}. For detector: the folder that holds the data sets",
+        help="data sets, each with its options behind it as in fer2013=PATH,part=train; layouts: "
+        f"{', '.join(LAYOUTS)}. Or the folder that holds all data sets, of which the public test "
+        "of fer2013, kdef and london are evaluated; $EDAN_DATA by default",
     )
-    parser.set_defaults(wrong=parser.error)
-    model = parser.add_argument_group("of a model")
+    parser.set_defaults(usage_error=parser.error)
+    model = parser.add_argument_group("evaluation of a model")
     model.add_argument(
         "--classes", type=int, choices=(7, 3), default=7, help="emotions, or their polarity"
     )
@@ -48,94 +53,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--surprise",
         choices=("positive", "ignore"),
         default="positive",
-        help="of three classes: where surprise belongs",
+        help="how to count surprise among three classes",
+    )
+    model.add_argument(
+        "--prior",
+        type=_prior,
+        metavar="uniform|natural|NUMBER",
+        help="strength of the class prior of the training set, from 0 (uniform) to 1 (natural); "
+        "as on a camera by default",
     )
     model.add_argument(
         "--crop",
         choices=("given", "detect"),
-        help="take the face where the set says it is, or find it as the live pipeline does; "
-        "without: given for sets of pictures that are cut to the face, else detect",
+        help="crop the face where it is annotated, or find it as the live pipeline does; given by "
+        "default for sets of images that are cropped to the face, else detect",
     )
     model.add_argument(
-        "--pictures", type=count, metavar="N", help="at most so many of each set, evenly spread"
+        "--images",
+        type=integer_from(1),
+        metavar="N",
+        help="evaluate at most N of each set, evenly spaced",
     )
-    model.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    model.add_argument("--pictures", type=integer_from(1), dest="images", help=argparse.SUPPRESS)
+    model.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    model.add_argument("--markdown", type=Path, metavar="FILE", help="write the printed tables")
     model.add_argument(
-        "--out", type=Path, metavar="DIR", help="write pictures and the failures there, report.html"
+        "--out", type=Path, metavar="DIR", help="write report.html with charts and failures"
     )
-    add_privacy_argument(parser, ", in the pictures of --out")
+    add_privacy_argument(parser, ", in the images of --out")
     model.add_argument(
         "--groups",
         action="store_true",
-        help="also accuracy by light, sharpness, size and pose of the faces, and by how many of "
-        "those who labelled a picture agree",
+        help="add figures by sex, ethnicity and age of the people where the set has them, and by "
+        "light, sharpness, size and pose of the faces and the agreement of the annotators",
     )
     model.add_argument(
         "--robustness",
         action="store_true",
-        help="how accuracy and landmarks suffer under rotation, small faces, poor light and so on",
+        help="evaluate under rotation, small faces, poor light, occlusion and so on",
     )
     model.add_argument(
         "--failures",
         type=Path,
         metavar="FILE",
-        help="draw where recognition ends: two photographs that scikit-image and matplotlib carry, "
-        "spoilt in several ways; needs no --data",
+        help="draw the limits of recognition: distorted photographs of scikit-image and "
+        "matplotlib; needs no --data",
     )
-    detectors = parser.add_argument_group("of detectors")
+    detectors = parser.add_argument_group("comparison of detectors")
     detectors.add_argument(
         "--names",
         nargs="+",
         default=["edan", "yunet", "haar"],
         type=_detector,
-        help="detectors to compare; a path of an .onnx file is a detector of this package",
+        help="detectors, or paths of .onnx files of detectors of this package",
     )
     detectors.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    if not args.data and not args.failures and os.environ.get("EDAN_DATA"):
+        args.data = [Path(os.environ["EDAN_DATA"])]
     if args.what == DETECTOR:
         return _compare_detectors(args)
-    if not args.data and not args.failures:
-        args.wrong("argument --data: names no data set")
-    for source in args.data:
-        if not isinstance(source, DatasetSpec):
-            args.wrong(f"argument --data: {source} should be LAYOUT=PATH or LAYOUT:NAME=PATH")
-    names = [source.name for source in args.data]
-    if len(set(names)) < len(names):
-        args.wrong("argument --data: two sets have one name; name them, as in LAYOUT:NAME=PATH")
+    specs = _specs(args)
     if args.robustness and (args.classes != 7 or args.crop or args.out or args.groups):
-        args.wrong("argument --robustness: has seven classes, crops of its own and no report")
+        args.usage_error("argument --robustness: takes seven classes, its own crops and no report")
     engine = _engine(args)
     if args.failures:
-        _draw_failures(engine, args)
+        _draw_failures(engine, args.failures)
     if args.robustness:
-        return _robustness(engine, args)
-    return _measure(engine, args) if args.data else 0
+        _evaluate_robustness(engine, specs, args)
+    elif specs:
+        _evaluate_model(engine, specs, args)
+    return 0
 
 
-def _engine(args: argparse.Namespace) -> Engine:
-    """The engine of the model; of one without landmarks, or with three classes, what it has."""
-    from edan_ros.engines import create_engine, load_manifest
-    from edan_ros.engines.evaluation_model import EvaluationEngine
-    from edan_ros.engines.manifest import is_complete
-
-    manifest = load_manifest(args.what)
-    if is_complete(manifest):
-        return create_engine("auto", args.what)
-    if len(manifest.labels) != 7 and (args.classes == 7 or args.robustness):
-        args.wrong(f"argument --classes: {manifest.name} knows three classes: give --classes 3")
-    if manifest.outputs and "landmarks" not in manifest.outputs:
-        if args.robustness or args.failures or args.crop == "detect":
-            args.wrong(
-                f"{manifest.name} gives no landmarks, by which faces are followed: only "
-                "--crop given measures it"
-            )
-        args.crop = "given"
-    return EvaluationEngine(args.what)
-
-
-def _source_or_folder(text: str) -> DatasetSpec | Path:
+def _spec_or_folder(text: str) -> DatasetSpec | Path:
     if "=" not in text:
         return Path(text)
     try:
@@ -144,112 +138,173 @@ def _source_or_folder(text: str) -> DatasetSpec | Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _prior(text: str) -> float:
+    from edan_ros.evaluation.prior import prior_strength
+
+    try:
+        return prior_strength(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _detector(text: str) -> str:
     if text in DETECTORS or text.endswith(".onnx"):
         return text
-    raise argparse.ArgumentTypeError(f"no detector: {text}; {', '.join(DETECTORS)}, or an .onnx")
+    raise argparse.ArgumentTypeError(
+        f"there is no detector {text}: use {', '.join(DETECTORS)} or an .onnx file"
+    )
 
 
 def _compare_detectors(args: argparse.Namespace) -> int:
-    from edan_ros.cli._evaluate_detectors import compare
+    from edan_ros.evaluation.detector_comparison import compare_detectors
 
     if len(args.data) != 1 or isinstance(args.data[0], DatasetSpec):
-        args.wrong("argument --data: for detector, the one folder that holds the data sets")
-    return compare(args.data[0], args.names, args.threshold)
-
-
-def _read(source: DatasetSpec, pictures: int | None) -> FaceSet:
-    from edan_ros.datasets import read
-
-    faces = read(source.layout, source.path, **source.options)
-    faces.check()
-    if pictures is None or pictures >= len(faces):
-        return faces
-    part = faces.subset(pictures)
-    part.notes = [*faces.notes, f"{pictures} of {len(faces)} pictures, evenly spread"]
-    return part
-
-
-def _measure(engine: Engine, args: argparse.Namespace) -> int:
-    from edan_ros.evaluation import groups, tables
-    from edan_ros.evaluation.scales import SEVEN, three
-
-    scale = SEVEN if args.classes == len(SEVEN.names) else three(args.surprise)
-    # All sets are read before the first is measured: a wrong path is not found after an hour.
-    sets = [(source, _read(source, args.pictures)) for source in args.data]
-    results = [_judged(engine, source, faces, args.crop, scale) for source, faces in sets]
-    manifest = engine.manifest
-    print(f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})")
-    for line in tables.text(results, manifest.name):
-        print(line)
-    for result in results if args.groups else ():
-        print("\n" + "\n".join(groups.table(result)))
-    if args.json:
-        _write_json(args.json, tables.as_json(results))
-    if args.out:
-        _write_report(args, results, manifest.name)
+        args.usage_error("argument --data: detector takes the one folder that holds the data sets")
+    for line in compare_detectors(args.data[0], args.names, args.threshold):
+        print(line, flush=True)
     return 0
 
 
-def _judged(engine: Engine, source: DatasetSpec, faces: FaceSet, crop: str | None, scale) -> Result:
-    from edan_ros.cli._progress import progress
-    from edan_ros.engines.detector_engine import create_detector
-    from edan_ros.evaluation.emotions import answers, judge
+def _specs(args: argparse.Namespace) -> list[DatasetSpec]:
+    if not args.data and not args.failures:
+        args.usage_error("argument --data: names no data set, and $EDAN_DATA is not set")
+    specs: list[DatasetSpec] = []
+    for entry in args.data:
+        specs += [entry] if isinstance(entry, DatasetSpec) else validation_sets(entry)
+    if len({spec.name for spec in specs}) < len(specs):
+        args.usage_error("argument --data: two sets have one name; use LAYOUT:NAME=PATH")
+    return specs
+
+
+def _engine(args: argparse.Namespace) -> PriorEngine:
+    """Return the engine of the model; end the command if the model lacks what is asked for."""
+    from edan_ros.engines import create_engine, load_manifest
+    from edan_ros.engines.evaluation_model import EvaluationEngine
+    from edan_ros.engines.manifest import is_complete
+    from edan_ros.evaluation.prior import DEFAULT_STRENGTH, PriorEngine
+
+    manifest = load_manifest(args.what)
+    engine: Engine
+    if is_complete(manifest):
+        engine = create_engine("auto", args.what)
+    else:
+        _check_outputs(manifest, args)
+        engine = EvaluationEngine(args.what)
+    return PriorEngine(engine, DEFAULT_STRENGTH if args.prior is None else args.prior)
+
+
+def _check_outputs(manifest: Manifest, args: argparse.Namespace) -> None:
+    if len(manifest.labels) != 7 and (args.classes == 7 or args.robustness):
+        args.usage_error(f"argument --classes: {manifest.name} has three: give --classes 3")
+    if manifest.outputs and "landmarks" not in manifest.outputs:
+        if args.robustness or args.failures or args.crop == "detect":
+            args.usage_error(
+                f"{manifest.name} has no landmarks, which tracking needs: only --crop given can "
+                "evaluate it"
+            )
+        args.crop = "given"
+
+
+def _title(engine: PriorEngine) -> str:
+    manifest = engine.manifest
+    return f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})"
+
+
+def _evaluate_model(
+    engine: PriorEngine, specs: Sequence[DatasetSpec], args: argparse.Namespace
+) -> None:
+    from edan_ros.evaluation import groups, tables
+    from edan_ros.evaluation.classes import SEVEN, polarities
+    from edan_ros.evaluation.classification import read_set
+    from edan_ros.evaluation.prior import describe_prior
+
+    scheme = SEVEN if args.classes == len(SEVEN.names) else polarities(args.surprise)
+    # All sets are read before the first is evaluated, so that a wrong path ends the command soon.
+    sets = [(spec, read_set(spec, args.images)) for spec in specs]
+    results = [_evaluate_set(engine, spec, faces, args.crop, scheme) for spec, faces in sets]
+    name = engine.manifest.name
+    lines = [_title(engine), describe_prior(engine.strength), *tables.text(results, name)]
+    figures = tables.as_json(results) | {"prior_strength": engine.strength}
+    for result in results if args.groups else ():
+        for table in (groups.attribute_table(result), groups.image_table(result)):
+            body = list(table)
+            lines += ["", *body] if body else []
+        figures["sets"][result.name]["groups"] = groups.attributes_as_json(result)
+    _output(lines, figures, args)
+    if args.out:
+        _write_report(args, results, name)
+
+
+def _evaluate_set(
+    engine: Engine, spec: DatasetSpec, faces: FaceSet, crop: str | None, scheme: ClassScheme
+) -> SetResult:
+    from edan_ros.cli._output import progress
+    from edan_ros.detection.factory import create_detector
+    from edan_ros.evaluation.classification import evaluate, predict_set
 
     crop = crop or ("given" if faces.cropped else "detect")
-    said = progress(answers(engine, faces, crop, create_detector()), len(faces), source.name)
-    return judge(source.name, source.layout, crop, faces, list(said), scale)
+    results = progress(
+        predict_set(engine, faces, crop, create_detector()), len(faces), f"evaluating {spec.name}"
+    )
+    return evaluate(spec.name, spec.layout, crop, faces, results, scheme)
 
 
-def _write_json(file: Path, values: object) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"the file {file} cannot be written: {error.strerror}") from error
-    print(f"\nfigures: {file}")
+def _evaluate_robustness(
+    engine: PriorEngine, specs: Sequence[DatasetSpec], args: argparse.Namespace
+) -> None:
+    from edan_ros.cli._output import progress
+    from edan_ros.evaluation import robustness
+    from edan_ros.evaluation.classification import read_set
+    from edan_ros.evaluation.prior import describe_prior
+
+    sets = {spec.name: read_set(spec, args.images) for spec in specs}
+    conditions = robustness.evaluate_robustness(engine, sets)
+    results = list(progress(conditions, len(robustness.CONDITIONS), "evaluating conditions"))
+    lines = [_title(engine), describe_prior(engine.strength)]
+    for name, faces in sets.items():
+        lines.append("; ".join([f"{name}: {faces.about}", f"{len(faces)} images", *faces.notes]))
+    pseudo = [name for name, faces in sets.items() if faces.pseudo_landmarks]
+    _output([*lines, "", *robustness.table(results, pseudo)], robustness.as_json(results), args)
 
 
-def _write_report(args: argparse.Namespace, results: Sequence[Result], model: str) -> None:
+def _output(lines: Iterable[str], figures: object, args: argparse.Namespace) -> None:
+    """Print the lines, and write them and the figures where the command line says."""
+    text = "\n".join(lines)
+    print(text)
+    for file, content in ((args.markdown, text), (args.json, None)):
+        if file is None:
+            continue
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text((content or json.dumps(figures, indent=2)) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"cannot write {file}: {error.strerror}") from error
+        print(f"\n{'tables' if content else 'figures'}: {file}")
+
+
+def _write_report(args: argparse.Namespace, results: Sequence[SetResult], model: str) -> None:
     from edan_ros.evaluation.report import write_report
 
     try:
         page = write_report(args.out, results, model, args.privacy)
     except OSError as error:
-        raise DataError(f"the folder {args.out} cannot be written: {error.strerror}") from error
+        raise DataError(f"cannot write the folder {args.out}: {error.strerror}") from error
     print(f"\nreport: {page}")
 
 
-def _draw_failures(engine: Engine, args: argparse.Namespace) -> None:
+def _draw_failures(engine: PriorEngine, file: Path) -> None:
     import cv2
 
-    from edan_ros.engines.detector_engine import create_detector
-    from edan_ros.evaluation.failures import draw, spoil
+    from edan_ros.detection.factory import create_detector
+    from edan_ros.evaluation.failures import draw_failures, recognise_distorted
     from edan_ros.sources.scene import load_photographs
 
     detector, manifest = create_detector(), engine.manifest
     photographs = [cv2.cvtColor(p, cv2.COLOR_BGR2GRAY) for p in load_photographs()]
-    rows = [spoil(engine, detector, photograph) for photograph in photographs]
+    rows = [recognise_distorted(engine, detector, photograph) for photograph in photographs]
     try:
-        args.failures.parent.mkdir(parents=True, exist_ok=True)
-        draw(rows, f"{manifest.name} {manifest.version} with the package's detector", args.failures)
-    except (OSError, ValueError) as error:  # ValueError: an ending that matplotlib does not know
-        raise DataError(f"the picture {args.failures} cannot be written: {error}") from error
-    print(f"failures: {args.failures}")
-
-
-def _robustness(engine: Engine, args: argparse.Namespace) -> int:
-    from edan_ros.cli._progress import progress
-    from edan_ros.evaluation.robustness import CONDITIONS, as_json, measure, table
-
-    sets = {source.name: _read(source, args.pictures) for source in args.data}
-    print(f"{engine.manifest.name} {engine.manifest.version} on {engine.name} ({engine.device})")
-    for name, faces in sets.items():
-        print("; ".join([f"{name}: {faces.about}", f"{len(faces)} pictures", *faces.notes]))
-    print()
-    rows = list(progress(measure(engine, sets), len(CONDITIONS), "conditions"))
-    for line in table(rows, [name for name, faces in sets.items() if faces.pseudo_landmarks]):
-        print(line)
-    if args.json:
-        _write_json(args.json, as_json(rows))
-    return 0
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draw_failures(rows, f"{manifest.name} {manifest.version} with the package's detector", file)
+    except (OSError, ValueError) as error:  # ValueError: a suffix that matplotlib does not know
+        raise DataError(f"cannot write {file}: {error}") from error
+    print(f"failures: {file}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, face_crop
-from edan_ros.datasets.layouts import LAYOUTS, DatasetSpec, parse_dataset, read
+from edan_ros.datasets.layouts import LAYOUTS, DatasetSpec, parse_dataset, read, validation_sets
 
 __all__ = [
     "LAYOUTS",
@@ -15,4 +15,5 @@ __all__ = [
     "face_crop",
     "parse_dataset",
     "read",
+    "validation_sets",
 ]

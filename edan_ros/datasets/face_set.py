@@ -109,7 +109,7 @@ class FaceSet:
                 return
             except DataError as error:
                 failed.append(error)
-        raise DataError(f"none of {len(failed)} pictures that were tried can be read: {failed[0]}")
+        raise DataError(f"none of {len(failed)} images that were tried can be read: {failed[0]}")
 
 
 def face_crop(record: FaceSample, image: Image) -> Crop:

@@ -75,15 +75,15 @@ def read_fer2013(
     *,
     part: str,
     labels: str | None = None,
-    second_opinion: float = 0.1,
-    sharpen: float = 1.0,
+    original_label_weight: float = 0.1,
+    label_sharpening: float = 1.0,
 ) -> FaceSet:
     """A part of FER2013.
 
     labels: ``ferplus``, the majority of ten votes, where there are votes, or ``original``.
-    Training with FER+ aims at the votes of the seven to the power ``sharpen``, normalised, and
-    mixes in the original label by ``second_opinion`` (0 to 1); pictures with fewer than CLEAR votes
-    for the seven are left out, and those that nearly equal a test picture. A test part with FER+
+    Training with FER+ aims at the votes of the seven to the power ``label_sharpening``,
+    normalised, and mixes in the original label by ``original_label_weight`` (0 to 1); pictures
+    with fewer than CLEAR votes for the seven are left out, and those that nearly equal a test picture. A test part with FER+
     holds the pictures that have a majority.
     """
     check_choice(part, "part", PARTS)
@@ -104,8 +104,8 @@ def read_fer2013(
         seven = rows.votes[:, _COLUMNS].astype(np.float32)
         if part == "train":
             index = index[seven[index].sum(axis=1) >= CLEAR]
-            votes = seven[index] ** float(sharpen)
-            targets = _targets(votes, rows.original[index], float(second_opinion))
+            votes = seven[index] ** float(label_sharpening)
+            targets = _targets(votes, rows.original[index], float(original_label_weight))
         else:
             index = index[emotions[index] >= 0]
     about = f"{part.replace('_', ' ')}, {_TITLES[labels]}"
@@ -131,11 +131,11 @@ def _agreement(votes: NDArray[np.integer]) -> float:
 
 
 def _targets(
-    seven: NDArray[np.float32], original: NDArray[np.intp], second_opinion: float
+    seven: NDArray[np.float32], original: NDArray[np.intp], original_label_weight: float
 ) -> NDArray[np.float32]:
     target = seven / seven.sum(axis=1, keepdims=True)
     other = np.eye(len(EMOTIONS), dtype=np.float32)[original]
-    return (1 - second_opinion) * target + second_opinion * other
+    return (1 - original_label_weight) * target + original_label_weight * other
 
 
 def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None:

@@ -28,7 +28,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     """
     pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
-        raise DataError(f"{name} is not a picture of 8 or 16 bits that OpenCV reads")
+        raise DataError(f"{name} is not an image of 8 or 16 bits that OpenCV reads")
     return to_8bit(pixels)
 
 
@@ -36,14 +36,14 @@ def _read_file(path: Path) -> NDArray[np.uint8]:
     try:
         return decode(path.read_bytes(), str(path))
     except OSError as error:
-        raise DataError(f"cannot read the picture {path}: {error.strerror}") from error
+        raise DataError(f"cannot read the image {path}: {error.strerror}") from error
 
 
 def _read_zipped(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
     try:
         return decode(archive.read(name), f"{archive.filename}: {name}")
     except KeyError as error:
-        raise DataError(f"{archive.filename} holds no picture {name}") from error
+        raise DataError(f"{archive.filename} holds no image {name}") from error
 
 
 def from_file(path: Path) -> Callable[[], NDArray[np.uint8]]:

@@ -27,7 +27,7 @@ def read_folder(path: Path) -> FaceSet:
 def read_classes(path: Path, numbers: Sequence[int | None] = ()) -> FaceSet:
     """As :func:`read_folder`. numbers: the emotion of each number that a folder may be called,
     None for a class that is left out."""
-    expected = "a folder of pictures for each emotion, such as neutral and happy"
+    expected = "a folder of images for each emotion, such as neutral and happy"
     if not path.is_dir():
         raise DataError(f"{path} should hold {expected}; it is no folder")
     records: list[FaceSample] = []

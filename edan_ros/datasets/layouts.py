@@ -21,7 +21,7 @@ from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSet
 from edan_ros.datasets.fer2013 import read_fer2013
 from edan_ros.datasets.filename_labels import read_ferg, read_jaffe, read_kdef
-from edan_ros.datasets.files import is_hidden
+from edan_ros.datasets.files import is_hidden, list_content
 from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.ised import read_ised
 from edan_ros.datasets.pts_files import read_points
@@ -66,6 +66,8 @@ LAYOUTS: dict[str, Layout] = {
     "rafdb": Layout(read_rafdb, "train", "test"),
     "ytf68": Layout(read_ytf68, "train", "held_out"),
 }
+#: The sets that models are compared on. Of FER2013 the public test is read.
+VALIDATION_SETS = ("fer2013", "kdef", "london")
 #: Endings of files that lie beside a set without being of it: its archive, a note, a cache.
 _BESIDE = frozenset({".7z", ".db", ".gz", ".ini", ".md", ".pdf", ".rar", ".tar", ".txt", ".zip"})
 #: Names that select a part of FER2013 when a set is called so: a set called private that held
@@ -114,6 +116,20 @@ def is_validation_only(layout: str, path: Path) -> bool:
     return LAYOUTS[layout_of(layout)].validation_only or (
         folder is not None and folder.validation_only
     )
+
+
+def validation_sets(folder: Path) -> list[DatasetSpec]:
+    """Return the sets of VALIDATION_SETS that a folder of data sets holds.
+
+    Raises DataError if it holds none of them.
+    """
+    specs = [DatasetSpec(n, n, folder / n) for n in VALIDATION_SETS if (folder / n).is_dir()]
+    if not specs:
+        raise DataError(
+            f"{folder} should be a folder that holds {', '.join(VALIDATION_SETS)} or one of them; "
+            f"{list_content(folder)}; write one set as LAYOUT=PATH"
+        )
+    return specs
 
 
 def parse_dataset(text: str) -> DatasetSpec:

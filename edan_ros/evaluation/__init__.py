@@ -1,1 +1,1 @@
-"""Figures of merit, computed without torch and without ROS."""
+"""Evaluation of models and detectors on data sets, without torch and without ROS."""

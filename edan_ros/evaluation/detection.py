@@ -1,7 +1,8 @@
-"""How many faces a detector finds, how often it finds one where none is, and how fast."""
+"""Recall, false detections and speed of a face detector."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,61 +12,74 @@ import numpy as np
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
-from edan_ros.detection.detectors import Detector
+from edan_ros.detection.base import Detector
+from edan_ros.evaluation.metrics import finite_mean
 
-#: Overlap (intersection over union) from which a box means a face.
-HIT = 0.4
+#: Intersection over union from which a detection matches a face.
+MIN_IOU = 0.4
 
 
 @dataclass(frozen=True)
-class Scene:
-    """An image, the boxes of the faces that must be found, and those of others that may be."""
+class DetectionScene:
+    """An image with the boxes of its faces.
+
+    Attributes:
+        image: the image.
+        faces: must be found.
+        ignore: regions where a detection is neither right nor wrong.
+    """
 
     image: Image
     faces: tuple[Box, ...] = ()
-    others: tuple[Box, ...] = ()
+    ignore: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True)
-class DetectionFigures:
-    """images: how many. recall: share of the faces found, NaN without faces. false_boxes: boxes
-    an image that mean no face. clean: share of images without a false box. overlap: mean overlap
-    with the faces that were found, NaN without. milliseconds: median time of an image."""
+class DetectionMetrics:
+    """Figures of a detector.
+
+    Attributes:
+        images: number of images.
+        recall: share of the faces found; NaN without faces.
+        false_positives: mean per image.
+        clean: share of the images without a false positive.
+        iou: mean over the faces found; NaN without any.
+        milliseconds: median time per image.
+    """
 
     images: int
     recall: float
-    false_boxes: float
+    false_positives: float
     clean: float
-    overlap: float
+    iou: float
     milliseconds: float
 
 
-def false_boxes(scene: Scene, found: Sequence[Detection]) -> list[Detection]:
-    """What was found and means none of the scene's faces."""
-    known = scene.faces + scene.others
-    return [d for d in found if all(d.box.iou(box) < HIT for box in known)]
+def false_positives(scene: DetectionScene, detections: Sequence[Detection]) -> list[Detection]:
+    """Return the detections that match neither a face nor an ignored region."""
+    known = scene.faces + scene.ignore
+    return [d for d in detections if all(d.box.iou(box) < MIN_IOU for box in known)]
 
 
-def evaluate(detector: Detector, scenes: Iterable[Scene]) -> DetectionFigures:
-    """Run a detector over all scenes. Raises ValueError when there are none."""
-    hits: list[float] = []
+def evaluate_detector(detector: Detector, scenes: Iterable[DetectionScene]) -> DetectionMetrics:
+    """Run a detector on all scenes. Raises ValueError without any."""
+    ious: list[float] = []
     wrong: list[int] = []
     times: list[float] = []
     for scene in scenes:
-        started = time.perf_counter()
-        found = detector.detect(scene.image)
-        times.append(time.perf_counter() - started)
-        hits += [max((d.box.iou(face) for d in found), default=0.0) for face in scene.faces]
-        wrong.append(len(false_boxes(scene, found)))
+        start = time.perf_counter()
+        detections = detector.detect(scene.image)
+        times.append(time.perf_counter() - start)
+        ious += [max((d.box.iou(face) for d in detections), default=0.0) for face in scene.faces]
+        wrong.append(len(false_positives(scene, detections)))
     if not wrong:
         raise ValueError("there are no images to evaluate a detector on")
-    overlaps = np.array(hits)
-    right = overlaps[overlaps >= HIT]
-    return DetectionFigures(
+    matched = np.array(ious)[np.array(ious) >= MIN_IOU]
+    return DetectionMetrics(
         images=len(wrong),
-        recall=len(right) / len(overlaps) if len(overlaps) else float("nan"),
-        false_boxes=float(np.mean(wrong)),
+        recall=len(matched) / len(ious) if ious else math.nan,
+        false_positives=float(np.mean(wrong)),
         clean=float(np.mean(np.array(wrong) == 0)),
-        overlap=float(right.mean()) if len(right) else float("nan"),
+        iou=finite_mean(matched),
         milliseconds=1e3 * float(np.median(times)),
     )

@@ -1,9 +1,11 @@
-"""Scenes for ``edan evaluate detector``: photographs and what is done to them, and no people."""
+"""Scenes for the evaluation of detectors: photographs, distortions of them, and empty places."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -11,165 +13,163 @@ from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.images import Image
-from edan_ros.detection.detectors import Detector
-from edan_ros.evaluation.detection import Scene
+from edan_ros.detection.base import Detector
+from edan_ros.evaluation.detection import DetectionScene
 
-#: Longest side of the photographs, pixels.
+#: Longest side of the photographs in pixels.
 LONGEST_SIDE = 640
-#: Grey of what lies beyond a photograph on a larger picture.
-BEYOND = 110
+#: Grey level around a photograph on a larger canvas, and of occluders.
+BACKGROUND = 110
 
-Photograph = tuple[NDArray[np.uint8], NDArray[np.floating]]
+#: BGR image and the (68, 2) landmarks of one face in pixels.
+Photograph: TypeAlias = "tuple[NDArray[np.uint8], NDArray[np.floating]]"
 
 
-def resized(photograph: Photograph, factor: float) -> Photograph:
-    """A (BGR picture, (68, 2) landmarks) enlarged or reduced."""
+def resize(photograph: Photograph, factor: float) -> Photograph:
+    """Return a photograph enlarged or shrunk by a factor."""
     pixels, landmarks = photograph
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=way)
-    return np.asarray(small, np.uint8), (landmarks + 0.5) * factor - 0.5
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=method)
+    return np.asarray(resized, np.uint8), (landmarks + 0.5) * factor - 0.5
 
 
-def photograph_scenes(photographs: list[Photograph], teacher: Detector) -> list[Scene]:
-    """Each photograph at LONGEST_SIDE; the faces that ``teacher`` finds beside may be found.
+def _to_longest_side(photograph: Photograph) -> Photograph:
+    return resize(photograph, LONGEST_SIDE / max(photograph[0].shape[:2]))
 
-    A photograph that comes with several faces is one scene.
+
+def photograph_scenes(photographs: Sequence[Photograph], teacher: Detector) -> list[DetectionScene]:
+    """Return each photograph at LONGEST_SIDE; further faces that ``teacher`` finds are ignored.
+
+    A photograph that occurs with several faces becomes one scene.
     """
-    faces: dict[bytes, list[NDArray[np.floating]]] = {}
-    pictures: dict[bytes, NDArray[np.uint8]] = {}
+    faces: dict[bytes, list[Photograph]] = {}
     for pixels, landmarks in photographs:
-        key = pixels.tobytes()
-        pictures[key] = pixels
-        faces.setdefault(key, []).append(landmarks)
+        faces.setdefault(pixels.tobytes(), []).append((pixels, landmarks))
     scenes = []
-    for key, pixels in pictures.items():
-        large = [resized((pixels, f), LONGEST_SIDE / max(pixels.shape[:2])) for f in faces[key]]
-        image = Image(large[0][0], "bgr")
-        others = tuple(d.box for d in teacher.detect(image))
-        own = tuple(Box.from_landmarks(landmarks) for _, landmarks in large)
-        scenes.append(Scene(image, own, others))
+    for group in faces.values():
+        resized = [_to_longest_side(photograph) for photograph in group]
+        boxes = tuple(Box.from_landmarks(landmarks) for _, landmarks in resized)
+        scenes.append(_scene(resized[0][0], boxes, teacher))
     return scenes
 
 
-def sized_face_scenes(
-    photographs: list[Photograph],
+def _scene(pixels: NDArray[np.uint8], faces: tuple[Box, ...], teacher: Detector) -> DetectionScene:
+    image = Image(pixels, "bgr")
+    return DetectionScene(image, faces, tuple(d.box for d in teacher.detect(image)))
+
+
+def face_size_scenes(
+    photographs: Sequence[Photograph],
     teacher: Detector,
-    face: float,
+    face_size: float,
     *,
     shape: tuple[int, int] = (480, 640),
     seed: int = 0,
-) -> list[Scene]:
-    """Each photograph scaled until its face has the size ``face``, somewhere on a grey picture.
+) -> list[DetectionScene]:
+    """Return each photograph, scaled to a face size, at a random place on a grey canvas.
 
-    face: mean of the box's width and height, pixels. What ``teacher`` finds in the photograph at
-    its own size may be found. A photograph that is larger than the picture is cut around the face.
+    Args:
+        photographs: those larger than the canvas are cropped around the face.
+        teacher: its detections in the photograph at its own size are ignored.
+        face_size: mean of the box's width and height in pixels.
+        shape: height and width of the canvas.
+        seed: of the places.
     """
     rng = np.random.default_rng(seed)
     scenes = []
     for photograph in photographs:
-        factor = face / Box.from_landmarks(photograph[1]).size
-        pixels, landmarks = resized(photograph, factor)
-        center = Box.from_landmarks(landmarks).center
-        room, middle = np.array(shape[::-1]), np.array(center)
-        size = np.array(pixels.shape[1::-1])
-        start = np.clip(middle - room / 2, 0, np.maximum(size - room, 0)).astype(int)
-        pixels = pixels[start[1] : start[1] + room[1], start[0] : start[0] + room[0]]
+        factor = face_size / Box.from_landmarks(photograph[1]).size
+        pixels, landmarks = resize(photograph, factor)
+        canvas_size, center = np.array(shape[::-1]), np.array(Box.from_landmarks(landmarks).center)
+        excess = np.maximum(np.array(pixels.shape[1::-1]) - canvas_size, 0)
+        start = np.clip(center - canvas_size / 2, 0, excess).astype(int)
+        pixels = pixels[start[1] : start[1] + shape[0], start[0] : start[0] + shape[1]]
         height, width = pixels.shape[:2]
         y, x = rng.integers(0, shape[0] - height + 1), rng.integers(0, shape[1] - width + 1)
-        canvas = np.full((*shape, 3), BEYOND, np.uint8)
+        canvas = np.full((*shape, 3), BACKGROUND, np.uint8)
         canvas[y : y + height, x : x + width] = pixels
         left, top = int(x - start[0]), int(y - start[1])
-        others = tuple(
-            Box(
-                d.box.x * factor + left,
-                d.box.y * factor + top,
-                d.box.width * factor,
-                d.box.height * factor,
-            )
-            for d in teacher.detect(Image(photograph[0], "bgr"))
+        boxes = [d.box for d in teacher.detect(Image(photograph[0], "bgr"))]
+        ignore = tuple(
+            Box(b.x * factor + left, b.y * factor + top, b.width * factor, b.height * factor)
+            for b in boxes
         )
-        own = Box.from_landmarks(landmarks + np.array([left, top]))
-        scenes.append(Scene(Image(canvas, "bgr"), (own,), others))
+        face = Box.from_landmarks(landmarks + np.array([left, top]))
+        scenes.append(DetectionScene(Image(canvas, "bgr"), (face,), ignore))
     return scenes
 
 
-def asymmetry(landmarks: NDArray[np.floating]) -> float:
-    """How far a head is turned, 0 (straight) to 1 (profile), from (68, 2) landmarks.
-
-    The nose tip's distances from the two ends of the outline at the ears: their difference in
-    parts of their sum.
-    """
-    right, left = (float(np.hypot(*(landmarks[30] - landmarks[i]))) for i in (1, 15))
-    return abs(left - right) / max(left + right, 1e-9)
-
-
-def turned_away(photographs: list[Photograph], low: float, high: float) -> list[Photograph]:
-    """The photographs of heads whose :func:`asymmetry` is from ``low`` to below ``high``."""
-    return [p for p in photographs if low <= asymmetry(p[1]) < high]
-
-
-def turned_scenes(photographs: list[Photograph], teacher: Detector, degrees: float) -> list[Scene]:
-    """Each photograph at LONGEST_SIDE, turned about its face's middle by ``degrees``."""
+def rotated_scenes(
+    photographs: Sequence[Photograph], teacher: Detector, degrees: float
+) -> list[DetectionScene]:
+    """Return each photograph at LONGEST_SIDE, rotated about the middle of its face."""
     scenes = []
     for photograph in photographs:
-        pixels, landmarks = resized(photograph, LONGEST_SIDE / max(photograph[0].shape[:2]))
+        pixels, landmarks = _to_longest_side(photograph)
         height, width = pixels.shape[:2]
         matrix = cv2.getRotationMatrix2D(Box.from_landmarks(landmarks).center, degrees, 1.0)
-        image = Image(np.asarray(cv2.warpAffine(pixels, matrix, (width, height)), np.uint8), "bgr")
-        moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
-        others = tuple(d.box for d in teacher.detect(image))
-        scenes.append(Scene(image, (Box.from_landmarks(moved),), others))
+        rotated = np.asarray(cv2.warpAffine(pixels, matrix, (width, height)), np.uint8)
+        face = Box.from_landmarks(landmarks @ matrix[:, :2].T + matrix[:, 2])
+        scenes.append(_scene(rotated, (face,), teacher))
     return scenes
 
 
-def darkened(scenes: list[Scene], gain: float, noise: float, seed: int = 0) -> list[Scene]:
-    """The scenes as a camera short of light gives them: ``gain`` times the grey level, and
-    normal noise of standard deviation ``noise``."""
+def darken(
+    scenes: Sequence[DetectionScene], gain: float, noise: float, seed: int = 0
+) -> list[DetectionScene]:
+    """Return the scenes in low light.
+
+    gain: factor on the grey levels. noise: standard deviation of Gaussian noise in grey levels.
+    """
     rng = np.random.default_rng(seed)
     dark = []
     for scene in scenes:
         pixels = scene.image.pixels * gain + rng.normal(0.0, noise, scene.image.pixels.shape)
         image = Image(np.clip(pixels, 0, 255).astype(np.uint8), scene.image.order)
-        dark.append(Scene(image, scene.faces, scene.others))
+        dark.append(replace(scene, image=image))
     return dark
 
 
-#: What of a face's box is hidden: left, top, right, bottom in its widths and heights.
-COVERS = {
+#: Occluded part of a face: left, top, right, bottom in widths and heights of its box.
+OCCLUSIONS = {
     "lower half": (-0.05, 0.5, 1.05, 1.1),
     "eyes and brows": (-0.05, -0.1, 1.05, 0.35),
     "left half": (-0.1, -0.1, 0.5, 1.1),
 }
 
 
-def covered(scenes: list[Scene], part: tuple[float, float, float, float]) -> list[Scene]:
-    """The scenes with a part of every face that must be found, one of COVERS, under even grey."""
-    hidden = []
+def occlude(
+    scenes: Sequence[DetectionScene], part: tuple[float, float, float, float]
+) -> list[DetectionScene]:
+    """Return the scenes with a part of every face, one of OCCLUSIONS, under even grey."""
+    occluded = []
     for scene in scenes:
         pixels = scene.image.pixels.copy()
         for box in scene.faces:
             x0, x1 = (max(int(box.x + part[i] * box.width), 0) for i in (0, 2))
             y0, y1 = (max(int(box.y + part[i] * box.height), 0) for i in (1, 3))
-            pixels[y0:y1, x0:x1] = BEYOND
-        hidden.append(Scene(Image(pixels, scene.image.order), scene.faces, scene.others))
-    return hidden
+            pixels[y0:y1, x0:x1] = BACKGROUND
+        occluded.append(replace(scene, image=Image(pixels, scene.image.order)))
+    return occluded
 
 
-def sized_scenes(photographs: list[Photograph], width: int, height: int) -> list[Scene]:
-    """The photographs stretched to one size, for times alone: no face is named."""
+def timing_scenes(
+    photographs: Sequence[Photograph], width: int, height: int
+) -> list[DetectionScene]:
+    """Return the photographs stretched to one size, without boxes."""
     return [
-        Scene(Image(np.asarray(cv2.resize(pixels, (width, height)), np.uint8), "bgr"))
+        DetectionScene(Image(np.asarray(cv2.resize(pixels, (width, height)), np.uint8), "bgr"))
         for pixels, _ in photographs
     ]
 
 
-def empty_scenes(files: list[Path]) -> Iterator[Scene]:
-    """Every frame of the videos and every picture among ``files``, all without people."""
+def empty_scenes(files: Sequence[Path]) -> Iterator[DetectionScene]:
+    """Yield every frame of videos and images without people."""
     for file in files:
         capture = cv2.VideoCapture(str(file))
         while True:
             more, pixels = capture.read()
             if not more:
                 break
-            yield Scene(Image(np.asarray(pixels, np.uint8), "bgr"))
+            yield DetectionScene(Image(np.asarray(pixels, np.uint8), "bgr"))
         capture.release()

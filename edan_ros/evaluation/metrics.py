@@ -1,106 +1,135 @@
-"""Figures of merit of emotion, landmarks and presence. NumPy only."""
+"""Metrics of emotions, landmarks, presence and calibration."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from edan_ros.core.geometry import outer_eye_distance
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """``hits`` of ``n`` independent trials."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """Share of hits, 0 to 1; NaN without trials."""
+        return self.hits / self.n if self.n else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the share (Wilson 1927); NaN without trials."""
+        if not self.n:
+            return math.nan, math.nan
+        bounds = binomtest(self.hits, self.n).proportion_ci(method="wilson")
+        return float(bounds.low), float(bounds.high)
 
 
 def confusion_matrix(
     truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: int
 ) -> NDArray[np.int64]:
-    """(classes, classes) counts: row the truth, column the prediction. Both arguments (n,)."""
+    """Return (classes, classes) counts, a row per true class and a column per predicted one.
+
+    truth, predicted: (n,) class indices.
+    """
     flat = np.asarray(truth, np.int64) * classes + np.asarray(predicted, np.int64)
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
 def accuracy(confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None) -> float:
-    """Share of pictures on the diagonal, 0 to 1; NaN without pictures.
+    """Return the share of images on the diagonal, 0 to 1; NaN without images.
 
-    missed: (classes,) further pictures of each class in which no face was found: all wrong.
+    missed: (classes,) further images of each class in which no face was found; they are errors.
     """
     total = _totals(confusion, missed).sum()
-    return float(np.trace(confusion) / total) if total else float("nan")
+    return float(np.trace(confusion) / total) if total else math.nan
 
 
 def recalls(
     confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None
 ) -> NDArray[np.float64]:
-    """(classes,) recall of each class; NaN for a class without pictures."""
+    """Return the (classes,) recalls, 0 to 1; NaN for a class without images."""
     return _share(np.diag(confusion), _totals(confusion, missed))
 
 
 def precisions(confusion: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(classes,) precision of each class; NaN for a class that was never said."""
+    """Return the (classes,) precisions, 0 to 1; NaN for a class that was never predicted."""
     return _share(np.diag(confusion), confusion.sum(axis=0))
 
 
 def f1_scores(
     confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None
 ) -> NDArray[np.float64]:
-    """(classes,) F1 of each class, 0 to 1; NaN for a class without pictures."""
-    truth, said = _totals(confusion, missed), confusion.sum(axis=0)
-    f1 = _share(2 * np.diag(confusion), truth + said)
+    """Return the (classes,) F1 scores, 0 to 1; NaN for a class without images."""
+    truth, predicted = _totals(confusion, missed), confusion.sum(axis=0)
+    f1 = _share(2 * np.diag(confusion), truth + predicted)
     return np.where(truth > 0, f1, np.nan)
 
 
 def macro_f1(confusion: NDArray[np.integer], missed: NDArray[np.integer] | None = None) -> float:
-    """Mean F1 over the classes that have pictures, 0 to 1; NaN without pictures."""
-    scores = f1_scores(confusion, missed)
-    known = scores[np.isfinite(scores)]
-    return float(known.mean()) if len(known) else float("nan")
+    """Return the mean F1 over the classes that have images, 0 to 1; NaN without images."""
+    return finite_mean(f1_scores(confusion, missed))
+
+
+def finite_mean(values: NDArray[np.floating]) -> float:
+    """Return the mean over the finite values; NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan
 
 
 def _totals(
     confusion: NDArray[np.integer], missed: NDArray[np.integer] | None
 ) -> NDArray[np.integer]:
-    return confusion.sum(axis=1) + (0 if missed is None else missed)
+    totals: NDArray[np.integer] = confusion.sum(axis=1)
+    return totals if missed is None else totals + missed
 
 
 def _share(part: NDArray[np.integer], whole: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
-def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share of ``right`` in ``n`` independent pictures (Wilson 1927).
-
-    NaN without pictures.
-    """
-    if not n:
-        return float("nan"), float("nan")
-    z = 1.959964  # the normal distribution holds 95 % within so many deviations
-    middle = (right + z * z / 2) / (n + z * z)
-    reach = z / (n + z * z) * np.sqrt(right * (n - right) / n + z * z / 4)
-    return float(middle - reach), float(middle + reach)
-
-
 def landmark_error(
     predicted: NDArray[np.floating], truth: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """(n,) mean point distance over the distance of the outer eye corners; both (n, 68, 2)."""
-    distance = np.linalg.norm(np.asarray(predicted, np.float64) - truth, axis=2).mean(axis=1)
-    return distance / outer_eye_distance(truth)
+    """Return the (n,) mean point distances divided by the distance of the outer eye corners.
+
+    predicted, truth: (n, 68, 2). Points of ``truth`` that are NaN do not count; the eye corners
+    must be known.
+    """
+    distance = np.linalg.norm(np.asarray(predicted, np.float64) - truth, axis=2)
+    known = np.isfinite(truth).all(axis=2)
+    mean = np.where(known, distance, 0.0).sum(axis=1) / known.sum(axis=1)
+    return np.asarray(mean / outer_eye_distance(truth))
 
 
 def acceptance(
     faces: NDArray[np.floating], negatives: NDArray[np.floating], false_alarms: float = 0.01
 ) -> tuple[float, float]:
-    """Share of ``faces`` accepted where ``false_alarms`` of the ``negatives`` are, and the
-    presence threshold that does it. Both arguments are presence scores (n,)."""
+    """Return the share of faces accepted at a false-alarm rate, and the threshold that gives it.
+
+    faces, negatives: (n,) presence scores of faces and of background.
+    false_alarms: share of the negatives that is accepted.
+    """
     threshold = float(np.quantile(negatives, 1.0 - false_alarms))
     return float(np.mean(faces > threshold)), threshold
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Answers sorted by confidence into equal-width bins from 0 to 1, those without any left out.
+    """Predictions in bins of equal width by confidence, 0 to 1; empty bins are left out.
 
-    count, confidence, accuracy: (bins,) answers, their mean confidence, and the share of them
-    that is right. error: the expected calibration error.
+    Attributes:
+        count: (bins,) predictions.
+        confidence: (bins,) their mean confidence.
+        accuracy: (bins,) share of them that is right.
     """
 
     count: NDArray[np.int64]
@@ -109,15 +138,18 @@ class Reliability:
 
     @property
     def error(self) -> float:
-        """ECE (Guo et al. 2017, equation 3), 0 to 1; NaN without answers."""
+        """Expected calibration error (Guo et al. 2017, equation 3), 0 to 1; NaN if empty."""
         gaps = np.abs(self.confidence - self.accuracy)
-        return float(self.count @ gaps / self.count.sum()) if len(gaps) else float("nan")
+        return float(self.count @ gaps / self.count.sum()) if len(gaps) else math.nan
 
 
 def reliability(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15
 ) -> Reliability:
-    """How often answers of each confidence are right. Both arguments (n,), by top confidence."""
+    """Return how often predictions of each confidence are right.
+
+    confidence: (n,) probability of the predicted class. correct: (n,) whether it is right.
+    """
     index = np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
     count = np.bincount(index, minlength=bins)
     used = count > 0
@@ -131,5 +163,5 @@ def reliability(
 def expected_calibration_error(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15
 ) -> float:
-    """ECE (Guo et al. 2017, equation 3) over equal-width bins of the top confidence (n,)."""
+    """Return the expected calibration error, see :class:`Reliability`. Both arguments (n,)."""
     return reliability(confidence, correct, bins).error

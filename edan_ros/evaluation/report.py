@@ -1,4 +1,4 @@
-"""``report.html`` of an evaluation: confusion, calibration, and the faces that were misread."""
+"""The HTML report of an evaluation: confusion, calibration and failures of each set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,10 +17,14 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection
 from edan_ros.drawing.privacy import apply_privacy
-from edan_ros.evaluation.emotions import Result
-from edan_ros.evaluation.tables import about, decimal, percent
+from edan_ros.evaluation.classification import SetResult
+from edan_ros.evaluation.tables import decimal, percent, summary
 
-#: Failures shown of each set, the surest first.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Failures shown of each set, the most confident first.
 SHOWN = 120
 #: Side of a thumbnail, pixels.
 THUMBNAIL = 96
@@ -38,12 +43,18 @@ figcaption { font-size: .78rem; overflow-wrap: anywhere } b { color: #a93226 }
 
 
 def write_report(
-    folder: Path, results: Sequence[Result], model: str, privacy: str = "none"
+    folder: Path, results: Sequence[SetResult], model: str, privacy: str = "none"
 ) -> Path:
-    """Write the page and its pictures into a folder, which is made; returns the page.
+    """Write ``report.html`` and its images into a folder and return its path.
 
-    privacy: of PRIVACY_MODES, what is seen of the faces. Raises OSError when the folder cannot be
-    written.
+    Args:
+        folder: created if it is missing.
+        results: the sets.
+        model: name of the model.
+        privacy: one of PRIVACY_MODES, applied to the faces shown.
+
+    Raises:
+        OSError: if the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sections = "\n".join(line for result in results for line in _section(result, folder, privacy))
@@ -58,21 +69,21 @@ def write_report(
     return page
 
 
-def _section(result: Result, folder: Path, privacy: str) -> Iterator[str]:
+def _section(result: SetResult, folder: Path, privacy: str) -> Iterator[str]:
     yield f"<h2>{html.escape(result.name)}</h2>"
-    yield f"<p>{html.escape(about(result))}; crop {result.crop}</p>"
-    low, high = result.interval
-    figures = [f"{result.n} pictures", f"face found in {percent(result.detected)}"]
-    if result.labelled:
+    yield f"<p>{html.escape(summary(result))}; crop {result.crop_mode}</p>"
+    low, high = result.accuracy.interval
+    figures = [f"{result.n} images", f"face found in {percent(result.detected)}"]
+    if result.has_emotions:
         figures += [
-            f"accuracy {percent(result.accuracy)} (95 %: {percent(low)} to {percent(high)})",
+            f"accuracy {percent(result.accuracy.value)} (95 %: {percent(low)} to {percent(high)})",
             f"macro-F1 {decimal(result.macro_f1)}",
             f"ECE {decimal(result.reliability.error)}",
         ]
     if np.isfinite(result.landmark_error):
         figures.append(f"landmark error {percent(result.landmark_error)} of the outer eye distance")
     yield f"<p>{'; '.join(figures)}</p>"
-    if result.labelled:
+    if result.has_emotions:
         name = re.sub(r"[^\w.-]+", "_", result.name)
         draw_confusion(result, folder / f"{name}-confusion.png")
         draw_reliability(result, folder / f"{name}-reliability.png")
@@ -83,52 +94,51 @@ def _section(result: Result, folder: Path, privacy: str) -> Iterator[str]:
     yield from _failures(result, privacy)
 
 
-def _failures(result: Result, privacy: str) -> Iterator[str]:
+def _failures(result: SetResult, privacy: str) -> Iterator[str]:
     wrong = failures(result)
     lost = int((~result.found).sum())
     yield (
         f"<h3>{len(wrong)} failures, {lost} of them faces that were not found"
-        f"{f'; the {SHOWN} surest' if len(wrong) > SHOWN else ''}</h3><div class='faces'>"
+        f"{f'; the {SHOWN} most confident' if len(wrong) > SHOWN else ''}</h3><div class='faces'>"
     )
     for i in wrong[:SHOWN]:
-        record = result.faces.samples[i]
-        picture = base64.b64encode(_jpeg(_thumbnail(result, i, privacy))).decode()
-        truth = result.scale.names[result.truth[i]] if result.truth[i] >= 0 else ""
+        thumbnail = base64.b64encode(_jpeg(_thumbnail(result, i, privacy))).decode()
+        truth = result.scheme.names[result.truth[i]] if result.truth[i] >= 0 else ""
         if result.found[i]:
-            said = result.scale.names[result.said[i]]
-            verdict = f"{truth}, read as <b>{said}</b> {result.probabilities[i].max():.2f}"
+            predicted = result.scheme.names[result.predicted[i]]
+            verdict = f"{truth}, predicted <b>{predicted}</b> {result.probabilities[i].max():.2f}"
         else:
             verdict = f"{truth} <b>not found</b>"
         yield (
-            f"<figure><img src='data:image/jpeg;base64,{picture}' alt=''>"
-            f"<figcaption>{verdict}<br>{html.escape(record.name)}</figcaption></figure>"
+            f"<figure><img src='data:image/jpeg;base64,{thumbnail}' alt=''>"
+            f"<figcaption>{verdict}<br>{html.escape(result.faces.samples[i].name)}</figcaption></figure>"
         )
     yield "</div>"
 
 
-def failures(result: Result) -> NDArray[np.intp]:
-    """Indices of what went wrong: faces that were not found, then wrong answers, surest first."""
+def failures(result: SetResult) -> NDArray[np.intp]:
+    """Return the indices of faces not found, then of wrong predictions, most confident first."""
     lost = np.flatnonzero(~result.found)
-    wrong = np.flatnonzero(result.found & (result.truth >= 0) & (result.said != result.truth))
-    sure = result.probabilities[wrong].max(axis=1)
-    return np.concatenate([lost, wrong[np.argsort(-sure)]])
+    wrong = np.flatnonzero(result.found & (result.truth >= 0) & ~result.correct)
+    confidence = result.probabilities[wrong].max(axis=1)
+    return np.concatenate([lost, wrong[np.argsort(-confidence)]])
 
 
-def _thumbnail(result: Result, i: int, privacy: str) -> NDArray[np.uint8]:
-    """The face as the model last saw it, or the whole picture where it was not found."""
+def _thumbnail(result: SetResult, i: int, privacy: str) -> NDArray[np.uint8]:
+    """Return the crop of the predicted landmarks, or the full image without a prediction."""
     image = result.faces.samples[i].image()
-    answer = result.answers[i]
-    if answer is None:
+    prediction = result.predictions[i]
+    if prediction is None:
         scale = THUMBNAIL / max(image.width, image.height)
         matrix = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
     else:
-        matrix = Crop.from_landmarks(answer.landmarks).matrix(THUMBNAIL)
+        matrix = Crop.from_landmarks(prediction.landmarks).matrix(THUMBNAIL)
     side = (THUMBNAIL, THUMBNAIL)
     plain = np.asarray(cv2.warpAffine(image.bgr(), matrix, side, flags=cv2.INTER_AREA), np.uint8)
-    # All of it is a face, or may hold one.
+    # The whole thumbnail is a face or may show one.
     shown = apply_privacy(plain, [Detection(Box(0.0, 0.0, *side))], privacy)
-    if privacy == "landmarks-only" and answer is not None:
-        for x, y in answer.landmarks @ matrix[:, :2].T + matrix[:, 2]:
+    if privacy == "landmarks-only" and prediction is not None:
+        for x, y in prediction.landmarks @ matrix[:, :2].T + matrix[:, 2]:
             cv2.circle(shown, (round(x), round(y)), 1, (235, 235, 235), -1, cv2.LINE_AA)
     return shown
 
@@ -137,15 +147,15 @@ def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
-def draw_confusion(result: Result, path: Path) -> None:
-    """The confusion matrix as a picture: shares of each true class, faces not found included."""
+def draw_confusion(result: SetResult, path: Path) -> None:
+    """Draw the confusion matrix: shares of each true class, faces not found included."""
     figure, axes = _figure(5.4, 4.6)
     counts = np.column_stack([result.confusion, result.missed])
     shown = counts[:, :-1] if not result.missed.any() else counts
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shares = shown / totals
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    names = result.scale.names
+    names = result.scheme.names
     columns = [*names, "not found"][: shown.shape[1]]
     axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
     axes.set_yticks(
@@ -156,12 +166,12 @@ def draw_confusion(result: Result, path: Path) -> None:
             colour = "white" if shares[row, column] > 0.55 else "black"
             text = f"{100 * shares[row, column]:.0f}"
             axes.text(column, row, text, ha="center", va="center", color=colour)
-    axes.set(xlabel="said", ylabel="truth", title=f"{result.name}: % of each true class")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{result.name}: % of each true class")
     figure.savefig(path, dpi=110)
 
 
-def draw_reliability(result: Result, path: Path) -> None:
-    """How often the answers of each confidence are right, against the diagonal."""
+def draw_reliability(result: SetResult, path: Path) -> None:
+    """Draw the reliability diagram: accuracy over confidence."""
     figure, axes = _figure(4.6, 4.6)
     curve = result.reliability
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
@@ -172,14 +182,14 @@ def draw_reliability(result: Result, path: Path) -> None:
         xlim=(0, 1),
         ylim=(0, 1.02),
         xlabel="confidence",
-        ylabel="share that is right",
+        ylabel="accuracy",
         title=f"{result.name}: ECE {decimal(curve.error)}",
     )
     figure.savefig(path, dpi=110)
 
 
-def _figure(width: float, height: float):
-    # matplotlib comes with the extras: figures and tables are to be had without it.
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    # matplotlib is an extra, which the tables do not need.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

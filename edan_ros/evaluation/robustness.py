@@ -1,4 +1,4 @@
-"""How much accuracy and landmarks suffer under what a camera on a robot sees."""
+"""Accuracy and landmark error under distortions that a camera on a robot produces."""
 
 from __future__ import annotations
 
@@ -14,38 +14,43 @@ from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSet
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d
-from edan_ros.evaluation.metrics import landmark_error
+from edan_ros.evaluation.metrics import finite_mean, landmark_error
 from edan_ros.evaluation.recognition import FacePrediction, predict_crops
-from edan_ros.evaluation.tables import markdown, percent
+from edan_ros.evaluation.tables import markdown, number, percent
 
-#: The clean condition, against which all others are held.
+#: The condition that all others are compared with.
 CLEAN = "clean"
-#: What is measured of each set, in the order of the table.
-FIGURES = ("accuracy", "landmark_error")
+#: Metrics of each set, in the order of the table.
+METRICS = ("accuracy", "landmark_error")
 #: Half a 95 % interval in standard errors.
-NINETY_FIVE = 1.96
-EVERY_YAW = (0.0, np.inf)
+_Z = 1.96
+ALL_HEADS = (0.0, np.inf)
 _BATCH = 32
 
 
 @dataclass(frozen=True)
 class Condition:
-    """title: what is done. distort: to every picture. yaw: range of the heads' asymmetry
-    (``distortions.yaw_of``) that takes part."""
+    """A condition of the evaluation.
+
+    Attributes:
+        title: of the row.
+        distort: applied to every image.
+        heads: range of the asymmetry (``distortions.asymmetry``) of the heads that take part.
+    """
 
     title: str
     distort: d.Distortion
-    yaw: tuple[float, float] = EVERY_YAW
+    heads: tuple[float, float] = ALL_HEADS
 
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition(CLEAN, d.unchanged()),
-    *(Condition(f"roll {angle} deg", d.turned(angle)) for angle in (10, 20, 30, 45)),
+    *(Condition(f"roll {angle} deg", d.rotated(angle)) for angle in (10, 20, 30, 45)),
     Condition("yaw: asymmetry below 0.15", d.unchanged(), (0.0, 0.15)),
     Condition("yaw: asymmetry 0.15 to 0.35", d.unchanged(), (0.15, 0.35)),
     Condition("yaw: asymmetry 0.35 to 0.6", d.unchanged(), (0.35, 0.6)),
     Condition("yaw: asymmetry above 0.6", d.unchanged(), (0.6, np.inf)),
-    *(Condition(f"face of {size} px", d.reduced(size)) for size in (96, 64, 48, 32, 24, 20)),
+    *(Condition(f"face of {size} px", d.downscaled(size)) for size in (96, 64, 48, 32, 24, 20)),
     *(Condition(f"blur, {100 * p:.0f} % of the face", d.blurred(p)) for p in (0.01, 0.02, 0.04)),
     *(Condition(f"noise of {sd} grey levels", d.noisy(sd)) for sd in (5, 10, 20, 40)),
     *(Condition(f"under-exposed, stops: {n}", d.exposed(-n)) for n in (1, 2, 4, 6)),
@@ -57,11 +62,12 @@ CONDITIONS: tuple[Condition, ...] = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """Of one condition: name of a set -> ``n`` pictures that take part, ``accuracy`` of those with
-    an emotion and ``landmark_error`` over the outer eye distance; what each has changed against
-    clean, ``accuracy_change``, and half of that change's 95 % interval, ``accuracy_change_95``.
-    NaN where there is none.
+class ConditionResult:
+    """The figures under one condition, by set.
+
+    ``n`` images take part. ``accuracy`` is that of the images with an emotion, ``landmark_error``
+    is in outer eye distances; each has a ``_change`` against clean and, as ``_change_95``, half
+    of the change's 95 % interval. NaN where a figure is not defined.
     """
 
     title: str
@@ -69,167 +75,172 @@ class Row:
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What came of the pictures ``index`` of a set, each a row: whether the emotion was right, NaN
-    where none is known, and the landmark error."""
+class _Scores:
+    """Scores of the images ``index`` of a set, ascending.
+
+    accuracy: (n,) 1 if the emotion is right, else 0; NaN without a label. landmark_error: (n,).
+    """
 
     index: NDArray[np.intp]
     accuracy: NDArray[np.float64]
     landmark_error: NDArray[np.float64]
 
-    def of(self, index: NDArray[np.intp]) -> _Read:
-        """The same of some of the pictures, all of which are here."""
+    def select(self, index: NDArray[np.intp]) -> _Scores:
+        """Return the scores of some of the images."""
         rows = np.searchsorted(self.index, index)
-        return _Read(index, self.accuracy[rows], self.landmark_error[rows])
+        return _Scores(index, self.accuracy[rows], self.landmark_error[rows])
 
 
-def measure(engine: Engine, sets: Mapping[str, FaceSet]) -> Iterator[Row]:
-    """Each of CONDITIONS on all sets, the clean one first.
+def evaluate_robustness(engine: Engine, sets: Mapping[str, FaceSet]) -> Iterator[ConditionResult]:
+    """Yield the result of each of CONDITIONS on all sets, the clean one first.
 
-    As in the live pipeline the model looks twice: first at the upright box of the landmarks, as a
-    detector that knows nothing of roll gives it, then at the crop of what it found there.
+    As in the live pipeline the model runs twice: on the upright box of the landmarks, as a
+    detector without roll gives it, and on the crop of the landmarks found there.
 
-    Raises DataError for a set without landmarks: what is done to a face needs to know where it is.
+    Raises DataError for a set without landmarks, by which the distortions are placed.
     """
-    views = {name: _views(name, faces) for name, faces in sets.items()}
-    clean: dict[str, _Read] = {}
+    images = {name: _face_images(name, faces) for name, faces in sets.items()}
+    clean: dict[str, _Scores] = {}
     for condition in CONDITIONS:
         figures = {}
-        for name, pairs in views.items():
+        for name, pairs in images.items():
             if condition.title == CLEAN:
-                clean[name] = _read(engine, sets[name], pairs, condition.distort)
+                clean[name] = _scores(engine, sets[name], pairs, condition.distort)
             figures[name] = _figures(engine, sets[name], pairs, condition, clean[name])
-        yield Row(condition.title, figures)
+        yield ConditionResult(condition.title, figures)
 
 
-def _views(name: str, faces: FaceSet) -> list[tuple[int, d.View]]:
-    """(index, view) of the records whose landmarks are known."""
-    views = [
-        (i, d.View(record.image().gray(), record.landmarks.astype(np.float64)))
-        for i, record in enumerate(faces.samples)
-        if record.landmarks is not None
+def _face_images(name: str, faces: FaceSet) -> list[tuple[int, d.FaceImage]]:
+    """Return (index, image) of the samples with landmarks."""
+    images = [
+        (i, d.FaceImage(sample.image().gray(), sample.landmarks.astype(np.float64)))
+        for i, sample in enumerate(faces.samples)
+        if sample.landmarks is not None
     ]
-    if not views:
+    if not images:
         raise DataError(
-            f"{name}: no picture has landmarks, by which it is turned, reduced and covered; "
-            "measure robustness on fer2013 and landmarks68, or another set with landmarks"
+            f"{name}: no image has landmarks, by which faces are rotated, shrunk and covered; "
+            "evaluate robustness on fer2013, landmarks68 or another set with landmarks"
         )
-    return views
+    return images
 
 
 def _figures(
     engine: Engine,
     faces: FaceSet,
-    views: Sequence[tuple[int, d.View]],
+    images: Sequence[tuple[int, d.FaceImage]],
     condition: Condition,
-    clean: _Read,
+    clean: _Scores,
 ) -> dict[str, float]:
-    if condition.yaw == EVERY_YAW:
-        read = clean if condition.title == CLEAN else _read(engine, faces, views, condition.distort)
-        change = _change(read, clean.of(read.index))
-    else:  # other heads, the same pictures of them: nothing is read again
-        low, high = condition.yaw
-        some = [i for i, view in views if low <= d.yaw_of(view.landmarks) < high]
-        read = clean.of(np.array(some, np.intp))
-        rest = clean.of(np.setdiff1d(clean.index, read.index))
-        change = _difference(read, clean, rest)
-    means = {name: _mean(getattr(read, name)) for name in FIGURES}
-    return {"n": len(read.index), **means, **change}
+    if condition.heads == ALL_HEADS:
+        scores = clean
+        if condition.title != CLEAN:
+            scores = _scores(engine, faces, images, condition.distort)
+        change = _paired_change(scores, clean.select(scores.index))
+    else:  # the images are unchanged: a selection of the clean scores
+        low, high = condition.heads
+        members = [i for i, image in images if low <= d.asymmetry(image.landmarks) < high]
+        scores = clean.select(np.array(members, np.intp))
+        rest = clean.select(np.setdiff1d(clean.index, scores.index))
+        change = _group_change(scores, clean, rest)
+    means = {name: finite_mean(getattr(scores, name)) for name in METRICS}
+    return {"n": len(scores.index), **means, **change}
 
 
-def _read(
-    engine: Engine, faces: FaceSet, views: Sequence[tuple[int, d.View]], distort: d.Distortion
-) -> _Read:
+def _scores(
+    engine: Engine,
+    faces: FaceSet,
+    images: Sequence[tuple[int, d.FaceImage]],
+    distort: d.Distortion,
+) -> _Scores:
     rng = np.random.default_rng(0)
-    shown = [(i, seen) for i, view in views if (seen := distort(view, rng)) is not None]
-    right, errors = [], []
-    for start in range(0, len(shown), _BATCH):
-        batch = shown[start : start + _BATCH]
-        for (i, view), answer in zip(batch, _answers(engine, batch), strict=True):
-            errors.append(landmark_error(answer.landmarks[None], view.landmarks[None])[0])
+    distorted = [(i, out) for i, image in images if (out := distort(image, rng)) is not None]
+    correct, errors = [], []
+    for start in range(0, len(distorted), _BATCH):
+        batch = distorted[start : start + _BATCH]
+        predictions = _predict(engine, [image for _, image in batch])
+        for (i, image), prediction in zip(batch, predictions, strict=True):
+            errors.append(landmark_error(prediction.landmarks[None], image.landmarks[None])[0])
             emotion = faces.samples[i].emotion
-            known = emotion is not None
-            right.append(float(answer.probabilities.argmax() == emotion) if known else np.nan)
-    return _Read(np.array([i for i, _ in shown], np.intp), np.array(right), np.array(errors))
+            right = float(prediction.probabilities.argmax() == emotion)
+            correct.append(np.nan if emotion is None else right)
+    index = np.array([i for i, _ in distorted], np.intp)
+    return _Scores(index, np.array(correct), np.array(errors))
 
 
-def _answers(engine: Engine, batch: Sequence[tuple[int, d.View]]) -> list[FacePrediction]:
-    images = [Image(view.pixels, "mono") for _, view in batch]
-    boxes = [Detection(Box.from_landmarks(view.landmarks)) for _, view in batch]
+def _predict(engine: Engine, batch: Sequence[d.FaceImage]) -> list[FacePrediction]:
+    images = [Image(image.pixels, "mono") for image in batch]
+    boxes = [Detection(Box.from_landmarks(image.landmarks)) for image in batch]
     return predict_crops(engine, images, [box.crop() for box in boxes], refinements=1)
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _paired_change(scores: _Scores, clean: _Scores) -> dict[str, float]:
+    """Return the changes image by image, which the difficulty of images does not widen."""
+    change = {}
+    for name in METRICS:
+        difference = getattr(scores, name) - getattr(clean, name)
+        difference = difference[np.isfinite(difference)]
+        change[f"{name}_change"] = finite_mean(difference)
+        change[f"{name}_change_95"] = _Z * _standard_error(difference)
+    return change
 
 
-def _change(read: _Read, clean: _Read) -> dict[str, float]:
-    """Picture by picture, so that what is hard anyway does not blur it."""
-    found = {}
-    for name in FIGURES:
-        off = getattr(read, name) - getattr(clean, name)
-        off = off[np.isfinite(off)]
-        found[f"{name}_change"] = _mean(off)
-        found[f"{name}_change_95"] = NINETY_FIVE * _standard_error(off)
-    return found
-
-
-def _difference(read: _Read, clean: _Read, rest: _Read) -> dict[str, float]:
-    """Of some pictures against all: against the rest, by the share that the rest is."""
-    found = {}
-    for name in FIGURES:
-        some, others = getattr(read, name), getattr(rest, name)
-        some, others = some[np.isfinite(some)], others[np.isfinite(others)]
-        share = len(others) / max(len(some) + len(others), 1)
-        error = share * float(np.hypot(_standard_error(some), _standard_error(others)))
-        found[f"{name}_change"] = _mean(some) - _mean(getattr(clean, name))
-        found[f"{name}_change_95"] = NINETY_FIVE * error
-    return found
+def _group_change(scores: _Scores, clean: _Scores, rest: _Scores) -> dict[str, float]:
+    """Return the changes of a group against all images, of which it is a part."""
+    change = {}
+    for name in METRICS:
+        group, others = getattr(scores, name), getattr(rest, name)
+        group, others = group[np.isfinite(group)], others[np.isfinite(others)]
+        share = len(others) / max(len(group) + len(others), 1)
+        error = share * float(np.hypot(_standard_error(group), _standard_error(others)))
+        change[f"{name}_change"] = finite_mean(group) - finite_mean(getattr(clean, name))
+        change[f"{name}_change_95"] = _Z * error
+    return change
 
 
 def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std() / np.sqrt(len(values))) if len(values) else float("nan")
 
 
-def as_json(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, float | None]]]:
-    """The figures by condition and set; null where there is none."""
+def as_json(results: Sequence[ConditionResult]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return the figures by condition and set; null where a figure is not defined."""
     return {
-        row.title: {
-            name: {key: value if np.isfinite(value) else None for key, value in figures.items()}
-            for name, figures in row.figures.items()
+        result.title: {
+            name: {key: number(value) for key, value in figures.items()}
+            for name, figures in result.figures.items()
         }
-        for row in rows
+        for result in results
     }
 
 
-def table(rows: Sequence[Row], pseudo: Collection[str] = ()) -> Iterator[str]:
-    """A row a condition: accuracy and landmark error of each set, with what they have changed.
+def table(results: Sequence[ConditionResult], pseudo: Collection[str] = ()) -> Iterator[str]:
+    """Yield a table with a row per condition: the metrics of each set and their changes.
 
-    pseudo: sets whose landmarks a model made; their landmark error is shown where no other is.
+    pseudo: sets whose landmarks a model made; their landmark error is shown only where no other
+        set has one.
     """
-    clean = rows[0].figures
-    columns = [(n, key) for n in clean for key in FIGURES if np.isfinite(clean[n][key])]
-    better = [c for c in columns if c[1] != "landmark_error" or c[0] not in pseudo]
-    if any(key == "landmark_error" for _, key in better):
-        columns = better
+    clean = results[0].figures
+    columns = [(n, key) for n in clean for key in METRICS if np.isfinite(clean[n][key])]
+    annotated = [c for c in columns if c[1] != "landmark_error" or c[0] not in pseudo]
+    if any(key == "landmark_error" for _, key in annotated):
+        columns = annotated
     header = [""]
     for name, key in columns:
         header += [f"{name}, {key.replace('_', ' ')}", "against clean", "n"]
-    body = []
-    for row in rows:
-        cells = [row.title]
+    rows = []
+    for result in results:
+        cells = [result.title]
         for name, key in columns:
-            figures = row.figures[name]
-            change, spread = (100 * figures[f"{key}_change{end}"] for end in ("", "_95"))
-            shown = f"{change:+.1f} ± {spread:.1f}" if np.isfinite(change) else "-"
-            cells += [percent(figures[key]), "" if row.title == CLEAN else shown]
+            figures = result.figures[name]
+            change, interval = (100 * figures[f"{key}_change{end}"] for end in ("", "_95"))
+            shown = f"{change:+.1f} ± {interval:.1f}" if np.isfinite(change) else "-"
+            cells += [percent(figures[key]), "" if result.title == CLEAN else shown]
             cells.append(f"{figures['n']:.0f}")
-        body.append(cells)
-    yield from markdown(header, body)
+        rows.append(cells)
+    yield from markdown(header, rows)
     yield ""
     yield (
-        "Against clean: percentage points with their 95 % interval, on the same pictures; of yaw, "
+        "Against clean: percentage points with their 95 % interval, on the same images; for yaw, "
         "against all heads. Landmark error: mean point distance over the distance of the outer eye "
-        "corners. The model looks twice, first at the upright box of the landmarks."
+        "corners. The model runs twice, first on the upright box of the landmarks."
     )

@@ -1,4 +1,4 @@
-"""What ``edan evaluate MODEL`` prints and writes as JSON. Tables are Markdown."""
+"""Tables of an evaluation, in Markdown, and its figures for JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from edan_ros.datasets.layouts import plain_name
-from edan_ros.evaluation.emotions import Result
-from edan_ros.evaluation.recognition import FOUND, WHOLE
+from edan_ros.evaluation.classification import SetResult
+from edan_ros.evaluation.metrics import Proportion
+from edan_ros.evaluation.recognition import DETECTED, FULL_IMAGE
 
-#: Accuracy across databases as published (the seed paper, Tables 1 and 2), by layout.
-_PUBLISHED_ON = ("ckplus", "jaffe", "ised")
+#: Accuracy on other databases (Tautkute et al. 2018, Tables 1 and 2) by number of classes and
+#: model, in the order of _PUBLISHED_ON.
 PUBLISHED: dict[int, dict[str, tuple[float, float, float]]] = {
     7: {
         "CNN (2)": (0.628, 0.484, 0.516),
@@ -30,49 +31,58 @@ PUBLISHED: dict[int, dict[str, tuple[float, float, float]]] = {
         "EmotionalDAN": (0.921, 0.634, 0.896),
     },
 }
+_PUBLISHED_ON = ("ckplus", "jaffe", "ised")
 
 
-def as_json(results: Sequence[Result]) -> dict[str, Any]:
-    """The figures by set; what is not defined for a set is null."""
-    return {
+def as_json(results: Sequence[SetResult]) -> dict[str, Any]:
+    """Return the figures by set, and their means over several sets with emotions.
+
+    Figures that are not defined for a set are null.
+    """
+    labelled = [result for result in results if result.has_emotions]
+    figures: dict[str, Any] = {
         "sets": {
             result.name: {
                 "n": result.n,
-                "accuracy": _number(result.accuracy),
-                "macro_f1": _number(result.macro_f1),
-                "ece": _number(result.reliability.error),
-                "detected": _number(result.detected),
+                "accuracy": number(result.accuracy.value),
+                "macro_f1": number(result.macro_f1),
+                "ece": number(result.reliability.error),
+                "detected": number(result.detected),
+                "landmark_error": number(result.landmark_error),
                 "per_class": {
-                    name: {key: _number(value) for key, value in figures.items()}
-                    for name, figures in result.per_class().items()
+                    name: {key: number(value) for key, value in columns.items()}
+                    for name, columns in result.per_class().items()
                 },
                 "confusion": result.confusion.tolist(),
             }
             for result in results
         }
     }
+    if len(labelled) > 1:
+        figures["mean"] = {
+            "accuracy": float(np.mean([result.accuracy.value for result in labelled])),
+            "macro_f1": float(np.mean([result.macro_f1 for result in labelled])),
+            "ece": number(float(np.mean([result.reliability.error for result in labelled]))),
+        }
+    return figures
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def text(results: Sequence[Result], model: str) -> Iterator[str]:
-    """The lines to print: overview, confusion of each set, and the accuracies side by side."""
+def text(results: Sequence[SetResult], model: str) -> Iterator[str]:
+    """Yield the printed lines: overview, confusion matrices, accuracies side by side."""
     yield from overview(results)
-    for result in results:
-        if result.labelled:
-            yield ""
-            yield from confusion(result)
-    if any(result.labelled for result in results):
+    labelled = [result for result in results if result.has_emotions]
+    for result in labelled:
         yield ""
-        yield from side_by_side(results, model)
+        yield from confusion(result)
+    if labelled:
+        yield ""
+        yield from side_by_side(labelled, model)
 
 
-def overview(results: Sequence[Result]) -> Iterator[str]:
-    """One row a set; what each holds and what was left out is said above it."""
+def overview(results: Sequence[SetResult]) -> Iterator[str]:
+    """Yield a summary of each set, and a table with a row per set."""
     for result in results:
-        yield f"{result.name}: {about(result)}"
+        yield f"{result.name}: {summary(result)}"
     yield ""
     yield from markdown(
         (
@@ -82,10 +92,7 @@ def overview(results: Sequence[Result]) -> Iterator[str]:
         [_row(result) for result in results],
     )
     yield ""
-    yield (
-        "A face that was not found is an error in accuracy and macro-F1; ECE is that of the faces "
-        "found."
-    )
+    yield "A face that was not found is an error in accuracy and macro-F1. ECE: of the faces found."
     if any(not math.isnan(result.landmark_error) for result in results):
         yield (
             "Landmark error: mean point distance over the distance of the outer eye corners, of "
@@ -93,29 +100,28 @@ def overview(results: Sequence[Result]) -> Iterator[str]:
         )
 
 
-def about(result: Result) -> str:
-    """Which pictures were judged, what was left out, and where crops came from that the set does
-    not give."""
-    found, whole = result.placed(FOUND), result.placed(WHOLE)
-    said = [result.faces.about, *result.faces.notes]
-    if found and result.crop == "given":
-        said.append(f"face placed by the detector ({found})")
-    if whole:
-        said.append(f"face taken to fill the picture, as the detector found none ({whole})")
-    return "; ".join(said)
+def summary(result: SetResult) -> str:
+    """Return the images that were evaluated, what was left out, and crops not annotated."""
+    detected, full = result.count_crops(DETECTED), result.count_crops(FULL_IMAGE)
+    parts = [result.faces.about, *result.faces.notes]
+    if detected and result.crop_mode == "given":
+        parts.append(f"crop by the detector ({detected})")
+    if full:
+        parts.append(f"crop of the full image without a detection ({full})")
+    return "; ".join(parts)
 
 
-def _row(result: Result) -> tuple[str, ...]:
-    low, high = result.interval
+def _row(result: SetResult) -> tuple[str, ...]:
+    low, high = result.accuracy.interval
     found = result.confusion.sum()
     error = percent(result.landmark_error)
     return (
         result.name,
-        result.crop,
+        result.crop_mode,
         str(result.n),
         percent(result.detected),
-        percent(result.accuracy),
-        f"{percent(low)} to {percent(high)}" if result.labelled else "-",
+        percent(result.accuracy.value),
+        f"{percent(low)} to {percent(high)}" if result.has_emotions else "-",
         percent(np.trace(result.confusion) / found if found else math.nan),
         decimal(result.macro_f1),
         decimal(result.reliability.error),
@@ -123,39 +129,40 @@ def _row(result: Result) -> tuple[str, ...]:
     )
 
 
-def confusion(result: Result) -> Iterator[str]:
-    """Counts: a row a true class, a column what was said; then how good each class is."""
-    names = result.scale.names
-    yield f"{result.name}: rows are the truth, columns what was said"
-    classes = result.per_class()
+def confusion(result: SetResult) -> Iterator[str]:
+    """Yield a table of counts by true and predicted class, with the metrics of each class."""
+    names, classes = result.scheme.names, result.per_class()
     rows = []
     for i, name in enumerate(names):
-        if name not in classes:
-            continue
-        figures = classes[name]
-        counts = [str(count) for count in (*result.confusion[i], result.missed[i])]
-        shares = [decimal(figures[key]) for key in ("recall", "precision", "f1")]
-        rows.append((name, *counts, *shares))
+        if name in classes:
+            counts = [str(count) for count in (*result.confusion[i], result.missed[i])]
+            shares = [decimal(classes[name][key]) for key in ("recall", "precision", "f1")]
+            rows.append((name, *counts, *shares))
+    yield f"{result.name}: a row per true class, a column per predicted class"
     yield from markdown(("", *names, "not found", "recall", "precision", "F1"), rows)
 
 
-def side_by_side(results: Sequence[Result], model: str) -> Iterator[str]:
-    """Accuracy by model and set, in the form of the seed paper's Tables 1 and 2."""
-    shown = [result for result in results if result.labelled]
-    classes = len(shown[0].scale.names)
+def side_by_side(results: Sequence[SetResult], model: str) -> Iterator[str]:
+    """Yield a table of accuracies by model and set, and their mean over several sets.
+
+    It has the form of Tables 1 and 2 of Tautkute et al. 2018, whose figures stand beside sets
+    that they report. All sets have emotions.
+    """
+    several = len(results) > 1
+    published = [_published_column(result) for result in results]
     rows = []
-    columns = [_published_column(result) for result in shown]
-    if any(column is not None for column in columns):
-        for name, figures in PUBLISHED[classes].items():
-            values = [math.nan if column is None else figures[column] for column in columns]
-            rows.append((f"{name}, published", *map(decimal, values)))
-    rows.append((model, *(decimal(result.accuracy) for result in shown)))
-    yield f"Accuracy, {shown[0].scale.title}"
-    yield from markdown(("", *(result.name for result in shown)), rows)
+    if any(column is not None for column in published):
+        for name, figures in PUBLISHED[len(results[0].scheme.names)].items():
+            values = [math.nan if column is None else figures[column] for column in published]
+            rows.append((f"{name}, published", *map(decimal, values), *["-"] * several))
+    own = [result.accuracy.value for result in results]
+    rows.append((model, *map(decimal, own), *[decimal(float(np.mean(own)))] * several))
+    yield f"Accuracy, {results[0].scheme.title}"
+    yield from markdown(("", *(result.name for result in results), *["mean"] * several), rows)
 
 
-def _published_column(result: Result) -> int | None:
-    """The column of PUBLISHED for a set, by its layout or by what it is called."""
+def _published_column(result: SetResult) -> int | None:
+    """Return the column of PUBLISHED of a set, by its layout or its name."""
     for name in (result.layout, plain_name(result.name)):
         if name in _PUBLISHED_ON:
             return _PUBLISHED_ON.index(name)
@@ -163,7 +170,7 @@ def _published_column(result: Result) -> int | None:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table with its columns in line: the first to the left, the others to the right."""
+    """Yield the lines of a table with aligned columns: the first to the left, others right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -183,11 +190,24 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[s
         yield line(row)
 
 
+def number(value: float) -> float | None:
+    """Return the value for JSON; None for NaN."""
+    return None if math.isnan(value) else value
+
+
 def percent(value: float) -> str:
-    """A share as a percentage; a dash where there is none."""
+    """Return a share as a percentage; a dash for NaN."""
     return "-" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
+def proportion(value: Proportion) -> str:
+    """Return a share as a percentage with its 95 % interval; a dash without trials."""
+    if not value.n:
+        return "-"
+    low, high = value.interval
+    return f"{100 * value.value:.1f} % ({100 * low:.0f} to {100 * high:.0f})"
+
+
 def decimal(value: float) -> str:
-    """A share with three decimals; a dash where there is none."""
+    """Return a share with three decimals; a dash for NaN."""
     return "-" if math.isnan(value) else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""`edan evaluate MODEL` on made-up pictures, with the model that ships."""
+"""`edan evaluate` on made-up images, with the model that ships."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ SHIPPED = "edan-lite"
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EDAN_DATA", raising=False)
 
 
 @pytest.fixture
-def pictures() -> Path:
-    """Two large pictures of noise a class, of happy, sad and contempt."""
+def images() -> Path:
+    """Two large images of noise per class: happy, sad and contempt."""
     rng = np.random.default_rng(0)
     for word in ("happy", "sad", "contempt"):
         for number in range(2):
@@ -39,9 +40,9 @@ def usage_error(arguments: list[str]) -> int:
     return int(error.value.code or 0)
 
 
-def test_a_folder_is_measured(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_is_evaluated(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
-    command = ["evaluate", SHIPPED, "--data", f"folder:mine={pictures}", "--crop", "given"]
+    command = ["evaluate", SHIPPED, "--data", f"folder:mine={images}", "--crop", "given"]
     assert main([*command, "--json", "new/figures.json", "--out", "report"]) == 0
     said = capsys.readouterr().out
     assert "mine: all; left out: contempt (2)" in said
@@ -54,17 +55,17 @@ def test_a_folder_is_measured(pictures: Path, capsys: pytest.CaptureFixture[str]
     assert Path("report/mine-confusion.png").is_file()
 
 
-def test_grey_holds_no_face(pictures: Path) -> None:
-    """By default the face is searched for, and what is not found counts as wrong."""
-    for file in pictures.rglob("*.png"):
+def test_faces_not_found_are_errors(images: Path) -> None:
+    """By default the face is detected."""
+    for file in images.rglob("*.png"):
         cv2.imwrite(str(file), np.full((160, 160), 128, np.uint8))
-    assert main(["evaluate", SHIPPED, "--data", f"folder={pictures}", "--json", "f.json"]) == 0
+    assert main(["evaluate", SHIPPED, "--data", f"folder={images}", "--json", "f.json"]) == 0
     figures = json.loads(Path("f.json").read_text())["sets"]["folder"]
     assert (figures["detected"], figures["accuracy"], figures["ece"]) == (0.0, 0.0, None)
 
 
-def test_three_classes_over_several_sets(pictures: Path) -> None:
-    sets = [f"folder:a={pictures}", f"folder:b={pictures}"]
+def test_three_classes_over_several_sets(images: Path) -> None:
+    sets = [f"folder:a={images}", f"folder:b={images}"]
     command = ["evaluate", SHIPPED, "--data", *sets, "--classes", "3", "--crop", "given"]
     assert main([*command, "--json", "f.json"]) == 0
     figures = json.loads(Path("f.json").read_text())["sets"]
@@ -72,39 +73,64 @@ def test_three_classes_over_several_sets(pictures: Path) -> None:
     assert set(figures["a"]["per_class"]) == {"positive", "negative"}
 
 
-def test_groups(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--crop", "given", "--groups"]
+def test_groups(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", SHIPPED, "--data", f"folder={images}", "--crop", "given", "--groups"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "folder: by what the pictures say of their faces" in said
+    assert "folder: groups of images" in said
     assert "| sharpness (grey step a pixel): " in said
 
 
-def test_a_damaged_picture_is_left_out(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (pictures / "sad" / "1.png").write_bytes(b"cut")
-    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--crop", "given"]
+def test_a_damaged_image_is_left_out(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (images / "sad" / "1.png").write_bytes(b"cut")
+    command = ["evaluate", SHIPPED, "--data", f"folder={images}", "--crop", "given"]
     assert main([*command, "--json", "f.json"]) == 0
-    assert "unreadable (1): faces/sad/1.png is not a picture" in capsys.readouterr().out
+    assert "unreadable (1): faces/sad/1.png is not an image" in capsys.readouterr().out
     assert json.loads(Path("f.json").read_text())["sets"]["folder"]["n"] == 3
 
 
-def test_a_set_without_readable_pictures_is_found_before_the_first_is_measured(
-    pictures: Path, capsys: pytest.CaptureFixture[str]
+def test_all_sets_are_checked_before_the_first_is_evaluated(
+    images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trees.rafdb(Path("raf"))
     for file in Path("raf/basic/Image/aligned").iterdir():
         file.unlink()
-    sets = [f"folder={pictures}", "rafdb=raf"]
+    sets = [f"folder={images}", "rafdb=raf"]
     assert main(["evaluate", SHIPPED, "--data", *sets, "--crop", "given"]) == 1
     said = capsys.readouterr()
-    assert "none of 1 pictures that were tried can be read: cannot read the picture raf" in said.err
+    assert "none of 1 images that were tried can be read: cannot read the image raf" in said.err
     assert said.out == ""
 
 
-def test_fewer_pictures_are_said_to_be(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--pictures", "2"]
+def test_a_part_of_the_images_is_evaluated(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", SHIPPED, "--data", f"folder={images}", "--images", "2"]
     assert main([*command, "--crop", "given"]) == 0
-    assert "2 of 4 pictures, evenly spread" in capsys.readouterr().out
+    assert "2 of 4 images, evenly spaced" in capsys.readouterr().out
+
+
+def test_validation_sets_of_a_folder_side_by_side(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FER2013's public test, KDEF and London, found by $EDAN_DATA, with groups and a prior."""
+    trees.fer2013_npz(Path("data/fer2013"))
+    trees.kdef_archive(Path("data/kdef"))
+    trees.london(Path("data/london"))
+    monkeypatch.setenv("EDAN_DATA", "data")
+    command = ["evaluate", SHIPPED, "--groups", "--prior", "uniform", "--crop", "given"]
+    assert main([*command, "--json", "f.json", "--markdown", "tables.md"]) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads(Path("f.json").read_text())
+    assert list(figures["sets"]) == ["fer2013", "kdef", "london"]
+    assert [figures["sets"][name]["n"] for name in figures["sets"]] == [1, 3, 4]
+    assert "accuracy" in figures["mean"]
+    assert [g["group"] for g in figures["sets"]["kdef"]["groups"]] == [
+        *("all", "sex: female", "sex: male")
+    ]
+    assert "| ethnicity: east asian |" in printed
+    assert Path("tables.md").read_text().rstrip() in printed
+    assert "class prior: " in printed
 
 
 def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +142,7 @@ def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", SHIPPED, "--robustness", "--data", "300w:p=points", "--json", "r.json"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "p: all; 1 pictures" in said
+    assert "p: all; 1 images" in said
     assert "| eyes under sunglasses" in said
     figures = json.loads(Path("r.json").read_text())["clean"]["p"]
     assert figures["n"] == 1
@@ -127,12 +153,11 @@ def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (["nowhere"], "nowhere should be LAYOUT=PATH or LAYOUT:NAME=PATH"),
         (["mine=x"], "there is no layout 'mine'"),
         (["folder=x", "folder=y"], "two sets have one name"),
     ],
 )
-def test_a_wrong_set_is_a_wrong_command_line(
+def test_a_wrong_set_is_a_usage_error(
     data: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert usage_error(["evaluate", SHIPPED, "--data", *data]) == 2
@@ -143,12 +168,16 @@ def test_a_wrong_set_is_a_wrong_command_line(
     ("arguments", "expected"),
     [
         (["nope", "--data", "folder=x"], "no model is called 'nope'"),
-        ([SHIPPED, "--data", "folder=x"], "x should hold a folder of pictures for each emotion"),
-        ([SHIPPED, "--data", "jaffe=."], ". should hold pictures named like KA.AN1.39.tiff"),
+        ([SHIPPED, "--data", "folder=x"], "x should hold a folder of images for each emotion"),
+        (
+            [SHIPPED, "--data", "nowhere"],
+            "nowhere should be a folder that holds fer2013, kdef, london",
+        ),
+        ([SHIPPED, "--data", "jaffe=."], ". should hold images named like KA.AN1.39.tiff"),
         ([SHIPPED, "--data", "ck+=.,part=x"], "ckplus has no option part"),
     ],
 )
-def test_what_cannot_be_read_is_one_sentence(
+def test_a_set_that_cannot_be_read_is_one_sentence(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", *arguments]) != 0
@@ -158,14 +187,14 @@ def test_what_cannot_be_read_is_one_sentence(
     assert said.out == ""
 
 
-def test_a_report_that_cannot_be_written_is_said_so(
-    pictures: Path, capsys: pytest.CaptureFixture[str]
+def test_a_report_that_cannot_be_written_is_named(
+    images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
     Path("report").write_text("in the way")
-    command = ["evaluate", SHIPPED, "--data", f"folder={pictures}", "--crop", "given"]
+    command = ["evaluate", SHIPPED, "--data", f"folder={images}", "--crop", "given"]
     assert main([*command, "--out", "report"]) != 0
-    assert "the folder report cannot be written: " in capsys.readouterr().err
+    assert "cannot write the folder report: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -184,9 +213,17 @@ def test_failures_need_no_data() -> None:
     assert main(["evaluate", SHIPPED, "--failures", "failures.docx"]) != 0
 
 
-def test_something_must_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_set_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert usage_error(["evaluate", SHIPPED]) == 2
     assert "argument --data: names no data set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prior", ["2", "flat"])
+def test_a_wrong_prior_is_a_usage_error(prior: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error(["evaluate", SHIPPED, "--data", "folder=x", "--prior", prior]) == 2
+    assert f"must be uniform, natural or a number from 0 to 1, not {prior}" in (
+        capsys.readouterr().err
+    )
 
 
 def test_detectors_take_one_folder(capsys: pytest.CaptureFixture[str]) -> None:

@@ -174,7 +174,7 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     trees.write(tmp_path / "KA.AN1.1.tiff", "no picture")
     trees.write(tmp_path / "KA.AN2.2.tiff", "")
     for one in read("jaffe", tmp_path).samples:
-        with pytest.raises(DataError, match=r"KA\.AN\d\.\d\.tiff is not a picture"):
+        with pytest.raises(DataError, match=r"KA\.AN\d\.\d\.tiff is not an image"):
             one.read()
 
 

@@ -53,26 +53,32 @@ class TestFer2013:
         return trees.fer2013_npz(tmp_path / "fer")
 
     def test_training_keeps_clear_pictures_that_are_not_in_the_tests(self, kept: Path) -> None:
-        faces = read("fer2013", kept, training=True, second_opinion=0.25)
+        faces = read("fer2013", kept, training=True, original_label_weight=0.25)
         assert levels(faces) == [0]
         assert faces.samples[0].landmarks is None
         np.testing.assert_allclose(faces.samples[0].distribution(), np.eye(7)[1])
         assert faces.cropped
         assert faces.pseudo_landmarks
 
-    def test_the_second_opinion_is_the_original_label(self, kept: Path) -> None:
+    def test_the_original_label_is_mixed_in_by_its_weight(self, kept: Path) -> None:
         with np.load(kept / "labels.npz") as file:
             values = {**file, "fer_label": np.full(6, 4)}
         np.savez(kept / "labels.npz", **values)
-        target = read("fer2013", kept, training=True, second_opinion=0.25).samples[0].distribution()
+        target = (
+            read("fer2013", kept, training=True, original_label_weight=0.25)
+            .samples[0]
+            .distribution()
+        )
         np.testing.assert_allclose(target, [0, 0.75, 0.25, 0, 0, 0, 0])
 
-    def test_sharpened_votes_lean_to_the_majority(self, kept: Path) -> None:
+    def test_sharpened_votes_favour_the_majority(self, kept: Path) -> None:
         with np.load(kept / "labels.npz") as file:
             values = dict(file)
         values["ferplus_votes"][0, :5] = [3, 6, 0, 0, 0]  # neutral, happy
         np.savez(kept / "labels.npz", **values)
-        target = read("fer2013", kept, training=True, second_opinion=0.0, sharpen=2.0)
+        target = read(
+            "fer2013", kept, training=True, original_label_weight=0.0, label_sharpening=2.0
+        )
         np.testing.assert_allclose(target.samples[0].distribution()[:2], [0.2, 0.8])
 
     def test_kept_landmarks_count_from_the_picture_s_corner(self, kept: Path) -> None:

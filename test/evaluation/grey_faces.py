@@ -1,6 +1,6 @@
-"""Stand-ins whose answers are known: grey pictures, and an engine and a detector that read them.
+"""An engine and a detector with known results on grey images.
 
-A picture of grey level 20 + 30 * k shows emotion k; a picture below 10 shows nobody.
+An image of grey level 20 + 30 * k shows emotion k; an image below 10 shows no face.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ def landmarks(face: float = 60.0, middle: float = 50.0) -> NDArray[np.float32]:
 
 
 class GreyEngine:
-    """Says the emotion of the grey level in the middle with the confidence it was made with."""
+    """Predicts the emotion of the grey level in the middle with a fixed confidence."""
 
     name, device, precision = "grey", "cpu", "fp32"
+    selection_reason = "a test"
     input_size = SIZE
 
-    def __init__(self, confidence: float = 0.94) -> None:
-        self.manifest = Manifest(Path("grey.onnx"), "grey", "1", "", SIZE)
+    def __init__(self, confidence: float = 0.94, class_prior: tuple[float, ...] = ()) -> None:
+        path = Path("grey.onnx")
+        self.manifest = Manifest(path, "grey", "1", "", SIZE, class_prior=class_prior)
         self.confidence = confidence
         self.runs = 0
 
@@ -57,7 +59,7 @@ class GreyEngine:
 
 
 class GreyDetector:
-    """Finds the face of ``landmarks()`` in every picture that is not dark, and a smaller one."""
+    """Finds the face of ``landmarks()`` in every image that is not dark, and a smaller one."""
 
     name = "grey"
     every_image = False
@@ -70,7 +72,7 @@ class GreyDetector:
 
 
 class NoDetector:
-    """Finds nobody."""
+    """Finds no face."""
 
     name = "none"
     every_image = False
@@ -79,14 +81,14 @@ class NoDetector:
         return []
 
 
-def record(level: int, emotion: int | None, **known: object) -> FaceSample:
+def sample(level: int, emotion: int | None, **known: object) -> FaceSample:
     pixels = np.full((100, 100), level, np.uint8)
     return FaceSample(f"{level}.png", lambda: pixels, emotion, **known)
 
 
 def face_set(*pairs: tuple[int, int | None], **known: object) -> FaceSet:
-    """Of (grey level, true emotion), each with the landmarks of ``landmarks()``."""
-    return FaceSet("all", [record(*pair, landmarks=landmarks()) for pair in pairs], **known)
+    """A set of (grey level, true emotion), each with the landmarks of ``landmarks()``."""
+    return FaceSet("all", [sample(*pair, landmarks=landmarks()) for pair in pairs], **known)
 
 
 def emotion(name: str) -> int:

@@ -10,7 +10,7 @@ from edan_ros.evaluation import metrics
 
 
 def test_confusion_accuracy_recall_and_f1_by_hand() -> None:
-    """Truth 0 0 0 1 1, said 0 0 1 1 1: 4 of 5 right; recalls 2/3 and 1; F1 0.8 and 0.8."""
+    """Truth 0 0 0 1 1, predicted 0 0 1 1 1: 4 of 5 right; recalls 2/3 and 1; F1 0.8 and 0.8."""
     confusion = metrics.confusion_matrix(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1]), 3)
     np.testing.assert_array_equal(confusion, [[2, 1, 0], [0, 2, 0], [0, 0, 0]])
     assert metrics.accuracy(confusion) == pytest.approx(0.8)
@@ -26,6 +26,17 @@ def test_landmark_error_is_in_outer_eye_distances() -> None:
     assert metrics.landmark_error(moved, face)[0] == pytest.approx(0.1)
 
 
+def test_landmark_error_skips_unknown_points() -> None:
+    face = MEAN_SHAPE[None] * 100
+    distance = np.linalg.norm(face[0, 36] - face[0, 45])
+    truth = face.copy()
+    truth[0, 50:] = np.nan
+    moved = face + np.array([0.1 * distance, 0.0])
+    moved[0, 50:] += 1000.0
+    assert metrics.landmark_error(moved, truth)[0] == pytest.approx(0.1)
+    assert np.isnan(metrics.landmark_error(face * np.nan, face)[0])
+
+
 def test_acceptance_at_one_percent_of_false_alarms() -> None:
     """100 negatives at 0.00 to 0.99: the threshold lets one pass; half of the faces lie above."""
     negatives = np.arange(100) / 100
@@ -36,7 +47,7 @@ def test_acceptance_at_one_percent_of_false_alarms() -> None:
 
 
 def test_calibration_error_by_hand() -> None:
-    """Confidence 0.9 with half of the answers right is 0.4 off."""
+    """Confidence 0.9 with half of the predictions right is 0.4 off."""
     confidence = np.full(10, 0.9)
     assert metrics.expected_calibration_error(confidence, np.arange(10) < 5) == pytest.approx(0.4)
 
@@ -51,15 +62,15 @@ def test_missed_faces_are_errors() -> None:
     assert metrics.macro_f1(confusion, missed) == pytest.approx((0.4 + 2 / 3) / 2)
 
 
-def test_a_class_that_was_missed_altogether_counts_in_the_mean() -> None:
+def test_a_class_without_detections_counts_in_the_mean() -> None:
     assert metrics.macro_f1(np.array([[3, 0], [0, 0]]), np.array([0, 5])) == pytest.approx(0.5)
 
 
-def test_nothing_to_judge_is_no_number() -> None:
+def test_metrics_without_images_are_nan() -> None:
     nothing = np.zeros((2, 2), int)
     assert np.isnan(metrics.macro_f1(nothing))
     assert np.isnan(metrics.accuracy(nothing))
-    assert np.isnan(metrics.wilson_interval(0, 0)).all()
+    assert np.isnan(metrics.Proportion(0, 0).interval).all()
 
 
 @pytest.mark.parametrize(
@@ -68,11 +79,11 @@ def test_nothing_to_judge_is_no_number() -> None:
 )
 def test_wilson_interval(right: int, n: int, low: float, high: float) -> None:
     """Published values, as in Newcombe 1998 and textbooks."""
-    assert metrics.wilson_interval(right, n) == pytest.approx((low, high), abs=1e-4)
+    assert metrics.Proportion(right, n).interval == pytest.approx((low, high), abs=1e-4)
 
 
 def test_reliability_by_hand() -> None:
-    """Two bins: 4 answers at 0.9, half of them right; 1 at 0.3, wrong."""
+    """Two bins: 4 predictions at 0.9, half of them right; 1 at 0.3, wrong."""
     curve = metrics.reliability(
         np.array([0.9, 0.9, 0.9, 0.9, 0.3]), np.array([True, True, False, False, False]), bins=10
     )

@@ -19,15 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from edan_ros.datasets import archives
-from edan_ros.engines.base import INPUT
 from edan_ros.detection.detector_model import TASK
 from edan_ros.detection.edan_detector import DETECTOR_OUTPUTS
 from edan_ros.detection.factory import create_detector
+from edan_ros.engines.base import INPUT
 from edan_ros.engines.manifest import Manifest, sha256_of
-from edan_ros.evaluation.detection import evaluate
+from edan_ros.evaluation.detection import evaluate_detector
 from edan_ros.evaluation.detection_scenes import photograph_scenes
 from edan_ros.networks.face_detector import FaceDetector
-from edan_ros.training.common.reproduction import reproduction
+from edan_ros.training.common.config import reproduce_command
 from edan_ros.training.detector.task import load_averaged, load_detector_config
 from edan_ros.training.emotion.export import flops, trace
 
@@ -68,7 +68,7 @@ def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
-def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manifest:
+def export_release(config_path: Path, run: Path, data: Path, to: Path) -> Manifest:
     """Export a run's network, measure it on the held-out photographs, write its manifest."""
     config = load_detector_config(config_path)
     network = load_averaged(config, run).eval()
@@ -76,7 +76,7 @@ def finish_detector(config_path: Path, run: Path, data: Path, to: Path) -> Manif
     path = to / f"{config.name}.onnx"
     export_detector(network, path, config.threshold)
     training: dict[str, Any] = {
-        "command": reproduction(config_path, to),
+        "command": reproduce_command(config_path, to),
         "data": list(config.data),
         "seed": config.seed,
     }
@@ -104,11 +104,11 @@ def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
     """Recall and false boxes of an exported detector on the photographs not trained on."""
     reference = create_detector("yunet", model_path=str(teacher), score_threshold=DOUBTFUL)
     pairs = archives.photographs(photographs, held_out=True)
-    figures = evaluate(
+    figures = evaluate_detector(
         create_detector("edan", model_path=str(model)), photograph_scenes(pairs, reference)
     )
     return {
         "landmarks68_tenth_recall": round(figures.recall, 4),
-        "landmarks68_tenth_false_boxes": round(figures.false_boxes, 4),
-        "landmarks68_tenth_overlap": round(figures.overlap, 4),
+        "landmarks68_tenth_false_boxes": round(figures.false_positives, 4),
+        "landmarks68_tenth_overlap": round(figures.iou, 4),
     }

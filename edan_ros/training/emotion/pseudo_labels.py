@@ -1,4 +1,4 @@
-"""Landmarks of sets that have none, made by a model that has been trained."""
+"""Landmarks from a trained model, for data sets without."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSample, FaceSet
-from edan_ros.engines import Engine, create_engine
 from edan_ros.detection.factory import create_detector
+from edan_ros.engines import Engine, create_engine
 from edan_ros.evaluation.recognition import (
     FacePrediction,
     StillImagePipeline,
@@ -21,51 +21,57 @@ from edan_ros.evaluation.recognition import (
     predict_largest_faces,
 )
 
-#: Pictures that are read together.
+#: Images that are read together.
 _BATCH = 32
 
 
 def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool_]]:
-    """The set with landmarks by ``model`` where it has none, and (n,) which records got them.
+    """Return the data set with landmarks from ``model`` where it has none.
 
-    Where the set does not say where the face is, the detector finds it, and a picture that is cut
-    to the face is taken whole where it finds none; then the model looks again where its own
-    landmarks are. A picture in which no face is found with the model's presence threshold stays
-    without.
+    Faces without an annotated place are detected; of images that are cropped to the face, the
+    whole image is used without a detection. The model then runs once more on the crop of its own
+    landmarks. Samples below the model's presence threshold stay without landmarks.
 
-    Raises EngineError when the model cannot be loaded, DataError when it finds no face at all.
+    Returns:
+        The data set, and (n,) which samples got landmarks.
+
+    Raises:
+        EngineError: if the model cannot be loaded.
+        DataError: if it finds no face at all.
     """
     engine = create_engine("auto", model)
-    missing = [i for i, record in enumerate(faces.samples) if record.landmarks is None]
-    records = list(faces.samples)
-    made = np.zeros(len(records), bool)
-    elsewhere = _elsewhere(engine, faces.cropped)
+    missing = [i for i, sample in enumerate(faces.samples) if sample.landmarks is None]
+    samples = list(faces.samples)
+    labelled = np.zeros(len(samples), bool)
+    predict_detected = _predict_detected(engine, faces.cropped)
     for start in range(0, len(missing), _BATCH):
-        pictures = _readable({i: records[i] for i in missing[start : start + _BATCH]})
-        answers = predict_annotated(engine, list(pictures.values()), elsewhere, refinements=1)
-        for i, answer in zip(pictures, answers, strict=True):
-            if answer is not None and answer.presence >= engine.manifest.presence_threshold:
-                records[i] = replace(records[i], landmarks=answer.landmarks.astype(np.float32))
-                made[i] = True
-    if missing and not made.any():
-        raise DataError(f"{model} finds no face in {len(missing)} pictures of the set")
-    return replace(faces, samples=records), made
+        images = _readable({i: samples[i] for i in missing[start : start + _BATCH]})
+        predictions = predict_annotated(
+            engine, list(images.values()), predict_detected, refinements=1
+        )
+        for i, found in zip(images, predictions, strict=True):
+            if found is not None and found.presence >= engine.manifest.presence_threshold:
+                samples[i] = replace(samples[i], landmarks=found.landmarks.astype(np.float32))
+                labelled[i] = True
+    if missing and not labelled.any():
+        raise DataError(f"{model} finds no face in the {len(missing)} images without landmarks")
+    return replace(faces, samples=samples), labelled
 
 
-def _readable(records: Mapping[int, FaceSample]) -> dict[int, tuple[FaceSample, Image]]:
-    """The records whose pictures can be read, with these."""
-    pictures = {}
-    for i, record in records.items():
-        with suppress(DataError):  # counted where the set is made ready
-            pictures[i] = record, record.image()
-    return pictures
+def _readable(samples: Mapping[int, FaceSample]) -> dict[int, tuple[FaceSample, Image]]:
+    """The samples whose images can be read, with these."""
+    images = {}
+    for i, sample in samples.items():
+        with suppress(DataError):  # counted when the training set is made
+            images[i] = sample, sample.image()
+    return images
 
 
-def _elsewhere(
+def _predict_detected(
     engine: Engine, cropped: bool
 ) -> Callable[[Sequence[Image]], Sequence[FacePrediction | None]]:
-    """Reads the faces of pictures whose set does not say where they are."""
-    detector = cache(create_detector)  # made when it is first needed
+    """A function that predicts the faces of images without an annotated place."""
+    detector = cache(create_detector)  # created on first use
     if cropped:
         return lambda images: predict_largest_faces(engine, images, detector())
     return lambda images: StillImagePipeline(engine, detector())(images, [None] * len(images))

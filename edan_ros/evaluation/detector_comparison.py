@@ -1,0 +1,102 @@
+"""Comparison of face detectors on images that they were not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from edan_ros.datasets.archives import photographs
+from edan_ros.detection.base import Detector, DetectorError
+from edan_ros.detection.factory import create_detector
+from edan_ros.evaluation import detection_scenes as scenes
+from edan_ros.evaluation.detection import DetectionScene, evaluate_detector
+from edan_ros.evaluation.distortions import asymmetry
+from edan_ros.evaluation.tables import decimal
+
+#: Model of YuNet in the data folder; it finds the faces that are not annotated, too.
+YUNET = "detectors/yunet_n_640.onnx"
+#: Fields of DetectionMetrics and their titles.
+METRICS = {"recall": "recall", "false_positives": "false", "clean": "clean"}
+#: Files of the folder ``media`` without people.
+EMPTY = ("no_face.mp4", "photos/no_faces.jpg", "photos/dogs.jpg")
+FACE_SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+ROLLS = (15, 30, 45, 60)
+#: Asymmetries of the landmarks, 0 frontal to 1 profile, between the groups of heads.
+ASYMMETRIES = (0.0, 0.2, 0.4, float("inf"))
+#: Gains on the grey levels, with sensor noise of NOISE levels.
+GAINS, NOISE = (2.0, 0.5, 0.25, 0.1), 4.0
+#: Widths and heights at which the time per image is measured.
+TIMED_SIZES = ((320, 240), (640, 480))
+#: Scenes that are not timed: a detector allocates memory for each new size.
+_WARM_UP = 5
+
+
+def compare_detectors(data: Path, names: Sequence[str], threshold: float) -> Iterator[str]:
+    """Yield the lines of two tables: recall and false positives, and time per image.
+
+    Args:
+        data: folder with ``landmarks68``, ``media`` and the YuNet model.
+        names: of detectors, or paths of .onnx files; those not available here are left out.
+        threshold: score of a face, 0 to 1.
+
+    Raises:
+        DataError: if a data set is missing.
+    """
+    yunet = str(data / YUNET)
+    teacher = create_detector("yunet", model_path=yunet, score_threshold=0.3, min_face=0.0)
+    detectors: dict[str, Detector] = {}
+    for name in names:
+        try:
+            detectors[Path(name).stem] = _create(name, yunet, threshold)
+        except DetectorError as error:
+            yield f"{name} is left out: {error}"
+    columns = [f"{title} {name}" for title in METRICS.values() for name in detectors]
+    yield f"| images | n | {' | '.join(columns)} |"
+    yield "|---" * (2 + len(columns)) + "|"
+    for title, group in _groups(data, teacher):
+        metrics = [evaluate_detector(detector, group) for detector in detectors.values()]
+        cells = [decimal(getattr(each, field)) for field in METRICS for each in metrics]
+        yield f"| {title} | {len(group)} | {' | '.join(cells)} |"
+    yield ""
+    yield f"| ms per image of | {' | '.join(detectors)} |"
+    yield "|---" * (1 + len(detectors)) + "|"
+    for width, height in TIMED_SIZES:
+        group = scenes.timing_scenes(_photographs(data), width, height)
+        for detector in detectors.values():
+            evaluate_detector(detector, group[:_WARM_UP])
+        times = [evaluate_detector(each, group).milliseconds for each in detectors.values()]
+        yield f"| {width}x{height} | {' | '.join(f'{time:.1f}' for time in times)} |"
+
+
+def _create(name: str, yunet: str, threshold: float) -> Detector:
+    own = name.endswith(".onnx")
+    return create_detector(
+        "edan" if own else name,
+        model_path=yunet if name == "yunet" else (name if own else ""),
+        score_threshold=threshold,
+        min_face=8.0,
+    )
+
+
+def _photographs(data: Path) -> list[scenes.Photograph]:
+    return photographs(data / "landmarks68", held_out=True)
+
+
+def _groups(data: Path, teacher: Detector) -> Iterator[tuple[str, list[DetectionScene]]]:
+    """Yield (title, scenes) one after the other, so that only one group is in memory."""
+    images = _photographs(data)
+    plain = scenes.photograph_scenes(images, teacher)
+    yield "photographs, longest side 640", plain
+    yield "without people", list(scenes.empty_scenes([data / "media" / name for name in EMPTY]))
+    for size in FACE_SIZES:
+        yield f"faces of {size} px in 640x480", scenes.face_size_scenes(images, teacher, size)
+    for degrees in ROLLS:
+        yield f"rolled by {degrees} degrees", scenes.rotated_scenes(images, teacher, degrees)
+    for low, high in pairwise(ASYMMETRIES):
+        turned = [image for image in images if low <= asymmetry(image[1]) < high]
+        yield f"asymmetry from {low}", scenes.photograph_scenes(turned, teacher)
+    for gain in GAINS:
+        yield f"{gain:g} of the light, noise 4", scenes.darken(plain, gain, NOISE)
+    for title, part in scenes.OCCLUSIONS.items():
+        yield f"{title} covered", scenes.occlude(plain, part)
