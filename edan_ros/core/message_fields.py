@@ -1,4 +1,4 @@
-"""What the fields of messages mean, whatever library reads or writes them: rclpy or rosbags."""
+"""Conversion of message fields from and to the types of core, for rclpy and rosbags alike."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from edan_ros.core.images import Image, decode_compressed, decode_raw
 
 
 def decode_image(message: Any, *, reduction: int = 1, gray: bool = False) -> Image:
-    """The picture of a sensor_msgs/Image or CompressedImage. Raises ImageError.
+    """Decode a sensor_msgs/Image or CompressedImage. Raises ImageError.
 
-    reduction, gray: what of a JPEG may be left out, as in ``decode_compressed``.
+    Args:
+        message: the image message.
+        reduction, gray: what to skip of a JPEG, as for ``decode_compressed``.
     """
     if not hasattr(message, "encoding"):
         return decode_compressed(message.data, message.format, reduction=reduction, gray=gray)
@@ -31,18 +33,24 @@ def decode_image(message: Any, *, reduction: int = 1, gray: bool = False) -> Ima
 
 
 def stamp_ns(message: Any) -> int:
-    """Nanoseconds of the stamp in a message's header; 0 where nobody set it."""
+    """Return the stamp in a message's header in nanoseconds; 0 where it is not set."""
     return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
 
 
 def camera_model(info: Any, *, rectified: bool = False) -> CameraModel | None:
-    """The intrinsics for the images that a CameraInfo comes with, or None if not calibrated.
+    """Return the intrinsics for the images that belong to a CameraInfo; None if not calibrated.
 
-    The calibration is of the full sensor: the region of interest and the binning that ``info``
-    states are applied (see sensor_msgs/CameraInfo). ``rectified``: the images are, so P is taken
-    and no distortion. Raises CameraModelError.
+    The calibration describes the full sensor, so the message's region of interest and binning are
+    applied (see sensor_msgs/CameraInfo).
+
+    Args:
+        info: the CameraInfo message.
+        rectified: whether the images are rectified; P then replaces K, without distortion.
+
+    Raises:
+        CameraModelError: if the fields contradict each other.
     """
-    # ROS 1 writes the matrices' names in capitals.
+    # ROS 1 names the matrices in capitals.
     k, d, p = (info.k, info.d, info.p) if hasattr(info, "k") else (info.K, info.D, info.P)
     matrix = np.reshape(p, (3, 4))[:, :3] if rectified else np.reshape(k, (3, 3))
     if not matrix.any():
@@ -62,10 +70,10 @@ def camera_model(info: Any, *, rectified: bool = False) -> CameraModel | None:
 
 
 def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
-    """The fields of FaceEmotion.msg by name, for an image of ``width`` x ``height`` pixels.
+    """Return the fields of FaceEmotion.msg for a face in an image of this size in pixels.
 
-    Messages within it are dictionaries in their turn; numbers of which there are several are
-    float32 arrays. A pose that is not known is the identity at zero.
+    Nested messages are dictionaries, arrays of numbers float32. A pose that is unknown or rests on
+    an assumed lens is the identity at zero.
     """
     pose = None if face.head_pose_assumed else face.head_pose
     return {
@@ -115,7 +123,7 @@ def model_fields(engine: Any, prior_strength: float = 0.0) -> dict[str, Any]:
 
 
 def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
-    """The whole pixels inside the image that the box touches."""
+    """Return the RegionOfInterest of all pixels inside the image that the box touches."""
     inside = Box(box.x + 0.5, box.y + 0.5, box.width, box.height).clipped(width, height)
     x0, y0 = math.floor(inside.x), math.floor(inside.y)
     x1, y1 = math.ceil(inside.x + inside.width), math.ceil(inside.y + inside.height)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.action_units import ActionUnits, emfacs_consistency
+from edan_ros.core.action_units import ActionUnitEstimator, emfacs_consistency
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import (
     EMOTIONS,
@@ -53,7 +53,7 @@ class _FaceState:
     """
 
     smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
-    units: ActionUnits = field(default_factory=ActionUnits)
+    units: ActionUnitEstimator = field(default_factory=ActionUnitEstimator)
     turned: bool = False
     baseline: RestingBaseline | None = None
     since_smoothed: float = 0.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edan_ros.core.action_units import ACTION_UNITS, EMFACS, ActionUnits, emfacs_consistency
+from edan_ros.core.action_units import ACTION_UNITS, EMFACS, ActionUnitEstimator, emfacs_consistency
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import MEAN_SHAPE, pupil_distance
 
@@ -30,15 +30,15 @@ def moved(*moves: tuple[tuple[int, ...], float, float], start: Points = MEAN_SHA
     return points
 
 
-def settled(neutral: Points = MEAN_SHAPE, seconds: float = 5.0) -> ActionUnits:
+def settled(neutral: Points = MEAN_SHAPE, seconds: float = 5.0) -> ActionUnitEstimator:
     """The memory of somebody who has shown this neutral face for a while."""
-    units = ActionUnits()
+    units = ActionUnitEstimator()
     for _ in range(round(seconds * 10)):
         units.update(neutral, 0.1)
     return units
 
 
-def show(face: Points, units: ActionUnits | None = None) -> dict[str, float]:
+def show(face: Points, units: ActionUnitEstimator | None = None) -> dict[str, float]:
     """The units half a second after a face appears."""
     units = units or settled()
     for _ in range(5):
@@ -94,14 +94,14 @@ def test_place_size_and_tilt_of_the_face_do_not_matter(
     )
     c, s = math.cos(roll), math.sin(roll)
     there = size * face @ np.array([[c, s], [-s, c]]) + shift
-    near, far = ActionUnits().update(face, 0.0), ActionUnits().update(there, 0.0)
+    near, far = ActionUnitEstimator().update(face, 0.0), ActionUnitEstimator().update(there, 0.0)
     assert far == pytest.approx(near, abs=1e-6)
     assert all(0.0 <= value <= 1.0 for value in far.values())
 
 
 def test_a_persons_own_neutral_face_is_learned_in_seconds() -> None:
     high_brows = moved((INNER, 0, -0.12), (OUTER, 0, -0.08))
-    units = ActionUnits()
+    units = ActionUnitEstimator()
     assert units.update(high_brows, 0.0)["AU1"] > 0.4
     assert show(high_brows, settled(high_brows, 6.0))["AU1"] < 0.1
     higher = moved((INNER, 0, -0.12), start=high_brows)
@@ -117,7 +117,7 @@ def test_once_known_the_neutral_face_changes_slowly() -> None:
 
 
 def test_a_face_told_to_be_no_neutral_one_teaches_nothing() -> None:
-    units = ActionUnits()
+    units = ActionUnitEstimator()
     smile = moved(((48,), -0.1, -0.08), ((54,), 0.1, -0.08))
     first = units.update(smile, 0.0)
     for _ in range(200):
@@ -127,7 +127,7 @@ def test_a_face_told_to_be_no_neutral_one_teaches_nothing() -> None:
 
 def test_a_smile_that_never_ends_is_not_taken_for_neutral() -> None:
     broad = moved(((48,), -0.16, -0.12), ((54,), 0.16, -0.12))
-    units = ActionUnits()
+    units = ActionUnitEstimator()
     for _ in range(3000):
         shown = units.update(broad, 0.1)
     assert shown["AU12"] > 0.3
@@ -149,8 +149,8 @@ def test_jitter_of_the_landmarks_is_smoothed() -> None:
 
 
 def test_what_is_no_face_has_no_units() -> None:
-    assert ActionUnits().update(np.zeros((68, 2)), 0.1) == {}
-    assert ActionUnits().update(np.full((68, 2), np.nan), 0.1) == {}
+    assert ActionUnitEstimator().update(np.zeros((68, 2)), 0.1) == {}
+    assert ActionUnitEstimator().update(np.full((68, 2), np.nan), 0.1) == {}
 
 
 # --- EMFACS

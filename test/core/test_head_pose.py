@@ -16,10 +16,10 @@ from edan_ros.core.head_pose import (
     FACE_POINTS,
     POSE_LANDMARKS,
     CameraModelError,
+    angles_to_camera,
     assumed_camera,
     estimate_pose,
     fit_camera,
-    angles_to_camera,
 )
 
 #: Columns: the axes of a face that looks straight into the camera (x_face = -z_camera,
