@@ -1,68 +1,200 @@
-"""The arguments of commands that find faces without ROS, and the pipeline that they make."""
+"""Arguments of the commands that find faces without ROS, and the pipeline that they create."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from edan_ros.cli._arguments import existing_file
-from edan_ros.drawing.privacy import COVERED_FROM, MARGIN, PRIVACY_MODES, Find, Veil
-from edan_ros.engines import ENGINES, Engine, create_engine
-from edan_ros.detection.factory import DETECTORS, create_detector
-from edan_ros.pipeline.config import pipeline_config
+from edan_ros.core.settings import Setting, SettingsError, fields_of, from_values
+from edan_ros.detection.factory import DetectorConfig, create_detector
+from edan_ros.drawing.privacy import (
+    PRIVACY_MARGIN,
+    PRIVACY_MODES,
+    PRIVACY_THRESHOLD,
+    FaceFinder,
+    PrivacyFilter,
+)
+from edan_ros.engines import ENGINES, Engine, create_engine, select_model
+from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.training.common.config import ConfigError
 
-#: What the emotion node runs by default.
-DEFAULT_MODEL = "edan-lite"
-#: Parameters of the emotion node, and what create_detector calls them.
-_DETECTION = {
-    "detector_model": "model_path",
-    "detector_threshold": "score_threshold",
-    "min_face": "min_face",
-    "detector_max_side": "max_side",
-}
+#: All settings that have an argument of their own.
+_SETTINGS = (*fields_of(DetectorConfig), *fields_of(PipelineConfig))
+_ARGUMENTS = ("model", "engine", *(item.name for item in _SETTINGS))
+
+
+@dataclass(frozen=True)
+class LoadedPipeline:
+    """A pipeline with its models. description: one line for the user on what was selected."""
+
+    pipeline: Pipeline
+    engine: Engine
+    description: str
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """What finds faces and what reads them, with the emotion node's defaults."""
+    """Add the arguments on models, parameters and every setting of detector and pipeline.
+
+    An argument that is not given is None: the parameter file or the default decides.
+    """
     parser.add_argument(
-        "--model", help=f"a model of the package, or an .onnx file; {DEFAULT_MODEL} by default"
+        "--model",
+        help="name of a model of the package, or an .onnx file (default: auto, the fastest here)",
     )
-    parser.add_argument("--engine", choices=ENGINES, help="what runs model and detector")
-    parser.add_argument("--detector", choices=DETECTORS, help="what finds faces")
-    parser.add_argument("--detector-model", type=existing_file, help="the detector's file")
+    parser.add_argument(
+        "--engine", choices=ENGINES, help="library that runs the models (default: auto)"
+    )
     parser.add_argument(
         "--parameters",
         type=existing_file,
         help="YAML file with parameters of the emotion node, as `ros2 run` takes it",
     )
+    group = parser.add_argument_group("settings of detector, tracking and recognition")
+    for item in _SETTINGS:
+        _add_setting(group, item)
+
+
+def _add_setting(group: argparse._ArgumentGroup, item: Setting) -> None:
+    flag = "--" + item.name.replace("_", "-")
+    if isinstance(item.default, bool):
+        text = f"{item.help} (default: {'on' if item.default else 'off'})"
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=_escaped(text))
+        return
+    limits = "" if item.choices else f"{item.range}; " * bool(item.range)
+    shown = f"{item.default:g}" if isinstance(item.default, float) else item.default
+    default = "none" if item.default == "" else f"{shown} {item.unit}".rstrip()
+    group.add_argument(
+        flag,
+        type=existing_file if item.name == "detector_model" else _type_of(item),
+        choices=item.choices or None,
+        metavar=None if item.choices else "FILE" if item.default == "" else "N",
+        help=_escaped(f"{item.help} ({limits}default: {default})"),
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _type_of(item: Setting) -> Callable[[str], Any]:
+    """Return the argument type of a setting, which checks its range."""
+    kind = type(item.default)
+
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"invalid {kind.__name__} value: {text!r}") from None
+        if not item.choices:  # argparse checks those itself
+            try:
+                item.check(value)
+            except SettingsError as error:
+                raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return convert
 
 
 def chosen_parameters(args: argparse.Namespace) -> dict[str, Any]:
-    """The emotion node's parameters that the command line itself names."""
-    names = ("model", "engine", "detector", "detector_model")
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    """Return the emotion node's parameters that the command line itself gives."""
+    values = {name: getattr(args, name) for name in _ARGUMENTS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The emotion node's parameters that are given: those of the file, then of the command line.
+    """Return the emotion node's parameters from ``--parameters`` and the command line.
 
-    Raises ConfigError where the file cannot be read.
+    The command line takes precedence. Raises ConfigError if the file cannot be read.
     """
     values = _read_parameters(Path(args.parameters)) if args.parameters else {}
     return values | chosen_parameters(args)
 
 
-def _read_parameters(path: Path) -> dict[str, Any]:
-    """What a ROS parameter file says of a node that is called emotion_node, or of every node."""
+def load_engine(settings: Mapping[str, Any]) -> tuple[Engine, str]:
+    """Return the engine with its model, and one line on the selection. Raises EngineError."""
+    kind = settings.get("engine", "auto")
+    selection = select_model(settings.get("model", "auto"), engine=kind)
+    engine = create_engine(kind, selection.name, threads=settings.get("threads", 0))
+    manifest = engine.manifest
+    line = f"model {manifest.name} {manifest.version} on {engine.name} ({engine.device})"
+    return engine, f"{line}: {selection.reason}"
+
+
+def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
+    """Return the pipeline for the settings of ``settings_of``.
+
+    Raises:
+        EngineError, DetectorError: if a model cannot be loaded.
+        ConfigError: if a setting cannot be used.
+    """
+    if settings.get("detector") == "topic":
+        raise ConfigError("the detector topic works in the node only: give --detector")
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-        sections = {name: dict(part["ros__parameters"]) for name, part in told.items()}
+        config = pipeline_config(settings)
+        options = asdict(from_values(DetectorConfig, settings))
+        detector = create_detector(**options, engine=settings.get("engine", "auto"))
+        engine, description = load_engine(settings)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"a parameter cannot be used: {error}") from error
+    return LoadedPipeline(Pipeline(detector, engine, config), engine, description)
+
+
+def add_privacy_argument(parser: argparse.ArgumentParser, scope: str = "") -> None:
+    """Add ``--privacy``. scope: continues the help text."""
+    parser.add_argument(
+        "--privacy",
+        choices=PRIVACY_MODES,
+        default="none",
+        help=f"what images show of people: everything, blurred heads, or landmarks only{scope} "
+        "(default: none)",
+    )
+
+
+def face_finder(
+    mode: str, detector: str | None = None, model_path: str | None = None
+) -> FaceFinder | None:
+    """Return a detector for privacy mode "blur": it blurs faces that the pipeline drops, too.
+
+    Args:
+        mode: one of PRIVACY_MODES.
+        detector, model_path: as for ``create_detector``; None for the defaults.
+
+    Raises:
+        DetectorError: if the detector cannot be created.
+    """
+    if mode != "blur":
+        return None
+    options = {"model_path": model_path or "", "score_threshold": PRIVACY_THRESHOLD}
+    return create_detector(detector or "auto", **options).detect
+
+
+def privacy_filter(mode: str, settings: Mapping[str, Any], *, video: bool) -> PrivacyFilter[Any]:
+    """Return the filter that anonymizes people in images.
+
+    Args:
+        mode: one of PRIVACY_MODES.
+        settings: of ``settings_of``.
+        video: whether the images follow one another.
+
+    Raises:
+        DetectorError: if the detector cannot be created.
+    """
+    find = face_finder(mode, settings.get("detector"), settings.get("detector_model"))
+    return PrivacyFilter(mode, find, margin=PRIVACY_MARGIN if video else 0.0)
+
+
+def _read_parameters(path: Path) -> dict[str, Any]:
+    """Return the parameters that a ROS file gives to a node emotion_node, or to all nodes."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sections = {name: dict(part["ros__parameters"]) for name, part in content.items()}
     except (OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} is not a file of ROS parameters: {error}") from error
     values: dict[str, Any] = {}
@@ -70,58 +202,3 @@ def _read_parameters(path: Path) -> dict[str, Any]:
         if name.rpartition("/")[2] in ("**", "*", "emotion_node"):
             values |= part
     return values
-
-
-def make_find(mode: str, detector: str | None = None, model_path: str | None = None) -> Find | None:
-    """For "blur", of PRIVACY_MODES, what finds those, too, whom the model does not read.
-
-    Raises DetectorError.
-    """
-    if mode != "blur":
-        return None
-    options = {"model_path": model_path or "", "score_threshold": COVERED_FROM}
-    return create_detector(detector or "auto", **options).detect
-
-
-def make_veil(mode: str, detector: str | None, model_path: str | None, *, film: bool) -> Veil[Any]:
-    """What covers people in pictures. mode: of PRIVACY_MODES. film: they are a sequence.
-
-    Raises DetectorError.
-    """
-    find = make_find(mode, detector, model_path)
-    return Veil(mode, find, margin=MARGIN if film else 0.0)
-
-
-def add_privacy_argument(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """What is seen of people in the pictures that a command writes. more: of its help."""
-    parser.add_argument(
-        "--privacy",
-        choices=PRIVACY_MODES,
-        default="none",
-        help=f"what is seen of people: all, heads blurred, or landmarks alone{more}",
-    )
-
-
-def make_pipeline(settings: Mapping[str, Any]) -> tuple[Pipeline, Engine]:
-    """The pipeline and its engine. settings: of ``settings_of``.
-
-    Raises EngineError, DetectorError, ConfigError.
-    """
-    name = settings.get("detector", "auto")
-    if name not in DETECTORS:
-        raise ConfigError(f"the detector {name} works in the node only: give --detector")
-    try:
-        config = pipeline_config(settings)
-        options = {
-            theirs: settings[ours] for ours, theirs in _DETECTION.items() if ours in settings
-        }
-        kind = settings.get("engine", "auto")
-        detector = create_detector(name, engine=kind, **options)
-        engine = create_engine(
-            kind,
-            settings.get("model", DEFAULT_MODEL),
-            threads=settings.get("threads", 0),
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"a parameter cannot be used: {error}") from error
-    return Pipeline(detector, engine, config), engine

@@ -1,4 +1,4 @@
-"""Makes people unrecognisable in a picture before it is shown or stored."""
+"""Make people unrecognisable in an image before it is shown or stored."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from edan_ros.core.geometry import REGIONS
 from edan_ros.core.images import Image
 
 Item = TypeVar("Item")
-#: Finds what may be a face: better one too many than one too few.
-Find = Callable[[Image], Sequence[Detection]]
+#: Detects what may be a face: false positives are better than misses here.
+FaceFinder = Callable[[Image], Sequence[Detection]]
 
-#: Score from which a detection is covered, far below the one from which it is read: of the
-#: people whom it misses at 0.6 in crowded photographs, it finds most.
-COVERED_FROM = 0.25
-#: What can be asked for: the picture as it is, faces blurred, or no picture at all.
+#: Detection score above which a face is hidden, far below the threshold for recognition: it adds
+#: most of the people whom the detector misses at 0.6 in crowded photographs.
+PRIVACY_THRESHOLD = 0.25
+#: The image as it is, heads blurred, or no pixel of the image at all.
 PRIVACY_MODES = ("none", "blur", "landmarks-only")
 
-#: What a picture of which only landmarks may be seen is filled with.
+#: Grey level that replaces an image of which only landmarks may be shown.
 _GROUND = 32
-#: Blurred cells across a head. Seven leave colour and outline, and no feature.
+#: Blurred cells across a head. Seven keep colour and outline, and no feature.
 _CELLS = 7
-#: Half axes of a head and its middle above the middle of the landmarks, in parts of the larger
-#: side of their box: the landmarks end at the brows, a head does not, and hair tells who it is.
+#: Half axes of a head and its centre above the centre of the landmarks, in parts of the larger
+#: side of their box: the landmarks end at the brows, a head does not, and hair identifies people.
 _HALF_WIDTH, _HALF_HEIGHT, _ABOVE = 0.8, 1.0, 0.22
-#: Seconds for which a face is covered before it was first found and after it was last.
-MARGIN = 0.5
-#: Time between pictures that carry the same time.
+#: Seconds for which a face is hidden before its first and after its last detection.
+PRIVACY_MARGIN = 0.5
+#: Seconds between images that carry the same time.
 _NOMINAL_STEP = 1.0 / 30.0
-#: Overlap from which two places are covered as one.
+#: IoU above which two faces are hidden as one.
 _SAME_PLACE = 0.85
 
 
 def apply_privacy(
     pixels: NDArray[np.uint8], faces: Sequence[Face | Detection], mode: str
 ) -> NDArray[np.uint8]:
-    """The picture with nobody to be recognised in it.
+    """Hide the given faces.
 
-    Only faces that are given are covered: whom the detector does not find is seen under "blur".
-    "landmarks-only" keeps not one pixel, so that what is drawn later is all there is to see.
+    Under "blur", a face that is not given stays visible. "landmarks-only" keeps no pixel, so that
+    only what is drawn later can be seen.
 
     Args:
         pixels: (height, width, 3) BGR or (height, width) grey; not changed.
-        faces: those in the picture; what a detector found, with a low threshold, may be among
-            them to cover whom the model does not read.
+        faces: those in the image; detections with a low threshold may be among them, to hide
+            people whom the model does not recognise.
         mode: of PRIVACY_MODES. "blur" replaces heads by a few averages of their colours, which
             cannot be undone.
 
     Returns:
-        A picture of the same shape; ``pixels`` themselves for "none".
+        An image of the same shape; ``pixels`` themselves for "none".
 
     Raises:
         ValueError: for another mode.
@@ -67,101 +67,124 @@ def apply_privacy(
         return np.full_like(pixels, _GROUND)
     if mode != "blur":
         raise ValueError(f"privacy is '{mode}', must be one of {', '.join(PRIVACY_MODES)}")
-    covered = pixels.copy()
+    hidden = pixels.copy()
     for face in faces:
-        _blur(covered, face)
-    return covered
+        _blur(hidden, face)
+    return hidden
 
 
-def cover(
-    image: Image, faces: Sequence[Face | Detection], mode: str, find: Find | None = None
+def anonymize(
+    image: Image,
+    faces: Sequence[Face | Detection],
+    mode: str,
+    find_faces: FaceFinder | None = None,
 ) -> NDArray[np.uint8]:
-    """A single picture as BGR, with nobody in it to be recognised.
+    """Return a single image as BGR in which nobody can be recognised.
 
-    faces: those known. find: looks for others, for "blur". Raises ValueError for another mode, and
-    for a picture that was read reduced, on which they would not lie where they are.
+    Args:
+        faces: those known.
+        mode: of PRIVACY_MODES.
+        find_faces: detects further ones, for "blur".
+
+    Raises:
+        ValueError: for another mode, and for an image that was decoded at reduced size, where the
+            faces would not be where they are.
     """
     if image.reduction != 1:
-        raise ValueError("a picture is covered whole, not reduced")
-    others = () if find is None or mode != "blur" else find(image)
+        raise ValueError("an image must be anonymized at full size, not reduced")
+    others = () if find_faces is None or mode != "blur" else find_faces(image)
     return apply_privacy(image.bgr(), [*faces, *others], mode)
 
 
-class Veil(Generic[Item]):
-    """Covers the faces in a sequence of pictures, also where one is not found in between.
+class PrivacyFilter(Generic[Item]):
+    """Hides the faces in a sequence of images, also where one is missed in between.
 
-    A newcomer is found some images late, and who turns away is lost for some: a place is covered
-    for half a second before and after a face was found there. To know what comes, pictures are
-    held back.
+    A new face is detected some images late, and one that turns away is lost for some: a place is
+    hidden for half a second before and after a face was detected there. That needs later images,
+    so images are held back.
 
-    mode: of PRIVACY_MODES. find: looks for faces beside those that were read. ahead: whether to
-    hold pictures back; without, they come at once and newcomers are covered as they are found.
-    margin: seconds for which a place is covered, 0.0 for pictures that are no sequence.
+    Args:
+        mode: of PRIVACY_MODES.
+        find_faces: detects faces beside the recognised ones.
+        ahead: whether to hold images back; without, they are returned at once and a new face is
+            hidden from its first detection on.
+        margin: seconds for which a place is hidden, 0.0 for images that are no sequence.
 
-    Raises ValueError for another mode.
+    Raises:
+        ValueError: for another mode.
     """
 
     def __init__(
-        self, mode: str, find: Find | None = None, *, ahead: bool = True, margin: float = MARGIN
+        self,
+        mode: str,
+        find_faces: FaceFinder | None = None,
+        *,
+        ahead: bool = True,
+        margin: float = PRIVACY_MARGIN,
     ) -> None:
         if mode not in PRIVACY_MODES:
             raise ValueError(f"privacy is '{mode}', must be one of {', '.join(PRIVACY_MODES)}")
         self.mode = mode
-        self._find = find
+        self._find_faces = find_faces
         self._margin = margin
         self._ahead = margin if ahead else 0.0
-        self._given = -math.inf
-        self._found: deque[tuple[float, list[Face | Detection]]] = deque()
+        self._last_time = -math.inf
+        self._detected: deque[tuple[float, list[Face | Detection]]] = deque()
         self._held: deque[tuple[float, NDArray[np.uint8], Item]] = deque()
+
+    @property
+    def remembered_images(self) -> int:
+        """Number of images whose faces are kept: bounded by the margin."""
+        return len(self._detected)
 
     def add(
         self, seconds: float, image: Image, faces: Sequence[Face], item: Item
     ) -> list[tuple[NDArray[np.uint8], Item]]:
-        """The next picture, with what belongs to it. Returns those that are ready, in order.
+        """Add the next image with an item of the caller; return those that are ready, in order.
 
-        They are BGR. Where the time goes back, a new sequence begins; where it stands still, images
-        are taken to come at 30 Hz.
+        The returned images are BGR. Where the time goes back, a new sequence begins; where it
+        stands still, images are assumed to come at 30 Hz.
         """
         if self.mode != "blur":
             return [(apply_privacy(image.bgr(), faces, self.mode), item)]
-        ready = self.rest() if self._found and seconds < self._given else []
-        given, self._given = self._given, seconds
-        if self._found:
-            now = self._found[-1][0]
-            seconds = now + _NOMINAL_STEP if seconds == given else max(seconds, now)
-        extra = () if self._find is None else self._find(image)
-        self._found.append((seconds, [*faces, *extra]))
+        ready = self.flush() if self._detected and seconds < self._last_time else []
+        last, self._last_time = self._last_time, seconds
+        if self._detected:
+            now = self._detected[-1][0]
+            seconds = now + _NOMINAL_STEP if seconds == last else max(seconds, now)
+        others = () if self._find_faces is None else self._find_faces(image)
+        self._detected.append((seconds, [*faces, *others]))
         self._held.append((seconds, image.bgr(), item))
         while self._held and self._held[0][0] <= seconds - self._ahead:
             ready.append(self._release())
         return ready
 
-    def rest(self) -> list[tuple[NDArray[np.uint8], Item]]:
-        """The sequence is over: the pictures that are still held back."""
+    def flush(self) -> list[tuple[NDArray[np.uint8], Item]]:
+        """End the sequence and return the images that are still held back."""
         ready = [self._release() for _ in range(len(self._held))]
-        self._found.clear()
+        self._detected.clear()
         return ready
 
     def _release(self) -> tuple[NDArray[np.uint8], Item]:
         seconds, pixels, item = self._held.popleft()
-        while self._found[0][0] < seconds - self._margin:
-            self._found.popleft()
-        near = sorted(self._found, key=lambda found: abs(found[0] - seconds))
-        covered: list[Face | Detection] = []
-        for time, faces in near:
+        while self._detected[0][0] < seconds - self._margin:
+            self._detected.popleft()
+        by_distance = sorted(self._detected, key=lambda entry: abs(entry[0] - seconds))
+        hidden: list[Face | Detection] = []
+        for time, faces in by_distance:
             if time - seconds > self._margin:
                 continue
-            # All of this picture's own; of the others what lies elsewhere.
-            covered += [f for f in faces if time == seconds or not _is_covered(f, covered)]
-        return apply_privacy(pixels, covered, self.mode), item
+            # All faces of this image; of the others those that lie elsewhere.
+            hidden += [f for f in faces if time == seconds or not _is_hidden(f, hidden)]
+        return apply_privacy(pixels, hidden, self.mode), item
 
 
-def _is_covered(face: Face | Detection, covered: Sequence[Face | Detection]) -> bool:
-    return any(face.box.iou(other.box) > _SAME_PLACE for other in covered)
+def _is_hidden(face: Face | Detection, hidden: Sequence[Face | Detection]) -> bool:
+    return any(face.box.iou(other.box) > _SAME_PLACE for other in hidden)
 
 
 def _blur(canvas: NDArray[np.uint8], face: Face | Detection) -> None:
-    """Covers one head, as far as it lies in the picture."""
+    """Blur one head, as far as it lies in the image."""
     height, width = canvas.shape[:2]
     outline = _head(face)
     x0, y0 = np.maximum(np.floor(outline.min(axis=0)), 0).astype(int)
@@ -179,7 +202,7 @@ def _blur(canvas: NDArray[np.uint8], face: Face | Detection) -> None:
 
 
 def _head(face: Face | Detection) -> NDArray[np.float64]:
-    """(n, 2) outline of the whole head: an ellipse along the line of the eyes."""
+    """Return the (n, 2) outline of the head: an ellipse along the line of the eyes."""
     box, roll = face.box, _roll(face)
     side = max(box.width, box.height)
     across = np.array([math.cos(roll), math.sin(roll)])
@@ -191,7 +214,7 @@ def _head(face: Face | Detection) -> NDArray[np.float64]:
 
 
 def _roll(face: Face | Detection) -> float:
-    """Radians, positive is clockwise on the screen."""
+    """Return the roll in radians, positive clockwise on the screen."""
     if isinstance(face, Detection):
         return face.roll
     eyes = face.landmarks[list(REGIONS["eyes"])]

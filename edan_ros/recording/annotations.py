@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.faces import annotate
-from edan_ros.drawing.privacy import Veil
+from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.errors import writing
 from edan_ros.recording.pictures import Stems, write_picture
 from edan_ros.recording.run_folder import LINES, RunFolder
@@ -42,7 +42,7 @@ class Annotations(RunFolder[_Shown]):
     Raises RecordingError where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, veil: Veil[_Shown], sound: FilmedSound | None = None) -> None:
+    def __init__(self, folder: Path, veil: PrivacyFilter[_Shown], sound: FilmedSound | None = None) -> None:
         super().__init__(folder, FILES, veil)
         with writing(folder):
             self._table = self._stack.enter_context(FaceTable(folder / TABLE))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.faces import Colour, annotate
-from edan_ros.drawing.privacy import Veil
+from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.drawing.timeline import Timeline, under
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.moments import Moments
@@ -64,9 +64,9 @@ class Record(RunFolder[_Shown]):
         self,
         folder: Path,
         companion: Companion | None = None,
-        veil: Veil[_Shown] | None = None,
+        veil: PrivacyFilter[_Shown] | None = None,
     ) -> None:
-        super().__init__(folder, FILES, veil or Veil("none"))
+        super().__init__(folder, FILES, veil or PrivacyFilter("none"))
         self._companion = companion
         self.summary = Summary()
         self._changes = Changes()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
-from edan_ros.drawing.privacy import Veil
+from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.errors import writing
 from edan_ros.recording.lines import result_line
 
@@ -32,7 +32,7 @@ class RunFolder(ABC, Generic[Item]):
     Raises RecordingError where the folder cannot be written, here or later.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str], veil: Veil[Item]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], veil: PrivacyFilter[Item]) -> None:
         self.folder = folder
         self._names = names
         self._veil = veil
@@ -50,7 +50,7 @@ class RunFolder(ABC, Generic[Item]):
 
     def __exit__(self, *_: object) -> None:
         with writing(self.folder), self._stack:
-            self._show(self._veil.rest())
+            self._show(self._veil.flush())
             self._finish()
 
     def files(self) -> list[Path]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
-from edan_ros.drawing.privacy import Find, cover
+from edan_ros.drawing.privacy import FaceFinder, anonymize
 from edan_ros.report.records import LABELS, Recording, Stream, Track
 from edan_ros.sources.base import Frame
 
@@ -52,7 +52,7 @@ def make_thumbnails(
     recording: Recording,
     frames: Mapping[int, Iterable[Frame]],
     privacy: str = "none",
-    find: Find | None = None,
+    find: FaceFinder | None = None,
 ) -> dict[tuple[int, int], list[Thumbnail]]:
     """Pictures by stream and track, in the order of time.
 
@@ -66,7 +66,7 @@ def make_thumbnails(
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
         for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
             covered = _boxes_at(stream, moment.time)
-            pixels = cover(frame.image, covered, privacy, find)
+            pixels = anonymize(frame.image, covered, privacy, find)
             picture = _picture(moment, pixels, points_only=privacy == "landmarks-only")
             label = LABELS[moment.track.labels[moment.row]]
             made[number, moment.track.number].append(Thumbnail(moment.time, label, picture))

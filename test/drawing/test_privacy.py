@@ -9,7 +9,7 @@ from test_drawing import face_of
 
 from edan_ros.core.faces import Face
 from edan_ros.core.images import Image
-from edan_ros.drawing.privacy import PRIVACY_MODES, Veil, apply_privacy, cover
+from edan_ros.drawing.privacy import PRIVACY_MODES, PrivacyFilter, anonymize, apply_privacy
 
 
 def stripes(width: int = 320, height: int = 240) -> np.ndarray:
@@ -97,43 +97,44 @@ def test_another_mode_is_refused() -> None:
 
 def test_a_face_is_covered_before_and_after_it_is_found() -> None:
     """Eight images a second; the face is found in ten of them."""
-    face, veil = face_of(Disc(160, 120)), Veil[int]("blur")
+    face, privacy = face_of(Disc(160, 120)), PrivacyFilter[int]("blur")
     ready = []
     for number in range(40):
         found = [face] if 10 <= number < 20 else []
-        ready += veil.add(number / 8, Image(stripes()), found, number)
+        ready += privacy.add(number / 8, Image(stripes()), found, number)
         assert len(ready) == max(number - 3, 0), "held back for half a second, not longer"
-    ready += veil.rest()
+    ready += privacy.flush()
     assert [number for _, number in ready] == list(range(40))
     covered = [number for pixels, number in ready if detail(pixels, face) < 20.0]
     assert covered == list(range(6, 24))
 
 
 def test_without_looking_ahead_pictures_come_at_once() -> None:
-    face, veil = face_of(Disc(160, 120)), Veil[int]("blur", ahead=False)
+    face, privacy = face_of(Disc(160, 120)), PrivacyFilter[int]("blur", ahead=False)
     covered = []
     for number in range(40):
         found = [face] if 10 <= number < 20 else []
-        ((pixels, at),) = veil.add(number / 8, Image(stripes()), found, number)
+        ((pixels, at),) = privacy.add(number / 8, Image(stripes()), found, number)
         assert at == number
         covered += [number] if detail(pixels, face) < 20.0 else []
     assert covered == list(range(10, 24))
-    assert veil.rest() == []
+    assert privacy.flush() == []
 
 
 @pytest.mark.parametrize("ahead", [True, False])
 def test_a_time_that_stands_still_holds_back_and_keeps_no_more_than_usual(ahead: bool) -> None:
-    veil, picture = Veil[int]("blur", ahead=ahead), Image(stripes())
+    privacy, picture = PrivacyFilter[int]("blur", ahead=ahead), Image(stripes())
     face = face_of(Disc(160, 120))
-    ready = [item for number in range(60) for _, item in veil.add(0.0, picture, [face], number)]
+    ready = [item for number in range(60) for _, item in privacy.add(0.0, picture, [face], number)]
     assert ready == list(range(60 - 15 * ahead))
-    assert len(veil._found) <= 32
+    assert privacy.remembered_images <= 32
 
 
 def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
-    faces, veil = [face_of(Disc(90, 120)), face_of(Disc(230, 120))], Veil[int]("blur", margin=0.0)
+    faces = [face_of(Disc(90, 120)), face_of(Disc(230, 120))]
+    privacy = PrivacyFilter[int]("blur", margin=0.0)
     for number in (0, 1):
-        ((pixels, at),) = veil.add(0.5 * number, Image(stripes()), [faces[number]], number)
+        ((pixels, at),) = privacy.add(0.5 * number, Image(stripes()), [faces[number]], number)
         assert at == number
         assert detail(pixels, faces[number]) < 20.0
         assert detail(pixels, faces[1 - number]) == 255.0
@@ -141,35 +142,35 @@ def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
 
 def test_a_single_picture_covers_whom_only_the_detector_finds() -> None:
     known, other = face_of(Disc(90, 120)), Disc(230, 120)
-    covered = cover(Image(stripes()), [known], "blur", lambda _: [detection_of(other, 0.3)])
+    covered = anonymize(Image(stripes()), [known], "blur", lambda _: [detection_of(other, 0.3)])
     assert detail(covered, known) < 20.0
     assert detail(covered, face_of(other)) < 20.0
-    plain = cover(Image(stripes()), [known], "none", lambda _: [detection_of(other, 0.3)])
+    plain = anonymize(Image(stripes()), [known], "none", lambda _: [detection_of(other, 0.3)])
     np.testing.assert_array_equal(plain, stripes())
 
 
-def test_a_picture_that_was_read_reduced_is_refused() -> None:
-    with pytest.raises(ValueError, match="whole"):
-        cover(Image(stripes(), reduction=2), [face_of(Disc(90, 120))], "blur")
+def test_an_image_decoded_at_reduced_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="at full size"):
+        anonymize(Image(stripes(), reduction=2), [face_of(Disc(90, 120))], "blur")
 
 
 def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:
     disc = Disc(160, 120)
-    veil = Veil[str]("blur", lambda _: [detection_of(disc, 0.3)])
-    assert veil.add(5.0, Image(stripes()), [], "before") == []
-    (before,) = veil.add(1.0, Image(stripes()), [], "after")
-    (after,) = veil.rest()
+    privacy = PrivacyFilter[str]("blur", lambda _: [detection_of(disc, 0.3)])
+    assert privacy.add(5.0, Image(stripes()), [], "before") == []
+    (before,) = privacy.add(1.0, Image(stripes()), [], "after")
+    (after,) = privacy.flush()
     assert (before[1], after[1]) == ("before", "after")
     assert detail(before[0], face_of(disc)) < 20.0
 
 
 @pytest.mark.parametrize("mode", ["none", "landmarks-only"])
 def test_other_modes_hold_nothing_back(mode: str) -> None:
-    ((pixels, item),) = Veil[int](mode).add(0.0, Image(stripes()), [], 7)
+    ((pixels, item),) = PrivacyFilter[int](mode).add(0.0, Image(stripes()), [], 7)
     assert item == 7
     np.testing.assert_array_equal(pixels, apply_privacy(stripes(), [], mode))
 
 
-def test_a_veil_of_another_mode_is_refused() -> None:
+def test_a_privacy_of_another_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="privacy is 'thick'"):
-        Veil("thick")
+        PrivacyFilter("thick")

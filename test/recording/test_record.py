@@ -10,7 +10,7 @@ import pytest
 from results import face, result
 
 from edan_ros.core.images import Image
-from edan_ros.drawing.privacy import Veil
+from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.errors import RecordingError
 from edan_ros.recording.record import PICTURE, VIDEO, Record
 from edan_ros.recording.run_folder import LINES
@@ -41,7 +41,7 @@ def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
 
 
 def test_with_a_veil_all_pictures_are_written_in_order(tmp_path: Path) -> None:
-    with Record(tmp_path, veil=Veil("blur")) as record:
+    with Record(tmp_path, veil=PrivacyFilter("blur")) as record:
         for i in range(20):
             record.add(i * 10**8, result(face(1)), IMAGE, 0.02)
     with av.open(str(tmp_path / VIDEO)) as container:

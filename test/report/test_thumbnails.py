@@ -14,7 +14,7 @@ from recordings import face, line, smile, write_lines
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
-from edan_ros.drawing.privacy import Find
+from edan_ros.drawing.privacy import FaceFinder
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import Recording
 from edan_ros.report.thumbnails import MOST_A_PERSON, Thumbnail, make_thumbnails
@@ -91,7 +91,7 @@ def test_whom_nobody_recognised_is_blurred_too(recording: Recording) -> None:
             frame.image.pixels[56:70, 70:84:2] = 255
             yield frame
 
-    def contrast(find: Find | None) -> float:
+    def contrast(find: FaceFinder | None) -> float:
         thumbnail = make_thumbnails(recording, {0: beside()}, "blur", find)[0, 1][0]
         stripes = pixels_of(thumbnail)[90:108, 93:111, 1].astype(float)
         return float(np.abs(np.diff(stripes, axis=1)).mean())

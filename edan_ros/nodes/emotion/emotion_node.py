@@ -20,7 +20,7 @@ from std_srvs.srv import SetBool
 
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
-from edan_ros.drawing.privacy import COVERED_FROM
+from edan_ros.drawing.privacy import PRIVACY_THRESHOLD
 from edan_ros.engines import Engine, EngineError, create_engine
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.nodes.common.parameters import ParameterSet
@@ -221,7 +221,7 @@ class EmotionNode(LifecycleNode):
         mode, find = values["annotated_privacy"], None
         if mode == "blur":
             # One of its own: whom the other is not sure of is covered too.
-            threshold = min(COVERED_FROM, values["detector_threshold"])
+            threshold = min(PRIVACY_THRESHOLD, values["detector_threshold"])
             find = self._detector({**values, "detector_threshold": threshold}).detect
         self._recognition.set_privacy(mode, find)
 

@@ -22,7 +22,7 @@ from edan_ros.core.message_fields import decode_image
 from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import describe_detector
 from edan_ros.drawing.faces import annotate
-from edan_ros.drawing.privacy import Find, Veil, cover
+from edan_ros.drawing.privacy import FaceFinder, PrivacyFilter, anonymize
 from edan_ros.engines.base import Engine
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.canvas import BACKGROUND, draw_outlines, overlay
@@ -128,10 +128,12 @@ class Recognition:
         for camera in self.cameras.values():
             camera.statistics.excuse()
 
-    def set_privacy(self, mode: str, find: Find | None = None) -> None:
-        """What the annotated pictures and explanations show of people; find: as for Veil."""
+    def set_privacy(self, mode: str, find: FaceFinder | None = None) -> None:
+        """What the annotated pictures and explanations show of people; find: as for PrivacyFilter."""
         self._privacy, self._find = mode, find and _one_at_a_time(find)
-        self._veils = {key: Veil[None](mode, self._find, ahead=False) for key in self.cameras}
+        self._veils = {
+            key: PrivacyFilter[None](mode, self._find, ahead=False) for key in self.cameras
+        }
 
     def replace_detector(self, detector: Detector) -> None:
         """Go on with another detector."""
@@ -229,7 +231,7 @@ class Recognition:
             return frame, found, overlay(found.crop, found.values)
         # A JPEG may have been read reduced: to look for people and to cover them, it is read whole.
         whole = frame.image if frame.image.reduction == 1 else decode_image(frame.arrival.message)
-        covered = Image(cover(whole, result.faces, self._privacy, self._find))
+        covered = Image(anonymize(whole, result.faces, self._privacy, self._find))
         drawn = overlay(extract(covered, [face.crop], size)[0, 0], found.values)
         if self._privacy == "landmarks-only":
             draw_outlines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, BACKGROUND)
@@ -241,7 +243,7 @@ class Recognition:
         return softmax(logits, self.engine.manifest.temperature)
 
 
-def _one_at_a_time(find: Find) -> Find:
+def _one_at_a_time(find: FaceFinder) -> FaceFinder:
     """The worker's thread and the executor's look for faces with the same detector."""
     lock = threading.Lock()
 
