@@ -161,6 +161,8 @@ class Face:
         unknown_reason: index into UNKNOWN_REASONS.
         intensity: distance from the resting face, 0 to 1; NaN where unknown.
         baseline_seconds: seconds of observation behind the resting baseline; 0 while it is off.
+        logits: (7,) of this image alone, without the class prior.
+        excluded: index into UNKNOWN_REASONS: why this image alone shows no emotion, 0 if it does.
     """
 
     track_id: int
@@ -185,6 +187,8 @@ class Face:
     unknown_reason: int = 0
     intensity: float = math.nan
     baseline_seconds: float = 0.0
+    logits: NDArray[np.float32] | None = None
+    excluded: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the face as plain Python numbers, strings, lists and dictionaries.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_pose
 from edan_ros.core.inference import ModelMetadata
 from edan_ros.core.resting import RestingBaseline
-from edan_ros.core.smoothing import DECIDED, EmotionSmoother
+from edan_ros.core.smoothing import DECIDED, EmotionSmoother, Smoothed
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.track import Track
 from edan_ros.tracking.tracker import Candidate, Tracker
@@ -40,7 +41,7 @@ _REDETECT_DISTANCE = 0.5
 _OVERLOAD_FACTOR = 3
 #: A head that turned too far must turn back this much below the limit to be recognised again.
 _TURN_HYSTERESIS = math.radians(5.0)
-_TURNED_AWAY = UNKNOWN_REASONS.index("turned_away")
+TURNED_AWAY = UNKNOWN_REASONS.index("turned_away")
 _TOO_SMALL = UNKNOWN_REASONS.index("too_small")
 
 
@@ -242,7 +243,7 @@ class CameraState:
         box = Box.from_landmarks(track.landmarks)
         excluded = DECIDED
         if turned:
-            excluded = _TURNED_AWAY
+            excluded = TURNED_AWAY
         elif box.size < config.min_face_size:
             excluded = _TOO_SMALL
         elapsed, state.since_smoothed = state.since_smoothed, 0.0
@@ -261,34 +262,48 @@ class CameraState:
             neutrality = float(observation.probabilities[EMOTIONS.index("neutral")])
             units = state.units.update(observation.landmarks, state.since_measured, neutrality)
             state.since_measured = 0.0
-        p = smoothed.probabilities
-        label = label_of(smoothed.emotion)
-        polarity = polarity_probabilities(p)
-        valence, arousal = (math.nan, math.nan) if turned else valence_arousal(p)
         return Face(
             track_id=track.id,
             box=box,
             presence=observation.presence,
             landmarks=track.landmarks,
-            emotion=smoothed.emotion,
-            label=label,
-            confidence=smoothed.confidence,
-            probabilities=p,
             raw_probabilities=observation.probabilities,
-            polarity=POLARITY_UNKNOWN if smoothed.emotion == UNKNOWN else int(polarity.argmax()),
-            polarity_probabilities=polarity,
-            valence=valence,
-            arousal=arousal,
             head_pose=pose,
             head_pose_assumed=pose is not None and pose_assumed,
             action_units=units,
-            emfacs_consistency=emfacs_consistency(units, label),
             attention=observation.attention,
             crop=observation.crop,
-            unknown_reason=smoothed.reason,
+            logits=observation.logits,
+            excluded=excluded,
+            **emotion_fields(smoothed, units, turned=turned),
             intensity=intensity,
             baseline_seconds=0.0 if baseline is None else baseline.seconds,
         )
+
+
+def emotion_fields(smoothed: Smoothed, units: dict[str, float], *, turned: bool) -> dict[str, Any]:
+    """Return the fields of a Face that follow from its smoothed emotion.
+
+    Args:
+        smoothed: output of the smoother.
+        units: action units of the face in this image.
+        turned: the head is turned too far for valence and arousal.
+    """
+    p, label = smoothed.probabilities, label_of(smoothed.emotion)
+    polarity = polarity_probabilities(p)
+    valence, arousal = (math.nan, math.nan) if turned else valence_arousal(p)
+    return {
+        "emotion": smoothed.emotion,
+        "label": label,
+        "confidence": smoothed.confidence,
+        "probabilities": p,
+        "polarity": POLARITY_UNKNOWN if smoothed.emotion == UNKNOWN else int(polarity.argmax()),
+        "polarity_probabilities": polarity,
+        "valence": valence,
+        "arousal": arousal,
+        "emfacs_consistency": emfacs_consistency(units, label),
+        "unknown_reason": smoothed.reason,
+    }
 
 
 def probabilities_of(
