@@ -1,1 +1,1 @@
-"""Faces, geometry, crops, detectors, tracks, smoothing and the pipeline: numpy and OpenCV only."""
+"""Data types, geometry, image decoding and signal processing: NumPy and OpenCV only."""

@@ -40,11 +40,6 @@ class Box:
         return self.x + 0.5 * self.width, self.y + 0.5 * self.height
 
     @property
-    def corners(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 of the top-left and bottom-right corners."""
-        return self.x, self.y, self.x + self.width, self.y + self.height
-
-    @property
     def area(self) -> float:
         """Area in square pixels; 0 for an empty box."""
         return max(self.width, 0.0) * max(self.height, 0.0)
@@ -70,16 +65,6 @@ class Box:
         x0, x1 = (min(max(v, 0.0), float(width)) for v in (self.x, self.x + self.width))
         y0, y1 = (min(max(v, 0.0), float(height)) for v in (self.y, self.y + self.height))
         return Box(x0, y0, x1 - x0, y1 - y0)
-
-
-def to_corners(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return (n, 4) boxes as corners x0, y0, x1, y1."""
-    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-
-
-def from_corners(corners: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return (n, 4) corners x0, y0, x1, y1 as boxes."""
-    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
 
 
 def bounding_boxes(points: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,6 +1,6 @@
 """Run a face detector with torch: the weights of its ONNX file in the network of this package.
 
-Not for robots, as ``torch.py``: it checks the other engines.
+Like ``engines/torch.py`` a reference for the other engines, not for use on robots.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.face_detector import STRIDES, FaceDetector
 from edan_ros.networks.restore_batchnorm import normalised_layers, unfused_name
 
-#: What the exporter puts before the names of a network's nodes.
+#: Prefix of the exporter for the names of a network's nodes.
 ROOT = "network"
 
 
 class TorchRunner:
-    """A detector's network in torch, on the first GPU where there is one.
+    """A detector's network in torch, on the first GPU if there is one.
 
     Args:
         manifest: the detector's manifest; its file has been checked.
-        threads: processor threads, of the whole process; 0 for a default that suits the machine.
+        threads: CPU threads of the whole process; 0 for a default that suits the machine.
 
     Raises:
         ModelError: if the file is not an exported FaceDetector.
@@ -50,23 +50,25 @@ class TorchRunner:
             raise ModelError(f"torch cannot run {manifest.path}: {error!r}") from error
 
     @torch.inference_mode()
-    def run(self, picture: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """The outputs by name for (1, 1, H, W) grey levels 0 to 255. Raises EngineError."""
+    def run(self, image: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the outputs by name for (1, 1, H, W) grey levels, 0 to 255. Raises EngineError."""
         try:
-            found = self._network(torch.from_numpy(picture).to(self.device))
+            output = self._network(torch.from_numpy(image).to(self.device))
         except RuntimeError as error:
             raise EngineError(f"torch cannot run {self._model}: {error}") from error
-        outputs = (found.logits + self._shift).sigmoid(), found.boxes, found.points
+        outputs = (output.logits + self._shift).sigmoid(), output.boxes, output.points
         return {
             name: value.cpu().numpy() for name, value in zip(DETECTOR_OUTPUTS, outputs, strict=True)
         }
 
 
 def folded_weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
-    """The folded weights of a face detector's graph by the names of its network, as
-    ``restore_batchnorm`` takes them."""
+    """Return the weights of a detector's graph, fused with its batch normalisation.
+
+    Keys are names of the network, as ``restore_batchnorm`` takes them.
+    """
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:  # the exporter keeps equal tensors once
+    for node in graph.node:  # the exporter stores equal tensors once
         if node.op_type == "Identity" and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
     state = {}
@@ -80,10 +82,10 @@ def folded_weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
 
 
 def _module(node: str) -> str:
-    """ "/network/a.1/a.1.0/body/body.2/Conv" -> "a.1.0.body.2".
+    """Return the module of a node: "a.1.0.body.2" of "/network/a.1/a.1.0/body/body.2/Conv".
 
-    The exporter names a node by the modules that it is in. A child of a list or sequence has the
-    name of its parent before its own.
+    The exporter names a node by the modules that contain it, and repeats the name of a list or
+    sequence before that of its child.
     """
     path: list[str] = []
     for part in node.removeprefix(f"/{ROOT}/").split("/")[:-1]:
@@ -94,13 +96,13 @@ def _module(node: str) -> str:
 
 
 def _load(folded: Mapping[str, Tensor]) -> FaceDetector:
-    """The network of folded weights: its normalisations then only add what is their bias.
+    """Return the network with fused weights, whose normalisations only add their bias.
 
-    Raises KeyError or RuntimeError when the weights are not those of a FaceDetector.
+    Raises KeyError or RuntimeError if the weights are not those of a FaceDetector.
     """
 
-    def blocks(of: str) -> int:
-        return sum(name.startswith(of) and name.endswith("body.1.weight") for name in folded)
+    def blocks(prefix: str) -> int:
+        return sum(name.startswith(prefix) and name.endswith("body.1.weight") for name in folded)
 
     stages = range(len(STRIDES) + 1)
     network = FaceDetector(
@@ -116,17 +118,17 @@ def _load(folded: Mapping[str, Tensor]) -> FaceDetector:
     state = {unfused_name(name, norms): value for name, value in folded.items()}
     for path, norm in network.named_modules():
         if isinstance(norm, nn.BatchNorm2d):
-            known = {f"{path}.{key}": value for key, value in norm.state_dict().items()}
-            known[f"{path}.running_var"] -= norm.eps  # which it adds before it divides
-            state = known | state
+            identity = {f"{path}.{key}": value for key, value in norm.state_dict().items()}
+            identity[f"{path}.running_var"] -= norm.eps  # added again before the division
+            state = identity | state
     network.load_state_dict(state)
     return network
 
 
 def _shift(graph: onnx.GraphProto) -> float:
-    """What export adds to each logit, so that scores count from the usual threshold on."""
-    makers = {name: node for node in graph.node for name in node.output}
-    added = makers[makers[DETECTOR_OUTPUTS[0]].input[0]]
+    """Return what the export adds to each logit to adapt scores to the default threshold."""
+    producers = {name: node for node in graph.node for name in node.output}
+    added = producers[producers[DETECTOR_OUTPUTS[0]].input[0]]
     if added.op_type != "Add":
         return 0.0
-    return float(numpy_helper.to_array(makers[added.input[1]].attribute[0].t))
+    return float(numpy_helper.to_array(producers[added.input[1]].attribute[0].t))
