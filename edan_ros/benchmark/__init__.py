@@ -1,1 +1,1 @@
-"""What `edan benchmark` measures of this machine, of models and of the pipeline, and its report."""
+"""Measurements of `edan benchmark`: the machine, models and the pipeline, and their report."""

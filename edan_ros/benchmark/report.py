@@ -1,9 +1,10 @@
-"""The figures for people: tables in the terminal, and a roofline picture."""
+"""Show results as tables in the terminal and as a roofline plot."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -13,12 +14,12 @@ from edan_ros.benchmark.models import ModelRow
 from edan_ros.benchmark.results import Results, RosRow, SoakRow
 from edan_ros.benchmark.stages import PipelineRow
 
-#: Stages in the order in which an image goes through them.
+#: Stages in the order of processing.
 _STAGES = ("decode", "detect", "crop", "infer", "track", "smooth", "publish")
 
 
 def tables(results: Results) -> Group:
-    """All sections that were measured, each as a table with its unit in the head."""
+    """Return the measured sections, each as a table with units in its header."""
     return Group(*_sections(results))
 
 
@@ -30,11 +31,11 @@ def _sections(results: Results) -> Iterator[RenderableType]:
         yield _pipeline(results.pipeline)
     if results.ros:
         yield _ros(results.ros)
-    yield from _rest(results.soak, results)
+    yield from _node(results.soak, results)
 
 
 def _table(title: str, *columns: str, words: int = 1) -> Table:
-    """words: how many of the first columns are words; the others are figures."""
+    """Create a table whose first ``words`` columns are text and whose others are numbers."""
     table = Table(
         title=title,
         title_justify="left",
@@ -44,14 +45,15 @@ def _table(title: str, *columns: str, words: int = 1) -> Table:
         show_header=any(columns),
     )
     for number, column in enumerate(columns):
-        side = "left" if number < words else "right"
-        table.add_column(column, justify=side, no_wrap=any(columns))
+        table.add_column(
+            column, justify="left" if number < words else "right", no_wrap=any(columns)
+        )
     return table
 
 
 def _machine(results: Results) -> Table:
     machine = results.machine
-    table = _table("Machine: the best that it was seen to do", "", "", words=2)
+    table = _table("Machine: peak performance", "", "", words=2)
     table.add_row("processor", f"{machine.cpu}, {machine.cores} cores, {machine.threads} used")
     rates = ", ".join(f"{name} {rate:g}" for name, rate in machine.gemm_by.items())
     table.add_row("matrix product", f"{machine.gemm_gflops_fp32:g} GFLOP/s FP32 ({rates})")
@@ -97,7 +99,7 @@ def _ros(rows: list[RosRow]) -> Table:
     return table
 
 
-def _rest(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
+def _node(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
     table = _table("Emotion node", "", "", words=2)
     if results.startup_s is not None:
         table.add_row("start to active", f"{results.startup_s:g} s")
@@ -106,18 +108,20 @@ def _rest(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
     if soak is not None:
         table.add_row(
             f"{soak.minutes:g} minutes at 30 Hz",
-            f"{soak.start_mb:g} MB after the first, then at most {soak.most_mb:g} MB; without what "
-            f"the middleware shares {soak.start_own_mb:g} and {soak.most_own_mb:g} MB",
+            f"{soak.start_mb:g} MB after the first, then at most {soak.most_mb:g} MB; without "
+            f"shared memory {soak.start_own_mb:g} and {soak.most_own_mb:g} MB",
         )
     if table.row_count:
         yield table
 
 
 def save_roofline(results: Results, path: Path) -> None:
-    """Draw each run of a model under the roof of memory and matrix rate.
+    """Plot the models' rates against the limits of memory bandwidth and matrix rate.
 
-    Raises ImportError without matplotlib, OSError where the file cannot be written, ValueError
-    where no model was measured on the processor.
+    Raises:
+        ImportError: without matplotlib.
+        OSError: if the file cannot be written.
+        ValueError: if no model was measured on the processor.
     """
     rows = [row for row in results.model if row.floor_ratio is not None]
     if not rows:
@@ -125,24 +129,24 @@ def save_roofline(results: Results, path: Path) -> None:
     from matplotlib.figure import Figure
 
     machine = results.machine
-    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
+    figure: Any = Figure(figsize=(7.0, 4.5), layout="constrained")
     axes = figure.subplots()
     peak, bandwidth = machine.gemm_gflops_fp32, machine.copy_gbps
     highest = max(row.flop_per_byte for row in rows)
-    bend = peak / bandwidth
-    axes.plot([bend / 4, bend, 2 * highest], [peak / 4, peak, peak], color="black", label="roof")
+    ridge = peak / bandwidth
+    axes.plot([ridge / 4, ridge, 2 * highest], [peak / 4, peak, peak], color="black", label="roof")
     for model, engine in dict.fromkeys((row.model, row.engine) for row in rows):
-        mine = [row for row in rows if (row.model, row.engine) == (model, engine)]
-        rates = [1e3 * row.gflop / row.ms_per_face for row in mine]
-        places = [row.flop_per_byte for row in mine]
-        axes.plot(places, rates, "o-", markersize=5, label=f"{model}, {engine}")
-        for row, place, rate in zip(mine, places, rates, strict=True):
-            axes.annotate(str(row.batch), (place, rate), (0, 6), textcoords="offset points")
+        series = [row for row in rows if (row.model, row.engine) == (model, engine)]
+        rates = [1e3 * row.gflop / row.ms_per_face for row in series]
+        intensities = [row.flop_per_byte for row in series]
+        axes.plot(intensities, rates, "o-", markersize=5, label=f"{model}, {engine}")
+        for row, intensity, rate in zip(series, intensities, rates, strict=True):
+            axes.annotate(str(row.batch), (intensity, rate), (0, 6), textcoords="offset points")
     axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of weights")
     axes.set_ylabel("GFLOP/s")
     axes.set_title(
         f"{machine.cpu}, {machine.threads} of {machine.cores} cores: {peak:g} GFLOP/s, "
-        f"{bandwidth:g} GB/s; the numbers are faces a run",
+        f"{bandwidth:g} GB/s; labels: faces per run",
         fontsize=9,
     )
     axes.grid(which="both", alpha=0.25)

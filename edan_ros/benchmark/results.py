@@ -1,4 +1,4 @@
-"""The figures of one run as one JSON file. docs/performance.md says what each key means."""
+"""The results of one benchmark as a JSON file. docs/performance.md documents the keys."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ from edan_ros.benchmark.machine import Machine
 from edan_ros.benchmark.models import ModelRow
 from edan_ros.benchmark.stages import PipelineRow
 
-#: Counted up when a key changes its meaning or goes away.
+#: Incremented when a key changes its meaning or is removed.
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class RosRow:
-    """One run between processes: cameras -> emotion node -> listener.
+    """One run across processes: cameras -> emotion node -> listener.
 
-    resolution, faces: of every image. cameras: how many. offered_hz: images that each camera
-    publishes a second. fps: results a second of all cameras together. p50_ms, p90_ms, p99_ms:
-    from the stamp of an image to its result at the listener. growth_ms: median of the last third
-    of the run less that of the first. drops: images without a result. cpu_percent: of the
-    emotion node, 100 is one core. ms: stage -> mean milliseconds an image in the node.
+    Attributes:
+        resolution: resolution of the images.
+        faces: number of faces in each image.
+        cameras: number of cameras.
+        offered_hz: images per second that each camera publishes.
+        fps: results per second of all cameras together.
+        p50_ms: median of the latency from an image's stamp to the arrival of its result.
+        p90_ms: 90th percentile of the latency.
+        p99_ms: 99th percentile of the latency.
+        growth_ms: median latency of the last third of the run minus that of the first.
+        drops: number of images without a result.
+        cpu_percent: CPU usage of the emotion node; 100 is one core.
+        ms: stage -> mean milliseconds per image in the node.
     """
 
     resolution: str
@@ -41,10 +49,14 @@ class RosRow:
 
 @dataclass(frozen=True)
 class SoakRow:
-    """One long run at 30 images a second.
+    """One long run at 30 images per second.
 
-    minutes: its length. start_mb: memory after the first minute. most_mb: most after that.
-    start_own_mb, most_own_mb: the same without what the middleware shares between processes.
+    Attributes:
+        minutes: duration.
+        start_mb: resident memory in MiB after the first minute.
+        most_mb: maximum after that.
+        start_own_mb: as start_mb, without memory that is shared between processes.
+        most_own_mb: as most_mb, without memory that is shared between processes.
     """
 
     minutes: float
@@ -56,10 +68,18 @@ class SoakRow:
 
 @dataclass
 class Results:
-    """All figures of one run; sections that were left out are empty or null.
+    """All results of one benchmark; sections that were not measured are empty or None.
 
-    memory_mb: resident memory of the emotion node at the end of its last run. startup_s: from
-    the start of its process until it is active.
+    Attributes:
+        machine: the machine.
+        model: models on their own.
+        pipeline: the pipeline in one process.
+        ros: runs across processes.
+        soak: the long run.
+        memory_mb: resident memory in MiB of the emotion node at the end of its last run.
+        startup_s: seconds from the start of its process until it is active.
+        versions: package -> version.
+        schema: version of this format.
     """
 
     machine: Machine

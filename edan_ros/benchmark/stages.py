@@ -1,4 +1,4 @@
-"""How fast images go through the pipeline, and where the time goes. No ROS in here."""
+"""The speed of the pipeline and of its stages, in one process without ROS."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from edan_ros.benchmark.synthetic_images import RESOLUTIONS, moving_faces
 from edan_ros.core.images import decode_raw
-from edan_ros.engines import create_engine
 from edan_ros.detection.factory import create_detector
+from edan_ros.engines import create_engine
 from edan_ros.pipeline.pipeline import Pipeline
 
 FACES = (1, 2, 4, 8)
-#: Images that are repeated, and the rate at which they would come.
+#: Number of images in the loop, and the frame rate in their stamps.
 IMAGES, RATE = 24, 30.0
 
 
@@ -23,9 +23,13 @@ IMAGES, RATE = 24, 30.0
 class PipelineRow:
     """One resolution and number of faces.
 
-    fps: images a second, one after the other. ms: stage -> mean milliseconds an image: decode,
-    detect (spread over the images between two searches), crop, infer, track, smooth.
-    faces_found: mean number of faces reported.
+    Attributes:
+        resolution: resolution of the images.
+        faces: number of faces in each image.
+        fps: images per second, processed sequentially.
+        ms: stage -> mean milliseconds per image: decode, detect (spread over the images between
+            two detections), crop, infer, track, smooth.
+        faces_found: mean number of faces reported.
     """
 
     resolution: str
@@ -42,7 +46,7 @@ def measure_pipeline(
     resolutions: Sequence[str] = tuple(RESOLUTIONS),
     faces: Sequence[int] = FACES,
 ) -> list[PipelineRow]:
-    """Every resolution with every number of faces, ``seconds`` each."""
+    """Measure every resolution with every number of faces for ``seconds`` each."""
     engine = create_engine("onnxruntime", model, threads=threads)
     detector = create_detector("auto", threads=threads)
     return [
@@ -57,15 +61,15 @@ def _measure(pipeline: Pipeline, resolution: str, faces: int, seconds: float) ->
     messages = [image.reshape(-1) for image in moving_faces(resolution, faces, IMAGES)]
     spent: Counter[str] = Counter()
     found = images = 0
-    begin = time.perf_counter()
+    start = time.perf_counter()
     for number in itertools.count(-IMAGES):
-        if number == 0:  # the first round fills caches
-            begin = time.perf_counter()
-        elif number > 0 and number % 10 == 0 and time.perf_counter() - begin > seconds:
+        if number == 0:  # the first round warms the caches up
+            start = time.perf_counter()
+        elif number > 0 and number % 10 == 0 and time.perf_counter() - start > seconds:
             break
-        start = time.perf_counter()
+        decoding = time.perf_counter()
         image = decode_raw(messages[number % IMAGES], width, height, 3 * width, "bgr8")
-        decoded = 1e3 * (time.perf_counter() - start)
+        decoded = 1e3 * (time.perf_counter() - decoding)
         result = pipeline.process(image, number / RATE)
         if number >= 0:
             spent.update({"decode": decoded, **result.timings_ms})
@@ -74,7 +78,7 @@ def _measure(pipeline: Pipeline, resolution: str, faces: int, seconds: float) ->
     return PipelineRow(
         resolution=resolution,
         faces=faces,
-        fps=round(images / (time.perf_counter() - begin), 1),
+        fps=round(images / (time.perf_counter() - start), 1),
         ms={name: round(total / images, 3) for name, total in spent.items()},
         faces_found=round(found / images, 2),
     )

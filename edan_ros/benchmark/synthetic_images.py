@@ -1,4 +1,4 @@
-"""Images with a known number of faces, made from the photographs that the demo carries."""
+"""Synthetic images with a known number of faces, composed from the demo's photographs."""
 
 from __future__ import annotations
 
@@ -12,32 +12,37 @@ from edan_ros.sources.scene import load_photographs
 
 #: Name -> width and height.
 RESOLUTIONS = {"vga": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
-#: Numbers of faces -> columns and rows that they stand in.
+#: Number of faces -> columns and rows in which they are arranged.
 GRIDS = {1: (1, 1), 2: (2, 1), 4: (2, 2), 8: (4, 2)}
 
-#: Where the heads are in the two photographs: middle and side of a square around each.
+#: Heads in the two photographs: centre and side of a square around each.
 _HEADS = ((222, 128, 200), (256, 205, 300))
-#: Height of a head's square in parts of its place in the picture.
-_PART = 0.85
-#: How far it swings to each side, in parts of its place.
+#: Height of a head's square as a fraction of its cell in the image.
+_FILL = 0.85
+#: Amplitude of its motion as a fraction of the cell.
 _SWING = 0.04
 
 
 def moving_faces(resolution: str, faces: int, count: int) -> list[NDArray[np.uint8]]:
-    """``count`` BGR images in which ``faces`` people swing a little; the last leads to the first.
+    """Return a loop of BGR images in which faces move slightly.
 
-    resolution: one of RESOLUTIONS. faces: one of GRIDS. Raises SourceError where the photographs
-    are not installed.
+    Args:
+        resolution: one of RESOLUTIONS.
+        faces: number of faces, one of GRIDS.
+        count: number of images.
+
+    Raises:
+        SourceError: if the photographs are not installed.
     """
     width, height = RESOLUTIONS[resolution]
     columns, rows = GRIDS[faces]
     heads = [_head(p, *place) for p, place in zip(load_photographs(), _HEADS, strict=True)]
-    wall = _wall(width, height)
+    background = _background(width, height)
     cell = width / columns, height / rows
-    side = _PART * min(cell)
+    side = _FILL * min(cell)
     images = []
     for number in range(count):
-        image = wall.copy()
+        image = background.copy()
         for face in range(faces):
             angle = 2.0 * math.pi * (number / count + face / faces)
             x = (face % columns + 0.5 + _SWING * math.cos(angle)) * cell[0]
@@ -47,8 +52,8 @@ def moving_faces(resolution: str, faces: int, count: int) -> list[NDArray[np.uin
     return images
 
 
-def _wall(width: int, height: int) -> NDArray[np.uint8]:
-    """A plain wall, lit from the upper left, with the noise of a sensor."""
+def _background(width: int, height: int) -> NDArray[np.uint8]:
+    """Return a plain wall, lit from the upper left, with sensor noise."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     light = 190.0 - 40.0 * x / width - 30.0 * y / height
     noise = np.random.default_rng(0).normal(0.0, 2.5, (height, width, 3))
@@ -63,7 +68,7 @@ def _head(photograph: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[n
 def _paste(
     image: NDArray[np.uint8], head: NDArray[np.uint8], x: float, y: float, side: float
 ) -> None:
-    """Puts a head of this height around (x, y), to a fraction of a pixel."""
+    """Draw a head of height ``side`` centred at (x, y) with subpixel accuracy."""
     scale = side / head.shape[0]
     left, top = x - 0.5 * scale * head.shape[1], y - 0.5 * side
     x0, y0 = math.ceil(left), math.ceil(top)

@@ -1,4 +1,4 @@
-"""One run's figures, made up, in every section."""
+"""Synthetic results of a benchmark with every section."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from edan_ros.benchmark.results import Results, RosRow, SoakRow
 from edan_ros.benchmark.stages import PipelineRow
 
 
-def made_up() -> Results:
-    """Two engines, one of them on a GPU; one row of each other kind."""
+def make_results() -> Results:
+    """Return results of two engines, one of them on a GPU, and one row of each other kind."""
     return Results(
         machine=Machine("Processor X", 2, 1, 200.0, {"numpy": 200.0, "torch": 150.0}, 20.0),
         model=[

@@ -1,4 +1,4 @@
-"""The figures as people see them."""
+"""The tables and the roofline plot of `edan benchmark`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from results_of_a_run import made_up
+from results_of_a_run import make_results
 from rich.console import Console
 
 from edan_ros.benchmark.report import save_roofline, tables
@@ -19,32 +19,32 @@ def printed(results: Results) -> str:
     return console.file.getvalue()
 
 
-def test_every_section_is_a_table_that_fits_into_80_columns() -> None:
-    text = printed(made_up())
+def test_every_section_is_a_table_of_at_most_80_columns() -> None:
+    text = printed(make_results())
     assert "…" not in text
     assert "200 GFLOP/s FP32 (numpy 200, torch 150)" in text
     lines = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
     rows = [line.split() for line in text.splitlines()]
     assert ["edan-lite", "onnxruntime", "cpu", "fp32", "1", "5.50", "182", "1.30"] in rows
     assert ["edan-lite", "tensorrt", "cuda", "fp16", "1", "0.40", "2500", "-"] in rows
-    # The rest is 0.02 + 0.4 of its stages.
-    figures = ["119.9", "11.5", "16.2", "22.0", "0.3", "2", "57", "0.4"]
-    assert ["vga", "1", "4", "x", "30", *figures] in rows
+    # The last figure, time without the model, is 0.02 + 0.4.
+    numbers = ["119.9", "11.5", "16.2", "22.0", "0.3", "2", "57", "0.4"]
+    assert ["vga", "1", "4", "x", "30", *numbers] in rows
     assert lines["memory"][1:3] == ["337.5", "MB"]
     assert "300.5 MB after the first, then at most 301.25 MB" in text
-    assert "shares 220.5 and 220.75 MB" in " ".join(text.split())
+    assert "without shared memory 220.5 and 220.75 MB" in " ".join(text.split())
 
 
-def test_sections_that_were_left_out_are_not_shown() -> None:
-    text = printed(Results(made_up().machine))
+def test_sections_without_results_are_not_shown() -> None:
+    text = printed(Results(make_results().machine))
     assert "matrix product" in text
     assert "Models" not in text
     assert "Emotion node" not in text
 
 
-def test_the_roofline_is_drawn_of_what_ran_on_the_processor(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the picture is drawn by matplotlib (extra demo)")
-    save_roofline(made_up(), tmp_path / "roof.png")
+def test_the_roofline_shows_models_on_the_processor(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib (extra demo) draws the plot")
+    save_roofline(make_results(), tmp_path / "roof.png")
     assert (tmp_path / "roof.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="ran on the processor"):
-        save_roofline(Results(made_up().machine), tmp_path / "none.png")
+        save_roofline(Results(make_results().machine), tmp_path / "none.png")

@@ -1,4 +1,4 @@
-"""The JSON of a run is what docs/performance.md says."""
+"""The JSON file of a benchmark agrees with docs/performance.md."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 import re
 from pathlib import Path
 
-from results_of_a_run import made_up
+from results_of_a_run import make_results
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-#: Keys whose values are named by what was measured: libraries, stages, packages.
+#: Dictionaries whose keys depend on the machine: libraries, stages, packages.
 OPEN = {"machine.gemm_by", "pipeline[].ms", "ros[].ms", "versions"}
 
 
 def keys(value: object, name: str = "") -> set[str]:
-    """Every key below, written as machine.cores and model[].batch."""
+    """Return all nested keys, written like machine.cores and model[].batch."""
     if isinstance(value, list):
         return set().union(*(keys(item, f"{name}[]") for item in value))
     if not isinstance(value, dict) or name in OPEN:
@@ -24,16 +24,16 @@ def keys(value: object, name: str = "") -> set[str]:
     )
 
 
-def test_every_key_is_documented_and_no_other(tmp_path: Path) -> None:
-    """The table of the page has one row a key, with its name in the first column."""
-    made_up().save(tmp_path / "run.json")
+def test_exactly_the_written_keys_are_documented(tmp_path: Path) -> None:
+    """The table of the page has one row per key, with its name in the first column."""
+    make_results().save(tmp_path / "run.json")
     written = keys(json.loads((tmp_path / "run.json").read_text()))
     documented = set(re.findall(r"^\| `([\w.\[\]]+)` \|", PAGE.read_text(), re.MULTILINE))
     assert written == documented
 
 
-def test_the_file_holds_the_figures(tmp_path: Path) -> None:
-    made_up().save(tmp_path / "run.json")
+def test_the_file_contains_the_results(tmp_path: Path) -> None:
+    make_results().save(tmp_path / "run.json")
     found = json.loads((tmp_path / "run.json").read_text())
     assert found["schema"] == 1
     assert found["machine"]["gemm_gflops_fp32"] == 200.0

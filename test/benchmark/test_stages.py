@@ -1,4 +1,4 @@
-"""The pipeline is measured on images in which every face is found."""
+"""The pipeline benchmark finds every face and measures all stages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 
 from edan_ros.benchmark.stages import measure_pipeline
 
-pytest.importorskip("skimage", reason="the photographs are scikit-image's (extra demo)")
-pytest.importorskip("matplotlib", reason="the photographs are matplotlib's (extra demo)")
+pytest.importorskip("skimage", reason="scikit-image (extra demo) provides a photograph")
+pytest.importorskip("matplotlib", reason="matplotlib (extra demo) provides a photograph")
 
 
-def test_stages_add_up_to_the_time_of_an_image() -> None:
+def test_stages_sum_to_at_most_the_time_of_an_image() -> None:
     (row,) = measure_pipeline("edan-lite", 1, 0.3, ["vga"], [2])
     assert (row.resolution, row.faces, row.faces_found) == ("vga", 2, 2.0)
     assert set(row.ms) == {"decode", "detect", "crop", "infer", "track", "smooth"}

@@ -1,4 +1,4 @@
-"""The benchmark's pictures hold the faces that they say, and move in a loop."""
+"""Synthetic images contain the stated number of faces, which move in a loop."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from edan_ros.benchmark.synthetic_images import GRIDS, RESOLUTIONS, moving_faces
 from edan_ros.core.images import Image
 from edan_ros.detection.factory import create_detector
 
-pytest.importorskip("skimage", reason="the photographs are scikit-image's (extra demo)")
-pytest.importorskip("matplotlib", reason="the photographs are matplotlib's (extra demo)")
+pytest.importorskip("skimage", reason="scikit-image (extra demo) provides a photograph")
+pytest.importorskip("matplotlib", reason="matplotlib (extra demo) provides a photograph")
 
 
 @pytest.mark.parametrize("faces", GRIDS)
@@ -23,14 +23,14 @@ def test_the_detector_finds_every_face(resolution: str, faces: int) -> None:
     assert [len(detector.detect(Image(image))) for image in images] == [faces, faces]
 
 
-def test_faces_move_by_little_from_each_image_to_the_next_and_round() -> None:
-    """Half a circle apart they are two swings (8 % of the picture's height) apart."""
+def test_faces_move_little_between_images_and_in_a_loop() -> None:
+    """Half a loop apart, the displacement is twice the amplitude (8 % of the cell)."""
     detector = create_detector("edan", threads=1)
-    places = []
+    centers = []
     for image in moving_faces("vga", 1, 12):
         (found,) = detector.detect(Image(image))
-        places.append(found.box.center)
-    steps = np.linalg.norm(np.diff([*places, places[0]], axis=0), axis=1)
+        centers.append(found.box.center)
+    steps = np.linalg.norm(np.diff([*centers, centers[0]], axis=0), axis=1)
     assert steps.max() < 25
-    across = np.linalg.norm(np.subtract(places[0], places[6]))
+    across = np.linalg.norm(np.subtract(centers[0], centers[6]))
     assert across == pytest.approx(2 * 0.04 * 640, abs=12)

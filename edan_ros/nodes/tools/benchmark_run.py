@@ -15,7 +15,7 @@ import numpy as np
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from edan_ros.benchmark.process import processor_seconds, resident_mb
+from edan_ros.benchmark.measurement import cpu_seconds, resident_mb
 from edan_ros.benchmark.results import RosRow, SoakRow
 from edan_ros.nodes.common.environment import prepare
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
@@ -87,9 +87,9 @@ class RosBenchmark:
         with self._emotion_node(load) as (node, listener):
             cameras = self._start_cameras(load, seconds)
             _wait_until_counting(cameras)
-            before = processor_seconds(node.pid), time.monotonic()
+            before = cpu_seconds(node.pid), time.monotonic()
             time.sleep(seconds)
-            spent = processor_seconds(node.pid) - before[0]
+            spent = cpu_seconds(node.pid) - before[0]
             share = 100.0 * spent / (time.monotonic() - before[1])
             sent = _published(cameras)
             time.sleep(_SETTLE)
