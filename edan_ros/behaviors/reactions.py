@@ -21,7 +21,7 @@ class Fired:
     held: float
     intensity: float
     utterance: str
-    why: str
+    reason: str
 
 
 class Reactions:
@@ -102,8 +102,8 @@ class Reactions:
         held, intensity = person.emotion.held(stamp), person.intensity
         emotion = person.emotion.value
         who = "whom it attends to" if attended else "in view"
-        why = (
+        reason = (
             f"Person {person.track_id}, {who}, has looked {label_of(emotion)} for {held:.1f} s, "
             f"mean probability {intensity:.2f}: rule '{rule.name}', priority {rule.priority}."
         )
-        return Fired(rule, person, emotion, held, intensity, utterance, why)
+        return Fired(rule, person, emotion, held, intensity, utterance, reason)

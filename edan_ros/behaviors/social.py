@@ -81,7 +81,7 @@ class SocialReport:
     gaze: Point | None
     gaze_stamp: float
     expression: int
-    why: str
+    reason: str
 
 
 class Gaze:
@@ -201,7 +201,7 @@ class Social:
             gaze=self._gaze.point,
             gaze_stamp=self._gaze.stamp,
             expression=self._face.update(shown, self.clock.elapsed),
-            why=self._why(person, stale=stale),
+            reason=self._reason(person, stale=stale),
         )
 
     def _follow(self, now: float) -> None:
@@ -212,7 +212,7 @@ class Social:
             self._reactions.restart()
             self._configure(self.settings)
 
-    def _why(self, person: Person | None, *, stale: bool) -> str:
+    def _reason(self, person: Person | None, *, stale: bool) -> str:
         if person is None:
             return "No faces arrive." if stale else "Nobody is in view."
         s = self._attention.score

@@ -1,18 +1,27 @@
-"""Kinds of arguments that several commands take."""
+"""Types of command-line arguments that several commands share."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from edan_ros.recording.errors import RecordingError
-from edan_ros.sources import Source
+
+def integer_from(minimum: int) -> Callable[[str], int]:
+    """Return the argument type of an integer that is at least ``minimum``, 0 or more."""
+
+    def integer(text: str) -> int:
+        if not text.isdecimal() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {minimum} up, not {text}"
+            )
+        return int(text)
+
+    return integer
 
 
 def not_negative(text: str) -> float:
-    """A number, 0 or more. Raises what argparse turns into a message."""
+    """Argument type of a number that is at least 0."""
     value = _number(text)
     if not value >= 0.0:
         raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
@@ -20,49 +29,30 @@ def not_negative(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """A number above 0. Raises what argparse turns into a message."""
+    """Argument type of a number above 0."""
     value = _number(text)
     if not value > 0.0:
         raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
     return value
 
 
-def count(text: str) -> int:
-    """A whole number, 1 or more. Raises what argparse turns into a message."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text}")
-    return int(text)
-
-
-def whole(text: str) -> int:
-    """A whole number, 0 or more. Raises what argparse turns into a message."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up, not {text}")
-    return int(text)
-
-
 def existing_file(text: str) -> str:
-    """The path of a file that is there. Raises what argparse turns into a message."""
+    """Argument type of the path of an existing file."""
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return text
 
 
-def make_folder(folder: Path) -> Path:
-    """The folder, made where it is not there. Raises RecordingError where it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise RecordingError(f"the folder {folder} cannot be written: {error.strerror}") from error
+def add_ros_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--ros-args``, which passes everything after it to ROS."""
+    parser.add_argument(
+        "--ros-args", nargs=argparse.REMAINDER, default=[], help="everything after it is for ROS"
+    )
 
 
-def refuse_to_replace(source: Source, names: Collection[str], folder: Path) -> None:
-    """Raises RecordingError where what is read would be replaced by files of these names."""
-    path = Path(source.name).expanduser()
-    if path.name in names and path.resolve().parent == folder.resolve():
-        raise RecordingError(f"{path} would be replaced: name another folder with --out")
+def ros_arguments_of(args: argparse.Namespace) -> list[str]:
+    """Return the arguments for rclpy.init."""
+    return ["--ros-args", *args.ros_args] if args.ros_args else []
 
 
 def _number(text: str) -> float:

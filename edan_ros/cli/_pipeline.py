@@ -138,7 +138,7 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
         raise ConfigError("the detector topic works in the node only: give --detector")
     try:
         config = pipeline_config(settings)
-        options = asdict(from_values(DetectorConfig, settings))
+        options: dict[str, Any] = asdict(from_values(DetectorConfig, settings))
         detector = create_detector(**options, engine=settings.get("engine", "auto"))
         engine, description = load_engine(settings)
     except (TypeError, ValueError) as error:

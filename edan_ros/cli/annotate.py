@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import positive
-from edan_ros.cli._output import make_folder, plural, refuse_to_replace
+from edan_ros.cli._output import expected_images, make_folder, plural, refuse_to_replace
 from edan_ros.cli._pipeline import (
     add_model_arguments,
     add_privacy_argument,
@@ -78,9 +78,7 @@ def run(args: argparse.Namespace) -> int:
         Annotations(folder, people, sound) as annotations,
         ImageProgress(console, expected_images(source, args.seconds)) as progress,
     ):
-        complete = _annotate(
-            source, loaded.pipeline, annotations, progress, args.seconds, stopped
-        )
+        complete = _annotate(source, loaded.pipeline, annotations, progress, args.seconds, stopped)
     values = {"made by": "edan annotate", "source": source.name, "privacy": args.privacy}
     values |= {name: str(value) for name, value in settings.items()}
     model = describe_model(SimpleNamespace(**model_fields(loaded.engine)))
@@ -95,20 +93,6 @@ def run(args: argparse.Namespace) -> int:
     if complete or source.live:
         return 0
     return handler.exit_code if handler.number else 130
-
-
-def expected_images(source: Source, seconds: float | None) -> int | None:
-    """Return the number of images to process, None if it is unknown.
-
-    Args:
-        seconds: length of the source to process, None for all.
-    """
-    if seconds is None:
-        return source.length
-    expected = int(seconds * source.rate) + 1 if source.rate else None
-    if expected is None or source.length is None:
-        return expected
-    return min(source.length, expected)
 
 
 def _annotate(

@@ -1,4 +1,4 @@
-"""Measure this machine, the models, the pipeline and the nodes against what the hardware can do."""
+"""Benchmark this machine, the models, the pipeline and the nodes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edan_ros.benchmark.machine import measure_machine
 from edan_ros.benchmark.models import BATCHES, measure_models
@@ -19,8 +19,7 @@ from edan_ros.benchmark.report import save_roofline, tables
 from edan_ros.benchmark.results import Results
 from edan_ros.benchmark.stages import FACES, measure_pipeline
 from edan_ros.cli._arguments import positive
-from edan_ros.cli._pipeline import DEFAULT_MODEL
-from edan_ros.engines import EngineError
+from edan_ros.engines import EngineError, select_model
 from edan_ros.engines.manifest import load_manifest, shipped_models
 from edan_ros.engines.onnxruntime import default_threads
 
@@ -33,7 +32,7 @@ _LIBRARIES = ("edan_ros", "numpy", "onnxruntime", "opencv-python-headless", "tor
 
 @dataclass(frozen=True)
 class _Effort:
-    """Seconds of one figure in each section, and what is left out."""
+    """Seconds per measurement in each section, and the size of each section."""
 
     machine: float
     model: float
@@ -50,35 +49,37 @@ _QUICK = _Effort(*(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), fa
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
     parser.add_argument(
-        "--roofline", type=Path, metavar="FILE", help="draw the models under the machine's roof"
+        "--roofline", type=Path, metavar="FILE", help="write a roofline plot of the models"
     )
-    parser.add_argument("--quick", action="store_true", help="less of everything: half a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     parser.add_argument(
         "--only",
         nargs="+",
         choices=SECTIONS,
         default=SECTIONS,
         metavar="SECTION",
-        help=f"leave out the others: {', '.join(SECTIONS)}",
+        help=f"sections to run: {', '.join(SECTIONS)} (default: all)",
     )
     parser.add_argument(
-        "--soak", type=positive, metavar="MINUTES", help="run a camera so long: does memory grow?"
+        "--soak",
+        type=positive,
+        metavar="MINUTES",
+        help="also run a camera for this long and report the growth of memory",
     )
     parser.add_argument(
         "--model",
         nargs="+",
         metavar="MODEL",
-        help="names or .onnx files; by default all that ship, edan-lite first. Nodes and "
-        "pipeline run the first",
+        help="names or .onnx files; nodes and pipeline run the first (default: all that ship)",
     )
     parser.add_argument(
         "--threads",
         type=int,
         choices=range(1, 65),
         metavar="N",
-        help="of the model; by default as many as the node takes with one camera",
+        help="threads of the model (default: as many as the node takes with one camera)",
     )
 
 
@@ -86,31 +87,32 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     console = Console(highlight=False)
-    # What nodes run by default comes first: it is measured in nodes and pipeline, too.
-    models = args.model or sorted(shipped_models(), key=lambda name: name != DEFAULT_MODEL)
+    # The default of the nodes comes first, because nodes and pipeline run the first one.
+    default = select_model().name
+    models = args.model or sorted(shipped_models(), key=lambda name: name != default)
     if not models:
         raise EngineError("no model ships with this package: name one with --model")
     for model in models:
-        load_manifest(model)  # a name that is wrong is told at once
+        load_manifest(model)  # an unknown name ends the command before the measurements
     results = _measure(args, models, console)
     console.print(tables(results))
-    written = [_written(results.save, args.json)] if args.json else []
+    written = [_write(results.save, args.json)] if args.json else []
     if args.roofline:
-        written.append(_written(partial(save_roofline, results), args.roofline))
+        written.append(_write(partial(save_roofline, results), args.roofline))
     return 0 if all(written) else 1
 
 
 def _measure(args: argparse.Namespace, models: list[str], console: Console) -> Results:
     effort = _QUICK if args.quick else _FULL
     threads = args.threads or default_threads(1)
-    say = partial(console.print, markup=False, style="dim", soft_wrap=True)
+    log = partial(console.print, markup=False, style="dim", soft_wrap=True)
     with console.status("the machine") as status:
         machine = measure_machine(threads, effort.machine)
         results = Results(machine, versions=_versions())
         if "model" in args.only:
             status.update("models")
             results.model = measure_models(
-                models, machine, effort.model, say, batches=effort.batches
+                models, machine, effort.model, log, batches=effort.batches
             )
         if "pipeline" in args.only:
             status.update("pipeline")
@@ -119,18 +121,22 @@ def _measure(args: argparse.Namespace, models: list[str], console: Console) -> R
             )
         if "ros" in args.only or args.soak:
             status.update("nodes")
-            _measure_ros(args, models[0], effort, results, say)
+            _measure_ros(args, models[0], effort, results, log)
     return results
 
 
 def _measure_ros(
-    args: argparse.Namespace, model: str, effort: _Effort, results: Results, say: Any
+    args: argparse.Namespace,
+    model: str,
+    effort: _Effort,
+    results: Results,
+    log: Callable[[str], None],
 ) -> None:
     from edan_ros.nodes.tools.benchmark_run import LOADS, RosBenchmark
     from edan_ros.nodes.tools.session import SessionError
 
     try:
-        with RosBenchmark(model, args.threads or 0, say) as ros:
+        with RosBenchmark(model, args.threads or 0, log) as ros:
             if "ros" in args.only:
                 results.ros = [ros.run(load, effort.ros) for load in LOADS[: effort.loads]]
             if args.soak:
@@ -150,11 +156,11 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _written(write: Any, path: Path) -> bool:
+def _write(write: Callable[[Path], object], path: Path) -> bool:
     try:
         write(path)
     except (OSError, ImportError, ValueError) as error:
-        print(f"edan benchmark: {path} is not written: {error}", file=sys.stderr)
+        print(f"edan benchmark: {path} cannot be written: {error}", file=sys.stderr)
         return False
     print(path)
     return True

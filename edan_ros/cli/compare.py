@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edan_ros.cli._arguments import whole
+from edan_ros.cli._arguments import integer_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda or cuda:N; auto takes a GPU where there is one"
     )
-    parser.add_argument("--workers", type=whole, default=1, help="processes that prepare batches")
+    parser.add_argument(
+        "--workers", type=integer_from(0), default=1, help="processes that prepare batches"
+    )
     parser.add_argument(
         "--print-only", action="store_true", help="train nothing: the table of what is finished"
     )
@@ -34,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.common.config import load_config
+    from edan_ros.training.common.config import ConfigError
     from edan_ros.training.common.distributed import world
-    from edan_ros.training.common.errors import ConfigError
     from edan_ros.training.emotion.comparison import RESULT, Comparison, read_row, table
+    from edan_ros.training.emotion.config import load_config
 
     configs = [load_config(path) for path in args.configs]
     if len({config.name for config in configs}) < len(configs):

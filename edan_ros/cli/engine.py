@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from edan_ros.detection.detector_model import TASK
 from edan_ros.engines import GPU_ENGINES, EngineError
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
-from edan_ros.detection.detector_model import TASK
 from edan_ros.engines.manifest import load_manifest, require_complete, shipped_models
 from edan_ros.engines.plan_cache import PlanCache, PlanKey
 
@@ -118,8 +118,8 @@ def _build_one(model: str, engine: str, gpu: Gpu, cache: PlanCache, *, again: bo
             TaskProgressColumn(),
             TimeElapsedColumn(),
         )
-        options = {"transient": True, "disable": not console.is_terminal}
-        with Progress(*columns, console=console, **options) as bar:
+        hidden = not console.is_terminal
+        with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
             task = bar.add_task(f"building {key.file}", total=1.0)
 
             def tell(line: str) -> None:

@@ -63,15 +63,15 @@ def _in_precision(args: argparse.Namespace) -> Manifest:
 def _of_run(args: argparse.Namespace) -> Manifest:
     if not args.checkpoints or args.data is None:
         args.usage_error("a run is exported from its folder of checkpoints and --data")
-    from edan_ros.training.common.config import with_base
+    from edan_ros.training.common.config import read_config
 
     config = Path(args.source)
-    if with_base(config).get("task") == "detector":
+    if read_config(config).get("task") == "detector":
         if len(args.checkpoints) > 1:
             args.usage_error("a detector is exported from one run")
-        from edan_ros.training.detector.export import finish_detector
+        from edan_ros.training.detector.export import export_release
 
-        return finish_detector(config, args.checkpoints[0], args.data, args.to)
-    from edan_ros.training.emotion.finish import finish
+        return export_release(config, args.checkpoints[0], args.data, args.to)
+    from edan_ros.training.emotion.release import export_release
 
-    return finish(config, args.checkpoints, args.data, args.to, half=args.half)
+    return export_release(config, args.checkpoints, args.data, args.to, half=args.half)

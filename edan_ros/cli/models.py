@@ -56,9 +56,9 @@ def _list(folder: Path) -> None:
     for task in TASKS:
         for name in shipped_models(task):
             manifest = load_manifest(name, task)
-            size = manifest.path.stat().st_size
+            size = f"{manifest.path.stat().st_size / 1e3:.0f}"
             licence = manifest.terms.partition(":")[0]
-            table.add_row(name, f"{task}, included", licence, f"{size / 1e3:.0f}", "yes")
+            table.add_row(name, f"{task}, included", licence, size, "yes")
     for model in public_models.public_models().values():
         present = public_models.is_present(model, folder)
         available = "yes" if present else f"edan models fetch {model.name}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._pipeline import add_privacy_argument, make_find
+from edan_ros.cli._pipeline import add_privacy_argument, face_finder
 from edan_ros.recording.errors import writing
 from edan_ros.recording.run_folder import LINES
 from edan_ros.sources import Frame, SourceError, create_source
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     thumbnails = None
     if args.thumbnails:
         frames = _frames(recording, args.source)
-        thumbnails = make_thumbnails(recording, frames, args.privacy, make_find(args.privacy))
+        thumbnails = make_thumbnails(recording, frames, args.privacy, face_finder(args.privacy))
         if not thumbnails:
             print("edan report: no picture has the time of a change", file=sys.stderr)
     out = args.out or path.with_suffix(".html")

@@ -1,4 +1,4 @@
-"""Run the camera node and the emotion node in one process, or the emotion node alone."""
+"""Run the emotion node, and for a source the camera node, in one process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from edan_ros.cli._arguments import not_negative
+from edan_ros.cli._arguments import add_ros_arguments, not_negative, ros_arguments_of
 from edan_ros.cli._pipeline import add_model_arguments, chosen_parameters
 from edan_ros.sources import create_source
 
@@ -16,25 +16,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         nargs="?",
-        help="a video, a folder of pictures, the number of a webcam, a bag, or 'demo'; without it "
-        "the images come from a topic",
+        help="a video, a folder of images, the number of a webcam, a bag, or 'demo' (default: "
+        "images from --topic)",
     )
-    parser.add_argument("--topic", default="image_raw", help="topic of the images")
-    parser.add_argument("--namespace", default="", help="namespace of the nodes and their topics")
     parser.add_argument(
-        "--rate", type=not_negative, default=0.0, help="images a second; 0: as recorded"
+        "--topic", default="image_raw", help="topic of the images (default: %(default)s)"
     )
-    parser.add_argument("--loop", action="store_true", help="begin a recording anew at its end")
+    parser.add_argument(
+        "--namespace", default="", help="namespace of nodes and topics (default: none)"
+    )
+    parser.add_argument(
+        "--rate", type=not_negative, default=0.0, help="images per second (default: as recorded)"
+    )
+    parser.add_argument("--loop", action="store_true", help="start a recording again at its end")
     add_model_arguments(parser)
-    parser.add_argument(
-        "--ros-args", nargs=argparse.REMAINDER, default=[], help="all that follows is for ROS"
-    )
+    add_ros_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.source is not None:
-        create_source(args.source)  # a file that is not there is better told before all else
-    # ROS is imported when this command runs, not when `edan` starts.
+        create_source(args.source)  # raises before ROS starts
     from edan_ros.nodes.camera.camera_node import CameraNode
     from edan_ros.nodes.common.processes import ros_arguments
     from edan_ros.nodes.common.running import run_together
@@ -47,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
     makers: list[Callable[[], Any]] = [emotion]
     if args.source is not None:
         camera = {"source": args.source, "rate": args.rate, "loop": args.loop}
-        camera["wait_for_subscribers"] = 1  # else the beginning is lost while the model loads
+        camera["wait_for_subscribers"] = 1  # images published while the model loads would be lost
         makers.insert(0, partial(CameraNode, cli_args=[*arguments(camera), *remap]))
-    return run_together(makers, ["--ros-args", *args.ros_args] if args.ros_args else [])
+    return run_together(makers, ros_arguments_of(args))

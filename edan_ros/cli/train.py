@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._arguments import positive, whole
+from edan_ros.cli._arguments import integer_from, positive
 
 if TYPE_CHECKING:
     from edan_ros.training.common.distributed import World
@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda or cuda:N; auto uses a GPU if there is one"
     )
-    parser.add_argument("--workers", type=whole, default=1, help="processes that prepare batches")
+    parser.add_argument(
+        "--workers", type=integer_from(0), default=1, help="processes that prepare batches"
+    )
     parser.add_argument(
         "--checkpoint-minutes",
         type=positive,
@@ -44,11 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     print("Reading the configuration and the data sets", flush=True)
     # torch is an extra: it is imported when this command runs, not when `edan` starts.
-    from edan_ros.training.common.config import with_base
+    from edan_ros.training.common.config import read_config
     from edan_ros.training.common.distributed import world
     from edan_ros.training.common.trainer import Trainer
 
-    create = _detector if with_base(args.config).get("task") == "detector" else _recogniser
+    create = _detector if read_config(args.config).get("task") == "detector" else _recogniser
     with world(args.device) as here:
         task = create(args, here)
         Trainer(
@@ -62,38 +64,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recogniser(args: argparse.Namespace, here: World) -> EmotionTask:
-    from edan_ros.training.common.config import crop_size, load_config
-    from edan_ros.training.common.data import epoch_length
     from edan_ros.training.common.distributed import use_bfloat16
-    from edan_ros.training.emotion.sets import class_prior, load_samples
+    from edan_ros.training.emotion.config import crop_size, load_config
+    from edan_ros.training.emotion.samples import epoch_length
+    from edan_ros.training.emotion.sets import class_prior, load_training_set
     from edan_ros.training.emotion.task import EmotionTask, check_run
     from edan_ros.training.emotion.validation import Validation
 
     config = load_config(args.config)
     check_run(config, args.out, args.start, here)  # reading images may take minutes
-    samples = load_samples(config.data, args.data, _print if here.is_main_process else None)
+    log = _print if here.is_main_process else None
+    training_set = load_training_set(config.data, args.data, log)
     validation = None
     if here.is_main_process:
-        length = epoch_length(samples, draws=config.epoch_draws, views=config.views)
-        _print(f"{len(samples)} images, {length} samples per epoch, on {here.device}")
+        length = epoch_length(training_set, samples=config.epoch_samples, views=config.views)
+        _print(f"{len(training_set)} images, {length} samples per epoch, on {here.device}")
         half = use_bfloat16(config.precision, here.device)
         prior = class_prior(config, args.data)
         validation = Validation(
             args.data, crop_size(config), config.validate, half=half, class_prior=prior
         )
-    return EmotionTask(config, samples, start=args.start, validate=validation)
+    return EmotionTask(config, training_set, start=args.start, validate=validation)
 
 
 def _detector(args: argparse.Namespace, here: World) -> DetectorTask:
-    from edan_ros.training.detector.sources import load_pictures
+    from edan_ros.training.detector.sources import load_source_images
     from edan_ros.training.detector.task import DetectorTask, check_run, load_detector_config
 
     config = load_detector_config(args.config)
     check_run(config, args.out, args.start, here)
-    pictures = load_pictures(config.data, args.data)
+    images = load_source_images(config.data, args.data)
     if here.is_main_process:
-        _print(", ".join(f"{name}: {len(found)} images" for name, found in pictures.items()))
-    return DetectorTask(config, pictures, start=args.start)
+        _print(", ".join(f"{name}: {len(found)} images" for name, found in images.items()))
+    return DetectorTask(config, images, start=args.start)
 
 
 def _print(line: str) -> None:

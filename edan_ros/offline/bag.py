@@ -6,7 +6,7 @@ Results equal those of the emotion node by construction: the same pipeline, deco
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ class Camera:
 class Plan:
     """Topics of the new bag. kept: those of the source. results, model: those that are added."""
 
-    kept: Collection[str]
+    kept: Set[str]
     results: Collection[str]
     model: str
 
@@ -168,11 +168,11 @@ def add_topics(
             )
             continue
         writer.add_topic(name, topic.kind, found.text, found.digest, topic.qos, topic.encoding)
-    for name in plan.results:
-        found = definitions.of(FACES)
-        writer.add_topic(name, FACES, found.text, found.digest, [RESULTS])
-    found = definitions.of(MODEL_INFO)
-    writer.add_topic(plan.model, MODEL_INFO, found.text, found.digest, [LATCHED])
+    added = [(name, FACES, RESULTS) for name in plan.results]
+    for name, kind, qos in [*added, (plan.model, MODEL_INFO, LATCHED)]:
+        own = definitions.of(kind)
+        assert own is not None  # the package's own messages are always known
+        writer.add_topic(name, kind, own.text, own.digest, [qos])
     return left_out
 
 
@@ -228,7 +228,7 @@ class BagRun:
 
     def _process(self, image: Any, message: Message, camera: Camera) -> None:
         if not camera.named and getattr(image, "encoding", "") in _DEPTH:
-            raise ImageError("encoding", "depth images; name the topic to process them all the same")
+            raise ImageError("encoding", "depth images: name the topic to process them")
         header = image.header
         stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec or 1e-9 * message.time
         reduction = self._pipeline.reduction(camera.topic, stamp)

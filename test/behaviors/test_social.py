@@ -66,7 +66,7 @@ class Stage:
 def test_the_nearest_is_attended_to() -> None:
     stage = Stage()
     assert stage.play(1.0, face(1, x=0.2, distance=3.0), face(2, x=0.7, distance=0.8)).track_id == 2
-    assert "person 2" in stage.report.why
+    assert "person 2" in stage.report.reason
 
 
 def test_without_a_distance_the_largest_face_is_the_nearest() -> None:
@@ -132,8 +132,8 @@ def test_a_rule_fires_after_its_time_once_an_episode_and_not_within_its_cooldown
     (_, fired) = stage.fired[0]
     assert fired.held == pytest.approx(0.8)
     assert fired.intensity == pytest.approx(0.88)
-    assert "Person 1" in fired.why
-    assert "happy for 0.8 s" in fired.why
+    assert "Person 1" in fired.reason
+    assert "happy for 0.8 s" in fired.reason
     stage.play(1.0, face(1))
     stage.play(2.0, face(1, "happy"))
     assert [f.utterance for _, f in stage.fired] == ["one", "two"]
@@ -216,7 +216,7 @@ def test_stale_faces_end_attention() -> None:
     stage.play(2.0, face(1, "happy"))
     report = stage.social.step(stage.now + 1.5)
     assert (report.stale, report.track_id, report.gaze) == (True, 0, None)
-    assert report.why == "No faces arrive."
+    assert report.reason == "No faces arrive."
 
 
 def test_a_gap_in_the_images_does_not_fire_a_rule_again() -> None:
@@ -378,12 +378,12 @@ class Watch:
         assert stamp - self.sights[(track, fired.emotion)] >= rule.after
         assert rule.intensity <= fired.intensity <= 1.0
         assert rule.anyone or track == attended
-        assert fired.why.endswith(".")
+        assert fired.reason.endswith(".")
 
     def reported(self, report: SocialReport) -> None:
         assert 0 <= report.expression < len(EMOTIONS)
         assert 0.0 <= report.score.total <= 1.0
-        assert report.why.endswith(".")
+        assert report.reason.endswith(".")
         if report.stale or report.track_id == 0:
             assert (report.track_id, report.gaze, report.score.total) == (0, None, 0.0)
         assert report.gaze is None or math.isfinite(sum(report.gaze))

@@ -18,10 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))  # how the tests 
 from bags import SECOND, raw, write_bag
 from clips import bright_corner, corner_picture, write_video
 
-from edan_ros.cli import annotate as command
+from edan_ros.cli._output import expected_images
 from edan_ros.cli.main import main
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.pipeline.pipeline import Pipeline
+from edan_ros.sources import create_source
 
 RATE = 16_000
 
@@ -178,7 +179,7 @@ def test_a_picture_alone_and_its_folder_are_left_as_they_are(
     before = (tmp_path / "a.jpg").read_bytes()
     for source in ("a.jpg", ".", "*.jpg", "**/*.jpg"):
         assert main(["annotate", str(tmp_path / source), "--out", str(tmp_path)]) == 1
-        assert "holds the pictures: name another folder" in capsys.readouterr().err
+        assert "holds the images: name another folder" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
     assert (tmp_path / "a.jpg").read_bytes() == before
 
@@ -233,4 +234,4 @@ def test_wrong_sources_are_one_sentence(
     assert main(["annotate", str(tmp_path / "nope.mp4"), "--out", str(out)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not out.exists()
-    assert command._expected(command.create_source("demo"), 2.0) is not None
+    assert expected_images(create_source("demo"), 2.0) is not None

@@ -28,9 +28,10 @@ from bags import SECOND, STORE, compressed, raw, write_bag, write_humble_bag
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from edan_ros.cli import bag as command
-from edan_ros.offline.bag import choose_cameras
+from edan_ros.cli.bag import default_output
 from edan_ros.cli.main import main
+from edan_ros.engines import select_model
+from edan_ros.offline.bag import choose_cameras
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.run_info import read_run_info
 from edan_ros.sources import SourceError
@@ -104,7 +105,7 @@ def test_every_image_gets_a_result_beside_the_original_messages(
                 assert array.header == header
                 assert (array.image_width, array.image_height) == (64, 48)
         (info,) = [r for r in reader.messages() if r[0].topic == "/model_info"]
-        assert reader.deserialize(info[2], info[0].msgtype).name == "edan-lite"
+        assert reader.deserialize(info[2], info[0].msgtype).name == select_model().name
 
 
 def test_types_of_others_keep_their_definition_or_their_lack_of_one(tmp_path: Path) -> None:
@@ -310,11 +311,8 @@ def test_what_is_no_bag_is_one_sentence(
 
 
 def test_the_name_of_the_new_bag() -> None:
-    assert [command._stem(Path(f"/tmp/{name}")) for name in ("a", "a.mcap", "a_0.db3.zstd")] == [
-        "a",
-        "a",
-        "a_0",
-    ]
+    for name, stem in (("a", "a"), ("a.mcap", "a"), ("a_0.db3.zstd", "a_0")):
+        assert default_output(Path(f"/tmp/{name}")) == Path(f"/tmp/{stem}_faces")
 
 
 def test_calibrated_cameras_get_head_poses(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edan_ros.behaviors.reaction_table import parse_rules
-from edan_ros.cli._companions import (
-    BEHAVIORS,
+from edan_ros.behaviors.announcer import AnnouncerOptions, AnnouncerSettings
+from edan_ros.behaviors.companions import (
     AssistiveCompanion,
     HumanoidCompanion,
     VehicleCompanion,
-    make_companion,
 )
+from edan_ros.behaviors.reaction_table import parse_rules
+from edan_ros.cli.demo import BEHAVIORS
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, polarity_probabilities, valence_arousal
 from edan_ros.core.faces import Face, FrameResult
@@ -82,7 +82,8 @@ def test_the_humanoid_says_how_it_reacts_and_why() -> None:
 
 
 def test_the_assistant_speaks() -> None:
-    said = play(AssistiveCompanion("es"), ("happy", 3.0))
+    options = AnnouncerOptions(announcer=AnnouncerSettings(language="es"))
+    said = play(AssistiveCompanion(options), ("happy", 3.0))
     assert said == "says: Una persona delante, cerca, parece contenta."
 
 
@@ -98,12 +99,6 @@ def test_the_timeline_is_under_the_video_and_in_a_picture(tmp_path: Path) -> Non
         stream = container.streams.video[0]
         strip = companion.timeline.strip(640, 3.0, companion.caption())
         assert (stream.width, stream.height) == (640, 2 * round((480 + strip.shape[0]) / 2))
-
-
-def test_there_is_a_companion_for_every_behaviour() -> None:
-    pytest.importorskip("rclpy")
-    assert all(make_companion(name, "en") is not None for name in BEHAVIORS)
-    assert make_companion(None, "en") is None
 
 
 # --- on a real clip: a woman who cries for six seconds, looks worried for three, then is merry

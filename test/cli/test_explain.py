@@ -49,7 +49,7 @@ def test_a_folder_of_pictures(
     out = tmp_path / "out"
     assert main(["explain", str(folder), "--out", str(out)]) == 0
     said = capsys.readouterr()
-    assert "2 faces in 3 pictures" in said.out
+    assert "2 faces in 3 images explained" in said.out
     assert "damaged.png" in said.err
     assert sorted(path.name for path in out.iterdir()) == [
         "collins_face1.png",
@@ -106,7 +106,7 @@ def test_pictures_of_one_name_in_two_folders(
     out = tmp_path / "out"
     arguments = ["explain", f"{tmp_path}/*/1.png", "--method", "gradcam", "--out", str(out)]
     assert main(arguments) == 0
-    assert "2 faces in 2 pictures" in capsys.readouterr().out
+    assert "2 faces in 2 images" in capsys.readouterr().out
     names = ["1_2_face1", "1_face1"]
     assert sorted(path.stem for path in out.glob("*.png")) == names
     assert sorted(line["picture"] for line in lines(out)) == names
@@ -134,7 +134,7 @@ def test_nobody_in_the_picture(
 ) -> None:
     arguments = ["explain", str(folder / "wall.png"), "--out", str(tmp_path / "out")]
     assert main(arguments) == 1
-    assert "0 faces in 1 pictures" in capsys.readouterr().out
+    assert "0 faces in 1 image explained" in capsys.readouterr().out
 
 
 def test_mean_maps_of_a_folder_for_each_emotion(

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edan_ros.cli import demo
+from edan_ros.cli.demo import behavior_and_source
 from edan_ros.cli.main import commands, main, parser
 
 
@@ -107,7 +107,7 @@ def test_the_version_is_printed_without_loading_opencv() -> None:
 def test_every_command_is_importable_without_ros_and_torch() -> None:
     code = (
         "import sys\n"
-        "for name in ('rclpy', 'ament_index_python', 'torch', 'jinja2', 'matplotlib', 'edan_ros.msg'):\n"
+        "for name in ('rclpy', 'ament_index_python', 'torch', 'jinja2', 'edan_ros.msg'):\n"
         "    sys.modules[name] = None\n"
         "from edan_ros.cli.main import parser\n"
         "parser()"
@@ -255,7 +255,7 @@ def test_doctor_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
 def test_demo_takes_a_behaviour_and_a_source(
     words: list[str], expected: tuple[str | None, str]
 ) -> None:
-    assert demo._what(words, "demo") == expected
+    assert behavior_and_source(words, "demo") == expected
 
 
 def test_demo_takes_one_source(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edan_ros.cli._pipeline import add_model_arguments, make_pipeline, settings_of
+from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
+from edan_ros.core.settings import Setting, fields_of
+from edan_ros.detection.factory import DetectorConfig
+from edan_ros.engines import select_model
 from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 from edan_ros.training.common.config import ConfigError
 
@@ -27,15 +30,18 @@ def written(path: Path, text: str) -> str:
 
 def test_without_arguments_all_is_as_in_the_node() -> None:
     assert settings() == {}
-    pipeline, engine = make_pipeline({})
-    assert pipeline.config == PipelineConfig()
-    assert engine.manifest.name == "edan-lite"
+    loaded = load_pipeline({})
+    assert loaded.pipeline.config == PipelineConfig()
+    selection = select_model()
+    assert loaded.engine.manifest.name == selection.name
+    assert loaded.description.startswith(f"model {selection.name} ")
+    assert loaded.description.endswith(selection.reason)
 
 
 def test_the_file_that_ships_holds_the_defaults() -> None:
     found = settings("--parameters", str(ROOT / "config" / "emotion.yaml"))
     assert pipeline_config(found) == PipelineConfig()
-    assert make_pipeline(found)[0].config == PipelineConfig()
+    assert load_pipeline(found).pipeline.config == PipelineConfig()
 
 
 def test_sections_of_the_node_count_and_arguments_come_first(tmp_path: Path) -> None:
@@ -49,7 +55,7 @@ def test_sections_of_the_node_count_and_arguments_come_first(tmp_path: Path) -> 
     assert found == {
         "smoothing_time": 0.1, "model": "edan-lite", "birth_hits": 1, "rectified": True,
     }  # fmt: skip
-    config = make_pipeline(found)[0].config
+    config = load_pipeline(found).pipeline.config
     assert (config.smoothing.time_constant, config.tracking.birth_hits) == (0.1, 1)
     assert config.max_faces == PipelineConfig().max_faces
 
@@ -66,10 +72,39 @@ def test_what_is_no_parameter_file_is_said_so(tmp_path: Path, text: str) -> None
     ("values", "why"),
     [
         ({"max_yaw": 100.0}, "max_yaw is 100.0, must be 0 to 90 deg"),
-        ({"max_faces": "many"}, "a parameter cannot be used"),
+        ({"max_faces": "many"}, "a parameter cannot be used: max_faces is many, must be 1 to 256"),
         ({"detector": "topic"}, "the detector topic works in the node only"),
     ],
 )
 def test_values_that_cannot_be_used_are_said_so(values: dict[str, object], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
-        make_pipeline(values)
+        load_pipeline(values)
+
+
+@pytest.mark.parametrize(
+    "item", [*fields_of(PipelineConfig), *fields_of(DetectorConfig)], ids=lambda item: item.name
+)
+def test_every_setting_has_an_argument(item: Setting) -> None:
+    flag = "--" + item.name.replace("_", "-")
+    if isinstance(item.default, bool):
+        assert settings(flag) == {item.name: True}
+        assert settings(flag.replace("--", "--no-")) == {item.name: False}
+        return
+    value = item.choices[-1] if item.choices else item.high
+    if item.name == "detector_model":
+        value = __file__
+    assert settings(flag, str(value)) == {item.name: type(item.default)(value)}
+    if item.high is not None:
+        with pytest.raises(SystemExit):
+            settings(flag, str(item.high + 1))
+
+
+def test_an_argument_out_of_its_range_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, message in (
+        (("--max-yaw", "100"), "argument --max-yaw: max_yaw is 100.0, must be 0 to 90 deg"),
+        (("--max-faces", "1.5"), "argument --max-faces: invalid int value: '1.5'"),
+        (("--prior-strength", "nan"), "prior_strength is nan, must be 0 to 1"),
+    ):
+        with pytest.raises(SystemExit):
+            settings(*arguments)
+        assert message in capsys.readouterr().err

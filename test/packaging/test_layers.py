@@ -20,7 +20,7 @@ PACKAGE = ROOT / "edan_ros"
 ALLOWED = {
     "core": set(),
     "drawing": {"core"},
-    "behaviors": {"core"},
+    "behaviors": {"core", "drawing"},
     "sources": {"core"},
     "networks": {"core"},
     "engines": {"core"},
@@ -30,6 +30,7 @@ ALLOWED = {
     "datasets": {"core", "detection"},
     "recording": {"core", "drawing"},
     "report": {"core", "drawing", "recording", "sources"},
+    "offline": {"core", "engines", "pipeline", "recording", "sources"},
     "analyzer": {"core", "detection", "drawing", "engines", "pipeline", "sources"},
     "benchmark": {"core", "detection", "engines", "pipeline", "sources"},
     "explain": {"core", "datasets", "drawing", "engines"},

@@ -121,7 +121,7 @@ def reaction(fired: Fired, gaze: Position | None, score: float, header: Header) 
         expression=rule.expression,
         gaze_target_valid=gaze is not None,
         attention_score=score,
-        why=fired.why,
+        why=fired.reason,
     )
     if gaze is not None:
         message.gaze_target = point(gaze)

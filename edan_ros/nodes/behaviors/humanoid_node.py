@@ -1,4 +1,4 @@
-"""The humanoid: whom it attends to, where it looks, what face it makes, how it reacts."""
+"""The humanoid node: attention, gaze target, facial expression and reactions of a robot."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ from edan_ros.core.emotions import label_of
 from edan_ros.msg import FaceEmotionArray, Reaction
 from edan_ros.nodes.behaviors.behavior_messages import point, reaction
 from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.behaviors.ros4hri_messages import expression
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.environment import share_directory
-from edan_ros.nodes.common.optional import MissingMessagesError, find_messages
-from edan_ros.nodes.common.parameters import Change, Parameter
+from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.common.running import run_node
-from edan_ros.nodes.common.transforms import Transforms
+from edan_ros.nodes.common.topics import (
+    MissingMessagesError,
+    TransformPublisher,
+    find_messages,
+)
 
 PARTS = {
     "time": TimeSettings,
@@ -41,31 +44,48 @@ PARTS = {
     "attention": AttentionSettings,
     "expression": ExpressionSettings,
 }
-PARAMETERS = (
-    Parameter(
-        "reactions",
+GROUPS = (
+    Group(
         "",
-        "path of the reaction table; empty for the one of the package; set again, it is read anew",
-        file=True,
+        (
+            RATE,
+            Parameter(
+                "reactions",
+                "",
+                "path of the reaction table; empty for the one of the package; set it again to "
+                "read the file again",
+                file=True,
+            ),
+            Parameter(
+                "gaze_frame",
+                "",
+                "name of a TF frame to publish at the gaze target; empty for none",
+                Change.NEVER,
+            ),
+            Parameter(
+                "robot_face",
+                True,
+                "publish the expression on /robot_face/expression if hri_msgs is installed",
+                Change.NEVER,
+            ),
+        ),
     ),
-    *(parameter for name, kind in PARTS.items() for parameter in parameters_of(kind, name)),
-    Parameter(
-        "gaze_frame",
-        "",
-        "name of a TF frame to keep at the gaze target; empty for none",
-        Change.NEVER,
-    ),
-    Parameter(
-        "robot_face",
-        True,
-        "publish the expression on /robot_face/expression where hri_msgs is installed",
-        Change.NEVER,
+    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
+    Group("The people in view", parameters_of(PeopleSettings, "people")),
+    Group("Attention", parameters_of(AttentionSettings, "attention")),
+    Group(
+        "Gaze, reactions and facial expression", parameters_of(ExpressionSettings, "expression")
     ),
 )
+PARAMETERS = parameters_in(GROUPS)
 
 
 def social_settings(values: Mapping[str, Any]) -> SocialSettings:
-    """The settings from the values of the parameters. Raises SettingsError."""
+    """Create the settings from the values of the parameters.
+
+    Raises:
+        SettingsError: a value is out of its range, or the reaction table cannot be read.
+    """
     table = values["reactions"] or share_directory() / "config" / "reactions.yaml"
     parts: dict[str, Any] = {
         name: settings_from(kind, values, name) for name, kind in PARTS.items()
@@ -92,7 +112,7 @@ class HumanoidNode(BehaviorNode):
         self.begin()
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Takes changed parameters, already checked."""
+        """Apply changed parameters, already checked."""
         self._social.reconfigure(social_settings(values))
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
@@ -106,18 +126,18 @@ class HumanoidNode(BehaviorNode):
             gaze = report.gaze if mine else fired.person.face.position
             score = self._social.score(fired.person, snapshot)
             self._reactions.publish(reaction(fired, gaze, score, message.header))
-            self.get_logger().info(f"{fired.rule.behavior or 'no behaviour'}: {fired.why}")
+            self.get_logger().info(f"{fired.rule.behavior or 'no behaviour'}: {fired.reason}")
         if report.gaze is not None and report.gaze_stamp == snapshot.stamp:
-            self._look(report.gaze, message.header)
+            self._publish_gaze(report.gaze, message.header)
         return admission
 
     def step(self, now: float, stamp: Time) -> None:
-        """Publishes whom the robot attends to, and its face."""
+        """Publish the track that has the robot's attention, and the robot's expression."""
         report, before = self._social.step(now), self._report
         self._report = report
         self._attended.publish(UInt32(data=report.track_id))
         if before is None or report.track_id != before.track_id:
-            self.get_logger().info(report.why)
+            self.get_logger().info(report.reason)
         changed = before is None or report.expression != before.expression
         if changed:
             self._expressions.publish(String(data=label_of(report.expression)))
@@ -126,36 +146,36 @@ class HumanoidNode(BehaviorNode):
                 self._robot_face.publish(expression(self._hri, header, report.expression, 1.0))
 
     def situation(self) -> str:
-        """What holds, in one sentence."""
-        return "nothing decided yet" if self._report is None else self._report.why
+        """Return the state in one sentence."""
+        return "no decision yet" if self._report is None else self._report.reason
 
-    def _look(self, gaze: Point, header: Header) -> None:
+    def _publish_gaze(self, gaze: Point, header: Header) -> None:
         self._gazes.publish(PointStamped(header=header, point=point(gaze)))
         if self._frames is not None:
             x, y, z = gaze
             frame = TransformStamped(header=header, child_frame_id=self.parameters["gaze_frame"])
             frame.transform.translation = Vector3(x=x, y=y, z=z)
-            self._frames.send([frame])
+            self._frames.publish([frame])
 
     def _find_robot_face(self) -> None:
         try:
             self._hri = find_messages("hri_msgs")
         except MissingMessagesError:
-            return  # most robots have none, and robot_expression tells the same
+            return  # most robots have none, and robot_expression has the same content
         self._robot_face = self.create_publisher(
             self._hri.Expression, "/robot_face/expression", qos.LATCHED
         )
 
-    def _make_frames(self) -> Transforms | None:
+    def _make_frames(self) -> TransformPublisher | None:
         try:
-            return Transforms(self)
+            return TransformPublisher(self)
         except MissingMessagesError as error:
-            self.get_logger().error(f"{error}: there will be no gaze_frame")
+            self.get_logger().error(f"{error}: gaze_frame is not published")
             return None
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the node until SIGINT."""
+    """Run the node as a process."""
     run_node(HumanoidNode, args)
 
 

@@ -1,13 +1,14 @@
-"""The behaviours that go along with `edan demo`: they decide on every result, print and draw it."""
+"""The behaviours as `edan demo` shows them: decisions in words, captions and a timeline."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
-from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions, AnnouncerSettings
+from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DriverState
-from edan_ros.behaviors.reaction_table import Rule, read_rules
+from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.snapshot import take_snapshot
 from edan_ros.behaviors.social import Social, SocialSettings
 from edan_ros.behaviors.speed import Reason
@@ -23,33 +24,32 @@ from edan_ros.drawing.timeline import (
     emotion_colour,
 )
 
-BEHAVIORS = ("vehicle", "humanoid", "assistive")
 _WHITE: Colour = (235, 235, 235)
 
 
 class VehicleCompanion:
-    """The cabin and the advice on speed."""
+    """State of the driver and advice on speed."""
 
     def __init__(self) -> None:
         settings = CabinSettings()
         self._cabin = Cabin(settings)
         self._driver = States("driver")
-        self._shows = States("shows")
+        self._emotion = States("shows")
         s = settings.speed
         self._evidence = Levels("level", ("fear", "distress"), (s.fear_on, s.distress_on))
         self._speed = Levels("speed", ("scale", "target"), (s.minimum, 1.0))
         self._reasons = States("advice")
         self.timeline = Timeline(
-            [self._driver, self._shows, self._evidence, self._speed, self._reasons]
+            [self._driver, self._emotion, self._evidence, self._speed, self._reasons]
         )
         self._report: CabinReport | None = None
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
-        """Decides on a result; what changed, in words."""
+        """Decide on the faces at a time in seconds and return the changes in words."""
         self._cabin.observe(take_snapshot(result, seconds, assume_lens=True), seconds)
         before, report = self._report, self._cabin.step(seconds)
         self._report = report
-        self._mark(seconds, report)
+        self._add_to_timeline(seconds, report)
         lines = []
         if before is None or report.driver.state != before.driver.state:
             lines.append(f"driver {_words(report.driver.state)}. {report.driver.reason}".rstrip())
@@ -62,7 +62,7 @@ class VehicleCompanion:
         return lines
 
     def caption(self) -> Mapping[str, Colour]:
-        """What is decided now, and why."""
+        """Return the current decisions with their reasons."""
         if self._report is None:
             return {}
         advice, driver = self._report.advice, self._report.driver
@@ -73,14 +73,14 @@ class VehicleCompanion:
             f"Speed x {advice.scale:.2f}. {advice.text}".rstrip(): _WHITE,
         }
 
-    def _mark(self, seconds: float, report: CabinReport) -> None:
-        engaged = report.driver.state is DriverState.ATTENTIVE
+    def _add_to_timeline(self, seconds: float, report: CabinReport) -> None:
+        attentive = report.driver.state is DriverState.ATTENTIVE
         unknown = report.driver.state is DriverState.UNKNOWN
-        mood = "good" if engaged else "none" if unknown else "alarm"
-        self._driver.add(seconds, _words(report.driver.state), STATE_COLOURS[mood])
+        level = "good" if attentive else "none" if unknown else "alarm"
+        self._driver.add(seconds, _words(report.driver.state), STATE_COLOURS[level])
         people = [o.occupant for o in report.occupants]
         label = label_of(people[0].emotion.value) if people else "nobody"
-        self._shows.add(seconds, label, emotion_colour(label))
+        self._emotion.add(seconds, label, emotion_colour(label))
         fear = max((person.fear.at(seconds) for person in people), default=0.0)
         distress = max((person.distress.at(seconds) for person in people), default=0.0)
         self._evidence.add(seconds, fear, distress)
@@ -91,96 +91,80 @@ class VehicleCompanion:
 
 
 class HumanoidCompanion:
-    """Whom a robot attends to and how it reacts."""
+    """The person whom a robot attends to, and its reactions."""
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._social = Social(SocialSettings(rules=rules))
-        self._attends = States("attends")
-        self._shows = States("shows")
+        self._attention = States("attends")
+        self._emotion = States("shows")
         self._intensity = Levels("level", ("probability", "attention"))
         self._reactions = Events("reacts")
-        self._face = States("own face")
+        self._expression = States("own face")
         self.timeline = Timeline(
-            [self._attends, self._shows, self._intensity, self._reactions, self._face]
+            [self._attention, self._emotion, self._intensity, self._reactions, self._expression]
         )
-        self._last = ""
-        self._why = ""
+        self._reaction = ""
+        self._reason = ""
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
-        """Decides on a result; what changed, in words."""
+        """Decide on the faces at a time in seconds and return the changes in words."""
         _, fired = self._social.observe(take_snapshot(result, seconds), seconds)
         report = self._social.step(seconds)
+        self._reason = report.reason
         track = report.track_id
         lines = []
-        if self._attends.add(seconds, f"person {track}" if track else "nobody", _track(track)):
-            lines.append(report.why)
-        shown = next((f for f in result.faces if f.track_id == track), None)
-        label = shown.label if shown is not None else "unknown"
-        self._shows.add(seconds, label, emotion_colour(label))
-        level = shown.confidence if shown is not None and shown.emotion != UNKNOWN else 0.0
+        colour = STATE_COLOURS["good" if track else "none"]
+        if self._attention.add(seconds, f"person {track}" if track else "nobody", colour):
+            lines.append(report.reason)
+        face = next((f for f in result.faces if f.track_id == track), None)
+        label = face.label if face is not None else label_of(UNKNOWN)
+        self._emotion.add(seconds, label, emotion_colour(label))
+        level = face.confidence if face is not None and face.emotion != UNKNOWN else 0.0
         self._intensity.add(seconds, level, report.score.total)
-        self._face.add(
-            seconds, label_of(report.expression), emotion_colour(label_of(report.expression))
-        )
-        self._why = report.why
+        expression = label_of(report.expression)
+        self._expression.add(seconds, expression, emotion_colour(expression))
         if fired is not None:
             rule = fired.rule
             self._reactions.add(seconds, rule.name, emotion_colour(label_of(fired.emotion)))
-            self._last = f'{rule.behavior}: "{fired.utterance}" {fired.why}'
-            lines.append(self._last)
+            self._reaction = f'{rule.behavior}: "{fired.utterance}" {fired.reason}'
+            lines.append(self._reaction)
         return lines
 
     def caption(self) -> Mapping[str, Colour]:
-        """What is decided now, and why."""
-        return {self._why: _WHITE, self._last: _WHITE}
+        """Return the reason for the current attention, and the last reaction."""
+        return {self._reason: _WHITE, self._reaction: _WHITE}
 
 
 class AssistiveCompanion:
-    """What a person who cannot see is told."""
+    """The sentences for a person who cannot see."""
 
-    def __init__(self, language: str) -> None:
-        options = AnnouncerOptions(announcer=AnnouncerSettings(language=language))
+    def __init__(self, options: AnnouncerOptions) -> None:
         self._announcer = Announcer(options)
-        self._shows = States("shows")
-        self._says = Events("says")
-        self.timeline = Timeline([self._shows, self._says])
-        self._last = ""
+        self._emotion = States("shows")
+        self._sentences = Events("says")
+        self.timeline = Timeline([self._emotion, self._sentences])
+        self._sentence = ""
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
-        """Decides on a result; what is said."""
+        """Decide on the faces at a time in seconds and return the sentence to say, if any."""
         self._announcer.observe(take_snapshot(result, seconds), seconds)
         nearest = max(result.faces, key=lambda face: face.box.size, default=None)
         label = "nobody" if nearest is None else nearest.label
-        self._shows.add(seconds, label, emotion_colour(label))
+        self._emotion.add(seconds, label, emotion_colour(label))
         sentence = self._announcer.step(seconds)
         if sentence is None:
             return []
-        self._says.add(seconds, sentence.kind, _WHITE)
-        self._last = sentence.text
+        self._sentences.add(seconds, sentence.kind, _WHITE)
+        self._sentence = sentence.text
         return [f"says: {sentence.text}"]
 
     def caption(self) -> Mapping[str, Colour]:
-        """What was said last."""
-        return {self._last: _WHITE}
+        """Return the last sentence."""
+        return {self._sentence: _WHITE}
 
 
-def make_companion(
-    behavior: str | None, language: str
-) -> VehicleCompanion | HumanoidCompanion | AssistiveCompanion | None:
-    """The companion of one of BEHAVIORS with its default settings; None for None."""
-    if behavior == "vehicle":
-        return VehicleCompanion()
-    if behavior == "humanoid":
-        # Imported when it is wanted: the installed files are found by ROS.
-        from edan_ros.nodes.common.environment import share_directory
-
-        return HumanoidCompanion(read_rules(share_directory() / "config" / "reactions.yaml"))
-    return AssistiveCompanion(language) if behavior == "assistive" else None
+AnyCompanion: TypeAlias = "VehicleCompanion | HumanoidCompanion | AssistiveCompanion"
 
 
 def _words(state: DriverState | Reason) -> str:
     return "no advice" if state is Reason.NONE else state.name.lower().replace("_", " ")
-
-
-def _track(track: int) -> Colour:
-    return STATE_COLOURS["good" if track else "none"]

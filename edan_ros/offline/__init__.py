@@ -1,0 +1,1 @@
+"""Processing of whole recordings without ROS."""
