@@ -1,4 +1,4 @@
-"""Files of data sets: where they should be, and the pictures in them."""
+"""Files of data sets: finding them, and reading images."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from edan_ros.core.images import decode_pixels, to_8bit
 from edan_ros.datasets.errors import DataError
 
-#: Endings of the files that are taken for pictures.
+#: Suffixes of image files.
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """The picture of a file's bytes, grey or BGR. Raises DataError, which names it, if none.
+    """Return the image in a file's bytes, (h, w) grey or (h, w, 3) BGR.
 
-    An alpha channel is dropped. Of 16 bits those in use are kept.
+    An alpha channel is dropped. Of 16 bits those in use are kept. Raises DataError with the name
+    if there is no image.
     """
     pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
@@ -47,47 +48,50 @@ def _read_zipped(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
 
 
 def from_file(path: Path) -> Callable[[], NDArray[np.uint8]]:
-    """For ``FaceSample.read``: the picture of a file."""
+    """Return a function for ``FaceSample.read`` that reads an image file."""
     return partial(_read_file, path)
 
 
 def from_zip(archive: zipfile.ZipFile, name: str) -> Callable[[], NDArray[np.uint8]]:
-    """For ``FaceSample.read``: a picture in an archive that stays open."""
+    """Return a function for ``FaceSample.read`` that reads from an archive, which stays open."""
     return partial(_read_zipped, archive, name)
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is none of a set's, but of the system that packed it."""
+    """Return whether a file or folder belongs to the operating system, not to the data set."""
     return name.startswith((".", "__MACOSX"))
 
 
 def files_in(folder: Path) -> list[Path]:
-    """All files in a folder and below, in order; hidden files and folders left out.
+    """Return all files at any depth, sorted, without hidden files and folders.
 
-    Links are followed, each folder once.
+    Links are followed; each folder is visited once.
     """
-    return sorted(_walk(folder, set()))
+    return sorted(_walk(folder))
 
 
-def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, followlinks=True):
-        where = os.path.realpath(place)
-        folders[:] = [] if where in seen else [name for name in folders if not is_hidden(name)]
-        if where not in seen:
-            yield from (Path(place, name) for name in files if not is_hidden(name))
-        seen.add(where)
+def _walk(folder: Path) -> Iterator[Path]:
+    visited: set[str] = set()
+    for name, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(name)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = [each for each in folders if not is_hidden(each)]
+        yield from (Path(name, each) for each in files if not is_hidden(each))
 
 
 def images_in(folder: Path) -> list[Path]:
-    """All pictures in a folder and below, in order."""
+    """Return all images at any depth, sorted."""
     return [path for path in files_in(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def find_folder(path: Path, *names: str) -> Path:
-    """The first of some folders below ``path`` that is there; the one in it where an archive has
-    been unpacked into a folder of its own name.
+    """Return the first existing of some folders in ``path``.
 
-    Raises DataError, which says what was expected, when none is.
+    A folder that holds one of its own name, as unpacked archives do, stands for that one. Raises
+    DataError with the expected names if none exists.
     """
     for name in names:
         folder = path / name
@@ -97,19 +101,19 @@ def find_folder(path: Path, *names: str) -> Path:
 
 
 def find_file(path: Path, *names: str) -> Path:
-    """The first of some files below ``path`` that is there. Raises DataError when none is."""
+    """Return the first existing of some files in ``path``. Raises DataError if none exists."""
     for name in names:
         if (path / name).is_file():
             return path / name
     raise DataError(f"{path} should hold the file {' or '.join(names)}; {list_content(path)}")
 
 
-def list_content(path: Path, most: int = 6) -> str:
-    """A folder's content in words, for messages."""
+def list_content(path: Path, limit: int = 6) -> str:
+    """Return a clause about the first entries of a folder, for messages."""
     if not path.is_dir():
         return "it is no folder" if path.exists() else "there is no such folder"
     names = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
     if not names:
         return "it is empty"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"it holds {', '.join(names[:most])}{more}"
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"it holds {', '.join(names[:limit])}{more}"
