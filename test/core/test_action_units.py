@@ -1,4 +1,4 @@
-"""Action units: each from the movement that makes it, on anybody's face; EMFACS as a number."""
+"""Action units from the movements that define them; agreement with emotions by EMFACS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UPPER_LIP = (49, 50, 51, 52, 53, 61, 62, 63)
 
 
 def moved(*moves: tuple[tuple[int, ...], float, float], start: Points = MEAN_SHAPE) -> Points:
-    """A face whose points are moved right and down, in distances of the eye centres."""
+    """Return a face with points moved right and down, in distances of the eye centres."""
     points = start.copy()
     for indices, right, down in moves:
         points[list(indices)] += np.array([right, down]) * EYES
@@ -31,7 +31,7 @@ def moved(*moves: tuple[tuple[int, ...], float, float], start: Points = MEAN_SHA
 
 
 def settled(neutral: Points = MEAN_SHAPE, seconds: float = 5.0) -> ActionUnitEstimator:
-    """The memory of somebody who has shown this neutral face for a while."""
+    """Return the estimator after some seconds of this neutral face."""
     units = ActionUnitEstimator()
     for _ in range(round(seconds * 10)):
         units.update(neutral, 0.1)
@@ -39,14 +39,14 @@ def settled(neutral: Points = MEAN_SHAPE, seconds: float = 5.0) -> ActionUnitEst
 
 
 def show(face: Points, units: ActionUnitEstimator | None = None) -> dict[str, float]:
-    """The units half a second after a face appears."""
+    """Return the units half a second after a face appears."""
     units = units or settled()
     for _ in range(5):
         shown = units.update(face, 0.1, neutrality=0.0)
     return shown
 
 
-def test_a_neutral_face_shows_next_to_nothing() -> None:
+def test_a_neutral_face_has_almost_no_units() -> None:
     shown = show(MEAN_SHAPE)
     assert tuple(shown) == ACTION_UNITS
     assert max(shown.values()) < 0.1
@@ -74,7 +74,7 @@ def test_a_neutral_face_shows_next_to_nothing() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) and value[3:4] != " " else "",
 )
-def test_each_movement_makes_its_unit(face: Points, strong: str, weak: str) -> None:
+def test_each_movement_raises_its_unit(face: Points, strong: str, weak: str) -> None:
     shown = show(face)
     assert shown[strong] > 0.6
     assert {name: shown[name] for name in weak.split() if shown[name] > 0.35} == {}
@@ -86,7 +86,7 @@ def test_each_movement_makes_its_unit(face: Points, strong: str, weak: str) -> N
     st.floats(-1000.0, 1000.0),
     st.lists(st.floats(-0.1, 0.1), min_size=4, max_size=4),
 )
-def test_place_size_and_tilt_of_the_face_do_not_matter(
+def test_units_do_not_depend_on_position_size_and_roll(
     size: float, roll: float, shift: float, moves: list[float]
 ) -> None:
     face = moved(
@@ -99,7 +99,7 @@ def test_place_size_and_tilt_of_the_face_do_not_matter(
     assert all(0.0 <= value <= 1.0 for value in far.values())
 
 
-def test_a_persons_own_neutral_face_is_learned_in_seconds() -> None:
+def test_the_neutral_face_of_a_person_is_estimated_in_seconds() -> None:
     high_brows = moved((INNER, 0, -0.12), (OUTER, 0, -0.08))
     units = ActionUnitEstimator()
     assert units.update(high_brows, 0.0)["AU1"] > 0.4
@@ -108,7 +108,7 @@ def test_a_persons_own_neutral_face_is_learned_in_seconds() -> None:
     assert show(higher, settled(high_brows, 6.0))["AU1"] > 0.4
 
 
-def test_once_known_the_neutral_face_changes_slowly() -> None:
+def test_a_known_neutral_face_changes_slowly() -> None:
     units = settled(seconds=60.0)
     smile = moved(((48,), -0.1, -0.08), ((54,), 0.1, -0.08))
     for _ in range(100):
@@ -116,7 +116,7 @@ def test_once_known_the_neutral_face_changes_slowly() -> None:
     assert shown["AU12"] > 0.5
 
 
-def test_a_face_told_to_be_no_neutral_one_teaches_nothing() -> None:
+def test_a_face_of_neutrality_zero_does_not_change_the_estimate() -> None:
     units = ActionUnitEstimator()
     smile = moved(((48,), -0.1, -0.08), ((54,), 0.1, -0.08))
     first = units.update(smile, 0.0)
@@ -125,7 +125,7 @@ def test_a_face_told_to_be_no_neutral_one_teaches_nothing() -> None:
     assert last == pytest.approx(first)
 
 
-def test_a_smile_that_never_ends_is_not_taken_for_neutral() -> None:
+def test_a_permanent_smile_does_not_become_neutral() -> None:
     broad = moved(((48,), -0.16, -0.12), ((54,), 0.16, -0.12))
     units = ActionUnitEstimator()
     for _ in range(3000):
@@ -133,7 +133,7 @@ def test_a_smile_that_never_ends_is_not_taken_for_neutral() -> None:
     assert shown["AU12"] > 0.3
 
 
-def test_one_image_after_a_long_time_teaches_no_more_than_others() -> None:
+def test_one_image_after_a_long_gap_has_no_larger_weight() -> None:
     smile = moved(((48,), -0.1, -0.08), ((54,), 0.1, -0.08))
     units = settled(seconds=10.0)
     assert units.update(smile, 3600.0)["AU12"] > 0.5
@@ -148,7 +148,7 @@ def test_jitter_of_the_landmarks_is_smoothed() -> None:
     assert np.max(np.mean(values, axis=0)) < 0.12
 
 
-def test_what_is_no_face_has_no_units() -> None:
+def test_degenerate_landmarks_have_no_units() -> None:
     assert ActionUnitEstimator().update(np.zeros((68, 2)), 0.1) == {}
     assert ActionUnitEstimator().update(np.full((68, 2), np.nan), 0.1) == {}
 
@@ -161,7 +161,7 @@ def units_of(*names: str, value: float = 0.8) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("emotion", sorted(EMFACS))
-def test_an_emotions_own_units_agree_with_it_most(emotion: str) -> None:
+def test_the_units_of_an_emotion_agree_best_with_it(emotion: str) -> None:
     shown = units_of(*EMFACS[emotion])
     scores = {label: emfacs_consistency(shown, label) for label in EMOTIONS}
     assert scores[emotion] == pytest.approx(1.0)
@@ -169,18 +169,18 @@ def test_an_emotions_own_units_agree_with_it_most(emotion: str) -> None:
 
 
 def test_emfacs_by_hand() -> None:
-    # AU1 and AU12 at 0.6: their length is 0.6 * sqrt(2), a third of sadness's units at work.
+    # AU1 and AU12 at 0.6: their norm is 0.6 * sqrt(2); one of the three units of sadness.
     shown = units_of("AU1", "AU12", value=0.6)
     assert emfacs_consistency(shown, "happy") == pytest.approx(1 / math.sqrt(2))
     assert emfacs_consistency(shown, "sad") == pytest.approx(1 / math.sqrt(6))
     assert emfacs_consistency(shown, "neutral") == pytest.approx(1 - 0.6 * math.sqrt(2))
-    # A faint smile agrees with happiness in proportion.
+    # A weak smile agrees with happiness in proportion.
     assert emfacs_consistency(units_of("AU12", value=0.1), "happy") == pytest.approx(0.2)
-    # Units that EMFACS does not know, an open mouth for one, count for nothing.
+    # Units outside EMFACS, such as parted lips, do not count.
     assert emfacs_consistency(units_of("AU12", "AU25"), "happy") == pytest.approx(1.0)
 
 
-def test_without_units_or_emotion_there_is_no_consistency() -> None:
+def test_consistency_without_units_or_emotion_is_nan() -> None:
     assert math.isnan(emfacs_consistency({}, "happy"))
     assert math.isnan(emfacs_consistency(units_of("AU12"), "unknown"))
 

@@ -1,4 +1,4 @@
-"""The crop: exact geometry, agreement of its two sources, sampling of known pictures."""
+"""Crops: exact geometry, agreement of landmarks and detections, sampling of known images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
 from edan_ros.core.images import Image
 
 
-def turned(roll: float) -> np.ndarray:
-    """(2, 2) for row vectors: turns points by roll, clockwise on the screen."""
+def rotation(roll: float) -> np.ndarray:
+    """Return (2, 2) that rotates row vectors by roll, clockwise on the screen."""
     c, s = np.cos(roll), np.sin(roll)
     return np.array([[c, s], [-s, c]])
 
 
 def ramp(width: int, height: int) -> np.ndarray:
-    """A picture in which grey = x / 4 + y / 8: bilinear sampling of it is exact up to rounding."""
+    """Return an image with grey = x / 4 + y / 8: bilinear sampling is exact up to rounding."""
     y, x = np.mgrid[:height, :width]
     return (x / 4 + y / 8).astype(np.uint8)
 
@@ -56,8 +56,8 @@ def test_square_covers_the_crop_pixels(crop: Crop, size: int) -> None:
 
 
 @given(st.floats(-3.1, 3.1), st.floats(5, 500), st.floats(-50, 900), st.floats(-50, 900))
-def test_mean_face_gives_scale_place_and_roll(roll: float, scale: float, x: float, y: float):
-    landmarks = scale * MEAN_SHAPE @ turned(roll) + (x, y)
+def test_the_mean_face_gives_scale_position_and_roll(roll: float, scale: float, x: float, y: float):
+    landmarks = scale * MEAN_SHAPE @ rotation(roll) + (x, y)
     crop = Crop.from_landmarks(landmarks)
     assert np.allclose(crop.center, (x, y), atol=1e-6)
     assert crop.side == pytest.approx(CROP_SCALE * scale)
@@ -65,10 +65,10 @@ def test_mean_face_gives_scale_place_and_roll(roll: float, scale: float, x: floa
 
 
 @given(st.floats(-1.2, 1.2), st.floats(5, 500), st.booleans())
-def test_detection_of_the_mean_face_gives_the_same_crop(
+def test_a_detection_of_the_mean_face_gives_the_same_crop(
     roll: float, scale: float, with_points: bool
 ) -> None:
-    landmarks = scale * MEAN_SHAPE @ turned(roll) + (40.0, -7.0)
+    landmarks = scale * MEAN_SHAPE @ rotation(roll) + (40.0, -7.0)
     points = five_points(landmarks) if with_points else None
     a = Crop.from_landmarks(landmarks)
     b = Detection(Box.from_landmarks(landmarks), 1.0, roll, points).crop()
@@ -78,20 +78,20 @@ def test_detection_of_the_mean_face_gives_the_same_crop(
 
 
 def test_positive_roll_is_clockwise_on_the_screen() -> None:
-    """A face tipped so that its right-hand side (image x) points down has roll +90 degrees."""
+    """A face whose right-hand side (image x) points down has a roll of +90 degrees."""
     landmarks = np.column_stack([-MEAN_SHAPE[:, 1], MEAN_SHAPE[:, 0]])
     assert Crop.from_landmarks(landmarks).roll == pytest.approx(np.pi / 2)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_landmarks_that_are_no_numbers_are_refused(value: float) -> None:
+def test_landmarks_that_are_not_finite_are_rejected(value: float) -> None:
     landmarks = MEAN_SHAPE.copy()
     landmarks[3, 1] = value
     with pytest.raises(ValueError, match="finite"):
         Crop.from_landmarks(landmarks)
 
 
-def test_landmarks_in_one_point_and_empty_boxes_are_refused() -> None:
+def test_coinciding_landmarks_and_empty_boxes_are_rejected() -> None:
     with pytest.raises(ValueError, match="coincide"):
         Crop.from_landmarks(np.ones((68, 2)))
     with pytest.raises(ValueError, match="box of 0"):
@@ -100,27 +100,27 @@ def test_landmarks_in_one_point_and_empty_boxes_are_refused() -> None:
 
 @pytest.mark.parametrize("side", [30.0, 64.0, 100.0, 129.0, 200.0, 330.0])
 @pytest.mark.parametrize("roll", [0.0, 0.4, -1.0])
-def test_extract_samples_the_right_places(side: float, roll: float) -> None:
-    """On a linear ramp every reduction, the averaging one included, gives the ramp's value."""
+def test_extract_samples_the_right_positions(side: float, roll: float) -> None:
+    """On a linear ramp every scale, with averaging or not, gives the ramp's value."""
     image = Image(ramp(600, 500), "mono")
     crop = Crop(np.array([303.3, 251.7]), side, roll)
     out = extract(image, [crop], 64)
     assert out.shape == (1, 1, 64, 64)
     assert out.dtype == np.float32
     y, x = np.mgrid[:64, :64]
-    places = crop.to_image(np.column_stack([x.ravel(), y.ravel()]), 64)
+    positions = crop.to_image(np.column_stack([x.ravel(), y.ravel()]), 64)
     # The ramp itself is rounded down (mean 0.44 lost), and each stage rounds to whole greys.
-    difference = out[0, 0].ravel() - (ramp_at(places) - 0.44)
+    difference = out[0, 0].ravel() - (ramp_at(positions) - 0.44)
     assert abs(difference.mean()) < 0.3
     assert np.abs(difference).max() < 1.5
 
 
 @pytest.mark.parametrize("reduction", [2, 4, 8])
-def test_a_reduced_image_gives_the_same_places(reduction: int) -> None:
-    """The ramp, averaged over squares of pixels as a reduced JPEG is, at the same crop."""
+def test_a_shrunk_image_gives_the_same_positions(reduction: int) -> None:
+    """The ramp, averaged over blocks of pixels like a shrunk JPEG, at the same crop."""
     height, width = 496, 600
-    squares = ramp(width, height).reshape(height // reduction, reduction, -1, reduction)
-    small = np.round(squares.mean(axis=(1, 3))).astype(np.uint8)
+    blocks = ramp(width, height).reshape(height // reduction, reduction, -1, reduction)
+    small = np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)
     image = Image(small, "mono", None, reduction, (width, height))
     assert (image.width, image.height) == (width, height)
     for crop in (
@@ -129,14 +129,14 @@ def test_a_reduced_image_gives_the_same_places(reduction: int) -> None:
     ):
         out = extract(image, [crop], 64)
         y, x = np.mgrid[:64, :64]
-        places = crop.to_image(np.column_stack([x.ravel(), y.ravel()]), 64)
-        difference = out[0, 0].ravel() - (ramp_at(places) - 0.44)
+        positions = crop.to_image(np.column_stack([x.ravel(), y.ravel()]), 64)
+        difference = out[0, 0].ravel() - (ramp_at(positions) - 0.44)
         assert abs(difference.mean()) < 0.3
         assert np.abs(difference).max() < 1.5
 
 
 def test_extract_averages_instead_of_skipping_pixels() -> None:
-    """A checkerboard of single pixels reduced five-fold is grey, not a moire of black and white."""
+    """A checkerboard of single pixels shrunk five-fold is grey, not a moire of black and white."""
     board = (np.indices((400, 400)).sum(axis=0) % 2 * 255).astype(np.uint8)
     out = extract(Image(board, "mono"), [Crop(np.array([200.0, 200.0]), 320.0, 0.1)], 64)
     assert np.abs(out - 127.5).max() < 12
@@ -157,7 +157,7 @@ def test_extract_from_tiny_images(shape: tuple[int, int]) -> None:
     assert np.all(out == 77)
 
 
-def test_extract_of_colour_equals_extract_of_its_grey() -> None:
+def test_extract_of_colour_equals_extract_of_grey() -> None:
     rng = np.random.default_rng(0)
     bgr = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
     image = Image(bgr, "bgr")

@@ -1,4 +1,4 @@
-"""Emotions: fixed order, polarity and circumplex derived from probabilities."""
+"""Emotions: fixed order; polarity, valence and arousal derived from probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ probabilities = st.lists(st.floats(0.001, 1.0), min_size=7, max_size=7).map(
 )
 
 
-def test_order_is_that_of_the_message() -> None:
+def test_the_order_is_that_of_the_message() -> None:
     assert EMOTIONS == ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
     assert emotions.POLARITIES == ("neutral", "positive", "negative")
 
@@ -49,7 +49,7 @@ def test_valence_and_arousal_of_pure_emotions() -> None:
     assert valence_arousal(0.5 * happy + 0.5 * sad) == pytest.approx((0.09, 0.12))
 
 
-def test_softmax_by_hand_and_by_temperature() -> None:
+def test_softmax_by_hand() -> None:
     logits = np.log([[1.0, 3.0]])
     assert softmax(logits)[0] == pytest.approx([0.25, 0.75])
     # At temperature 0.5 the odds of 1 to 3 are squared: 1 to 9.
@@ -58,6 +58,6 @@ def test_softmax_by_hand_and_by_temperature() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
-def test_softmax_refuses_a_temperature_that_is_not_positive(temperature: float) -> None:
+def test_softmax_rejects_a_temperature_that_is_not_positive(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature"):
         softmax(np.zeros((1, 7)), temperature)

@@ -1,4 +1,4 @@
-"""Head pose: known poses projected through known cameras come back."""
+"""Head pose: known poses are recovered from their projections through known cameras."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CAMERAS = {
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Roll about the view, then pitch up, then yaw to the image's right, of a facing head."""
+    """Return a facing head rolled, then pitched up, then yawed to the image's right."""
     turn_y = cv2.Rodrigues(np.array([0.0, -yaw, 0.0]))[0]
     turn_x = cv2.Rodrigues(np.array([-pitch, 0.0, 0.0]))[0]
     turn_z = cv2.Rodrigues(np.array([0.0, 0.0, roll]))[0]
@@ -56,7 +56,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 
 def project(pose: HeadPose, camera: CameraModel) -> np.ndarray:
-    """(68, 2) landmarks; those that the pose does not use are far outside."""
+    """Return (68, 2) landmarks; those that the pose does not use are far outside."""
     rvec, tvec = cv2.Rodrigues(pose.rotation)[0], pose.translation.reshape(3, 1)
     if camera.model == "equidistant":
         points = FACE_POINTS.reshape(-1, 1, 3)
@@ -78,11 +78,11 @@ def project(pose: HeadPose, camera: CameraModel) -> np.ndarray:
     st.floats(-0.2, 0.2),
     st.floats(0.35, 3.0),
 )
-def test_projected_poses_come_back(name, yaw, pitch, roll, x, y, z) -> None:
+def test_projected_poses_are_recovered(name, yaw, pitch, roll, x, y, z) -> None:
     camera = CAMERAS[name]
     truth = HeadPose(rotation(yaw, pitch, roll), z * np.array([x, y, 1.0]))
     if float(truth.rotation[:, 0] @ truth.translation) >= -0.05:
-        return  # the face is turned away from the camera
+        return  # the back of the head
     pose = estimate_pose(project(truth, camera), camera)
     assert pose is not None
     assert np.allclose(pose.rotation, truth.rotation, atol=2e-3)
@@ -90,7 +90,7 @@ def test_projected_poses_come_back(name, yaw, pitch, roll, x, y, z) -> None:
 
 
 @given(st.floats(-1.4, 1.4), st.floats(-1.4, 1.4), st.floats(-3.0, 3.0))
-def test_angles_of_a_pose_by_construction(yaw: float, pitch: float, roll: float) -> None:
+def test_angles_of_a_constructed_pose(yaw: float, pitch: float, roll: float) -> None:
     pose = HeadPose(rotation(yaw, pitch, roll), np.array([0.0, 0.0, 1.0]))
     assert pose.yaw == pytest.approx(yaw, abs=1e-9)
     assert pose.pitch == pytest.approx(pitch, abs=1e-9)
@@ -98,7 +98,7 @@ def test_angles_of_a_pose_by_construction(yaw: float, pitch: float, roll: float)
 
 
 @given(st.floats(-3.1, 3.1), st.floats(-1.5, 1.5), st.floats(-3.1, 3.1))
-def test_quaternion_is_the_rotation(yaw: float, pitch: float, roll: float) -> None:
+def test_the_quaternion_is_the_rotation(yaw: float, pitch: float, roll: float) -> None:
     pose = HeadPose(rotation(yaw, pitch, roll), np.zeros(3))
     x, y, z, w = pose.quaternion
     assert w >= 0.0
@@ -113,14 +113,14 @@ def test_quaternion_is_the_rotation(yaw: float, pitch: float, roll: float) -> No
     assert np.allclose(again, pose.rotation, atol=1e-9)
 
 
-def test_facing_head_at_a_metre() -> None:
+def test_a_facing_head_at_one_metre() -> None:
     """Focal length 620: the outer eye corners, 90 mm apart, are 55.8 pixels apart at 1 m."""
     landmarks = project(HeadPose(FACING, np.array([0.0, 0.0, 1.0])), CAMERAS["pinhole"])
     assert landmarks[45, 0] - landmarks[36, 0] == pytest.approx(55.8)
     assert landmarks[8, 1] > landmarks[30, 1] > landmarks[27, 1]
 
 
-def test_mean_shape_looks_straight_ahead_and_level() -> None:
+def test_the_mean_shape_faces_straight_ahead() -> None:
     landmarks = 120.0 * MEAN_SHAPE + (320.0, 240.0)
     pose = estimate_pose(landmarks, assumed_camera(640, 480))
     assert pose is not None
@@ -130,18 +130,18 @@ def test_mean_shape_looks_straight_ahead_and_level() -> None:
     assert 0.4 < pose.translation[2] < 1.0
 
 
-def test_angles_to_camera_is_zero_for_a_face_that_looks_into_the_lens_from_the_side() -> None:
-    """At 45 degrees to the right the face must turn 45 degrees to the left to look at us."""
+def test_a_face_that_looks_into_the_lens_from_the_side_has_angle_zero() -> None:
+    """At 45 degrees to the right the face must yaw by 45 degrees to the left."""
     pose = HeadPose(rotation(-math.pi / 4, 0.0, 0.0), np.array([1.0, 0.0, 1.0]))
     assert angles_to_camera(pose) == pytest.approx((0.0, 0.0))
     straight = HeadPose(FACING, np.array([1.0, 0.0, 1.0]))
     assert angles_to_camera(straight) == pytest.approx((math.pi / 4, 0.0))
     above = HeadPose(FACING, np.array([0.0, -1.0, 1.0]))
-    # Level, but a metre above a camera a metre away: it looks over the camera by 45 degrees.
+    # Level, one metre above a camera one metre away: it looks 45 degrees over the camera.
     assert angles_to_camera(above) == pytest.approx((0.0, math.pi / 4))
 
 
-def test_binned_image_scales_the_camera() -> None:
+def test_a_binned_image_scales_the_camera() -> None:
     camera = CAMERAS["plumb_bob"]
     half = fit_camera(camera, 320, 240)
     assert (half.width, half.height) == (320, 240)
@@ -167,14 +167,14 @@ def test_binned_image_scales_the_camera() -> None:
         (CameraModel(640, 480, K, np.full(5, np.nan)), "coefficients"),
     ],
 )
-def test_cameras_that_do_not_fit_are_refused(camera: CameraModel, message: str) -> None:
+def test_cameras_that_do_not_fit_are_rejected(camera: CameraModel, message: str) -> None:
     with pytest.raises(CameraModelError, match=message):
         fit_camera(camera, 640, 480)
 
 
 @settings(max_examples=100)
 @given(st.lists(st.floats(-1e4, 1e4), min_size=136, max_size=136))
-def test_any_landmarks_give_a_pose_in_front_or_none(values: list[float]) -> None:
+def test_any_landmarks_give_a_pose_in_front_of_the_camera_or_none(values: list[float]) -> None:
     pose = estimate_pose(np.array(values).reshape(68, 2), CAMERAS["plumb_bob"])
     if pose is not None:
         assert pose.translation[2] > 0.0

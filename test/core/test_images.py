@@ -1,4 +1,4 @@
-"""Decoding: every encoding there and back, every malformed image refused with its reason."""
+"""Decoding of every encoding, and rejection of every malformed image with its reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 48, 36
 
 
 def smooth_bgr(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    """A picture with slow colour gradients, which mosaics and subsampled colour keep."""
+    """Return an image with slow colour gradients, which mosaics and subsampling preserve."""
     y, x = np.mgrid[:height, :width]
     blue = 40 + 3 * x * 48 // max(width, 48)
     green = 60 + 4 * y * 36 // max(height, 36)
@@ -34,7 +34,7 @@ def smooth_bgr(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
 
 
 def packed_yuv(bgr: np.ndarray, uyvy: bool) -> np.ndarray:
-    """YUV 4:2:2 by hand from OpenCV's planar 4:2:0 of doubled rows (same limited-range YUV)."""
+    """Return YUV 4:2:2 made from OpenCV's planar 4:2:0 of doubled rows (limited range)."""
     y, u, v = planes(bgr)
     out = np.empty((*bgr.shape[:2], 2), np.uint8)
     out[..., 1 if uyvy else 0] = y
@@ -60,7 +60,7 @@ def semi_planar(bgr: np.ndarray, v_first: bool) -> np.ndarray:
 
 
 def mosaic(bgr: np.ndarray, pattern: str) -> np.ndarray:
-    """The sensor's view: of each 2x2 block one sample a pixel, in the pattern's order."""
+    """Return the sensor's mosaic: one sample per pixel, in the order of the pattern."""
     channel = {"b": 0, "g": 1, "r": 2}
     out = np.empty(bgr.shape[:2], np.uint8)
     for i, letter in enumerate(pattern):
@@ -69,7 +69,7 @@ def mosaic(bgr: np.ndarray, pattern: str) -> np.ndarray:
 
 
 def encoded(encoding: str, bgr: np.ndarray) -> np.ndarray:
-    """The rows of a message of this encoding, of dtype uint8 or little-endian uint16."""
+    """Return the rows of a message of this encoding, uint8 or little-endian uint16."""
     if encoding.startswith("bayer_"):
         samples = mosaic(bgr, encoding[6:10])
         return samples.astype("<u2") * 257 if encoding.endswith("16") else samples
@@ -91,7 +91,7 @@ def encoded(encoding: str, bgr: np.ndarray) -> np.ndarray:
 
 
 def message(encoding: str, bgr: np.ndarray, padding: int = 0) -> tuple[bytes, int]:
-    """Data and step of a message, its rows padded with 0xEE."""
+    """Return data and step of a message with rows padded by 0xEE."""
     rows = encoded(encoding, bgr)
     as_bytes = np.ascontiguousarray(rows).view(np.uint8).reshape(rows.shape[0], -1)
     padded = np.pad(as_bytes, ((0, 0), (0, padding)), constant_values=0xEE)
@@ -100,7 +100,7 @@ def message(encoding: str, bgr: np.ndarray, padding: int = 0) -> tuple[bytes, in
 
 @pytest.mark.parametrize("padding", [0, 6])
 @pytest.mark.parametrize("encoding", list(ENCODINGS))
-def test_every_encoding_there_and_back(encoding: str, padding: int) -> None:
+def test_every_encoding_is_decoded(encoding: str, padding: int) -> None:
     bgr = smooth_bgr()
     data, step = message(encoding, bgr, padding)
     image = decode_raw(data, WIDTH, HEIGHT, step, encoding)
@@ -172,7 +172,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("reason", "change"), BAD)
-def test_malformed_images_are_refused_with_their_reason(reason: str, change: dict) -> None:
+def test_malformed_images_are_rejected_with_their_reason(reason: str, change: dict) -> None:
     fields = {
         "data": bytes(WIDTH * HEIGHT * 3),
         "width": WIDTH,
@@ -209,7 +209,7 @@ def test_any_fields_give_an_image_of_that_size_or_an_image_error(
 
 
 @pytest.mark.parametrize("encoding", list(ENCODINGS))
-def test_smallest_image_of_every_encoding(encoding: str) -> None:
+def test_the_smallest_image_of_every_encoding(encoding: str) -> None:
     side = 2 if ENCODINGS[encoding].even else 1
     data, step = message(encoding, np.full((side, side, 3), 200, np.uint8))
     image = decode_raw(data, side, side, step, encoding)
@@ -226,7 +226,7 @@ def test_smallest_image_of_every_encoding(encoding: str) -> None:
         ("huge_image", (8000, 6000), 0, False),
     ],
 )
-def test_unusual_but_usable_images_carry_a_remark(reason, size, padding, big) -> None:
+def test_unusual_but_usable_images_carry_a_warning(reason, size, padding, big) -> None:
     width, height = size
     data = np.zeros((height, width + padding), np.uint8)
     image = decode_raw(data.tobytes(), width, height, width + padding, "mono8", big)
@@ -263,7 +263,7 @@ def test_compressed_images_decode(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", list(COMPRESSED))
-def test_compressed_images_cut_anywhere_are_refused(kind: str) -> None:
+def test_truncated_compressed_images_are_rejected(kind: str) -> None:
     whole = COMPRESSED[kind]
     for end in range(len(whole)):
         with pytest.raises(ImageError) as caught:
@@ -273,7 +273,7 @@ def test_compressed_images_cut_anywhere_are_refused(kind: str) -> None:
             assert caught.value.reason == "cut_short"
 
 
-def test_jpeg_cut_after_a_complete_thumbnail_is_refused() -> None:
+def test_a_jpeg_truncated_after_its_thumbnail_is_rejected() -> None:
     whole, thumbnail = COMPRESSED["jpeg"], jpeg(smooth_bgr(16, 16))
     segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     with_thumbnail = whole[:2] + segment + whole[2:]
@@ -299,7 +299,7 @@ def test_alpha_and_sixteen_bits_in_png() -> None:
 
 
 @pytest.mark.parametrize("bits", [10, 12])
-def test_png_of_fewer_bits_is_as_the_raw_image(bits: int) -> None:
+def test_a_png_of_fewer_bits_equals_the_raw_image(bits: int) -> None:
     deep = (smooth_bgr()[..., 0].astype(np.uint16) << bits) // 256
     raw = decode_raw(deep.astype("<u2").tobytes(), WIDTH, HEIGHT, 2 * WIDTH, "mono16")
     packed = decode_compressed(cv2.imencode(".png", deep)[1].tobytes(), "mono16; png compressed")
@@ -307,7 +307,7 @@ def test_png_of_fewer_bits_is_as_the_raw_image(bits: int) -> None:
     assert raw.pixels.max() > 127
 
 
-def test_what_is_no_image_or_too_large_is_refused() -> None:
+def test_data_that_is_no_image_or_too_large_is_rejected() -> None:
     for data in (b"", b"hello", b"GIF89a" + bytes(50), b"RIFF\x00\x00\x00\x00WAVE" + bytes(40)):
         with pytest.raises(ImageError) as caught:
             decode_compressed(data, "jpeg")
@@ -320,7 +320,7 @@ def test_what_is_no_image_or_too_large_is_refused() -> None:
 
 
 def blobs(width: int, height: int) -> np.ndarray:
-    """(height, width, 3) smooth colours, with the place of everything in the greys."""
+    """Return (height, width, 3) smooth colours whose grey levels encode the position."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     channels = [np.sin(x / 23) + np.cos(y / 17), np.sin((x + y) / 31), np.cos(x / 29 - y / 37)]
     return (127.5 + 60 * np.stack(channels, axis=-1)).clip(0, 255).astype(np.uint8)
@@ -329,10 +329,10 @@ def blobs(width: int, height: int) -> np.ndarray:
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("gray", [False, True])
 @pytest.mark.parametrize("size", [(320, 240), (301, 227)])
-def test_a_jpeg_is_decoded_at_part_of_its_size(
+def test_a_jpeg_is_shrunk_while_it_is_decoded(
     reduction: int, gray: bool, size: tuple[int, int]
 ) -> None:
-    """Every pixel is the mean of the square it stands for, within 3 grey levels (and 8 at most)."""
+    """Every pixel is the mean of its block, within 3 grey levels (8 at most)."""
     width, height = size
     data = cv2.imencode(".jpg", blobs(width, height), [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes()
     whole = decode_compressed(data, "jpeg")
@@ -347,15 +347,15 @@ def test_a_jpeg_is_decoded_at_part_of_its_size(
     assert difference.max() < 8
 
 
-def test_other_compressed_formats_come_whole_and_in_colour() -> None:
+def test_other_formats_keep_their_size_and_colour() -> None:
     for kind in ("png", "webp"):
         image = decode_compressed(COMPRESSED[kind], kind, reduction=4, gray=True)
         assert (image.reduction, image.width, image.order) == (1, WIDTH, "bgr")
 
 
 @pytest.mark.parametrize("encoding", ["mono8", "bgr8", "rgb8"])
-def test_common_encodings_are_never_copied_on_the_way_to_a_crop(encoding: str) -> None:
-    """Pixels are the message's own memory; only the grey of a crop's region is made."""
+def test_common_encodings_are_not_copied_for_a_crop(encoding: str) -> None:
+    """Pixels are the memory of the message; only a crop's region is converted to grey."""
     channels = 1 if encoding == "mono8" else 3
     data = array.array("B", bytes(640 * 480 * channels))
     image = decode_raw(data, 640, 480, 640 * channels, encoding)
@@ -371,7 +371,7 @@ def test_common_encodings_are_never_copied_on_the_way_to_a_crop(encoding: str) -
 
 @given(st.sampled_from(list(COMPRESSED)), st.data())
 @settings(max_examples=200)
-def test_damaged_compressed_images_never_raise_anything_else(kind: str, draw) -> None:
+def test_damaged_compressed_images_raise_nothing_else(kind: str, draw) -> None:
     data = bytearray(COMPRESSED[kind])
     for _ in range(draw.draw(st.integers(1, 4))):
         data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
@@ -382,7 +382,7 @@ def test_damaged_compressed_images_never_raise_anything_else(kind: str, draw) ->
     assert image.pixels.dtype == np.uint8
 
 
-def test_gray_of_a_region_equals_the_region_of_the_gray() -> None:
+def test_grey_of_a_region_equals_the_region_of_the_grey() -> None:
     bgr = smooth_bgr()
     for image in (
         Image(bgr, "bgr"),
