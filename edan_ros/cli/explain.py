@@ -23,6 +23,7 @@ from edan_ros.cli._pipeline import (
 from edan_ros.cli._signals import handler
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError
+from edan_ros.engines.select import FP32_MODEL
 from edan_ros.sources import create_source
 from edan_ros.sources.pictures import PictureSource
 
@@ -196,13 +197,17 @@ def _explain_dataset(args: argparse.Namespace) -> int:
         )
     spec = study_report.find_dataset(args.mean)
     faces = study_report.read_labelled(spec)
-    engine, description = load_engine(settings_of(args))
+    # Averaged Grad-CAM, with which the study compares, cannot read a quantised model.
+    engine, description = load_engine({"model": FP32_MODEL, **settings_of(args)})
     make_folder(args.out)
     print(description)
     averaged = study_report.averaged_grad_cam(engine)
     console = Console(stderr=True)
     if averaged is None:
-        console.print("the onnx library is missing: no comparison with averaged Grad-CAM")
+        console.print(
+            "no comparison with averaged Grad-CAM: it needs the onnx library, and a model that is "
+            "not quantised"
+        )
     with console.status("reading") as status:
 
         def show(emotion: int, done: int) -> None:

@@ -54,9 +54,14 @@ def read_labelled(spec: DatasetSpec) -> FaceSet:
 
 
 def averaged_grad_cam(engine: Engine) -> Averaged | None:
-    """Return Grad-CAM with averaged gradients, or None where the onnx library is missing."""
+    """Return Grad-CAM with averaged gradients.
+
+    None without the onnx library, and for a quantised model, whose weights it cannot read.
+    """
     from edan_ros.explain.grad_cam import AveragedGradCam
 
+    if engine.manifest.precision == "int8":
+        return None
     try:
         return AveragedGradCam(engine.manifest).maps
     except ModuleNotFoundError:
