@@ -44,7 +44,7 @@ class TorchRunner:
         self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
         graph = onnx.load(manifest.path).graph
         try:
-            self._network = _load(folded_weights(graph)).to(self.device)
+            self.network = _load(folded_weights(graph)).to(self.device)
             self._shift = _shift(graph)
         except (KeyError, IndexError, RuntimeError) as error:
             raise ModelError(f"torch cannot run {manifest.path}: {error!r}") from error
@@ -53,7 +53,7 @@ class TorchRunner:
     def run(self, image: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """Return the outputs by name for (1, 1, H, W) grey levels, 0 to 255. Raises EngineError."""
         try:
-            output = self._network(torch.from_numpy(image).to(self.device))
+            output = self.network(torch.from_numpy(image).to(self.device))
         except RuntimeError as error:
             raise EngineError(f"torch cannot run {self._model}: {error}") from error
         outputs = (output.logits + self._shift).sigmoid(), output.boxes, output.points

@@ -125,13 +125,13 @@ def load_manifest(model: str | Path, task: str | None = "emotions") -> Manifest:
     if not manifest.path.is_file():
         raise ModelError(
             f"model file {manifest.path} is missing (expected sha256 {manifest.sha256}): "
-            "install the package again or export the model anew"
+            "install the package again or export the model again"
         )
     found = sha256_of(manifest.path)
     if found != manifest.sha256:
         raise ModelError(
             f"model file {manifest.path} is damaged or is another model: expected sha256 "
-            f"{manifest.sha256}, found {found}; install the package again or export the model anew"
+            f"{manifest.sha256}, found {found}; install the package again or export the model again"
         )
     return manifest
 

@@ -1,7 +1,7 @@
-"""The detector says on every engine what its network says in double precision, on real pictures.
+"""The detector on every engine agrees with its network in double precision on real images.
 
-Boxes and points of cells that see a face within 0.1 pixel in FP32 and 0.5 in FP16, scores within
-1e-3 and 1e-2. As in test_golden.py, the graph for TensorRT is evaluated as a GPU rounds it.
+Tolerances: boxes and points of cells with a face 0.1 pixel in FP32 and 0.5 in FP16, scores 1e-3
+and 1e-2. As in test_golden.py, the FP16 graph is evaluated with TensorRT's rounding.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from edan_ros.detection.edan_detector import DETECTOR_OUTPUTS
 from edan_ros.engines.base import INPUT
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of, shipped_models
 
-torch = pytest.importorskip("torch", reason="the reference is torch in double precision")
-pytest.importorskip("onnx", reason="torch takes the weights out of the ONNX file")
+torch = pytest.importorskip("torch", reason="torch in double precision is the reference")
+pytest.importorskip("onnx", reason="torch reads the weights from the ONNX file")
 
 from half_reference import run as run_rounded  # noqa: E402
 
@@ -28,59 +28,60 @@ from edan_ros.engines.fp16_graph import to_fp16_graph  # noqa: E402
 from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
 from edan_ros.training.detector.export import export_detector  # noqa: E402
 
-pytestmark = pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="none ships")
+pytestmark = pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="no detector ships")
 
 TOLERANCES = {"fp32": (0.1, 1e-3), "fp16": (0.5, 1e-2)}
-#: The score from which a cell's box and points count: half of what makes a detection.
-SEEN = 0.3
+#: Minimum score of the cells whose boxes and points are compared, half the usual threshold.
+MIN_SCORE = 0.3
 
 Outputs = Mapping[str, NDArray[np.floating]]
 
 
 @pytest.fixture(scope="module")
 def expected(face_images: list[NDArray[np.uint8]]) -> list[Outputs]:
-    """What torch says in double precision."""
+    """Return torch's outputs in double precision."""
     reference = TorchRunner(load_manifest(SHIPPED, TASK), threads=1)
-    reference._network.double()
+    reference.network.double()
     with pytest.MonkeyPatch.context() as patch:
-        # The network keeps its geometry in FP32 by .float(), whatever its convolutions run in.
+        # The network computes its geometry in FP32 by calling .float().
         patch.setattr(torch.Tensor, "float", torch.Tensor.double)
-        said = [reference.run(gray[None, None].astype(np.float64)) for gray in face_images]
-    assert said[0]["scores"].dtype == np.float64
-    return said
+        outputs = [reference.run(gray[None, None].astype(np.float64)) for gray in face_images]
+    assert outputs[0]["scores"].dtype == np.float64
+    return outputs
 
 
 def check(found: Outputs, expected: Outputs, precision: str) -> float:
-    """Returns the largest distance in pixels."""
+    """Check the tolerances and return the largest distance in pixels."""
     pixels, probability = TOLERANCES[precision]
     assert np.abs(found["scores"] - expected["scores"]).max() < probability
-    sees = expected["scores"][0] > SEEN
-    assert sees.any()
+    has_face = expected["scores"][0] > MIN_SCORE
+    assert has_face.any()
     distance = max(
-        float(np.abs(found[name] - expected[name])[0, sees].max()) for name in ("boxes", "points")
+        float(np.abs(found[name] - expected[name])[0, has_face].max())
+        for name in ("boxes", "points")
     )
     assert distance < pixels
     return distance
 
 
 @pytest.mark.parametrize("kind", ["onnxruntime", "torch"])
-def test_an_engine_says_what_double_precision_says(
+def test_detector_engine_agrees_with_double_precision(
     kind: str, face_images: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
     network = DetectorModel(engine=kind, threads=1)
     assert (network.runner.name, network.runner.selection_reason) == (kind, "requested")
     for gray, wanted in zip(face_images, expected, strict=True):
-        answers = network(gray)
-        found = dict(zip(DETECTOR_OUTPUTS, (values[None] for values in answers), strict=True))
+        predictions = network(gray)
+        found = dict(zip(DETECTOR_OUTPUTS, (values[None] for values in predictions), strict=True))
         check(found, wanted, "fp32")
 
 
 @pytest.mark.parametrize("blocks", [(0, 1, 2, 1), (2, 5, 4, 3)])
 @pytest.mark.parametrize("refined", [0, 3])
-def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
+def test_networks_of_any_depth_run_on_torch_and_in_fp16(
     blocks: tuple[int, ...], refined: int, tmp_path: Path
 ) -> None:
-    """Its shape is that of the weights in its file."""
+    """The runner derives the architecture from the weights."""
     torch.manual_seed(len(blocks) + refined)
     path = tmp_path / "deep.onnx"
     export_detector(FaceDetector(blocks=blocks, refined=refined).eval(), path, threshold=0.5)
@@ -95,7 +96,7 @@ def test_a_network_of_any_depth_runs_on_torch_and_is_typed(
         np.testing.assert_allclose(rounded[name][0], values, atol=0.5, err_msg=name)
 
 
-def test_the_graph_for_tensorrt_says_what_double_precision_says(
+def test_detector_fp16_graph_agrees_with_double_precision(
     face_images: list[NDArray[np.uint8]], expected: list[Outputs]
 ) -> None:
     graph = to_fp16_graph(load_manifest(SHIPPED, TASK).path)
@@ -103,5 +104,5 @@ def test_the_graph_for_tensorrt_says_what_double_precision_says(
         check(run_rounded(graph, {INPUT: gray[None, None].astype(np.float32)}), wanted, "fp16")
         for gray, wanted in zip(face_images, expected, strict=True)
     ]
-    # Were nothing rounded to FP16, they would agree as those in FP32 do.
+    # The outputs differ by more than FP32 would: the graph really is rounded to FP16.
     assert max(distances) > 1e-3

@@ -1,6 +1,6 @@
-"""The face detector on TensorRT: any size of picture, and what is done where it cannot run.
+"""The face detector on TensorRT: images of any size, and the fallback where it cannot run.
 
-As in test_tensorrt_engine.py, plans are TensorRT-RTX's own, and a stand-in executes them.
+As in test_tensorrt_engine.py, TensorRT-RTX builds the plans, and a fake GPU executes them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ except EngineError as error:
     pytest.skip(f"no TensorRT-RTX: {error}", allow_module_level=True)
 
 pytestmark = [
-    # The stand-in for TensorRT builds with RTX, where a timing cache does nothing.
+    # The fake TensorRT builds with TensorRT-RTX, where a timing cache has no effect.
     pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX"),
-    pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="none ships"),
+    pytest.mark.skipif(SHIPPED not in shipped_models(TASK), reason="no detector ships"),
 ]
 
 KINDS = ["tensorrt", "tensorrt_rtx"]
@@ -43,7 +43,7 @@ SIZES = [(480, 640), (32, 32), (640, 480), (96, 288), (480, 640), (32, 32)]
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the plans of this module are kept: they are built once."""
+    """Return the folder for the plans of this module, which are built once."""
     return tmp_path_factory.mktemp("plans")
 
 
@@ -58,15 +58,15 @@ def on_the_processor() -> DetectorModel:
     return DetectorModel(threads=1)
 
 
-def picture(height: int, width: int) -> NDArray[np.uint8]:
-    """Blurred noise, which cells answer differently."""
+def noise_image(height: int, width: int) -> NDArray[np.uint8]:
+    """Return blurred noise, for which the predictions of the cells differ."""
     noise = np.random.default_rng(height + width).integers(0, 256, (height, width), np.uint8)
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0), np.uint8)
 
 
-def agree(network: DetectorModel, size: tuple[int, int]) -> CellPredictions:
-    """The network says what it says on ONNX Runtime."""
-    expected, found = on_the_processor()(picture(*size)), network(picture(*size))
+def check_agreement(network: DetectorModel, size: tuple[int, int]) -> CellPredictions:
+    """Check that the model gives the results of ONNX Runtime."""
+    expected, found = on_the_processor()(noise_image(*size)), network(noise_image(*size))
     for name, values in expected._asdict().items():
         np.testing.assert_allclose(getattr(found, name), values, atol=1e-3, err_msg=name)
     return found
@@ -74,10 +74,10 @@ def agree(network: DetectorModel, size: tuple[int, int]) -> CellPredictions:
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_size_of_picture_is_searched(
+def test_the_detector_supports_images_of_every_size(
     kind: str, shared: bool, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each size has a context, used again later; the usual one is ready from the start."""
+    """Each size reuses its own context; that of the usual size exists from the start."""
     gpu.shared = shared
     gpu.install(monkeypatch, kind)
     network = DetectorModel(engine=kind)
@@ -85,27 +85,27 @@ def test_every_size_of_picture_is_searched(
     assert str(network) == f"{kind} (cuda:0 ({GPU.name}))"
     assert gpu.contexts == 1
     for size in SIZES:
-        agree(network, size)
+        check_agreement(network, size)
     assert (gpu.contexts, gpu.current) == (4, 0)
-    # A Jetson's GPU reads page-locked memory where it is.
+    # The GPU of a Jetson reads page-locked memory without a copy.
     assert (gpu.copies == 0) == shared
     assert gpu.launches == (len(SIZES) + 1 if kind == "tensorrt" else 0)
 
 
-def test_the_size_unused_for_longest_gives_way(
+def test_the_least_recently_used_image_size_is_released(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder of pictures may hold any number of sizes; the GPU's memory has an end."""
+    """Images in a folder may have any number of sizes, but the GPU's memory is limited."""
     gpu.install(monkeypatch, "tensorrt")
     network = DetectorModel(engine="tensorrt")
-    kept, *others = [(32, 32 * n) for n in range(1, MAX_SHAPES + 5)]
+    recent, *others = [(32, 32 * n) for n in range(1, MAX_SHAPES + 5)]
     for size in others:
-        agree(network, kept)
-        first = agree(network, size)
+        check_agreement(network, recent)
+        first = check_agreement(network, size)
         assert gpu.graphs <= MAX_SHAPES
     assert gpu.graphs == MAX_SHAPES
-    assert gpu.contexts == 1 + MAX_SHAPES + 4  # each once, that of the start among them
-    last = agree(network, others[0])  # gone, and made anew
+    assert gpu.contexts == 1 + MAX_SHAPES + 4  # one per size, and the one from the start
+    last = check_agreement(network, others[0])  # released, and created again
     assert gpu.contexts == 2 + MAX_SHAPES + 4
     assert len(first.scores) > len(last.scores)
     del network
@@ -113,47 +113,47 @@ def test_the_size_unused_for_longest_gives_way(
     assert (gpu.graphs, gpu.retained, gpu.current) == (0, 0, 0)
 
 
-def test_a_picture_larger_than_the_plan_takes_is_refused(
+def test_an_image_larger_than_the_plan_supports_is_rejected(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu.install(monkeypatch, "tensorrt")
     network = DetectorModel(engine="tensorrt")
     with pytest.raises(EngineError, match=r"does not support the input shape \(1, 1, 1312, 64\)"):
         network(np.zeros((1312, 64), np.uint8))
-    agree(network, (64, 64))
+    check_agreement(network, (64, 64))
 
 
-def test_a_search_in_larger_pictures_is_not_for_tensorrt(
+def test_tensorrt_is_not_selected_for_larger_images(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is told when the detector is made, not when the first large picture comes."""
+    """The log says so when the detector is created, before the first large image."""
     gpu.install(monkeypatch, "tensorrt")
     largest = max(IMAGE_SIZES[-1])
-    taken = create_detector("edan", engine="auto", max_side=largest)
-    assert describe_detector(taken) == f"edan on tensorrt (cuda:0 ({GPU.name}))"
+    detector = create_detector("edan", engine="auto", max_side=largest)
+    assert describe_detector(detector) == f"edan on tensorrt (cuda:0 ({GPU.name}))"
     reason = (
-        f"the plan of {SHIPPED} takes pictures of up to {largest} pixels a side, and "
-        f"detector_max_side is {largest + 1}"
+        f"the TensorRT plan of {SHIPPED} takes images of up to {largest} pixels a side, but "
+        f"detector_max_side is {largest + 1}: reduce it, or use another engine"
     )
-    said: list[str] = []
-    other = create_detector("edan", engine="auto", max_side=largest + 1, log=said.append)
+    lines: list[str] = []
+    other = create_detector("edan", engine="auto", max_side=largest + 1, log=lines.append)
     assert describe_detector(other) == "edan on onnxruntime (cpu)"
-    assert said == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}"]
+    assert lines == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}"]
     with pytest.raises(EngineError) as error:
         create_detector("edan", engine="tensorrt", max_side=largest + 1)
     assert str(error.value) == reason
 
 
-def test_its_plan_is_built_once_with_a_line_before_and_after(
+def test_a_detectors_plan_is_built_once_and_logged(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     gpu.install(monkeypatch, "tensorrt")
-    said: list[str] = []
+    lines: list[str] = []
     shares: list[float] = []
     for _ in range(2):
-        create_detector("edan", engine="auto", log=said.append, progress=shares.append)
-    assert [line.split(" ")[:2] for line in said] == [["building", SHIPPED], ["built", SHIPPED]]
+        create_detector("edan", engine="auto", log=lines.append, progress=shares.append)
+    assert [line.split(" ")[:2] for line in lines] == [["building", SHIPPED], ["built", SHIPPED]]
     assert shares[-1] == 1.0
     ((_, key),) = PlanCache().plans()
     assert (key.model, key.precision) == (SHIPPED, "fp16")
@@ -163,15 +163,15 @@ def test_its_plan_is_built_once_with_a_line_before_and_after(
 FAILURES = {
     "build": ("edan_ros.engines.tensorrt.build_plan", "tensorrt cannot build it: no tactic"),
     "graph": ("edan_ros.engines.tensorrt_run.CudaGraph", "capturing a CUDA graph failed: 900"),
-    "pycuda": ("edan_ros.engines.tensorrt.pycuda", "PyCUDA is not there"),
+    "pycuda": ("edan_ros.engines.tensorrt.pycuda", "PyCUDA is not installed"),
 }
 
 
 @pytest.mark.parametrize("what", FAILURES)
-def test_what_fails_is_done_without_unless_it_was_demanded(
+def test_the_detector_falls_back_after_a_failure_unless_tensorrt_is_requested(
     what: str, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As for the model: one line says what runs instead and why."""
+    """One line of the log gives the fallback and the reason."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     gpu.install(monkeypatch, "tensorrt")
     target, reason = FAILURES[what]
@@ -181,19 +181,19 @@ def test_what_fails_is_done_without_unless_it_was_demanded(
 
     monkeypatch.setattr(target, fail)
     monkeypatch.setitem(tensorrt_build.GPU_MODULES, "tensorrt_rtx", ("no_such_tensorrt",))
-    said: list[str] = []
-    network = DetectorModel(engine="auto", threads=1, log=said.append)
+    lines: list[str] = []
+    network = DetectorModel(engine="auto", threads=1, log=lines.append)
     missing = (
         "tensorrt_rtx is not installed: "
         "pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs"
     )
     assert str(network) == "onnxruntime (cpu)"
     assert network.runner.selection_reason == f"no TensorRT: {reason}; {missing}"
-    told = [line for line in said if "ONNX Runtime" in line]
-    assert told == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}; {missing}"]
-    agree(network, (96, 288))
+    fallback = [line for line in lines if "ONNX Runtime" in line]
+    assert fallback == [f"{SHIPPED} runs on ONNX Runtime, not on TensorRT: {reason}; {missing}"]
+    check_agreement(network, (96, 288))
     with pytest.raises(EngineError) as error:
-        create_detector("edan", engine="tensorrt", log=said.append)
+        create_detector("edan", engine="tensorrt", log=lines.append)
     assert str(error.value) == reason
 
 
