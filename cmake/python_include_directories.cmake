@@ -1,12 +1,12 @@
-# Keeps the Python include directories of one machine out of the exported targets.
+# Remove machine-specific Python include directories from exported targets.
 #
-# rosidl exports each interface package's Python target with the include directories of the Python it
-# was built with. Two things follow, both mended here; on a normal ROS installation nothing changes:
-# - The pip wheels of ROS 2 carry directories of the machine they were built on, and CMake refuses an
-#   imported target with a directory that is missing. The build needs none of them: rosidl finds
+# rosidl exports each interface package's Python target with the include directories of the Python
+# that built it. This function fixes two consequences and has no effect on a normal ROS installation:
+# - The pip wheels of ROS 2 contain directories of the machine that built them, and CMake rejects an
+#   imported target with a missing directory. The build needs none of them, because rosidl finds
 #   Python itself.
-# - This project's own target would carry those of this machine, and CMake refuses that too where the
-#   virtual environment lies inside the source tree.
+# - This project's own target would contain directories of this machine, which CMake rejects where
+#   the virtual environment is inside the source tree.
 function(fix_python_include_directories own_target)
   get_directory_property(imported_targets IMPORTED_TARGETS)
   foreach(target IN LISTS imported_targets)
