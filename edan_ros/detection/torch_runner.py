@@ -31,6 +31,9 @@ class TorchRunner:
         manifest: the detector's manifest; its file has been checked.
         threads: CPU threads of the whole process; 0 for a default that suits the machine.
 
+    Attributes:
+        network: the network in evaluation mode, on the device.
+
     Raises:
         ModelError: if the file is not an exported FaceDetector.
     """
