@@ -1,4 +1,4 @@
-"""Tiny made-up data sets in the layouts that the published ones have. No faces are in them."""
+"""Tiny made-up data sets in the layouts of the published ones. No faces are in them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.io import savemat
 
 from edan_ros.core.geometry import MEAN_SHAPE
 
 
 def picture(level: int = 100, size: tuple[int, int] = (48, 48)) -> np.ndarray:
-    """(h, w) of one grey level, by which a test knows a picture again."""
+    """(h, w) of one grey level, by which tests identify an image."""
     return np.full(size, level, np.uint8)
 
 
@@ -29,12 +30,12 @@ def write(path: Path, text: str) -> Path:
 
 
 def landmarks(scale: float = 30.0, middle: float = 24.0) -> np.ndarray:
-    """(68, 2) mean shape in pixels of a picture."""
+    """(68, 2) mean shape in pixels of an image."""
     return (MEAN_SHAPE * scale + middle).astype(np.float32)
 
 
 def archive(folder: Path, names: list[str], size: tuple[int, int] = (48, 48)) -> Path:
-    """``images.zip`` with a picture for each name, the n-th of grey level 10 n."""
+    """``images.zip`` with an image for each name, the n-th of grey level 10 n."""
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / "images.zip", "w") as file:
         for number, name in enumerate(names):
@@ -70,7 +71,7 @@ def london(folder: Path) -> Path:
 
 
 def landmark_archive(folder: Path, names: list[str], **columns: object) -> Path:
-    """``images.zip`` and ``labels.npz`` with the same landmarks for each picture."""
+    """``images.zip`` and ``labels.npz`` with the same landmarks for each image."""
     points = np.repeat(landmarks()[None], len(names), axis=0)
     archive(folder, names)
     np.savez(folder / "labels.npz", name=np.array(names), landmarks=points, **columns)
@@ -78,8 +79,11 @@ def landmark_archive(folder: Path, names: list[str], **columns: object) -> Path:
 
 
 def fer2013_npz(folder: Path) -> Path:
-    """Six pictures: a training one, one that leaks, one unclear, two of the public test, of which
-    one has no majority, and one of the private test. Grey level 10 times the row."""
+    """Six images of grey level 10 times the row.
+
+    One for training, one that leaks, one of few votes, two of the public test, of which one has
+    no majority, and one of the private test.
+    """
     archive(folder, [f"fer{row:07d}.png" for row in range(6)])
     votes = np.zeros((6, 10), np.uint8)
     votes[[0, 1, 3], 1] = 10  # happy
@@ -101,7 +105,7 @@ def fer2013_npz(folder: Path) -> Path:
 
 
 def fer2013_csv(folder: Path, *, votes: bool = True) -> Path:
-    """Kaggle's file: two training pictures, one of each test; FER+ beside it."""
+    """The file of Kaggle: two training images, one of each test; FER+ beside it."""
     rows = [(3, 10, "Training"), (6, 20, "Training"), (4, 30, "PublicTest"), (0, 40, "PrivateTest")]
     pixel_csv(folder / "fer2013.csv", rows)
     if votes:
@@ -158,7 +162,7 @@ def ckplus(folder: Path) -> Path:
 
 
 def rafdb(folder: Path) -> Path:
-    """The official layout: two training pictures and a test picture."""
+    """The official layout: two training images and a test image."""
     labels = (("train_00001", 5), ("train_00002", 1), ("test_0001", 7))
     lines = [f"{name}.jpg {label}" for name, label in labels]
     write(folder / "basic" / "EmoLabel" / "list_patition_label.txt", "\n".join(lines) + "\n")
@@ -177,6 +181,70 @@ def pts(path: Path, points: np.ndarray) -> Path:
 
 
 def pixel_csv(path: Path, rows: list[tuple[int, int, str]]) -> Path:
-    """Kaggle's form of small sets: a row of (label, grey level, usage) a picture of 48x48."""
+    """A row of (label, grey level, usage) per image of 48x48, as on Kaggle."""
     lines = [f"{label},{' '.join([str(level)] * 48 * 48)},{usage}" for label, level, usage in rows]
     return write(path, "\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+
+
+def jaffe(folder: Path) -> Path:
+    """Grey level 10 times the index of the code."""
+    for number, code in enumerate(("AN", "DI", "FE", "HA", "NE", "SA", "SU")):
+        save(folder / f"KA.{code}1.{39 + number}.tiff", 10 * number, (256, 256))
+    return folder
+
+
+def kdef(folder: Path) -> Path:
+    """Seven expressions of one woman from three cameras."""
+    for code in ("AF", "AN", "DI", "HA", "NE", "SA", "SU"):
+        for view in ("S", "HL", "FR"):
+            save(folder / "AF01" / f"AF01{code}{view}.JPG")
+    return folder
+
+
+def ferg(folder: Path) -> Path:
+    """Seven expressions of one character."""
+    for word in ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"):
+        save(folder / "aia" / f"aia_{word}" / f"aia_{word}_1.png")
+    return folder
+
+
+def ised(folder: Path, *, header: bool = True) -> Path:
+    """Five peak images, the last labelled by a word."""
+    rows = [["number", *("x",) * 5, "emotion"]] if header else []
+    for i, value in enumerate([1, 2, 3, 4, "Disgust"]):
+        save(folder / "peakImages" / f"{i}_7_39.jpg", 80 + i)
+        rows.append([i, "P1", 7, 39, "videos", f"peakImages\\{i}_7_39.jpg", value])
+    savemat(str(folder / "ISED_details.mat"), {"details": np.array(rows, object)})
+    return folder
+
+
+def classes(folder: Path) -> Path:
+    """A folder of images for two emotions and contempt."""
+    for word in ("Happiness", "6_sad", "Contempt"):
+        save(folder / word / "1.png")
+    return folder
+
+
+def pts_folder(folder: Path) -> Path:
+    """Two images with landmarks beside."""
+    for name in ("indoor_001", "outdoor_001"):
+        save(folder / f"{name}.png")
+        pts(folder / f"{name}.pts", landmarks() + 1)
+    return folder
+
+
+def landmarks68(folder: Path) -> Path:
+    """Faces of 30 photographs, two of each."""
+    names = [f"helen_{photo}_{face}.jpg" for photo in range(30) for face in (1, 2)]
+    return landmark_archive(folder, names)
+
+
+def ytf68(folder: Path) -> Path:
+    """Two frames of 30 people each."""
+    names = [f"Person_{who}_{frame:02d}.jpg" for who in range(30) for frame in (1, 2)]
+    return landmark_archive(folder, names)
+
+
+def muxspace(folder: Path) -> Path:
+    """An image of disgust and one of contempt."""
+    return landmark_archive(folder, ["a.png", "b.png"], emotion=[5, 7])

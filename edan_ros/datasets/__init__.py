@@ -1,4 +1,4 @@
-"""Data sets of faces: each layout on disk read into the same records. NumPy and OpenCV only."""
+"""Data sets of faces: readers of their layouts on disk, and the samples they return."""
 
 from __future__ import annotations
 

@@ -14,7 +14,13 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.face_set import (
+    FaceSample,
+    FaceSet,
+    check_choice,
+    left_out_notes,
+    require_samples,
+)
 from edan_ros.datasets.files import find_file, find_folder, from_file, images_in
 from edan_ros.datasets.folder import has_classes, read_classes
 
@@ -22,12 +28,12 @@ PARTS = ("train", "test")
 _CSV = {"train": "training.csv", "test": "validation.csv"}
 _FOLDER = {"train": "train_set", "test": "val_set"}
 _ABOUT = {"train": "training", "test": "validation"}
-#: Where the classes of a part are folders.
-_SORTED = {
+#: Folders of a part that hold one folder per class.
+_CLASS_FOLDERS = {
     "train": ("train", "Train", "train_class", "."),
     "test": ("val", "Val", "valid", "validation", "val_class", "test", "Test", "."),
 }
-#: The columns in their order: some copies of validation.csv come without the header.
+#: Columns in their order: some copies of validation.csv have no header.
 _COLUMNS = (
     *("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height"),
     *("facial_landmarks", "expression", "valence", "arousal"),
@@ -35,31 +41,43 @@ _COLUMNS = (
 
 
 def read_affectnet(path: Path, *, part: str) -> FaceSet:
-    """AffectNet's training or validation part (``test``), of 7 or 8 classes.
+    """Read a part of AffectNet with 7 or 8 classes.
 
-    Either ``training.csv`` and ``validation.csv``, here or in Manually_Annotated_file_lists, with
-    Manually_Annotated_Images; or the folders ``train_set`` and ``val_set`` with ``images`` and
-    ``annotations``, or one of these; or, as Kaggle has it, ``train``, ``val`` or ``test`` with a
-    folder for each class, named or numbered, or such folders alone, which are then the part asked
-    for. Contempt is left out, and so is what has no expression. The landmarks were found
-    automatically by the set's authors; folders of classes come without, and so may ``annotations``.
+    One of three forms:
+
+    - ``training.csv`` and ``validation.csv``, here or in Manually_Annotated_file_lists, with
+      Manually_Annotated_Images;
+    - ``train_set`` and ``val_set`` with ``images`` and ``annotations``, or one of these folders;
+    - as on Kaggle, ``train``, ``val`` or ``test`` with a folder per class, named or numbered; such
+      folders alone are the requested part.
+
+    Contempt and images without an expression are left out. The landmarks are those of a tracker
+    of the authors; folders of classes have none.
+
+    part: ``train``, or ``test`` for the validation part.
     """
     check_choice(part, "part", PARTS)
-    classes = next((path / n for n in _SORTED[part] if has_classes(path / n, maps.AFFECTNET)), None)
+    classes = next(
+        (path / n for n in _CLASS_FOLDERS[part] if has_classes(path / n, maps.AFFECTNET)), None
+    )
     if classes is not None:
         return _from_classes(classes, part)
     left_out: Counter[str] = Counter()
     alone = (path / "images").is_dir() and (path / "annotations").is_dir()
     arrays = path if alone else path / _FOLDER[part]
     if arrays.is_dir():
-        records = list(_from_arrays(arrays, left_out))
+        samples = list(_from_arrays(arrays, left_out))
         expected = "images/*.jpg" if alone else f"{_FOLDER[part]}/images/*.jpg"
     else:
-        records = list(_from_csv(path, part, left_out))
+        samples = list(_from_csv(path, part, left_out))
         expected = f"rows with an expression in {_CSV[part]}"
-    notes = [f"left out: {name} ({count})" for name, count in left_out.items()]
-    found = require_samples(records, path, expected)
-    return FaceSet(_ABOUT[part], found, cropped=True, pseudo_landmarks=True, notes=notes)
+    return FaceSet(
+        _ABOUT[part],
+        require_samples(samples, path, expected),
+        cropped=True,
+        pseudo_landmarks=True,
+        notes=left_out_notes(left_out),
+    )
 
 
 def _from_classes(folder: Path, part: str) -> FaceSet:
@@ -74,11 +92,13 @@ def _from_csv(path: Path, part: str, left_out: Counter[str]) -> Iterator[FaceSam
         file = find_file(path, lists, _CSV[part])
     except DataError as error:
         other = next(p for p in PARTS if p != part)
-        held = any((path / name).is_dir() for name in (_FOLDER[other], *_SORTED[other][:-1]))
+        other_exists = any(
+            (path / name).is_dir() for name in (_FOLDER[other], *_CLASS_FOLDERS[other][:-1])
+        )
         raise DataError(
-            f"{error}; or the folder {_FOLDER[part]} of the npy layout, or {_SORTED[part][0]} with "
-            "a folder for each class"
-            + (f". For the other part, which is there, ask for part={other}" if held else "")
+            f"{error}; or the folder {_FOLDER[part]} of the npy layout, or "
+            f"{_CLASS_FOLDERS[part][0]} with a folder for each class"
+            + (f". Only part={other} exists here" if other_exists else "")
         ) from None
     images = find_folder(
         path,
@@ -129,9 +149,9 @@ def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[FaceSample]:
 
 
 def _array(file: Path, count: int) -> NDArray[np.float32]:
-    """So many numbers; the published files hold some of them as text."""
+    """Return a number of values; some of the published files hold them as text."""
     try:
-        values = np.load(file, allow_pickle=False).astype(np.float32).ravel()
+        values = np.asarray(np.load(file, allow_pickle=False), np.float32).ravel()
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{file} should hold {count} numbers as a NumPy array: {error}") from error
     if len(values) != count:

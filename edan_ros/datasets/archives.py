@@ -10,6 +10,7 @@ import hashlib
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def open_images(folder: Path) -> zipfile.ZipFile:
         raise DataError(f"{file} is not a zip archive: {error}") from error
 
 
-def open_labels(folder: Path) -> dict[str, NDArray]:
+def open_labels(folder: Path) -> dict[str, NDArray[Any]]:
     """Read the arrays of ``labels.npz``; ``landmarks`` as float32 with pixel centres at integers.
 
     Raises DataError if the file is missing.
@@ -74,12 +75,12 @@ def is_held_out(name: str) -> bool:
 def _read_split(path: Path, part: str) -> list[FaceSample]:
     check_choice(part, "part", SPLIT_PARTS)
     archive, values = open_images(path), open_labels(path)
-    records = (
+    samples = (
         FaceSample(str(name), from_zip(archive, str(name)), landmarks=points)
         for name, points in zip(values["name"], values["landmarks"], strict=True)
         if part == "all" or is_held_out(str(name)) == (part == "held_out")
     )
-    return require_samples(records, path, f"images of the part {part}")
+    return require_samples(samples, path, f"images of the part {part}")
 
 
 def read_landmarks68(path: Path, *, part: str) -> FaceSet:
@@ -95,28 +96,32 @@ def read_ytf68(path: Path, *, part: str) -> FaceSet:
 
     part: ``train``, ``held_out`` (the frames of a fixed tenth of the people) or ``all``.
     """
-    records = _read_split(path, part)
-    for record in records:
-        record.attributes["person"] = group_of(record.name)
-    return FaceSet(part.replace("_", " "), records, pseudo_landmarks=True)
+    samples = _read_split(path, part)
+    for sample in samples:
+        sample.attributes["person"] = group_of(sample.name)
+    return FaceSet(part.replace("_", " "), samples, pseudo_landmarks=True)
 
 
-def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8], NDArray]]:
+def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Return (BGR image, (68, 2) landmarks) of each face on either side of landmarks68's split."""
     part = read_landmarks68(folder, part="held_out" if held_out else "train")
-    return [(record.image().bgr(), record.landmarks) for record in part.samples]
+    return [
+        (sample.image().bgr(), sample.landmarks)
+        for sample in part.samples
+        if sample.landmarks is not None
+    ]
 
 
 def read_muxspace(path: Path) -> FaceSet:
     """Read the facial_expressions repository of muxspace; contempt becomes no label."""
     archive, values = open_images(path), open_labels(path)
-    records = (
+    samples = (
         FaceSample(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
         for name, label, points in zip(
             values["name"], values["emotion"], values["landmarks"], strict=True
         )
     )
-    return FaceSet("all", require_samples(records, path, "images"), pseudo_landmarks=True)
+    return FaceSet("all", require_samples(samples, path, "images"), pseudo_landmarks=True)
 
 
 def read_kdef_archive(path: Path) -> FaceSet:
@@ -126,7 +131,7 @@ def read_kdef_archive(path: Path) -> FaceSet:
     """
     archive = open_images(path)
     columns = ("image", "emotion", "session_and_person", "sex")
-    records = (
+    samples = (
         FaceSample(
             row["image"],
             from_zip(archive, row["image"]),
@@ -139,7 +144,7 @@ def read_kdef_archive(path: Path) -> FaceSet:
         )
         for row in read_table(find_file(path, "labels.csv"), columns)
     )
-    return FaceSet("views S", require_samples(records, path, "rows in labels.csv"))
+    return FaceSet("views S", require_samples(samples, path, "rows in labels.csv"))
 
 
 def read_london(path: Path) -> FaceSet:
@@ -153,7 +158,7 @@ def read_london(path: Path) -> FaceSet:
     archive = open_images(path)
     columns = ("image", "emotion", "person", "age", "gender", "ethnicity")
     template = _read_template(path / "template_points.npz")
-    records = (
+    samples = (
         FaceSample(
             row["image"],
             from_zip(archive, row["image"]),
@@ -168,7 +173,7 @@ def read_london(path: Path) -> FaceSet:
         )
         for row in read_table(find_file(path, "labels.csv"), columns)
     )
-    return FaceSet("neutral and smiling", require_samples(records, path, "rows in labels.csv"))
+    return FaceSet("neutral and smiling", require_samples(samples, path, "rows in labels.csv"))
 
 
 def _read_template(file: Path) -> dict[str, NDArray[np.float32]]:

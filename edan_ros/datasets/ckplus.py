@@ -1,7 +1,7 @@
 """CK+, the extended Cohn-Kanade set (Lucey et al. 2010): sequences from neutral to the peak.
 
-Also the two forms in which faces of 48x48 cut from it are passed on; those hold the last three
-frames of each sequence and are easier than the sequences.
+Two other forms hold faces of 48x48 from the last three frames of each sequence, and are easier
+than the sequences.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
+from edan_ros.datasets.face_set import FaceSample, FaceSet, left_out_notes, require_samples
 from edan_ros.datasets.files import files_in, find_folder, from_file, images_in, is_hidden
 from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.pixel_table import read_pixels
@@ -29,13 +29,14 @@ _LANDMARKS = ("Landmarks/Landmarks", "Landmarks")
 
 
 def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
-    """The labelled sequences: the last ``peaks`` frames with the label, the first as neutral.
+    """Read the labelled sequences.
 
-    ``cohn-kanade-images/S005/001/*.png`` with ``Emotion/S005/001/*_emotion.txt`` and, where they
-    are there, ``Landmarks/S005/001/*_landmarks.txt``. Sequences of contempt are left out with
-    their first frames; ``neutral=False`` leaves out all first frames. Or faces of 48x48: a csv
-    with the columns emotion, pixels, Usage (``ckextended.csv``), of which every row is read, or a
-    folder for each emotion (``CK+48``).
+    Either ``cohn-kanade-images/S005/001/*.png`` with ``Emotion/S005/001/*_emotion.txt`` and,
+    where they exist, ``Landmarks/S005/001/*_landmarks.txt``; sequences of contempt are left out.
+    Or all faces of 48x48 in a CSV file with the columns emotion, pixels, Usage
+    (``ckextended.csv``) or one folder per emotion (``CK+48``).
+
+    peaks: last frames of a sequence that get its label. neutral: read the first frame as neutral.
     """
     if any((path / name).is_dir() for name in _IMAGES):
         return _read_sequences(path, int(peaks), _is_true(neutral))
@@ -54,21 +55,21 @@ def read_ckplus(path: Path, *, peaks: int = 1, neutral: bool = True) -> FaceSet:
 
 def _read_csv(file: Path) -> FaceSet:
     table = read_pixels(file, maps.CKPLUS_CSV)
-    records = [
+    samples = [
         FaceSample(f"row {i}", partial(np.array, pixels), int(label))
         for i, (pixels, label) in enumerate(zip(table.pixels, table.labels, strict=True))
         if label >= 0
     ]
     contempt = int((table.labels < 0).sum())
     notes = [f"left out: contempt ({contempt})"] if contempt else []
-    found = require_samples(records, file, "rows of the seven emotions")
+    found = require_samples(samples, file, "rows of the seven emotions")
     return FaceSet("faces of 48x48, all rows", found, cropped=True, notes=notes)
 
 
 def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
     images, (emotions, files) = find_folder(path, *_IMAGES), _labels(path)
     landmarks = next((path / name for name in _LANDMARKS if (path / name).is_dir()), None)
-    records: list[FaceSample] = []
+    samples: list[FaceSample] = []
     left_out: Counter[str] = Counter()
     labelled = set()
     for file in files:
@@ -78,20 +79,21 @@ def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
         if emotion is None:
             left_out["sequences of contempt"] += 1
         elif not frames:
-            left_out["labelled sequences whose frames are not there"] += 1
+            left_out["labelled sequences without frames"] += 1
         else:
-            records += _records(frames, sequence, emotion, landmarks, peaks, neutral)
+            samples += _sequence_samples(frames, sequence, emotion, landmarks, peaks, neutral)
     left_out["sequences without a label"] = len(_sequences(images) - labelled)
-    notes = [f"left out: {what} ({count})" for what, count in left_out.items() if count]
     about = f"peak frames{' and first frames as neutral' if neutral else ''}"
     expected = f"S005/001/S005_001_00000011_emotion.txt and so on, with the frames in {images}"
-    return FaceSet(about, require_samples(records, emotions, expected), notes=notes)
+    return FaceSet(
+        about, require_samples(samples, emotions, expected), notes=left_out_notes(left_out)
+    )
 
 
 def _labels(path: Path) -> tuple[Path, list[Path]]:
-    """The folder of the sequences' labels, and their files: the first one in which there are any.
+    """Return the first folder with labels of sequences, and the label files.
 
-    Raises DataError when there is no such folder.
+    Raises DataError if no such folder exists.
     """
     for name in _EMOTIONS:
         files = [file for file in files_in(path / name) if file.name.endswith("_emotion.txt")]
@@ -101,7 +103,7 @@ def _labels(path: Path) -> tuple[Path, list[Path]]:
 
 
 def _sequences(images: Path) -> set[Path]:
-    """S005/001 and so on: the folders of a person's folders."""
+    """Return the folders of sequences, such as S005/001."""
     return {
         folder.relative_to(images)
         for folder in images.glob("*/*")
@@ -110,11 +112,11 @@ def _sequences(images: Path) -> set[Path]:
 
 
 def _is_true(value: bool | str) -> bool:
-    """A yes or no, which the command line gives as text."""
+    """Return a flag, which the command line gives as text."""
     return value not in (False, "false", "no", "0")
 
 
-def _records(
+def _sequence_samples(
     frames: list[Path],
     sequence: Path,
     emotion: int,
@@ -122,7 +124,7 @@ def _records(
     peaks: int,
     neutral: bool,
 ) -> Iterator[FaceSample]:
-    """Of a sequence; one of a single frame is its peak."""
+    """Yield the samples of a sequence; a single frame is its peak."""
     peaks = min(max(peaks, 1), max(len(frames) - 1, 1))
     chosen = [(frame, emotion) for frame in frames[-peaks:]]
     if neutral and len(frames) > 1:
@@ -135,7 +137,7 @@ def _records(
 
 
 def _label(file: Path) -> int | None:
-    """The emotion of a sequence; None for contempt."""
+    """Return the emotion of a sequence; None for contempt."""
     try:
         return maps.CKPLUS[int(float(file.read_text()))]
     except (OSError, ValueError, IndexError) as error:
@@ -143,7 +145,7 @@ def _label(file: Path) -> int | None:
 
 
 def _points(file: Path) -> NDArray[np.float32] | None:
-    """(68, 2) pixels; None where the frame has no file."""
+    """Return (68, 2) landmarks in pixels; None without a file."""
     if not file.is_file():
         return None
     try:

@@ -1,7 +1,7 @@
-"""What reading a data set may raise for its user to read."""
+"""The error that reading a data set raises."""
 
 from __future__ import annotations
 
 
 class DataError(ValueError):
-    """A data set is not laid out as its reader expects. The message says what belongs where."""
+    """A data set is not laid out as its reader expects. The message states what is expected."""

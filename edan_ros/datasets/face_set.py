@@ -1,9 +1,9 @@
-"""What every layout is read into: pictures of one face each, with what is known of it."""
+"""The form that every layout is read into: images of one face each, with annotations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,10 @@ class FaceSample:
 
     Attributes:
         name: unique in its set.
-        read: returns the image, uint8, (h, w) gray or (h, w, 3) BGR; raises DataError if it
+        read: returns the image, uint8, (h, w) grey or (h, w, 3) BGR; raises DataError if it
             cannot be read.
         emotion: index into EMOTIONS.
-        target: (7,) distribution over EMOTIONS, of sets with more than one label an image.
+        target: (7,) distribution over EMOTIONS, of sets with more than one label per image.
         landmarks: (68, 2) pixels, centres at integers.
         points: (5, 2) pixels, as in ``Detection.points``.
         box: of the landmarks.
@@ -54,19 +54,19 @@ class FaceSample:
 
     @property
     def is_located(self) -> bool:
-        """Whether the set says where in the picture the face is."""
+        """Whether the face's location in the image is annotated."""
         return not (self.landmarks is None and self.points is None and self.box is None)
 
     def image(self) -> Image:
-        """The picture with the meaning of its channels."""
+        """Read the image. Raises DataError if it cannot be read."""
         pixels = self.read()
         return Image(pixels, "mono" if pixels.ndim == 2 else "bgr")
 
     def distribution(self, smoothing: float = 0.0) -> NDArray[np.float32]:
-        """(7,) what training aims at; NaN where nothing is known.
+        """Return the (7,) training target; NaN without a label.
 
-        A label becomes 1 - ``smoothing`` for itself and the rest shared by all; a ``target`` is
-        taken as it is.
+        smoothing: share of a single label that is spread over all emotions, 0 to 1; ``target``
+            is returned as it is.
         """
         if self.target is not None:
             return self.target
@@ -79,10 +79,14 @@ class FaceSample:
 
 @dataclass
 class FaceSet:
-    """A data set, or a part of one.
+    """A data set or a part of one.
 
-    about: which part, and which labels. cropped: its owners have cut the pictures to the face.
-    pseudo_landmarks: its landmarks were made by a model. notes: what was left out, and why.
+    Attributes:
+        about: which part, and which labels.
+        samples: its images.
+        cropped: the images are cropped to the face.
+        pseudo_landmarks: the landmarks were made by a model.
+        notes: what was left out, and why.
     """
 
     about: str
@@ -95,51 +99,56 @@ class FaceSet:
         return len(self.samples)
 
     def subset(self, count: int) -> FaceSet:
-        """At most ``count`` of its records, evenly spread."""
+        """Return at most ``count`` of the samples, evenly spaced."""
         index = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
-        kept = [self.samples[i] for i in index]
-        return FaceSet(self.about, kept, self.cropped, self.pseudo_landmarks, self.notes)
+        return replace(self, samples=[self.samples[i] for i in index])
 
-    def check(self, tried: int = 9) -> None:
-        """Try to read a few of the pictures. Raises DataError when none of them can be."""
-        failed = []
-        for record in self.subset(tried).samples:
+    def check(self, tries: int = 9) -> None:
+        """Read a few of the images. Raises DataError if none of them can be read."""
+        errors = []
+        for sample in self.subset(tries).samples:
             try:
-                record.read()
+                sample.read()
                 return
             except DataError as error:
-                failed.append(error)
-        raise DataError(f"none of {len(failed)} images that were tried can be read: {failed[0]}")
+                errors.append(error)
+        raise DataError(f"none of {len(errors)} images that were tried can be read: {errors[0]}")
 
 
-def face_crop(record: FaceSample, image: Image) -> Crop:
-    """Where the set says that the face is: by landmarks, else five points, else a box.
+def face_crop(sample: FaceSample, image: Image) -> Crop:
+    """Return the crop of the annotated face: of its landmarks, else five points, else box.
 
-    Where it says nothing the picture is taken to be cut to one face, as those of FER2013 are.
+    An image without annotation counts as cropped to one face. Raises DataError for degenerate
+    landmarks.
     """
-    if record.landmarks is not None:
+    if sample.landmarks is not None:
         try:
-            return Crop.from_landmarks(record.landmarks)
+            return Crop.from_landmarks(sample.landmarks)
         except ValueError as error:
-            raise DataError(f"{record.name}: its landmarks make no crop: {error}") from error
-    if record.points is not None:
-        return Detection(record.box or Box(0, 0, 0, 0), points=record.points).crop()
-    if record.box is not None:
-        return Crop.from_box(record.box)
+            raise DataError(f"{sample.name}: its landmarks make no crop: {error}") from error
+    if sample.points is not None:
+        return Detection(sample.box or Box(0, 0, 0, 0), points=sample.points).crop()
+    if sample.box is not None:
+        return Detection(sample.box).crop()
     return FullFrame().detect(image)[0].crop()
 
 
-def require_samples(records: Iterable[FaceSample], path: Path, expected: str) -> list[FaceSample]:
-    """The records as a list. Raises DataError, with what was expected, when there are none."""
-    result = list(records)
+def require_samples(samples: Iterable[FaceSample], path: Path, expected: str) -> list[FaceSample]:
+    """Return the samples as a list. Raises DataError, with what was expected, without any."""
+    result = list(samples)
     if not result:
         raise DataError(f"{path} should hold {expected}; {list_content(path)}")
     return result
 
 
 def check_choice(value: str, name: str, choices: Iterable[str]) -> str:
-    """The value if it is one of the choices. Raises DataError, which lists them."""
+    """Return the value if it is one of the choices. Raises DataError with the choices if not."""
     known = list(choices)
     if value not in known:
-        raise DataError(f"{name} is {value!r}; it can be {', '.join(known)}")
+        raise DataError(f"{name} is {value!r}; use {', '.join(known)}")
     return value
+
+
+def left_out_notes(counts: Mapping[str, int]) -> list[str]:
+    """Return the notes on what was left out, from counts by kind."""
+    return [f"left out: {kind} ({count})" for kind, count in counts.items() if count]

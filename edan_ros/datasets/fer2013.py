@@ -1,8 +1,8 @@
-"""FER2013 with the votes of FER+, as this project keeps it or as Kaggle gives it.
+"""FER2013 (Goodfellow et al. 2013) with the votes of FER+ (Barsoum et al. 2016).
 
-Kept: ``images.zip`` and ``labels.npz``, with landmarks of a face mesh. Kaggle's: ``fer2013.csv``
-(columns emotion, pixels, Usage), and beside it, where FER+ is wanted, ``fer2013new.csv``; or its
-folders ``train/angry`` and so on.
+Three forms: ``images.zip`` with ``labels.npz``, which has the landmarks of a face mesh;
+``fer2013.csv`` of Kaggle (columns emotion, pixels, Usage) with the votes, if any, in
+``fer2013new.csv`` beside it; folders ``train/angry`` and so on of Kaggle.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTS = ("train", "public_test", "private_test")
 LABELS = ("ferplus", "original")
 _TITLES = {"ferplus": "FER+ majority", "original": "original labels"}
 _VALIDATION = ("validation", "Validation", "val", "valid")
-#: What the folder of a part is called, in the form of one folder a class.
+#: Folders of a part that hold one folder per class.
 _FOLDERS = {
     "train": ("train", "Training", "Train"),
     "public_test": ("PublicTest", "public_test", *_VALIDATION, "test", "Test"),
@@ -39,15 +39,23 @@ _VOTES = (
 )
 #: (10,) column of the votes of each emotion, in the order of EMOTIONS.
 _COLUMNS = [maps.FERPLUS.index(emotion) for emotion in range(len(EMOTIONS))]
-#: Votes for the seven, of ten, from which a training picture is clear enough.
-CLEAR = 6
+#: Votes for the seven emotions, of ten, that a training image needs.
+MIN_VOTES = 6
 
 
 @dataclass
 class _Rows:
-    """FER2013 as read: n pictures. usage: (n,) index into PARTS. original: (n,) index into
-    EMOTIONS. votes: (n, 10), or None without FER+. landmarks: (n, 68, 2), or None. leak: (n,)
-    whether a training picture nearly equals a test picture."""
+    """The n images of FER2013.
+
+    Attributes:
+        read: returns the reader of image i.
+        names: of the images.
+        usage: (n,) indices into PARTS.
+        original: (n,) original labels, indices into EMOTIONS.
+        votes: (n, 10); None without FER+.
+        landmarks: (n, 68, 2), NaN where none were found; None without landmarks.
+        leak: (n,) whether a training image nearly equals a test image.
+    """
 
     read: Callable[[int], Callable[[], NDArray[np.uint8]]]
     names: list[str]
@@ -59,9 +67,9 @@ class _Rows:
 
 
 def majority(votes: NDArray[np.integer]) -> NDArray[np.intp]:
-    """(n, 10) FER+ votes -> (n,) index into EMOTIONS, or -1 without a clear majority.
+    """Return the (n,) emotions with the most of (n, 10) FER+ votes; -1 without a majority.
 
-    Clear: more votes than any other of the ten columns, and one of the seven emotions.
+    A majority has more votes than any other of the ten columns and is one of the seven emotions.
     """
     votes = np.asarray(votes, np.int64)
     top = votes.max(axis=1)
@@ -78,13 +86,16 @@ def read_fer2013(
     original_label_weight: float = 0.1,
     label_sharpening: float = 1.0,
 ) -> FaceSet:
-    """A part of FER2013.
+    """Read a part of FER2013.
 
-    labels: ``ferplus``, the majority of ten votes, where there are votes, or ``original``.
-    Training with FER+ aims at the votes of the seven to the power ``label_sharpening``,
-    normalised, and mixes in the original label by ``original_label_weight`` (0 to 1); pictures
-    with fewer than CLEAR votes for the seven are left out, and those that nearly equal a test picture. A test part with FER+
-    holds the pictures that have a majority.
+    Args:
+        path: folder or CSV file.
+        part: one of PARTS. A test part with FER+ holds the images that have a majority; the
+            training part those with MIN_VOTES that do not nearly equal a test image.
+        labels: ``ferplus``, the majority of ten votes, by default where there are votes; or
+            ``original``.
+        original_label_weight: weight of the original label in the training target, 0 to 1.
+        label_sharpening: power of the votes in the training target.
     """
     check_choice(part, "part", PARTS)
     if labels is not None:
@@ -96,38 +107,36 @@ def read_fer2013(
     labels = labels or (LABELS[0] if rows.votes is not None else LABELS[1])
     index = np.flatnonzero((rows.usage == PARTS.index(part)) & ~rows.leak)
     emotions: NDArray[np.intp] = rows.original
-    targets = None
+    targets: NDArray[np.float32] | None = None
     if labels == "ferplus":
         if rows.votes is None:
             raise DataError(f"{path}: labels ferplus need the votes, fer2013new.csv beside the csv")
         emotions = majority(rows.votes)
         seven = rows.votes[:, _COLUMNS].astype(np.float32)
         if part == "train":
-            index = index[seven[index].sum(axis=1) >= CLEAR]
+            index = index[seven[index].sum(axis=1) >= MIN_VOTES]
             votes = seven[index] ** float(label_sharpening)
             targets = _targets(votes, rows.original[index], float(original_label_weight))
         else:
             index = index[emotions[index] >= 0]
-    about = f"{part.replace('_', ' ')}, {_TITLES[labels]}"
-    records = [
+    rated = rows.votes if labels == "ferplus" and targets is None else None
+    samples = (
         FaceSample(
             rows.names[i],
             rows.read(i),
             int(emotions[i]) if emotions[i] >= 0 else None,
             None if targets is None else targets[k],
             _finite(None if rows.landmarks is None else rows.landmarks[i]),
-            agreement=_agreement(rows.votes[i])
-            if labels == "ferplus" and targets is None
-            else None,
+            agreement=None if rated is None else float(rated[i].max() / rated[i].sum()),
         )
-        for k, i in enumerate(index)
-    ]
-    found = require_samples(records, path, f"pictures of the part {part}")
-    return FaceSet(about, found, cropped=True, pseudo_landmarks=rows.landmarks is not None)
-
-
-def _agreement(votes: NDArray[np.integer]) -> float:
-    return float(votes.max() / votes.sum())
+        for k, i in enumerate(index.tolist())
+    )
+    return FaceSet(
+        f"{part.replace('_', ' ')}, {_TITLES[labels]}",
+        require_samples(samples, path, f"images of the part {part}"),
+        cropped=True,
+        pseudo_landmarks=rows.landmarks is not None,
+    )
 
 
 def _targets(
@@ -135,7 +144,8 @@ def _targets(
 ) -> NDArray[np.float32]:
     target = seven / seven.sum(axis=1, keepdims=True)
     other = np.eye(len(EMOTIONS), dtype=np.float32)[original]
-    return (1 - original_label_weight) * target + original_label_weight * other
+    mixed = (1 - original_label_weight) * target + original_label_weight * other
+    return np.asarray(mixed, np.float32)
 
 
 def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
@@ -183,7 +193,7 @@ def _read_csv(path: Path) -> _Rows:
 
 
 def _read_votes(file: Path, count: int) -> NDArray[np.int64] | None:
-    """The FER+ votes, a row for each picture in the order of the csv; None without the file."""
+    """Return the (n, 10) FER+ votes in the order of the images; None without the file."""
     if not file.is_file():
         return None
     try:
@@ -191,22 +201,22 @@ def _read_votes(file: Path, count: int) -> NDArray[np.int64] | None:
     except ValueError as error:
         raise DataError(f"{file} should hold ten counts of votes in each row: {error}") from error
     if len(rows) != count:
-        raise DataError(f"{file} has {len(rows)} rows, the pictures beside it {count}")
+        raise DataError(f"{file} has {len(rows)} rows for {count} images")
     return np.array(rows, np.int64)
 
 
 def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
-    """A part whose pictures are sorted into a folder for each part and class; None if they are not.
+    """Read a part from folders per part and class; None if there are none.
 
-    Kaggle's folder ``test`` holds both test parts, which its pictures' names tell apart
-    (PublicTest_88305.jpg); where they do not, it is the public test and said to be both. Beside a
-    folder of the validation part, which is the public test, it is the private one.
+    Kaggle's folder ``test`` holds both test parts, which file names such as PublicTest_88305.jpg
+    tell apart; without such names it is read as the public test and titled as both. Beside a
+    validation folder, which is the public test, it is the private test.
     """
     folder = next((path / name for name in _FOLDERS[part] if (path / name).is_dir()), None)
     if folder is None:
         return None
     if labels == "ferplus":
-        raise DataError(f"{folder}: pictures in folders have the original labels, not FER+'s")
+        raise DataError(f"{folder}: images in folders have the original labels, not those of FER+")
     found = read_classes(folder, maps.FER2013)
     word = USAGES[PARTS.index(part)].lower()
     named = [r for r in found.samples if Path(r.name).name.lower().startswith(word)]
@@ -215,7 +225,7 @@ def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
         found.samples = named
     elif folder.name.lower() == "test" and not any((path / n).is_dir() for n in _VALIDATION):
         if part == "private_test":
-            raise DataError(f"{folder}: the names of its pictures do not say which are private")
+            raise DataError(f"{folder}: the names of its images do not tell which are private")
         title = "public and private test together"
     found.about, found.cropped = f"{title}, {_TITLES['original']}", True
     return found

@@ -10,7 +10,13 @@ from pathlib import Path
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.archives import read_kdef_archive
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.face_set import (
+    FaceSample,
+    FaceSet,
+    check_choice,
+    left_out_notes,
+    require_samples,
+)
 from edan_ros.datasets.files import from_file, images_in
 from edan_ros.datasets.folder import has_classes, read_folder
 
@@ -53,10 +59,10 @@ def read_kdef(path: Path, *, views: str | Sequence[str] = "S") -> FaceSet:
     expected = f"images named like AF01AN{wanted[0]}.JPG, or images.zip with labels.csv"
     faces = _read_named(path, _KDEF, maps.KDEF, expected, wanted)
     faces.about = f"views {', '.join(wanted)}"
-    for record in faces.samples:
-        person = record.attributes.get("person")
+    for sample in faces.samples:
+        person = sample.attributes.get("person")
         if person is not None:
-            record.attributes["sex"] = "female" if person.startswith("F") else "male"
+            sample.attributes["sex"] = "female" if person.startswith("F") else "male"
     return faces
 
 
@@ -83,7 +89,7 @@ def _read_named(
     """
     if not path.is_dir():
         raise DataError(f"{path} should be a folder with {expected}; it is none")
-    records, left_out = [], Counter[str]()
+    samples, left_out = [], Counter[str]()
     for file in images_in(path):
         match = pattern.fullmatch(file.stem.upper())
         if match is None:
@@ -93,8 +99,8 @@ def _read_named(
         else:
             name, emotion = str(file.relative_to(path)), emotions[match["emotion"]]
             attributes = {"person": match["person"]}
-            records.append(FaceSample(name, from_file(file), emotion, attributes=attributes))
-    if not records and has_classes(path):
+            samples.append(FaceSample(name, from_file(file), emotion, attributes=attributes))
+    if not samples and has_classes(path):
         return read_folder(path)
-    notes = [f"left out: {what} ({count})" for what, count in sorted(left_out.items())]
-    return FaceSet("all", require_samples(records, path, expected), notes=notes)
+    notes = left_out_notes(dict(sorted(left_out.items())))
+    return FaceSet("all", require_samples(samples, path, expected), notes=notes)

@@ -1,4 +1,4 @@
-"""What each data set calls the seven emotions. Contempt is none of them and is left out."""
+"""Labels of each data set as emotions. Contempt is none of the seven and is left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edan_ros.core.emotions import EMOTIONS
 
 
 def _indices(names: Sequence[str]) -> tuple[int | None, ...]:
-    """Index into EMOTIONS of each name; None for a class that is none of the seven."""
+    """Return the index into EMOTIONS of each name; None for a class that is none of the seven."""
     return tuple(EMOTIONS.index(name) if name in EMOTIONS else None for name in names)
 
 
@@ -32,41 +32,29 @@ AFFECTNET = _indices(
 )
 #: CK+ label of a sequence (Lucey et al. 2010) -> emotion.
 CKPLUS = _indices(("neutral", "anger", "contempt", "disgust", "fear", "happy", "sad", "surprise"))
-#: Column ``emotion`` of the 48x48 csv in which CK+ is passed on -> emotion.
+#: Column ``emotion`` of the 48x48 CSV form of CK+ -> emotion.
 CKPLUS_CSV = _indices(
     ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt")
 )
-#: RAF-DB label (Li et al. 2017) -> emotion; its labels begin at 1.
+#: RAF-DB label (Li et al. 2017) -> emotion; labels start at 1.
 RAFDB = _indices(("", "surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"))
-#: ISED label (Happy et al. 2015) -> emotion; its labels begin at 1.
+#: ISED label (Happy et al. 2015) -> emotion; labels start at 1.
 ISED = _indices(("", "happy", "surprise", "sad", "disgust"))
 #: Two letters in a file name of JAFFE (Lyons et al. 1998) -> emotion.
-JAFFE = dict(
-    zip(
-        ("NE", "HA", "SA", "SU", "FE", "DI", "AN"),
-        range(len(EMOTIONS)),
-        strict=True,
-    )
-)
+JAFFE = {code: i for i, code in enumerate(("NE", "HA", "SA", "SU", "FE", "DI", "AN"))}
 #: Two letters in a file name of KDEF (Lundqvist et al. 1998) -> emotion.
-KDEF = dict(
-    zip(
-        ("NE", "HA", "SA", "SU", "AF", "DI", "AN"),
-        range(len(EMOTIONS)),
-        strict=True,
-    )
-)
+KDEF = {code: i for i, code in enumerate(("NE", "HA", "SA", "SU", "AF", "DI", "AN"))}
 
 _WORDS = {
     "neutral": ("neutrality", "natural", "normal"),
     "happy": ("happiness", "joy", "joyful", "smile", "smiling"),
     "sad": ("sadness", "unhappy"),
-    "surprise": ("surprised", "suprise", "suprised"),  # a common slip
+    "surprise": ("surprised", "suprise", "suprised"),  # a common misspelling
     "fear": ("fearful", "afraid", "scared", "frightened"),
     "disgust": ("disgusted",),
     "anger": ("angry", "furious"),
 }
-#: What a folder of pictures may be called -> emotion.
+#: Name of a folder of images -> emotion.
 SYNONYMS: dict[str, int] = {
     word: EMOTIONS.index(name) for name, words in _WORDS.items() for word in (name, *words)
 }
@@ -80,7 +68,7 @@ LEFT_OUT = frozenset(
 
 
 def emotion_of(word: str) -> int | None:
-    """The emotion that a word means, in any case and with a number in front or not.
+    """Return the emotion of a word in any case, with or without a number in front.
 
     None for a class of LEFT_OUT. Raises KeyError for any other word.
     """
@@ -91,5 +79,5 @@ def emotion_of(word: str) -> int | None:
 
 
 def plain_word(word: str) -> str:
-    """Its letters alone, in small."""
+    """Return the letters of a word in lower case."""
     return "".join(letter for letter in word.lower() if letter.isalpha())

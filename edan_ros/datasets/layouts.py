@@ -1,4 +1,4 @@
-"""The layouts by name, and how the command line and configurations ask for them."""
+"""The layouts by name, and specifications of data sets as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edan_ros.datasets.filename_labels import read_ferg, read_jaffe, read_kdef
 from edan_ros.datasets.files import is_hidden, list_content
 from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.ised import read_ised
-from edan_ros.datasets.pts_files import read_points
+from edan_ros.datasets.pts_files import read_pts_folder
 from edan_ros.datasets.rafdb import read_rafdb
 
 
@@ -46,7 +46,7 @@ class Layout:
 
     @property
     def options(self) -> list[str]:
-        """Names of the reader's options."""
+        """Names of the options of the reader."""
         return [name for name in inspect.signature(self.read).parameters if name != "path"]
 
 
@@ -56,7 +56,7 @@ LAYOUTS: dict[str, Layout] = {
     "fer2013": Layout(read_fer2013, "train", "public_test"),
     "ferg": Layout(read_ferg),
     "folder": Layout(read_folder),
-    "300w": Layout(read_points),
+    "300w": Layout(read_pts_folder),
     "ised": Layout(read_ised),
     "jaffe": Layout(read_jaffe),
     "kdef": Layout(read_kdef, validation_only=True),
@@ -68,10 +68,9 @@ LAYOUTS: dict[str, Layout] = {
 }
 #: The sets that models are compared on. Of FER2013 the public test is read.
 VALIDATION_SETS = ("fer2013", "kdef", "london")
-#: Endings of files that lie beside a set without being of it: its archive, a note, a cache.
-_BESIDE = frozenset({".7z", ".db", ".gz", ".ini", ".md", ".pdf", ".rar", ".tar", ".txt", ".zip"})
-#: Names that select a part of FER2013 when a set is called so: a set called private that held
-#: anything else would be misread.
+#: Suffixes of files beside a set that do not belong to it, such as its archive.
+_UNRELATED = frozenset({".7z", ".db", ".gz", ".ini", ".md", ".pdf", ".rar", ".tar", ".txt", ".zip"})
+#: Names of a set that select a part of FER2013.
 _PART_NAMES = {
     "train": "train",
     "public": "public_test",
@@ -83,7 +82,14 @@ _PART_NAMES = {
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set that the command line asks for."""
+    """A data set given on the command line.
+
+    Attributes:
+        layout: one of LAYOUTS.
+        name: in tables and figures.
+        path: of the set.
+        options: of the layout's reader.
+    """
 
     layout: str
     name: str
@@ -92,14 +98,14 @@ class DatasetSpec:
 
 
 def plain_name(name: str) -> str:
-    """A set's name in small letters and digits alone: CK+ is ckplus."""
+    """Return a name in lower case without punctuation: ckplus for CK+."""
     return re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
 
 
 def layout_of(name: str) -> str:
-    """The name in LAYOUTS of a layout written in any common way, such as CK+ or RAF-DB.
+    """Return the key in LAYOUTS of a name in any common spelling, such as CK+ or RAF-DB.
 
-    Raises DataError for an unknown one.
+    Raises DataError for an unknown layout.
     """
     plain = plain_name(name)
     if plain not in LAYOUTS:
@@ -133,7 +139,7 @@ def validation_sets(folder: Path) -> list[DatasetSpec]:
 
 
 def parse_dataset(text: str) -> DatasetSpec:
-    """``LAYOUT[:NAME]=PATH[,OPTION=VALUE...]``. Raises DataError when it is written otherwise."""
+    """Parse ``LAYOUT[:NAME]=PATH[,OPTION=VALUE...]``. Raises DataError for other text."""
     head, equals, tail = text.partition("=")
     if not equals or not tail:
         raise DataError(f"{text!r} should be LAYOUT=PATH or LAYOUT:NAME=PATH")
@@ -149,32 +155,42 @@ def parse_dataset(text: str) -> DatasetSpec:
 
 
 def read(layout: str, path: Path, *, training: bool = False, **options: Any) -> FaceSet:
-    """A data set from its folder. ``options`` are those of its reader.
+    """Read a data set.
 
-    Without the option ``part`` the part to train on or to test on is read. Raises DataError when
-    the folder is not laid out so, or an option is not known.
+    Args:
+        layout: name of the layout.
+        path: folder or file of the set. A set in a single folder inside is found too.
+        training: read the part to train on, not the one to evaluate on, where ``part`` is not
+            among the options.
+        options: of the layout's reader.
+
+    Raises:
+        DataError: if the set is not laid out as expected, or an option is unknown or invalid.
     """
-    how = LAYOUTS[layout_of(layout)]
-    unknown = sorted(set(options) - set(how.options))
+    reader = LAYOUTS[layout_of(layout)]
+    unknown = sorted(set(options) - set(reader.options))
     if unknown:
-        known = f"its options are {', '.join(how.options)}" if how.options else "it has no options"
+        names = ", ".join(reader.options)
+        known = f"its options are {names}" if names else "it has no options"
         raise DataError(f"{layout} has no option {', '.join(unknown)}: {known}")
-    part = how.train if training else how.test
+    part = reader.train if training else reader.test
     if part:
         options.setdefault("part", part)
     try:
-        return _read_here_or_below(how, path, options)
+        return _read_here_or_below(reader, path, options)
     except ValueError as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{layout}: an option has a wrong value: {error}") from error
 
 
-def _read_here_or_below(how: Layout, path: Path, options: dict[str, Any]) -> FaceSet:
-    """Archives often unpack into a folder of their own: where a set is not here and there is one
-    folder alone, it is looked for in that, unless it is called after another part."""
+def _read_here_or_below(reader: Layout, path: Path, options: dict[str, Any]) -> FaceSet:
+    """Read a set from ``path`` or, failing that, from the only folder inside.
+
+    Archives often unpack into such a folder. One that is named after another part is not read.
+    """
     try:
-        return how.read(path, **options)
+        return reader.read(path, **options)
     except DataError as error:
         inside = _content(path)
         others = ("test", "val") if options.get("part") == "train" else ("train",)
@@ -183,7 +199,7 @@ def _read_here_or_below(how: Layout, path: Path, options: dict[str, Any]) -> Fac
         if "part" in options and inside[0].name.lower().startswith(others):
             raise
         try:
-            return _read_here_or_below(how, inside[0], options)
+            return _read_here_or_below(reader, inside[0], options)
         except DataError:
             raise error from None
 
@@ -191,4 +207,6 @@ def _read_here_or_below(how: Layout, path: Path, options: dict[str, Any]) -> Fac
 def _content(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
-    return [p for p in path.iterdir() if p.suffix.lower() not in _BESIDE and not is_hidden(p.name)]
+    return [
+        p for p in path.iterdir() if p.suffix.lower() not in _UNRELATED and not is_hidden(p.name)
+    ]

@@ -1,4 +1,4 @@
-"""Pictures as rows of a csv, as Kaggle passes small sets on: columns emotion, pixels, Usage."""
+"""Tables in CSV files, among them small images as rows: columns emotion, pixels, Usage."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 
 from edan_ros.datasets.errors import DataError
 
-#: What the column Usage may say.
+#: Values of the column Usage.
 USAGES = ("Training", "PublicTest", "PrivateTest")
 _SIDE = 48
 
 
 @dataclass(frozen=True)
 class PixelTable:
-    """n pictures. pixels: n of (48, 48). usage: (n,) index into USAGES. labels: (n,) index into
-    EMOTIONS, -1 for a class that is none of the seven."""
+    """Images in the rows of a table.
+
+    Attributes:
+        pixels: n images of (48, 48).
+        usage: (n,) indices into USAGES.
+        labels: (n,) indices into EMOTIONS; -1 for a class that is none of the seven.
+    """
 
     pixels: list[NDArray[np.uint8]]
     usage: NDArray[np.intp]
@@ -28,14 +33,16 @@ class PixelTable:
 
 
 def read_pixels(file: Path, classes: Sequence[int | None]) -> PixelTable:
-    """The pictures of a csv. classes: emotion of each number, None where it is none of the seven.
+    """Read the images of a CSV file.
 
-    Raises DataError, which names the line, for one that does not hold what it should.
+    classes: emotion of each number; None where it is none of the seven.
+
+    Raises DataError with the line of a damaged row.
     """
     pixels, usage, labels = [], [], []
     for number, row in enumerate(read_table(file, ("emotion", "pixels", "Usage")), start=2):
         try:
-            picture = np.array(row["pixels"].split(), np.uint8).reshape(_SIDE, _SIDE)
+            image = np.array(row["pixels"].split(), np.uint8).reshape(_SIDE, _SIDE)
             usage.append(USAGES.index(row["Usage"].strip()))
             label = int(row["emotion"])
             if not 0 <= label < len(classes):
@@ -47,14 +54,13 @@ def read_pixels(file: Path, classes: Sequence[int | None]) -> PixelTable:
             ) from error
         emotion = classes[label]
         labels.append(-1 if emotion is None else emotion)
-        pixels.append(picture)
+        pixels.append(image)
     return PixelTable(pixels, np.array(usage, np.intp), np.array(labels, np.intp))
 
 
 def read_table(file: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a csv by its header. Raises DataError unless it has at least these columns."""
-    # The pixels of a picture make fields longer than the csv module expects.
-    csv.field_size_limit(1 << 20)
+    """Return the rows of a CSV file by column. Raises DataError if a column is missing."""
+    csv.field_size_limit(1 << 20)  # the pixels of an image exceed the default
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream, skipinitialspace=True, restval="")

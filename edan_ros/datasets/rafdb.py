@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
+from edan_ros.datasets.face_set import (
+    FaceSample,
+    FaceSet,
+    check_choice,
+    left_out_notes,
+    require_samples,
+)
 from edan_ros.datasets.files import find_file, find_folder, from_file, images_in
 
 PARTS = ("train", "test")
@@ -20,37 +26,37 @@ _LIST = "list_patition_label.txt"  # the spelling is the set's
 
 
 def read_rafdb(path: Path, *, part: str, images: str | None = None) -> FaceSet:
-    """RAF-DB's training or test part.
+    """Read a part of RAF-DB.
 
-    ``EmoLabel/list_patition_label.txt`` with ``Image/aligned`` or ``Image/original`` (``images``
-    says which where both are there; without it the aligned), the latter with the five points of
-    ``Annotation/manual`` where those are there; all of it in ``basic`` or not. Or
-    ``DATASET/train/1`` to ``7`` and so on, as the aligned pictures are passed on.
+    Either ``EmoLabel/list_patition_label.txt`` with ``Image/aligned`` or ``Image/original``, the
+    latter with the five points of ``Annotation/manual`` where they exist, in ``basic`` or not; or
+    the aligned images in ``DATASET/train/1`` to ``7`` and so on.
+
+    part: ``train`` or ``test``. images: ``aligned`` or ``original``; by default the aligned ones
+        where both exist.
     """
     check_choice(part, "part", PARTS)
     root = path / "basic" if (path / "basic").is_dir() else path
     if images is None:
-        there = (k for k in IMAGES if (root / "Image" / k).is_dir() or (root / k).is_dir())
-        images = next(there, IMAGES[0])
+        existing = (k for k in IMAGES if (root / "Image" / k).is_dir() or (root / k).is_dir())
+        images = next(existing, IMAGES[0])
     aligned = check_choice(images, "images", IMAGES) == "aligned"
     left_out: Counter[str] = Counter()
     if aligned and any((root / name / part).is_dir() for name in ("DATASET", ".")):
         folder = find_folder(root, f"DATASET/{part}", part)
-        records = list(_from_folders(folder, left_out))
+        samples = list(_from_folders(folder, left_out))
         expected = f"{part}/1/*.jpg to {part}/7/*.jpg"
     else:
-        records = list(_from_list(root, part, images))
+        samples = list(_from_list(root, part, images))
         expected = f"{_LIST} with names that begin with {part}"
-    # The originals are photographs: without their five points the face is looked for.
-    cropped = aligned or all(record.points is not None for record in records)
-    notes = [f"left out: {what} ({count})" for what, count in left_out.items()]
-    return FaceSet(
-        f"{part}, {images}", require_samples(records, path, expected), cropped, notes=notes
-    )
+    # The originals are photographs: without the five points the face has to be detected.
+    cropped = aligned or all(sample.points is not None for sample in samples)
+    samples = require_samples(samples, path, expected)
+    return FaceSet(f"{part}, {images}", samples, cropped, notes=left_out_notes(left_out))
 
 
 def _emotion(label: str, where: str) -> int | None:
-    """Of a number; of a word where a copy's folders are named so. None for contempt."""
+    """Return the emotion of a number or, in folders of some copies, a word; None for contempt."""
     if label in {"1", "2", "3", "4", "5", "6", "7"}:
         return maps.RAFDB[int(label)]
     try:
@@ -73,7 +79,7 @@ def _from_list(root: Path, part: str, images: str) -> Iterator[FaceSample]:
     try:
         file = find_file(root, f"EmoLabel/{_LIST}", _LIST)
     except DataError as error:
-        raise DataError(f"{error}; or the aligned pictures in DATASET/{part}/1 to 7") from None
+        raise DataError(f"{error}; or the aligned images in DATASET/{part}/1 to 7") from None
     folder = find_folder(root, f"Image/{images}", images)
     for line in file.read_text(encoding="utf-8").splitlines():
         words = line.split()
@@ -94,7 +100,7 @@ def _from_list(root: Path, part: str, images: str) -> Iterator[FaceSample]:
 
 
 def _points(file: Path) -> NDArray[np.float64]:
-    """(5, 2): eyes, nose, mouth corners, which are the first five lines."""
+    """Return (5, 2) points: eyes, nose and mouth corners, the first five lines."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()[:5]
         return np.array([line.split() for line in lines], np.float64).reshape(5, 2)

@@ -166,7 +166,7 @@ class SetResult:
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """(n,) whether the predicted class is the true one."""
-        return (self.truth >= 0) & (self.predicted == self.truth)
+        return np.asarray((self.truth >= 0) & (self.predicted == self.truth))
 
     @cached_property
     def has_emotions(self) -> bool:

@@ -87,7 +87,7 @@ def _group_order(name: str) -> tuple[bool, bool, str]:
 
 
 def _attribute_group(result: SetResult, name: str, members: NDArray[np.bool_]) -> AttributeGroup:
-    index = np.flatnonzero(members)
+    index = np.flatnonzero(members).tolist()
     samples = [result.faces.samples[i] for i in index]
     sources = ["" if p is None else p.crop_source for p in (result.predictions[i] for i in index)]
     searched = [source for source in sources if source != ANNOTATED]

@@ -93,7 +93,8 @@ def _totals(
 
 
 def _share(part: NDArray[np.integer], whole: NDArray[np.integer]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    share = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return np.asarray(share, np.float64)
 
 
 def landmark_error(
