@@ -25,7 +25,12 @@ CONFIG = {
     "validate": {"layout": "folder", "path": "mine"},
     "phases": [{"epochs": 2, "learning_rate": 0.003}],
     "optimiser": {"kind": "adam", "warmup_epochs": 0.1, "ema": 0.9},
-    "augmentation": {"shift": 0.02, "wide_roll_share": 0.0, "erase": 0.0, "miss": 0.0},
+    "augmentation": {
+        "shift": 0.02,
+        "wide_roll_share": 0.0,
+        "erase": 0.0,
+        "background_crop_prob": 0.0,
+    },
 }
 
 
@@ -49,14 +54,14 @@ def write(folder: Path, name: str, **changes: object) -> str:
     return str(path)
 
 
-def test_a_data_set_of_ones_own_is_trained_on_and_exported(
+def test_an_own_data_set_is_trained_on_and_exported(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
 ) -> None:
     """A network without landmarks, on pictures without landmarks, with the same two commands."""
     config, run = write(tmp_path, "small", logit_adjustment=0.0), str(tmp_path / "run")
     common = ["--data", str(data)]
     assert main(["train", config, *common, "--out", run, "--device", "cpu", "--workers", "0"]) == 0
-    assert "48 pictures, 48 draws an epoch, on cpu" in capsys.readouterr().out
+    assert "48 images, 48 samples per epoch, on cpu" in capsys.readouterr().out
     assert (tmp_path / "run/curves.png").is_file()
     assert main(["export", config, run, *common, "--to", str(tmp_path / "out")]) == 0
     model = EvaluationModel(tmp_path / "out/small.onnx")
@@ -95,7 +100,7 @@ def test_configurations_are_compared_and_finished_runs_kept(
     assert main([*command, *options]) == 0
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     result = json.loads((tmp_path / "runs/one-seed2/result.json").read_text())
-    assert result["draws"] == 2 * 48
+    assert result["samples"] == 2 * 48
     first, second = table[1].split(" | "), table[2].split(" | ")
     assert first[0] == "| one"
     assert first[1] == "2"
@@ -117,11 +122,11 @@ def test_configurations_are_compared_and_finished_runs_kept(
         ),
         ({"validate": {"path": "mine"}}, [], "should name the layout"),
         ({"validate": None}, [], "holds no fer2013 to measure epochs on"),
-        ({"batch": 64}, [], "an epoch draws 48 pictures, and a batch is 64"),
+        ({"batch": 64}, [], "an epoch has 48 samples, fewer than a batch of 64"),
         ({}, ["--device", "cuda:77"], "--device cuda:77"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_one_sentence(
+def test_errors_in_a_training_run_are_one_sentence(
     tmp_path: Path,
     data: Path,
     capsys: pytest.CaptureFixture,
@@ -144,7 +149,7 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(
         (".", "train first"),
     ],
 )
-def test_a_wrong_start_is_told_before_pictures_are_read(
+def test_a_wrong_start_is_an_error_before_images_are_read(
     tmp_path: Path, capsys: pytest.CaptureFixture, start: str, message: str
 ) -> None:
     command = ["train", write(tmp_path, "small"), "--data", "no/data", "--out", "run"]
@@ -152,17 +157,19 @@ def test_a_wrong_start_is_told_before_pictures_are_read(
     assert message in capsys.readouterr().err
 
 
-def test_a_run_that_cannot_be_written_is_said_so(
+def test_a_folder_that_cannot_be_created_is_an_error(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
     out = str(tmp_path / "file/run")
     command = ["train", write(tmp_path, "small"), "--data", str(data), "--out", out]
     assert main([*command, "--device", "cpu"]) in (1, 2)
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot create the folder" in capsys.readouterr().err
 
 
-def test_nothing_to_print_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_comparison_without_finished_runs_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     command = ["compare", write(tmp_path, "one"), "--data", "x", "--out", str(tmp_path / "none")]
     assert main([*command, "--print-only"]) in (1, 2)
     assert "holds no finished run" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from edan_ros.training.emotion.samples import Samples
+    from edan_ros.training.emotion.samples import TrainingSet
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def samples() -> Samples:
+def samples() -> TrainingSet:
     """Two emotions that a small network tells apart."""
     from small_training import two_emotions
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from small_training import two_emotions
 from test_detector_task import config as detector_config
-from test_detector_task import picture
+from test_detector_task import source_image
 
-from edan_ros.training.common.config import load_config
 from edan_ros.training.common.distributed import world
 from edan_ros.training.common.trainer import Interrupted, PhaseState, Trainer
 from edan_ros.training.detector.task import DetectorTask
+from edan_ros.training.emotion.config import load_config
 from edan_ros.training.emotion.task import EmotionTask
 
 
@@ -27,8 +27,8 @@ def main() -> None:
     kind, config, out, stop_at = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     torch.set_num_threads(1)
     if kind == "detector":
-        pictures = {"landmarks68": [picture(1), picture(2)]}
-        task = DetectorTask(detector_config(pictures=24), pictures)
+        images = {"landmarks68": [source_image(1), source_image(2)]}
+        task = DetectorTask(detector_config(epoch_samples=24), images)
     else:
         task = EmotionTask(load_config(config), two_emotions())
     with world("cpu") as here:

@@ -11,9 +11,9 @@ import yaml
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE
-from edan_ros.training.common.config import load_config
 from edan_ros.training.common.trainer import Trainer
-from edan_ros.training.emotion.samples import Samples, make_samples
+from edan_ros.training.emotion.config import load_config
+from edan_ros.training.emotion.samples import TrainingSet, make_training_set
 from edan_ros.training.emotion.task import EmotionTask
 
 CONFIG = {
@@ -28,11 +28,11 @@ CONFIG = {
         {"stages": 2, "epochs": 1, "learning_rate": 0.01},
     ],
     "optimiser": {"warmup_epochs": 0.1},
-    "augmentation": {"miss": 0.0, "erase": 0.0, "wide_roll_share": 0.0},
+    "augmentation": {"background_crop_prob": 0.0, "erase": 0.0, "wide_roll_share": 0.0},
 }
 
 
-def two_emotions() -> Samples:
+def two_emotions() -> TrainingSet:
     """Bright and dark halves stand for two emotions."""
     rng = np.random.default_rng(0)
     points = np.repeat((MEAN_SHAPE * 36 + 24)[None], 48, axis=0)
@@ -43,7 +43,9 @@ def two_emotions() -> Samples:
         images.append(image)
         emotions[i, 1 + i % 2] = 1.0
     crops = [Crop.from_landmarks(p) for p in points]
-    return make_samples(images, crops=crops, landmarks=points, emotions=emotions, weights=2.0)
+    return make_training_set(
+        images, crops=crops, landmarks=points, emotions=emotions, sampling_weights=2.0
+    )
 
 
 def write(folder: Path, **changes: object) -> Path:
@@ -52,14 +54,14 @@ def write(folder: Path, **changes: object) -> Path:
     return path
 
 
-def trainer(config_path: Path, samples: Samples, out: Path, **options: Any) -> Trainer:
+def trainer(config_path: Path, samples: TrainingSet, out: Path, **options: Any) -> Trainer:
     """The trainer of a configuration; ``start`` and ``validate`` go to its task."""
     of_task = {name: options.pop(name) for name in ("start", "validate") if name in options}
     task = EmotionTask(load_config(config_path), samples, **of_task)
     return Trainer(task, out, **{"workers": 0, **options})
 
 
-def run(config_path: Path, samples: Samples, out: Path, **options: Any) -> torch.nn.Module:
+def run(config_path: Path, samples: TrainingSet, out: Path, **options: Any) -> torch.nn.Module:
     return trainer(config_path, samples, out, **options).run()
 
 

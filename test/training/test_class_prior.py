@@ -13,14 +13,16 @@ from edan_ros.training.emotion.losses import TO_POLARITY, emotion_loss  # noqa: 
 from edan_ros.training.emotion.samples import (  # noqa: E402
     class_frequencies,
     concatenate,
-    make_samples,
+    make_training_set,
 )
 
 IMAGE, CROP = np.zeros((8, 8), np.uint8), Crop(np.zeros(2), 10.0, 0.0)
 
 
-def samples_with(label: int, weight: float):
-    return make_samples([IMAGE], crops=[CROP], emotions=np.eye(7)[[label]], weights=weight)
+def one_sample(label: int, weight: float):
+    return make_training_set(
+        [IMAGE], crops=[CROP], emotions=np.eye(7)[[label]], sampling_weights=weight
+    )
 
 
 def test_class_frequencies_count_labelled_samples_by_weight() -> None:
@@ -36,7 +38,7 @@ def test_class_frequencies_without_labels_are_uniform() -> None:
 
 
 def test_each_sample_carries_the_log_prior_of_its_own_set() -> None:
-    happy, sad = samples_with(1, 1.0), samples_with(2, 1.0)
+    happy, sad = one_sample(1, 1.0), one_sample(2, 1.0)
     both = concatenate([happy, sad])
     assert both.log_prior[0].argmax() == 1
     assert both.log_prior[1].argmax() == 2

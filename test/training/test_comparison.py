@@ -1,4 +1,4 @@
-"""What is said of a comparison: intervals against figures worked out by hand."""
+"""Intervals of a comparison against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
 from edan_ros.core.emotions import softmax
 from edan_ros.training.emotion.comparison import (
-    ANSWERS,
+    PREDICTIONS,
     RESULT,
     SeedNoise,
     difference,
@@ -29,7 +29,7 @@ from edan_ros.training.emotion.losses import TO_POLARITY
 NOISE = SeedNoise(0.0004, 10**6)
 
 
-def test_the_interval_of_one_run_is_that_of_its_pictures() -> None:
+def test_the_interval_of_one_run_covers_the_choice_of_images() -> None:
     """60 of 100 right: half of the interval is 1.96 times the root of .6 * .4 / 100."""
     right = np.arange(100)[None] < 60
     mean, half = interval(right, SeedNoise())
@@ -38,7 +38,7 @@ def test_the_interval_of_one_run_is_that_of_its_pictures() -> None:
     assert interval(right, NOISE)[1] == pytest.approx(1.96 * math.sqrt(0.0024 + 0.0004), rel=1e-3)
 
 
-def test_the_seeds_of_all_configurations_say_what_a_seed_does() -> None:
+def test_the_effect_of_the_seed_is_pooled_over_configurations() -> None:
     """Accuracies .5 and .7, and .4, .5 and .6: squares of .02 and .02 over one and two degrees."""
     first = np.stack([np.arange(100) < 50, np.arange(100) < 70])
     second = np.stack([np.arange(100) < n for n in (40, 50, 60)])
@@ -53,7 +53,7 @@ def test_the_seeds_of_all_configurations_say_what_a_seed_does() -> None:
     assert seed_noise([first[:1], second[:1]]) == SeedNoise()
 
 
-def test_a_difference_is_taken_picture_by_picture() -> None:
+def test_a_difference_is_paired_by_image() -> None:
     """Right where the other is, and on ten more: known much better than either accuracy."""
     reference = np.arange(1000)[None] < 600
     better = np.arange(1000)[None] < 610
@@ -65,7 +65,7 @@ def test_a_difference_is_taken_picture_by_picture() -> None:
     assert noisy == pytest.approx(1.96 * math.sqrt(0.01 * 0.99 / 1000 + 2 * 0.0004), rel=1e-3)
 
 
-def test_differences_are_over_the_seeds_that_both_have() -> None:
+def test_a_difference_uses_the_seeds_that_both_have() -> None:
     reference = np.stack([np.arange(100) < 60, np.arange(100) < 40])
     once = np.arange(100)[None] < 61
     assert difference(once, reference, NOISE)[0] == pytest.approx(0.01)
@@ -73,7 +73,7 @@ def test_differences_are_over_the_seeds_that_both_have() -> None:
     assert difference(both, reference, NOISE)[0] == pytest.approx(0.03)
 
 
-def test_sums_are_taken_of_calibrated_probabilities() -> None:
+def test_sums_use_calibrated_probabilities() -> None:
     """Right seven of ten times, neutral at .4 against four negatives of .15: summed as they are,
     they would outweigh it; sharpened as the labels say, they do not."""
     probabilities = np.array([0.4, 0.0, 0.15, 0.0, 0.15, 0.15, 0.15]).clip(1e-9)
@@ -85,8 +85,8 @@ def test_sums_are_taken_of_calibrated_probabilities() -> None:
 
 def write(folder: Path, logits: np.ndarray, majority: np.ndarray) -> Path:
     folder.mkdir()
-    np.savez(folder / ANSWERS, logits=logits, majority=majority)
-    result = {"draws": 640, "parameters": 2_000_000, "gflop": 0.5, "macro_f1": 0.5}
+    np.savez(folder / PREDICTIONS, logits=logits, majority=majority)
+    result = {"samples": 640, "parameters": 2_000_000, "gflop": 0.5, "macro_f1": 0.5}
     (folder / RESULT).write_text(json.dumps(result))
     return folder
 
@@ -106,14 +106,25 @@ def test_seven_classes_are_summed_to_three(tmp_path: Path) -> None:
         "| seven | 1 | 640 | 2.00 M | 0.500 | 50.0 ± 69.3 % | - | 0.500 | 100.0 ± 0.0 % | - |"
         in lines
     )
-    assert lines[-1].startswith("± is 95 %, of the choice of pictures alone")
+    assert lines[-1].startswith("± is 95 %, over the choice of images only")
 
 
-def test_the_table_says_what_a_seed_does(tmp_path: Path) -> None:
+def test_the_table_gives_the_effect_of_the_seed(tmp_path: Path) -> None:
     majority = np.array([1, 1])
     folders = [
-        write(tmp_path / str(i), np.eye(7)[said] * 9, majority)
-        for i, said in enumerate(([1, 1], [1, 2]))
+        write(tmp_path / str(i), np.eye(7)[predicted] * 9, majority)
+        for i, predicted in enumerate(([1, 1], [1, 2]))
     ]
     last = table([read_row("twice", folders)]).splitlines()[-1]
     assert last.endswith("standard deviation is 35.4 points of accuracy, from 1 repeated runs.")
+
+
+def test_runs_of_version_0_5_are_read(tmp_path: Path) -> None:
+    """They named the predictions answers.npz, and the samples draws."""
+    folder = write(tmp_path / "old", np.eye(7)[[1, 2]] * 9, np.array([1, 2]))
+    (folder / PREDICTIONS).rename(folder / "answers.npz")
+    (folder / RESULT).write_text('{"draws": 640}')
+    row = read_row("old", [folder])
+    assert row.right is not None
+    assert row.right.all()
+    assert row.mean("samples") == 640

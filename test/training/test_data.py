@@ -1,6 +1,8 @@
-"""Training data: augmentation and draws, on pictures the tests make."""
+"""Augmentation and the samples of an epoch, on synthetic images."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,9 +14,19 @@ pytest.importorskip("torch", reason="the training layer needs the train extra (t
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import MEAN_SHAPE, MIRROR_PERMUTATION
-from edan_ros.training.common.data import EpochData
-from edan_ros.training.emotion.augment import Augmentation, degrade, jitter, render
-from edan_ros.training.emotion.samples import Samples, concatenate, make_samples
+from edan_ros.training.emotion.augment import (
+    Augmentation,
+    AugmentedFace,
+    augment,
+    degrade,
+    jitter,
+)
+from edan_ros.training.emotion.samples import (
+    EpochData,
+    TrainingSet,
+    concatenate,
+    make_training_set,
+)
 
 PLAIN = Augmentation(
     shift=0,
@@ -28,12 +40,12 @@ PLAIN = Augmentation(
     noise=0,
     jpeg=0,
     erase=0,
-    miss=0,
+    background_crop_prob=0,
 )
 
 
 def dotted_face(angle: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """A grey picture with a bright dot on every landmark of a turned mean face."""
+    """A gray image with a bright dot on every landmark of a rotated mean face."""
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     points = MEAN_SHAPE @ rotation * 300 + 256
     image = np.zeros((512, 512), np.uint8)
@@ -42,8 +54,8 @@ def dotted_face(angle: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     return image, points.astype(np.float32)
 
 
-def samples_of(image: np.ndarray, points: np.ndarray) -> Samples:
-    return make_samples(
+def one_sample(image: np.ndarray, points: np.ndarray) -> TrainingSet:
+    return make_training_set(
         [image],
         crops=[Crop.from_landmarks(points)],
         landmarks=points[None],
@@ -51,17 +63,24 @@ def samples_of(image: np.ndarray, points: np.ndarray) -> Samples:
     )
 
 
+def augmented(
+    options: Augmentation, size: int = 64, seed: int = 0, angle: float = 0.0
+) -> AugmentedFace:
+    image, points = dotted_face(angle)
+    crop = Crop.from_landmarks(points)
+    return augment(image, crop, points, size, np.random.default_rng(seed), options)
+
+
 @given(seed=st.integers(0, 10_000), angle=st.floats(-3, 3))
 @settings(max_examples=40, deadline=None)
-def test_landmarks_move_with_the_picture(seed: int, angle: float) -> None:
+def test_landmarks_move_with_the_image(seed: int, angle: float) -> None:
     """Whatever the crop and the mirror do, the dots stay on the landmarks."""
-    how = Augmentation(low_resolution=0, light=0, blur=0, noise=0, jpeg=0, erase=0, miss=0)
-    rng = np.random.default_rng(seed)
-    example = render(samples_of(*dotted_face(angle)), 0, 96, rng, how)
-    points = np.round(example.landmarks).astype(int)
+    moved = replace(PLAIN, shift=0.1, scale=1.22, roll_deg=12.0, wide_roll_share=0.12, mirror=0.5)
+    face = augmented(moved, 96, seed, angle)
+    points = np.round(face.landmarks).astype(int)
     inside = ((points >= 2) & (points < 94)).all(axis=1)
     assert inside.sum() > 40
-    assert (example.crop[points[inside, 1], points[inside, 0]] > 100).all()
+    assert (face.pixels[points[inside, 1], points[inside, 0]] > 100).all()
 
 
 def test_an_upright_mean_face_fills_the_crop_as_the_network_expects() -> None:
@@ -69,9 +88,9 @@ def test_an_upright_mean_face_fills_the_crop_as_the_network_expects() -> None:
     torch = pytest.importorskip("torch")
     from edan_ros.networks.emotional_dan import EmotionalDAN
 
-    example = render(samples_of(*dotted_face(0.7)), 0, 64, np.random.default_rng(0), PLAIN)
+    face = augmented(PLAIN, angle=0.7)
     canonical = EmotionalDAN(size=64, width=0.25, stages=1).canonical
-    assert torch.allclose(torch.from_numpy(example.landmarks), canonical, atol=0.02)
+    assert torch.allclose(torch.from_numpy(face.landmarks), canonical, atol=0.02)
 
 
 def test_mirror_swaps_left_and_right() -> None:
@@ -81,17 +100,17 @@ def test_mirror_swaps_left_and_right() -> None:
     assert (MIRROR_PERMUTATION[MIRROR_PERMUTATION] == np.arange(68)).all()
 
 
-def test_a_missed_face_is_a_negative_without_labels() -> None:
-    how = Augmentation(miss=1.0)
-    example = render(samples_of(*dotted_face()), 0, 64, np.random.default_rng(0), how)
-    assert example.face == 0
-    assert np.isnan(example.landmarks).all()
-    assert np.isnan(example.emotion).all()
+def test_a_crop_that_misses_its_face_has_no_labels() -> None:
+    options = Augmentation(background_crop_prob=1.0)
+    sample = EpochData(one_sample(*dotted_face()), 64, options, seed=0, epoch=0)[0]
+    assert sample["face"] == 0
+    assert np.isnan(sample["landmarks"]).all()
+    assert np.isnan(sample["emotion"]).all()
 
 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_degraded_crops_stay_pictures(seed: int) -> None:
+def test_degraded_crops_keep_size_and_type(seed: int) -> None:
     rng = np.random.default_rng(seed)
     everything = Augmentation(low_resolution=1, light=1, blur=1, noise=1, jpeg=1, erase=1)
     crop = degrade(np.full((64, 64), 120, np.uint8), rng, everything)
@@ -99,7 +118,7 @@ def test_degraded_crops_stay_pictures(seed: int) -> None:
     assert crop.dtype == np.uint8
 
 
-def test_noise_is_that_of_faces_of_many_sizes() -> None:
+def test_noise_is_as_coarse_as_that_of_enlarged_faces() -> None:
     noisy = Augmentation(low_resolution=0, light=0, blur=0, noise=1, jpeg=0, erase=0)
     grey = np.full((64, 64), 128, np.uint8)
     levels, alike = [], []
@@ -116,27 +135,27 @@ def test_noise_is_that_of_faces_of_many_sizes() -> None:
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
 def test_jitter_keeps_to_its_bounds(seed: int) -> None:
-    how = Augmentation()
-    crop = jitter(Crop(np.zeros(2), 100.0, 0.0), np.random.default_rng(seed), how)
-    assert np.abs(crop.center).max() <= 100 * how.shift + 1e-9
-    assert 100 / how.scale - 1e-9 <= crop.side <= 100 * how.scale + 1e-9
+    options = Augmentation()
+    crop = jitter(Crop(np.zeros(2), 100.0, 0.0), np.random.default_rng(seed), options)
+    assert np.abs(crop.center).max() <= 100 * options.shift + 1e-9
+    assert 100 / options.scale - 1e-9 <= crop.side <= 100 * options.scale + 1e-9
 
 
-def test_views_are_one_picture_augmented_anew() -> None:
-    samples = concatenate([samples_of(*dotted_face()) for _ in range(5)])
-    data = EpochData(samples, 32, Augmentation(), seed=1, epoch=0, draws=6, views=2)
+def test_views_are_different_augmentations_of_one_image() -> None:
+    images = concatenate([one_sample(*dotted_face()) for _ in range(5)])
+    data = EpochData(images, 32, Augmentation(), seed=1, epoch=0, samples=6, views=2)
     assert len(data) == 6
     assert (data.order[0::2] == data.order[1::2]).all()
     assert not np.array_equal(data[0]["crop"], data[1]["crop"])
 
 
-def test_draws_are_expected_counts() -> None:
-    """Weights 2, 0.5 and 0: always twice, in half of the epochs, never."""
+def test_sampling_weights_are_expected_counts() -> None:
+    """Weights 2, 0.5 and 0: twice in every epoch, in half of the epochs, never."""
     image, points = dotted_face()
-    samples = concatenate([samples_of(image, points) for _ in range(3)])
-    samples.weights[:] = [2.0, 0.5, 0.0]
+    images = concatenate([one_sample(image, points) for _ in range(3)])
+    images.sampling_weights[:] = [2.0, 0.5, 0.0]
     counts = sum(
-        np.bincount(samples.draw(np.random.default_rng(i)), minlength=3) for i in range(400)
+        np.bincount(images.epoch_indices(np.random.default_rng(i)), minlength=3) for i in range(400)
     )
     assert counts[0] == 800
     assert 150 < counts[1] < 250

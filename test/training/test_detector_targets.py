@@ -1,4 +1,4 @@
-"""Which cell answers for which face, and what the loss makes of it."""
+"""Which cells are assigned to which face."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SIZE = 128
 NO_POINTS = np.zeros((1, 5, 2))
 
 
-def one(box: list[float], *, wanted: bool = True) -> dict[str, np.ndarray]:
-    return assign_targets(np.array([box]), NO_POINTS, np.array([wanted]), SIZE)
+def one(box: list[float], *, ignore: bool = False) -> dict[str, np.ndarray]:
+    return assign_targets(np.array([box]), NO_POINTS, np.array([ignore]), SIZE)
 
 
 def test_the_order_of_the_cells_is_that_of_the_network() -> None:
@@ -31,18 +31,18 @@ def test_the_order_of_the_cells_is_that_of_the_network() -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_every_face_has_a_cell_and_its_cells_are_near(x, y, width, ratio) -> None:
-    """Faces whose middle is inside, of every size: none is left without an answer."""
+    """For faces of every size whose centre is inside the image."""
     height = width * ratio
     targets = one([x - width / 2, y - height / 2, width, height])
-    answers = targets["score"] == 1.0
-    assert answers.any()
-    grid = cell_grid(SIZE)[answers]
+    assigned = targets["score"] == 1.0
+    assert assigned.any()
+    grid = cell_grid(SIZE)[assigned]
     assert (np.abs(grid[:, 0] - x) <= np.maximum(0.25 * width, grid[:, 2])).all()
     assert (np.abs(grid[:, 1] - y) <= np.maximum(0.25 * height, grid[:, 2])).all()
-    np.testing.assert_allclose(targets["box"][answers][0, 2:], [width, height], rtol=1e-5)
+    np.testing.assert_allclose(targets["box"][assigned][0, 2:], [width, height], rtol=1e-5)
 
 
-def test_strides_share_the_work_by_size() -> None:
+def test_strides_are_assigned_by_size() -> None:
     grid = cell_grid(SIZE)
     for size, strides in ((20, {8}), (40, {8, 16}), (60, {16}), (100, {16, 32}), (200, {32})):
         targets = one([64 - size / 2, 64 - size / 2, size, size])
@@ -50,17 +50,17 @@ def test_strides_share_the_work_by_size() -> None:
 
 
 def test_a_part_of_a_large_face_is_no_small_face() -> None:
-    """Cells of fine strides say no inside a face far above their sizes, and may say what they like
-    of one that is hardly above."""
+    """Cells of fine strides are background inside faces far above their sizes, and ignored inside
+    faces slightly above."""
     grid = cell_grid(SIZE)
-    for size, small_may_speak in ((100, False), (60, True)):
+    for size, ignored in ((100, False), (60, True)):
         targets = one([64 - size / 2, 64 - size / 2, size, size])
         middle = (grid[:, 2] == 8) & (np.abs(grid[:, :2] - 64).max(axis=1) < 0.3 * size)
-        assert set(targets["score"][middle]) == {IGNORED if small_may_speak else 0.0}
+        assert set(targets["score"][middle]) == {IGNORED if ignored else 0.0}
 
 
-def test_an_unwanted_face_is_ignored_and_not_background() -> None:
-    targets = one([40, 40, 40, 40], wanted=False)
+def test_cells_inside_an_ignored_face_are_not_background() -> None:
+    targets = one([40, 40, 40, 40], ignore=True)
     assert set(targets["score"]) == {IGNORED, 0.0}
     grid = cell_grid(SIZE)[targets["score"] == IGNORED]
     assert ((grid[:, :2] >= 40) & (grid[:, :2] <= 80)).all()
@@ -68,13 +68,13 @@ def test_an_unwanted_face_is_ignored_and_not_background() -> None:
 
 def test_of_two_faces_the_nearer_middle_wins() -> None:
     boxes = np.array([[20.0, 20, 24, 24], [36.0, 20, 24, 24]])
-    targets = assign_targets(boxes, np.zeros((2, 5, 2)), np.array([True, True]), SIZE)
+    targets = assign_targets(boxes, np.zeros((2, 5, 2)), np.array([False, False]), SIZE)
     grid = cell_grid(SIZE)
     for index in np.flatnonzero(targets["score"] == 1.0):
         middles = boxes[:, 0] + 12
         assert targets["box"][index, 0] == boxes[np.abs(middles - grid[index, 0]).argmin(), 0]
 
 
-def test_a_picture_without_faces_has_no_targets() -> None:
+def test_an_image_without_faces_has_no_targets() -> None:
     targets = assign_targets(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0, bool), SIZE)
     assert not targets["score"].any()

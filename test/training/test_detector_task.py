@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
-from test_detector_data import picture  # noqa: E402
+from test_detector_data import source_image  # noqa: E402
 
 from edan_ros.detection.detector_model import DetectorModel  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
@@ -41,7 +41,7 @@ RECIPE = Path(__file__).resolve().parents[2] / "config" / "train" / "detector.ya
 SMALL = {"widths": [4, 4, 8, 8, 8], "blocks": [0, 1, 0, 1], "neck": 8}
 
 
-PICTURES = {"landmarks68": [picture(1), picture(2)]}
+IMAGES = {"landmarks68": [source_image(1), source_image(2)]}
 
 
 def config(**changes: Any) -> DetectorConfig:
@@ -52,7 +52,7 @@ def config(**changes: Any) -> DetectorConfig:
         size=64,
         batch=4,
         epochs=2,
-        pictures=8,
+        epoch_samples=8,
         network=SMALL,
         composition=Composition(scene_face=(20.0, 50.0), pasted_face=(10.0, 30.0)),
     )
@@ -62,7 +62,7 @@ def config(**changes: Any) -> DetectorConfig:
 def trainer(out: Path, start: Path | None = None, **changes: Any) -> Trainer:
     options = {"on_step", "workers", "checkpoint_minutes"} & set(changes)
     given = {"workers": 0, **{name: changes.pop(name) for name in options}}
-    return Trainer(DetectorTask(config(**changes), PICTURES, start=start), out, **given)
+    return Trainer(DetectorTask(config(**changes), IMAGES, start=start), out, **given)
 
 
 def train(out: Path, start: Path | None = None, **changes: Any) -> FaceDetector:
@@ -71,7 +71,7 @@ def train(out: Path, start: Path | None = None, **changes: Any) -> FaceDetector:
 
 def initial(start: Path | None, **changes: Any) -> FaceDetector:
     """The network that a run starts with."""
-    task = DetectorTask(config(**changes), PICTURES, start=start)
+    task = DetectorTask(config(**changes), IMAGES, start=start)
     return task.create_learner(0, None, torch.device("cpu"), resumed=False).network
 
 
@@ -83,7 +83,7 @@ def assert_equal(first: FaceDetector, second: FaceDetector) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_signal_leaves_a_checkpoint_inside_an_epoch(tmp_path: Path, workers: int) -> None:
     """Stopped at the third step of each of two epochs, then resumed to the end."""
-    whole = train(tmp_path / "whole", pictures=20)
+    whole = train(tmp_path / "whole", epoch_samples=20)
 
     def stop(state: PhaseState) -> None:
         if state.step == 3:
@@ -91,25 +91,25 @@ def test_a_signal_leaves_a_checkpoint_inside_an_epoch(tmp_path: Path, workers: i
 
     for _ in range(2):
         with pytest.raises(Interrupted):
-            train(tmp_path / "cut", pictures=20, on_step=stop, workers=workers)
+            train(tmp_path / "cut", epoch_samples=20, on_step=stop, workers=workers)
         assert read_state(tmp_path / "cut/detector.pt")["step"] == 3
-    assert_equal(train(tmp_path / "cut", pictures=20), whole)
+    assert_equal(train(tmp_path / "cut", epoch_samples=20), whole)
     logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
     for one, other in zip(*logs, strict=True):
         assert one["train_total"] == pytest.approx(other["train_total"], rel=1e-6)
 
 
 def test_a_crash_costs_at_most_the_time_between_checkpoints(tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole", pictures=20)
+    whole = train(tmp_path / "whole", epoch_samples=20)
 
     def crash(state: PhaseState) -> None:
         if state.step == 4:
             raise MemoryError
 
     with pytest.raises(MemoryError):
-        train(tmp_path / "cut", pictures=20, checkpoint_minutes=0.0, on_step=crash)
+        train(tmp_path / "cut", epoch_samples=20, checkpoint_minutes=0.0, on_step=crash)
     assert read_state(tmp_path / "cut/detector.pt")["step"] == 3
-    assert_equal(train(tmp_path / "cut", pictures=20), whole)
+    assert_equal(train(tmp_path / "cut", epoch_samples=20), whole)
 
 
 def test_a_checkpoint_of_version_0_5_is_resumed_and_exported(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ def test_a_run_may_add_blocks_and_freeze_parts(tmp_path: Path) -> None:
 def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
     """Loss, targets and decoding agree: one batch shown in every step is learned."""
     task = DetectorTask(
-        config(network={}, learning_rate=0.003, pictures=4, epochs=60, warmup_epochs=0.0),
-        {"landmarks68": [picture(1)]},
+        config(network={}, learning_rate=0.003, epoch_samples=4, epochs=60, warmup_epochs=0.0),
+        {"landmarks68": [source_image(1)]},
     )
     data = task.epoch_data(0, 0)
     task.epoch_data = lambda *_: data  # type: ignore[method-assign]

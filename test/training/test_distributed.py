@@ -15,11 +15,12 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 from small_training import trainer, two_emotions, write  # noqa: E402
 
 from edan_ros.training.common.checkpoints import read_state  # noqa: E402
-from edan_ros.training.common.data import EpochData, batches  # noqa: E402
+from edan_ros.training.common.config import ConfigError  # noqa: E402
+from edan_ros.training.common.data import batches  # noqa: E402
 from edan_ros.training.common.distributed import World, choose_device, use_bfloat16  # noqa: E402
-from edan_ros.training.common.errors import ConfigError  # noqa: E402
 from edan_ros.training.common.run_log import read_log  # noqa: E402
 from edan_ros.training.emotion.augment import Augmentation  # noqa: E402
+from edan_ros.training.emotion.samples import EpochData  # noqa: E402
 
 HERE = Path(__file__).parent
 PHASES = [

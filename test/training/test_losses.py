@@ -1,4 +1,4 @@
-"""The joint loss against figures worked out by hand, and its masks."""
+"""The joint loss against values worked out by hand, and its masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="losses need the train extra (torch)
 
 from edan_ros.core.geometry import MEAN_SHAPE, pupil_distance  # noqa: E402
 from edan_ros.networks.base import EmotionNetwork, NetworkOutput  # noqa: E402
-from edan_ros.training.emotion.learner import Learner  # noqa: E402
+from edan_ros.training.emotion.learner import EmotionLearner  # noqa: E402
 from edan_ros.training.emotion.losses import (  # noqa: E402
     LossWeights,
     consistency_loss,
@@ -28,17 +28,17 @@ def output(landmarks: torch.Tensor, logits: torch.Tensor, presence: torch.Tensor
 
 
 class Fixed(EmotionNetwork):
-    """Says what it is told to."""
+    """Returns a given output."""
 
     outputs = ("landmarks", "logits", "presence")
 
-    def __init__(self, said: NetworkOutput, **config: object) -> None:
+    def __init__(self, given: NetworkOutput, **config: object) -> None:
         super().__init__()
-        self.said, self.config = said, config
+        self.given, self.config = given, config
         self.stage1 = torch.nn.BatchNorm2d(1)
 
     def forward(self, _crops: torch.Tensor) -> NetworkOutput:
-        return self.said
+        return self.given
 
 
 def batch(n: int) -> dict[str, torch.Tensor]:
@@ -47,7 +47,7 @@ def batch(n: int) -> dict[str, torch.Tensor]:
         "landmarks": FACE.repeat(n, 1, 1),
         "emotion": torch.eye(7)[:1].repeat(n, 1),
         "face": torch.ones(n),
-        "trust": torch.ones(n),
+        "landmark_weight": torch.ones(n),
     }
 
 
@@ -62,7 +62,7 @@ def test_landmark_error_of_a_shift(subset: int) -> None:
 def test_total_by_hand() -> None:
     """alpha 0.4 times the error, beta 0.6 times ln 7 for equal logits, presence ln 2."""
     out = output(FACE + torch.tensor([3.0, 4.0]), torch.zeros(1, 7), torch.zeros(1))
-    losses = Learner(Fixed(out), LossWeights(presence=0.2))(batch(1))
+    losses = EmotionLearner(Fixed(out), LossWeights(presence=0.2))(batch(1))
     error = 5.0 / float(pupil_distance(FACE.numpy())[0])
     assert losses["emotion"].item() == pytest.approx(math.log(7), rel=1e-5)
     assert losses["total"].item() == pytest.approx(
@@ -70,30 +70,34 @@ def test_total_by_hand() -> None:
     )
 
 
-def test_a_network_is_judged_by_its_subset_of_landmarks() -> None:
+def test_only_the_subset_of_landmarks_of_a_network_counts() -> None:
     """Outline, brows and nose 5 pixels off do not count where eyes and mouth alone are learned."""
     moved = FACE.clone()
     moved[:, :36] += torch.tensor([3.0, 4.0])
     out = output(moved, torch.zeros(1, 7), torch.zeros(1))
-    assert Learner(Fixed(out, landmarks=32), LossWeights())(batch(1))["landmarks"].item() < 0.001
-    assert Learner(Fixed(out), LossWeights())(batch(1))["landmarks"].item() > 0.01
+    assert (
+        EmotionLearner(Fixed(out, landmarks=32), LossWeights())(batch(1))["landmarks"].item()
+        < 0.001
+    )
+    assert EmotionLearner(Fixed(out), LossWeights())(batch(1))["landmarks"].item() > 0.01
 
 
-def test_intermediate_stages_count_by_their_own_factor() -> None:
+def test_intermediate_stages_have_their_own_factor() -> None:
     far, near = FACE + torch.tensor([3.0, 4.0]), FACE.clone()
-    said = output(near, torch.zeros(1, 7), torch.zeros(1))._replace(stages=(far, near))
+    two_stages = output(near, torch.zeros(1, 7), torch.zeros(1))._replace(stages=(far, near))
     without, with_it = (
-        Learner(Fixed(said), LossWeights(intermediate=factor))(batch(1)) for factor in (0.0, 2.0)
+        EmotionLearner(Fixed(two_stages), LossWeights(intermediate=factor))(batch(1))
+        for factor in (0.0, 2.0)
     )
     added = with_it["total"] - without["total"]
     assert added.item() == pytest.approx(2.0 * with_it["intermediate"].item(), rel=1e-3)
     assert with_it["intermediate"].item() > 10 * with_it["landmarks"].item()
 
 
-def test_learned_factors_settle_where_kendall_says() -> None:
+def test_learned_factors_converge_to_their_optimum() -> None:
     """With exp(-s) L + s / 2 for an entropy L, the best s is ln 2 L; for a distance ln L."""
     out = output(FACE + torch.tensor([3.0, 4.0]), torch.zeros(1, 7), torch.zeros(1))
-    learner = Learner(Fixed(out), LossWeights(uncertainty=True))
+    learner = EmotionLearner(Fixed(out), LossWeights(uncertainty=True))
     assert set(learner.log_variance) == {"landmarks", "emotion", "presence"}
     optimiser = torch.optim.Adam(learner.log_variance.parameters(), lr=0.05)
     for _ in range(400):
@@ -107,13 +111,13 @@ def test_learned_factors_settle_where_kendall_says() -> None:
 
 
 def test_unknown_labels_give_no_loss_and_no_gradient() -> None:
-    """A picture without landmarks and emotion teaches presence alone."""
+    """A sample without landmarks and emotion affects the presence term alone."""
     landmarks = (FACE + 7.0).repeat(2, 1, 1).requires_grad_()
     logits = torch.randn(2, 7, requires_grad=True)
     labels = batch(2)
     labels["landmarks"][1] = float("nan")
     labels["emotion"][1] = float("nan")
-    total = Learner(Fixed(output(landmarks, logits, torch.zeros(2))), LossWeights())(labels)[
+    total = EmotionLearner(Fixed(output(landmarks, logits, torch.zeros(2))), LossWeights())(labels)[
         "total"
     ]
     total.backward()
@@ -139,7 +143,7 @@ def test_a_network_of_logits_alone_has_one_term() -> None:
     assert set(loss_terms(NetworkOutput(torch.zeros(1, 7)), batch(1))) == {"emotion"}
 
 
-def test_three_classes_are_taught_the_sums_of_seven() -> None:
+def test_three_classes_learn_the_sums_of_seven() -> None:
     """Half sad, half disgust is negative: a network sure of negative loses nothing."""
     labels = batch(1)
     labels["emotion"] = torch.tensor([[0.0, 0.0, 0.5, 0.0, 0.0, 0.5, 0.0]])
@@ -147,7 +151,7 @@ def test_three_classes_are_taught_the_sums_of_seven() -> None:
     assert loss_terms(sure, labels)["emotion"].item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_units_without_a_label_are_not_taught() -> None:
+def test_units_without_a_label_have_no_gradient() -> None:
     """The last of three units has no label, the second none in this picture."""
     logits = torch.zeros(1, 3, requires_grad=True)
     loss = unit_loss(logits, torch.tensor([[1.0, float("nan")]]))
@@ -156,7 +160,7 @@ def test_units_without_a_label_are_not_taught() -> None:
     assert logits.grad.tolist() == [[-0.5, 0.0, 0.0]]
 
 
-def test_a_student_like_its_teacher_loses_nothing() -> None:
+def test_a_student_equal_to_its_teacher_has_no_loss() -> None:
     """Equal up to a constant: no divergence; crops without a face take no part."""
     teacher = torch.randn(2, 7, generator=torch.Generator().manual_seed(1))
     faces = torch.tensor([1.0, 0.0])
@@ -166,7 +170,7 @@ def test_a_student_like_its_teacher_loses_nothing() -> None:
     assert distillation_loss(student.flip(1), teacher, faces, 2.0).item() > 0.1
 
 
-def test_views_that_answer_alike_lose_nothing() -> None:
+def test_views_with_equal_predictions_have_no_loss() -> None:
     """Two sure and opposite answers are ln 2 apart; a picture with a view off its face is left."""
     alike = torch.tensor([[5.0, 0.0], [6.0, 1.0]])
     opposite = torch.tensor([[50.0, 0.0], [0.0, 50.0]])
@@ -177,11 +181,11 @@ def test_views_that_answer_alike_lose_nothing() -> None:
     assert consistency_loss(both, seen, 2).item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_answers_to_views_are_drawn_together() -> None:
+def test_consistency_moves_the_predictions_of_views_together() -> None:
     """Of a picture's two views, the loss moves the answers towards each other."""
     logits = torch.tensor([[2.0, *[0.0] * 6], [0.0, 2.0, *[0.0] * 5]], requires_grad=True)
     weights = LossWeights(emotion=0.0, landmarks=0.0, presence=0.0, consistency=2.0)
-    losses = Learner(Fixed(NetworkOutput(logits)), weights, views=2)(batch(2))
+    losses = EmotionLearner(Fixed(NetworkOutput(logits)), weights, views=2)(batch(2))
     assert losses["total"].item() == pytest.approx(2.0 * losses["consistency"].item())
     losses["total"].backward()
     assert (logits.grad[0, :2].sign() == torch.tensor([1.0, -1.0])).all()
@@ -189,7 +193,7 @@ def test_answers_to_views_are_drawn_together() -> None:
 
 
 def test_a_frozen_first_stage_keeps_its_statistics() -> None:
-    learner = Learner(Fixed(NetworkOutput(torch.zeros(1, 7))), LossWeights(), frozen=True)
+    learner = EmotionLearner(Fixed(NetworkOutput(torch.zeros(1, 7))), LossWeights(), frozen=True)
     learner.train()
     assert not learner.network.stage1.training
     assert not any(p.requires_grad for p in learner.network.stage1.parameters())

@@ -16,17 +16,17 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 from small_training import run, same, write  # noqa: E402
 
 from edan_ros.training.common.checkpoints import load_average, read_state  # noqa: E402
-from edan_ros.training.common.errors import ConfigError  # noqa: E402
+from edan_ros.training.common.config import ConfigError  # noqa: E402
 from edan_ros.training.common.run_log import LOG, read_log  # noqa: E402
 from edan_ros.training.common.trainer import Interrupted, PhaseState  # noqa: E402
-from edan_ros.training.emotion.samples import Samples  # noqa: E402
+from edan_ros.training.emotion.samples import TrainingSet  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Finished = Callable[[Path], Path]
 
 
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """Stopped in the validation after the second epoch of three, and started again."""
     config = write(tmp_path)
@@ -44,7 +44,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGTERM, 0)]
 )
 def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
-    tmp_path: Path, samples: Samples, number: signal.Signals, workers: int
+    tmp_path: Path, samples: TrainingSet, number: signal.Signals, workers: int
 ) -> None:
     """Stopped at the third step of every epoch, and started again each time.
 
@@ -70,7 +70,7 @@ def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
 
 
 def test_a_crash_costs_at_most_the_time_between_checkpoints(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     config = write(tmp_path)
     whole = load_average(finished(tmp_path / "whole") / "phase1.pt")
@@ -86,7 +86,7 @@ def test_a_crash_costs_at_most_the_time_between_checkpoints(
 
 
 def test_the_run_of_another_network_is_not_resumed(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     finished(tmp_path / "run")
     other = write(tmp_path, network={"size": 32, "width": 0.25})
@@ -95,7 +95,7 @@ def test_the_run_of_another_network_is_not_resumed(
 
 
 def test_settings_changed_since_a_run_started_are_printed(
-    tmp_path: Path, samples: Samples, finished: Finished, capsys: pytest.CaptureFixture
+    tmp_path: Path, samples: TrainingSet, finished: Finished, capsys: pytest.CaptureFixture
 ) -> None:
     finished(tmp_path / "run")
     run(write(tmp_path, loss={"emotion": 1.0}), samples, tmp_path / "run")
@@ -103,7 +103,7 @@ def test_settings_changed_since_a_run_started_are_printed(
 
 
 def test_settings_that_a_checkpoint_lacks_have_not_changed(
-    tmp_path: Path, finished: Finished, samples: Samples, capsys: pytest.CaptureFixture
+    tmp_path: Path, finished: Finished, samples: TrainingSet, capsys: pytest.CaptureFixture
 ) -> None:
     """The checkpoint is from before views and their loss existed."""
     finished(tmp_path / "run")
@@ -115,8 +115,26 @@ def test_settings_that_a_checkpoint_lacks_have_not_changed(
     assert "changed" not in capsys.readouterr().out
 
 
+def test_settings_that_were_renamed_have_not_changed(
+    tmp_path: Path, finished: Finished, samples: TrainingSet, capsys: pytest.CaptureFixture
+) -> None:
+    """The checkpoint is from version 0.5."""
+    finished(tmp_path / "run")
+    for path in (tmp_path / "run").glob("phase*.pt"):
+        state = read_state(path)
+        training = state["training"]
+        training["epoch_draws"] = training.pop("epoch_samples")
+        training["logit_adjustment"] = 0.0
+        augmentation = training["augmentation"]
+        augmentation["miss"] = augmentation.pop("background_crop_prob")
+        augmentation["worn"] = augmentation.pop("occluder_prob")
+        torch.save(state, path)
+    run(write(tmp_path), samples, tmp_path / "run")
+    assert "changed" not in capsys.readouterr().out
+
+
 def test_a_checkpoint_of_the_first_versions_is_resumed(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """They stored neither the kind of network, nor a step, nor arguments that came later."""
     path = finished(tmp_path / "run") / "phase1.pt"
@@ -131,7 +149,7 @@ def test_a_checkpoint_of_the_first_versions_is_resumed(
 
 
 def test_a_log_that_counts_from_zero_is_continued_from_one(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """Version 0.5 numbered phases and epochs from 0."""
     out = finished(tmp_path / "run")
@@ -143,7 +161,7 @@ def test_a_log_that_counts_from_zero_is_continued_from_one(
 
 
 def test_a_second_stage_is_not_resumed_as_both_stages(
-    tmp_path: Path, samples: Samples, finished: Finished
+    tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     """Without its start, the first stage would not be frozen: the optimiser does not fit."""
     first = finished(tmp_path / "first")

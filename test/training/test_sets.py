@@ -1,4 +1,4 @@
-"""Any mix of data sets as one training set: draws, trust, pseudo-labels, masked parts."""
+"""Data sets as one training set: sampling, landmark weights, pseudo-labels, unknown labels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSample, FaceSet, read
 from edan_ros.engines import Manifest, Prediction
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.config import ConfigError
 from edan_ros.training.emotion import pseudo_labels, sets
-from edan_ros.training.emotion.sets import load_samples, samples_of
+from edan_ros.training.emotion.sets import load_training_set, training_set_of
 
 
 def records(*emotions: int | None, **known: object) -> list[FaceSample]:
@@ -27,12 +27,12 @@ def records(*emotions: int | None, **known: object) -> list[FaceSample]:
     return [FaceSample(str(i), lambda: pixels, e, **known) for i, e in enumerate(emotions)]
 
 
-def test_a_mix_masks_what_a_set_does_not_know(tmp_path: Path) -> None:
+def test_annotations_that_a_set_lacks_are_unknown(tmp_path: Path) -> None:
     """Emotions without landmarks beside landmarks without emotions."""
     trees.save(tmp_path / "mine" / "happy" / "1.png")
     trees.save(tmp_path / "300w" / "a.png")
     trees.pts(tmp_path / "300w" / "a.pts", trees.landmarks() + 1)
-    samples = load_samples({"mine": {"layout": "folder"}, "300w": {}}, tmp_path)
+    samples = load_training_set({"mine": {"layout": "folder"}, "300w": {}}, tmp_path)
     assert len(samples) == 2
     np.testing.assert_array_equal(samples.emotions[0], np.eye(7)[1])
     assert np.isnan(samples.landmarks[0]).all()
@@ -45,11 +45,11 @@ def test_a_mix_masks_what_a_set_does_not_know(tmp_path: Path) -> None:
 def test_entries_name_layout_path_and_options(tmp_path: Path) -> None:
     trees.fer2013_npz(tmp_path / "elsewhere" / "fer")
     data = {"mine": {"layout": "FER2013", "path": "elsewhere/fer", "labels": "original"}}
-    assert len(load_samples(data, tmp_path)) == 2
-    data["mine"]["pictures"] = 1
-    assert len(load_samples(data, tmp_path)) == 1
+    assert len(load_training_set(data, tmp_path)) == 2
+    data["mine"]["max_images"] = 1
+    assert len(load_training_set(data, tmp_path)) == 1
     data["mine"]["path"] = str(tmp_path / "elsewhere" / "fer")
-    assert len(load_samples(data, Path("another/root"))) == 1
+    assert len(load_training_set(data, Path("another/root"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_entries_name_layout_path_and_options(tmp_path: Path) -> None:
     [
         ({"mine": {}}, "data: mine: there is no layout 'mine'"),
         ({"jaffe": {"part": "x"}}, "data: jaffe: unknown entry part; known: balance"),
-        ({"jaffe": {"draws": {"joy": 2}}}, "joy is none of neutral, happy"),
-        ({}, "names no set"),
+        ({"jaffe": {"sampling_weight": {"joy": 2}}}, "joy is none of neutral, happy"),
+        ({}, "names no data set"),
     ],
 )
 def test_a_wrong_entry_is_named(
@@ -66,7 +66,7 @@ def test_a_wrong_entry_is_named(
 ) -> None:
     trees.save(tmp_path / "jaffe" / "KA.AN1.39.tiff")
     with pytest.raises(ConfigError, match=expected):
-        load_samples(data, tmp_path)
+        load_training_set(data, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -75,47 +75,49 @@ def test_a_wrong_entry_is_named(
 )
 def test_sets_for_validation_only_are_refused(name: str, entry: dict, tmp_path: Path) -> None:
     """Before anything is read: no set here has a folder."""
-    with pytest.raises(ConfigError, match=f"data: {name}: .*{name} is for validation only; take"):
-        load_samples({"fer2013": {}, name: entry}, tmp_path)
+    with pytest.raises(ConfigError, match=f"data: {name}: .*{name} is for validation only; remove"):
+        load_training_set({"fer2013": {}, name: entry}, tmp_path)
 
 
-def test_balance_draws_rarer_emotions_more_often() -> None:
-    """Four happy, one sad, one unknown: at power 1 both emotions get the same draws."""
-    samples = samples_of(FaceSet("all", records(1, 1, 1, 1, 2, None)), balance=1.0)
-    np.testing.assert_allclose(samples.weights[:4], samples.weights[4] / 4)
-    assert samples.weights[:5].sum() == pytest.approx(5.0)
-    assert samples.weights[5] == 1.0
-    np.testing.assert_allclose(samples_of(FaceSet("all", records(1, 1, 2))).weights, 1.0)
+def test_balance_samples_rarer_emotions_more_often() -> None:
+    """Four happy, one sad, one unknown: at exponent 1 both emotions are sampled equally."""
+    samples = training_set_of(FaceSet("all", records(1, 1, 1, 1, 2, None)), balance=1.0)
+    np.testing.assert_allclose(samples.sampling_weights[:4], samples.sampling_weights[4] / 4)
+    assert samples.sampling_weights[:5].sum() == pytest.approx(5.0)
+    assert samples.sampling_weights[5] == 1.0
+    np.testing.assert_allclose(
+        training_set_of(FaceSet("all", records(1, 1, 2))).sampling_weights, 1.0
+    )
 
 
-def test_draws_by_emotion() -> None:
+def test_sampling_weights_by_emotion() -> None:
     faces = FaceSet("all", records(0, 1, 2, None))
-    samples = samples_of(faces, draws={"neutral": 0.4, "sad": 3})
-    np.testing.assert_allclose(samples.weights, [0.4, 1.0, 3.0, 1.0])
-    np.testing.assert_allclose(samples_of(faces, draws=2).weights, 2.0)
+    samples = training_set_of(faces, sampling_weight={"neutral": 0.4, "sad": 3})
+    np.testing.assert_allclose(samples.sampling_weights, [0.4, 1.0, 3.0, 1.0])
+    np.testing.assert_allclose(training_set_of(faces, sampling_weight=2).sampling_weights, 2.0)
 
 
-def test_smoothing_is_shared_by_all() -> None:
-    target = samples_of(FaceSet("all", records(3)), smoothing=0.14).emotions[0]
+def test_smoothing_is_spread_over_all_emotions() -> None:
+    target = training_set_of(FaceSet("all", records(3)), smoothing=0.14).emotions[0]
     np.testing.assert_allclose(target, [0.02] * 3 + [0.88] + [0.02] * 3, atol=1e-6)
 
 
-def test_trust_is_less_in_landmarks_that_a_model_made() -> None:
+def test_landmarks_from_a_model_weigh_less() -> None:
     marked = records(1, landmarks=trees.landmarks())
-    assert samples_of(FaceSet("all", marked)).trust[0] == 1.0
-    made = samples_of(FaceSet("all", marked, pseudo_landmarks=True))
-    assert made.trust[0] == sets.SET_TRUST < 1.0
-    assert samples_of(FaceSet("all", marked), trust=0.25).trust[0] == 0.25
+    assert training_set_of(FaceSet("all", marked)).landmark_weights[0] == 1.0
+    made = training_set_of(FaceSet("all", marked, pseudo_landmarks=True))
+    assert made.landmark_weights[0] == sets.SET_LANDMARK_WEIGHT < 1.0
+    assert training_set_of(FaceSet("all", marked), landmark_weight=0.25).landmark_weights[0] == 0.25
 
 
-def test_large_pictures_are_cut_down_to_the_face() -> None:
+def test_large_images_are_reduced_to_the_region_of_the_face() -> None:
     """A dot on every landmark of a face in a picture of a thousand pixels stays on it."""
     points = (MEAN_SHAPE * 300 + 600).astype(np.float32)
     pixels = np.zeros((1200, 1000), np.uint8)
     for x, y in points:
         cv2.circle(pixels, (round(x), round(y)), 8, 255, -1)
     faces = FaceSet("all", [FaceSample("a", lambda: pixels, landmarks=points)])
-    samples = samples_of(faces)
+    samples = training_set_of(faces)
     assert max(samples.images[0].shape) <= 224
     index = np.round(samples.landmarks[0]).astype(int)
     assert (samples.images[0][index[:, 1], index[:, 0]] > 100).all()
@@ -124,24 +126,25 @@ def test_large_pictures_are_cut_down_to_the_face() -> None:
     assert own.side == pytest.approx(samples.crops[0].side, rel=1e-3)
 
 
-def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> None:
+def test_unreadable_images_are_left_out_and_logged(tmp_path: Path) -> None:
     for number in range(3):
         trees.save(tmp_path / "mine" / "happy" / f"{number}.png")
     (tmp_path / "mine" / "happy" / "1.png").write_bytes(b"cut")
     (tmp_path / "mine" / "contempt").mkdir()
-    told: list[str] = []
+    logged: list[str] = []
     data = {"mine": {"layout": "folder", "landmarks": None}}
-    samples = load_samples(data, tmp_path, told.append)
+    samples = load_training_set(data, tmp_path, logged.append)
     assert len(samples) == 2
-    (line,) = told
-    assert line.startswith("mine: all: 2 pictures; left out: contempt (0); left out: pictures that")
-    assert line.endswith("1.png is not a picture of 8 or 16 bits that OpenCV reads (1)")
-    with pytest.raises(DataError, match=r"1\.png is not a picture"):
-        samples_of(read("folder", tmp_path / "mine"))
+    reading, line = logged
+    assert reading == "mine: reading"
+    assert line.startswith("mine: all: 2 images; left out: contempt (0); left out: images that")
+    assert line.endswith("1.png is not an image of 8 or 16 bits that OpenCV reads (1)")
+    with pytest.raises(DataError, match=r"1\.png is not an image"):
+        training_set_of(read("folder", tmp_path / "mine"))
     for number in (0, 2):
         (tmp_path / "mine" / "happy" / f"{number}.png").unlink()
-    with pytest.raises(DataError, match="no picture of mine can be used: pictures that cannot"):
-        load_samples(data, tmp_path)
+    with pytest.raises(DataError, match="no image of mine can be used: images that cannot"):
+        load_training_set(data, tmp_path)
 
 
 class RightHalfDetector:
@@ -155,28 +158,28 @@ class RightHalfDetector:
         return [small, Detection(Box(half, 0.0, half, float(image.height)))]
 
 
-def test_faces_of_photographs_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faces_of_photographs_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sets, "create_detector", RightHalfDetector)
     dark = FaceSample("dark", lambda: np.zeros((64, 64), np.uint8), 3)
     marked = records(4, landmarks=trees.landmarks())
     faces = FaceSet("all", [*records(1), dark, *marked])
     left_out: Counter[str] = Counter()
-    samples = samples_of(faces, left_out=left_out)
+    samples = training_set_of(faces, left_out=left_out)
     assert samples.emotions.argmax(axis=1).tolist() == [1, 4]
-    assert left_out == {"pictures in which no face is found": 1}
+    assert left_out == {"images without a detected face": 1}
     found = Crop.from_box(Box(32.0, 0.0, 32.0, 64.0))
     assert (samples.crops[0].center[0], samples.crops[0].side) == (found.center[0], found.side)
     own = Crop.from_landmarks(trees.landmarks())
     assert samples.crops[1].side == own.side
-    whole = samples_of(faces)
+    whole = training_set_of(faces)
     assert len(whole) == 3
-    cut = samples_of(FaceSet("all", [*records(1), dark], cropped=True), left_out=Counter())
+    cut = training_set_of(FaceSet("all", [*records(1), dark], cropped=True), left_out=Counter())
     assert cut.crops[0].side == found.side
     assert cut.crops[1].side == whole.crops[1].side != found.side
 
 
 class MeanFaceEngine:
-    """Finds the mean face in every crop; a dark crop shows nobody."""
+    """Predicts the mean face in every crop, with a low presence in dark ones."""
 
     name, device, precision, input_size = "mean", "cpu", "fp32", 32
 
@@ -200,7 +203,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("engine")
-def test_a_model_makes_the_landmarks_that_a_set_lacks() -> None:
+def test_a_model_adds_the_landmarks_that_a_set_lacks() -> None:
     dark = np.zeros((64, 64), np.uint8)
     human = trees.landmarks()
     faces = FaceSet("all", records(1, 2), cropped=True)
@@ -215,19 +218,19 @@ def test_a_model_makes_the_landmarks_that_a_set_lacks() -> None:
 
 
 @pytest.mark.usefixtures("engine")
-def test_landmarks_made_here_are_trusted_less_than_a_sets_own(tmp_path: Path) -> None:
+def test_landmarks_from_an_own_model_weigh_less_than_those_of_a_set(tmp_path: Path) -> None:
     trees.rafdb(tmp_path / "rafdb")
-    samples = load_samples({"rafdb": {"landmarks": "mean"}}, tmp_path)
+    samples = load_training_set({"rafdb": {"landmarks": "mean"}}, tmp_path)
     assert np.isfinite(samples.landmarks).all()
-    np.testing.assert_allclose(samples.trust, sets.OWN_TRUST)
-    assert sets.OWN_TRUST < sets.SET_TRUST
-    samples = load_samples({"rafdb": {"landmarks": "mean", "trust": 0.1}}, tmp_path)
-    np.testing.assert_allclose(samples.trust, 0.1)
+    np.testing.assert_allclose(samples.landmark_weights, sets.OWN_LANDMARK_WEIGHT)
+    assert sets.OWN_LANDMARK_WEIGHT < sets.SET_LANDMARK_WEIGHT
+    samples = load_training_set({"rafdb": {"landmarks": "mean", "landmark_weight": 0.1}}, tmp_path)
+    np.testing.assert_allclose(samples.landmark_weights, 0.1)
 
 
 @pytest.mark.usefixtures("engine")
-def test_a_model_that_finds_nobody_is_said_so() -> None:
+def test_a_model_that_finds_no_face_is_an_error() -> None:
     dark = np.zeros((64, 64), np.uint8)
     faces = FaceSet("all", [FaceSample("dark", lambda: dark, 3)], cropped=True)
-    with pytest.raises(DataError, match="mean finds no face in 1 pictures of the set"):
+    with pytest.raises(DataError, match="mean finds no face in the 1 images without landmarks"):
         pseudo_labels.with_landmarks(faces, "mean")

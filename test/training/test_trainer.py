@@ -17,10 +17,10 @@ from small_training import CONFIG, run, same, write  # noqa: E402
 from edan_ros.networks.base import NetworkOutput  # noqa: E402
 from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network  # noqa: E402
 from edan_ros.training.common.checkpoints import load_average, load_mean  # noqa: E402
-from edan_ros.training.emotion.config import load_config  # noqa: E402
-from edan_ros.training.common.distributed import World  # noqa: E402
 from edan_ros.training.common.config import ConfigError  # noqa: E402
+from edan_ros.training.common.distributed import World  # noqa: E402
 from edan_ros.training.common.run_log import read_log  # noqa: E402
+from edan_ros.training.emotion.config import load_config  # noqa: E402
 from edan_ros.training.emotion.export import export, make_manifest  # noqa: E402
 from edan_ros.training.emotion.samples import TrainingSet  # noqa: E402
 from edan_ros.training.emotion.task import check_run  # noqa: E402
@@ -48,7 +48,9 @@ def test_the_first_stage_is_frozen_while_the_second_learns(
             assert torch.allclose(both[name], value, atol=1e-6), name
 
 
-def test_a_seed_decides_everything(tmp_path: Path, samples: TrainingSet, finished: Finished) -> None:
+def test_a_seed_decides_everything(
+    tmp_path: Path, samples: TrainingSet, finished: Finished
+) -> None:
     first = load_average(finished(tmp_path / "first") / "phase1.pt")
     again, other = (
         run(write(tmp_path, seed=seed), samples, tmp_path / f"seed{seed}")

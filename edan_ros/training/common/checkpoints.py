@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from edan_ros.engines.manifest import Manifest, ModelError, load_manifest
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.registry import DEFAULT, create_network
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.config import ConfigError
 
 
 class WeightAverage(AveragedModel):
@@ -43,7 +43,8 @@ class WeightAverage(AveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         """Update the average with the weights of a network after a step."""
         step = self.steps + 1
-        self.multi_avg_fn = get_ema_multi_avg_fn(min(self.decay, step / (step + 10)))
+        decay = min(self.decay, step / (step + 10))
+        self.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         super().update_parameters(model)
 
 
@@ -94,8 +95,7 @@ def load_mean(runs: Sequence[Path]) -> EmotionNetwork:
     mean = AveragedModel(first, use_buffers=True)
     for network in (first, *others):
         mean.update_parameters(network)
-    averaged: EmotionNetwork = mean.module
-    return averaged.eval()
+    return cast(EmotionNetwork, mean.module).eval()
 
 
 def newest_checkpoint(run: Path) -> Path:

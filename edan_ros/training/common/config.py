@@ -1,26 +1,58 @@
-"""A training run's configuration, read from YAML."""
+"""Configurations of training runs: YAML files, their renamed entries, and how to repeat them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 import yaml
 
-from edan_ros.networks.registry import create_network
-from edan_ros.training.common.errors import ConfigError
-from edan_ros.training.emotion.augment import Augmentation
-from edan_ros.training.emotion.losses import LossWeights
+T = TypeVar("T")
+
+_AUGMENTATION = {"miss": "background_crop_prob", "worn": "occluder_prob"}
+#: Section of a configuration -> old name of an entry -> new name. "*" is any section. Version 0.6
+#: accepts the old names with a warning; version 0.7 will refuse them.
+RENAMED: dict[tuple[str, ...], dict[str, str]] = {
+    (): {"epoch_draws": "epoch_samples", "pictures": "epoch_samples"},
+    ("augmentation",): _AUGMENTATION,
+    ("camera",): _AUGMENTATION,
+    ("composition",): {
+        "covered": "occluder_prob",
+        "nobody": "background_image_prob",
+        "shapes": "distractor_prob",
+    },
+    ("data",): {"nobody": "background_images"},
+    ("data", "*"): {
+        "certain": "min_score",
+        "draws": "sampling_weight",
+        "each": "crops_per_image",
+        "pictures": "max_images",
+        "second_opinion": "original_label_weight",
+        "sharpen": "label_sharpening",
+        "trust": "landmark_weight",
+    },
+}
+#: Entries without a successor of the same meaning: accepted with a warning, and ignored.
+REMOVED = {"logit_adjustment": "use loss: {logit_adjustment: 1.0} and train again"}
+
+
+class ConfigError(ValueError):
+    """A training configuration has a missing, unknown or impossible entry."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run: so many epochs from where the last phase ended.
+    """One phase of a run; it starts where the phase before ended.
 
-    stages: of an EmotionalDAN, 1 or 2. The second stage is trained with the first one frozen, as
-    DAN is, unless ``joint`` trains both end to end or neither a phase nor a model came before.
+    Attributes:
+        epochs: length of the phase.
+        learning_rate: peak of the schedule.
+        stages: of an EmotionalDAN, 1 or 2. The second stage is trained with the first one frozen,
+            as in DAN, unless neither a phase nor a model precedes it.
+        joint: whether both stages are trained end to end.
     """
 
     epochs: int
@@ -31,10 +63,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Linear warm-up, cosine decay and an average of the weights.
+    """The optimiser, its schedule (linear warm-up, cosine decay) and the average of the weights.
 
-    kind: "sgd" (with Nesterov momentum) or "adam" (whose first decay is the momentum). sharpness:
-    radius of sharpness-aware steps (``training/common/sam.py``), 0 for none; 0.05 is usual.
+    Attributes:
+        kind: "sgd" (with Nesterov momentum) or "adam" (whose first beta is ``momentum``).
+        warmup_epochs: length of the warm-up.
+        ema: decay of the weight average per step.
+        sharpness: radius of sharpness-aware steps (``training/common/sam.py``), 0 for none; 0.05
+            is common.
     """
 
     kind: str = "sgd"
@@ -45,57 +81,9 @@ class Optimiser:
     sharpness: float = 0.0
 
 
-@dataclass(frozen=True)
-class TeacherOptions:
-    """A trained model to imitate beside the labels.
-
-    model: an ONNX file of ours, a shipped model's name, or the folder of a run. weight: of its
-    term in the loss. temperature: by which both logits are divided.
-    """
-
-    model: str
-    weight: float = 1.0
-    temperature: float = 2.0
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides what a run computes; the data folder is given beside it.
-
-    network: ``kind`` (a name of networks/registry.py; emotional_dan without) and the arguments of
-    its class. precision: of the convolutions, "bf16", "fp32", or "auto", as
-    :func:`edan_ros.training.common.distributed.takes_bfloat16` says. epoch_draws: so many of an
-    epoch's draws are used, 0 for all. views: each picture drawn is so many of them, augmented
-    each in its own way (``loss: consistency`` says how alike the answers should be). backbone: a
-    file of torchvision's weights to start from. start: the configuration of the narrower network
-    whose run this one begins with (--start).
-    validate: the set that epochs are measured on, see :class:`Validation`.
-    terms: of use, which the data put on the weights.
-    """
-
-    name: str
-    version: str
-    seed: int
-    batch: int
-    network: dict[str, Any]
-    data: dict[str, dict[str, Any]]
-    phases: tuple[Phase, ...]
-    loss: LossWeights = field(default_factory=LossWeights)
-    optimiser: Optimiser = field(default_factory=Optimiser)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    precision: str = "auto"
-    epoch_draws: int = 0
-    views: int = 1
-    teacher: TeacherOptions | None = None
-    backbone: str = ""
-    start: str = ""
-    validate: dict[str, Any] | None = None
-    terms: str = ""
-
-
-def build(kind: type, values: dict[str, Any], where: str) -> Any:
-    """A dataclass from the entries of a file. Raises ConfigError, which names the wrong entry."""
-    known = {f.name for f in fields(kind)}
+def build(kind: Callable[..., T], values: dict[str, Any], where: str) -> T:
+    """Create a dataclass from the entries of a file. Raises ConfigError naming a wrong entry."""
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(f"{where}: unknown entry {', '.join(unknown)}; known: {sorted(known)}")
@@ -105,8 +93,27 @@ def build(kind: type, values: dict[str, Any], where: str) -> Any:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The entries of a configuration. Raises ConfigError when the file holds none."""
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the entries of a configuration, merged into those of the file named by ``base``.
+
+    ``base`` is relative to the file. Mappings are merged entry by entry, one level deep; an entry
+    without a value removes that of the base; anything else replaces it. Renamed entries get their
+    new names. Raises ConfigError when a file cannot be read or holds no mapping.
+    """
+    raw = rename_entries(_read_yaml(path), lambda message: _warn(f"{path}: {message}"))
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    merged = read_config(path.parent / str(base))
+    for name, value in raw.items():
+        below = merged.get(name)
+        if isinstance(value, dict) and isinstance(below, dict):
+            value = {k: v for k, v in {**below, **value}.items() if v is not None}
+        merged[name] = value
+    return merged
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -118,70 +125,75 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def load_config(path: Path) -> TrainConfig:
-    """Read a configuration. Raises ConfigError with the entry that is wrong."""
-    raw = with_base(path)
-    raw["phases"] = tuple(build(Phase, entry, f"{path}: phases") for entry in raw.get("phases", ()))
-    for name, kind in (
-        ("loss", LossWeights),
-        ("optimiser", Optimiser),
-        ("augmentation", Augmentation),
-    ):
-        raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
-    if raw.get("teacher"):
-        raw["teacher"] = build(TeacherOptions, raw["teacher"], f"{path}: teacher")
-    if not raw["phases"]:
-        raise ConfigError(f"{path}: phases is empty: nothing would be trained")
-    config = build(TrainConfig, raw, str(path))
-    _check(config, path)
-    return config
+def _warn(message: str) -> None:
+    warnings.warn(message, FutureWarning, stacklevel=2)
 
 
-def with_base(path: Path) -> dict[str, Any]:
-    """The entries of a configuration on top of those of the file that its ``base`` names.
+def rename_entries(
+    entries: dict[str, Any],
+    warn: Callable[[str], None] | None = None,
+    section: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Return the entries of a section with the new names of :data:`RENAMED`.
 
-    ``base`` is relative to the file. Mappings are merged entry by entry, one level deep, and an
-    entry without a value takes away what the base says; anything else replaces it. Raises
-    ConfigError.
+    Args:
+        entries: may have sections of their own.
+        warn: called with a sentence for each old name.
+        section: names of the enclosing sections.
     """
-    raw = read_yaml(path)
-    base = raw.pop("base", None)
-    if base is None:
-        return raw
-    merged = with_base(path.parent / str(base))
-    for name, value in raw.items():
-        below = merged.get(name)
-        if isinstance(value, dict) and isinstance(below, dict):
-            value = {k: v for k, v in {**below, **value}.items() if v is not None}
-        merged[name] = value
-    return merged
+    pattern = ("data", "*") if section[:1] == ("data",) and len(section) == 2 else section
+    renamed = RENAMED.get(pattern, {})
+    result: dict[str, Any] = {}
+    for name, value in entries.items():
+        new = renamed.get(name, name)
+        where = ": ".join((*section, name))
+        if new != name and warn is not None:
+            warn(f"the entry {where} is now called {new}; version 0.7 will refuse the old name")
+        if not section and name in REMOVED:
+            if warn is not None:
+                warn(f"the entry {where} is ignored; {REMOVED[name]}")
+            continue
+        if isinstance(value, dict):
+            value = rename_entries(value, warn, (*section, new))
+        result[new] = value
+    return result
 
 
-def network_options(config: TrainConfig, phase: Phase) -> dict[str, Any]:
-    """The arguments of ``create_network`` in a phase."""
-    return config.network if phase.stages is None else {**config.network, "stages": phase.stages}
+def reproduce_command(
+    config: Path, to: Path, *, half: bool = False, others: Sequence[Path] = ()
+) -> str:
+    """Return the command line that trains and exports a model from nothing.
+
+    It holds all runs from the first one on, each named by the ``start`` of the next, and the
+    export. Folders of runs are named after their configurations.
+
+    Args:
+        config: of the last run.
+        to: folder of the export.
+        half: whether large weights are stored as FP16.
+        others: runs whose weights are averaged with those of the last one.
+
+    Raises:
+        ConfigError: if one of the configurations cannot be read.
+    """
+    steps = []
+    for this, before in _run_chain(config):
+        step = f"edan train {_portable(this)} --data DATA --out {this.stem}"
+        steps.append(step + (f" --start {before.stem}" if before else ""))
+    runs = " ".join([config.stem, *(run.name for run in others)])
+    export = f"edan export {_portable(config)} {runs} --data DATA --to {_portable(to)}"
+    return " && ".join([*steps, export + (" --half" if half else "")])
 
 
-def crop_size(config: TrainConfig) -> int:
-    """Side of the crops that the configuration's network sees, in pixels."""
-    with torch.device("meta"):
-        return int(create_network(**network_options(config, config.phases[0])).config["size"])
+def _run_chain(config: Path) -> list[tuple[Path, Path | None]]:
+    """Each configuration with the one that it starts from, the first one first."""
+    start = read_config(config).get("start")
+    if not start:
+        return [(config, None)]
+    before = config.with_name(str(start))
+    return [*_run_chain(before), (config, before)]
 
 
-def _check(config: TrainConfig, path: Path) -> None:
-    for name, value, known in (
-        ("precision", config.precision, ("auto", "bf16", "fp32")),
-        ("optimiser: kind", config.optimiser.kind, ("sgd", "adam")),
-    ):
-        if value not in known:
-            raise ConfigError(f"{path}: {name} is {value!r}; known: {', '.join(known)}")
-    if config.views < 1:
-        raise ConfigError(f"{path}: views is {config.views}; it should be at least 1")
-    if config.loss.consistency and config.views == 1:
-        raise ConfigError(f"{path}: loss: consistency needs views: 2 or more of each picture")
-    for phase in config.phases:
-        try:
-            with torch.device("meta"):  # checks the arguments without making any weights
-                create_network(**network_options(config, phase))
-        except ValueError as error:
-            raise ConfigError(f"{path}: network: {error}") from error
+def _portable(path: Path) -> str:
+    """A path without folders of this machine."""
+    return path.name if path.is_absolute() else path.as_posix()

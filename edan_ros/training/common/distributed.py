@@ -12,7 +12,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from edan_ros.training.common.errors import ConfigError
+from edan_ros.training.common.config import ConfigError
 
 #: Flags in /proc/cpuinfo of bfloat16 instructions on x86 and ARM.
 BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
@@ -40,7 +40,7 @@ class World:
         if self.size == 1:
             return learner
         if self.device.type == "cuda":
-            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)
+            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)  # type: ignore[no-untyped-call]
             return DistributedDataParallel(learner, device_ids=[self.device.index])
         return DistributedDataParallel(learner)
 

@@ -1,9 +1,10 @@
-"""What the trainer asks of a task: phases, a learner, the data of an epoch, validation."""
+"""A task of the trainer: phases, a learner, the data of an epoch, validation."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class Learner(nn.Module):
         raise NotImplementedError
 
 
-class Task(Protocol[NetworkT]):
+class Task(ABC, Generic[NetworkT]):
     """A network to train: :class:`edan_ros.training.common.trainer.Trainer` does the rest.
 
     Attributes:
@@ -49,10 +50,11 @@ class Task(Protocol[NetworkT]):
     step_options: Optimiser
     clip_norm: float
 
+    @abstractmethod
     def checkpoint_name(self, phase: int) -> str:
         """Return the file name of a phase's checkpoint; phases count from 0."""
-        ...
 
+    @abstractmethod
     def create_learner(
         self, phase: int, previous: NetworkT | None, device: torch.device, *, resumed: bool
     ) -> Learner:
@@ -64,24 +66,24 @@ class Task(Protocol[NetworkT]):
             device: where it will be trained.
             resumed: whether its state is read from a checkpoint afterwards.
         """
-        ...
 
+    @abstractmethod
     def create_optimiser(self, learner: Learner, phase: Phase) -> torch.optim.Optimizer:
         """Return the optimiser of all parameters that are trained."""
-        ...
 
+    @abstractmethod
     def epoch_data(self, phase: int, epoch: int) -> Dataset[dict[str, Any]]:
         """Return the samples of an epoch in order; both numbers count from 0."""
-        ...
 
     def validate(self, network: NetworkT) -> dict[str, float]:
         """Return the figures to log for the averaged network after an epoch."""
-        ...
+        del network
+        return {}
 
+    @abstractmethod
     def describe(self, network: NetworkT) -> dict[str, Any]:
         """Return what the checkpoint stores to create the network again."""
-        ...
 
+    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return the configuration as plain values, which the checkpoint stores."""
-        ...

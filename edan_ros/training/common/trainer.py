@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import numpy as np
 import torch
@@ -20,10 +20,9 @@ from tqdm import tqdm
 
 from edan_ros.training.common import sam
 from edan_ros.training.common.checkpoints import WeightAverage, read_state, save_state
-from edan_ros.training.common.config import Phase
+from edan_ros.training.common.config import ConfigError, Phase, rename_entries
 from edan_ros.training.common.data import batches
 from edan_ros.training.common.distributed import World
-from edan_ros.training.common.errors import ConfigError
 from edan_ros.training.common.run_log import append_log, draw_curves, drop_log_from
 from edan_ros.training.common.task import Learner, NetworkT, Task
 
@@ -114,7 +113,7 @@ class PhaseState:
                 f"{path} holds another network, {stored}; this one is {network['config']}: "
                 "use another --out, or delete the run"
             )
-        changed = changed_settings(state.get("training", {}), settings)
+        changed = changed_settings(rename_entries(state.get("training", {})), settings)
         if changed:
             tqdm.write(f"{path.name}: changed since the run started: {', '.join(changed)}")
         try:
@@ -233,7 +232,7 @@ class Trainer(Generic[NetworkT]):
         if self.world.is_main_process:
             drop_log_from(self.out, number + 1, state.epoch + 1)
         module = self.world.distribute(learner)
-        network: NetworkT = average.module
+        network = cast(NetworkT, average.module)
         while state.epoch < phase.epochs:
             entry = self._run_epoch(state, module, stop)
             if self.world.is_main_process:
@@ -326,7 +325,7 @@ class Trainer(Generic[NetworkT]):
         return losses
 
     def _description(self, state: PhaseState) -> tuple[dict[str, Any], dict[str, Any]]:
-        network: NetworkT = state.average.module
+        network = cast(NetworkT, state.average.module)
         return self.task.describe(network), self.task.settings()
 
     def _save(self, state: PhaseState) -> None:

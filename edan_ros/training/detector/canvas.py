@@ -1,4 +1,4 @@
-"""A training picture in the making: sources are laid on it, and what they show is kept track of."""
+"""A training image in the making: source images are pasted on it, and their faces tracked."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.training.detector.sources import Picture
+from edan_ros.core.boxes import areas, bounding_boxes, intersections
+from edan_ros.training.detector.sources import SourceImage
 
-#: Faces (mean of width and height, pixels) below this are neither wanted nor wrong, unless a
-#: canvas says otherwise.
+#: Smaller faces (mean of width and height, pixels) are ignored, unless a canvas has another limit.
 SMALLEST_FACE = 9.0
-#: Of a face at the border this part must be inside to be wanted, and less than that is neither
-#: wanted nor wrong down to the second number, below which nothing should be found.
+#: Share of a face inside the border from which it is a target, and from which it is ignored; below,
+#: it is background.
 INSIDE, BARELY_INSIDE = 0.5, 0.2
-#: A face of which more than this is covered is neither wanted nor wrong.
-COVERED = 0.6
-#: The five points in a mirrored picture.
+#: Share of a face that may be covered before it is ignored, and before it is background.
+COVERED, HIDDEN = 0.4, 0.95
+#: Order of the five points in a mirror image.
 MIRRORED_POINTS = [1, 0, 2, 4, 3]
+
+#: x0, y0, x1, y1 in whole pixels.
+Region = tuple[int, int, int, int]
 
 
 class Canvas:
-    """A square grey picture (size, size) uint8 with its faces.
+    """A square gray image with its faces, all in pixels of the canvas.
 
-    boxes: (k, 4) x, y, width, height. points: (k, 5, 2). wanted: (k,) whether a detector should
-    find it; where not, finding it is not wrong either. All in pixels of the canvas.
+    Attributes:
+        pixels: (size, size) uint8.
+        boxes: (k, 4) x, y, width, height.
+        points: (k, 5, 2).
+        ignore: (k,) whether a detector may or may not find the face, as ignore regions in COCO.
     """
 
     def __init__(self, size: int, smallest: float = SMALLEST_FACE) -> None:
@@ -34,110 +40,99 @@ class Canvas:
         self.pixels = np.zeros((size, size), np.uint8)
         self.boxes = np.empty((0, 4), np.float32)
         self.points = np.empty((0, 5, 2), np.float32)
-        self.wanted = np.empty(0, bool)
+        self.ignore = np.empty(0, bool)
 
-    def lay(
+    def paste(
         self,
-        picture: Picture,
+        image: SourceImage,
         matrix: NDArray[np.float64],
-        region: tuple[int, int, int, int],
+        region: Region,
         mask: NDArray[np.float32] | None = None,
         *,
         fill: int | None = None,
     ) -> None:
-        """Lay a picture on ``region`` (x0, y0, x1, y1), moved by ``matrix``.
+        """Paste an image on a region of the canvas; faces that it covers may become ignored.
 
-        matrix: (2, 3) pixels of the picture -> of the canvas. mask: (y1 - y0, x1 - x0) opacity,
-        or None for 1. fill: the grey level beyond the picture's border, which is repeated
-        without. Faces that were there before and are covered stop being wanted.
+        Args:
+            image: what to paste.
+            matrix: (2, 3), maps pixels of the image to those of the canvas.
+            region: on the canvas.
+            mask: (y1 - y0, x1 - x0) opacity; opaque without.
+            fill: gray level beyond the image's border, which is repeated without.
         """
         x0, y0, x1, y1 = region
-        patch = warp(picture, matrix, region, fill)
+        patch = warp(image, matrix, region, fill)
         below = self.pixels[y0:y1, x0:x1]
         if mask is None:
             self.pixels[y0:y1, x0:x1] = patch
         else:
             self.pixels[y0:y1, x0:x1] = below + mask * (patch.astype(np.float32) - below)
-        self._cover(region)
-        self.add_faces(picture, matrix, region)
+        self._occlude(region)
+        self.add_faces(image, matrix, region)
 
-    def _cover(self, region: tuple[int, int, int, int]) -> None:
-        hidden = shared_area(self.boxes, region) / np.maximum(area(self.boxes), 1e-6)
-        self.wanted &= hidden < 1.0 - COVERED
-        keep = hidden < 0.95
+    def _occlude(self, region: Region) -> None:
+        covered = inside_shares(self.boxes, region)
+        self.ignore |= covered >= COVERED
+        keep = covered < HIDDEN
         self.boxes, self.points = self.boxes[keep], self.points[keep]
-        self.wanted = self.wanted[keep]
+        self.ignore = self.ignore[keep]
 
-    def add_faces(
-        self, picture: Picture, matrix: NDArray[np.float64], region: tuple[int, int, int, int]
-    ) -> None:
-        """Note the faces of a picture that ``matrix`` moves into a region of the canvas."""
+    def add_faces(self, image: SourceImage, matrix: NDArray[np.float64], region: Region) -> None:
+        """Add the faces of an image that ``matrix`` maps into a region of the canvas."""
         linear, shift = matrix[:, :2].T, matrix[:, 2]
-        outlines = picture.outlines @ linear + shift
-        low = outlines.min(axis=1)
-        boxes = np.concatenate([low, outlines.max(axis=1) - low], axis=1)
-        points = picture.points @ linear + shift
+        boxes = bounding_boxes(image.outlines @ linear + shift)
+        points = image.points @ linear + shift
         if np.linalg.det(linear) < 0:
             points = points[:, MIRRORED_POINTS]
-        if len(picture.unsure):
-            corners = picture.unsure[:, None, :2] + picture.unsure[:, None, 2:] * CORNERS
-            corners = corners @ linear + shift
-            low = corners.min(axis=1)
-            unsure = np.concatenate([low, corners.max(axis=1) - low], axis=1)
-            boxes = np.concatenate([boxes, unsure])
-            points = np.concatenate([points, np.zeros((len(unsure), 5, 2))])
-        inside = shared_area(boxes, region) / np.maximum(area(boxes), 1e-6)
-        large = boxes[:, 2:].mean(axis=1) >= self.smallest
-        sure = np.arange(len(boxes)) < len(outlines)
+        corners = image.ignore[:, None, :2] + image.ignore[:, None, 2:] * _CORNERS
+        boxes = np.concatenate([boxes, bounding_boxes(corners @ linear + shift)])
+        points = np.concatenate([points, np.zeros((len(image.ignore), 5, 2))])
+        inside = inside_shares(boxes, region)
+        small = boxes[:, 2:].mean(axis=1) < self.smallest
+        unsure = np.arange(len(boxes)) >= len(image.outlines)
         keep = inside >= BARELY_INSIDE
+        ignore = (inside < INSIDE) | small | unsure
         self.boxes = np.concatenate([self.boxes, boxes[keep]]).astype(np.float32)
         self.points = np.concatenate([self.points, points[keep]]).astype(np.float32)
-        wanted = (inside >= INSIDE) & large & sure
-        self.wanted = np.concatenate([self.wanted, wanted[keep]])
+        self.ignore = np.concatenate([self.ignore, ignore[keep]])
 
 
-CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
-def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(n,) area of (n, 4) boxes."""
-    return boxes[:, 2] * boxes[:, 3]
-
-
-def shared_area(
-    boxes: NDArray[np.floating], region: tuple[int, int, int, int]
-) -> NDArray[np.floating]:
-    """(n,) area that (n, 4) boxes x, y, width, height share with a region x0, y0, x1, y1."""
-    low = np.maximum(boxes[:, :2], region[:2])
-    high = np.minimum(boxes[:, :2] + boxes[:, 2:], region[2:])
-    return np.prod(np.maximum(high - low, 0.0), axis=1)
+def inside_shares(boxes: NDArray[np.floating], region: Region) -> NDArray[np.floating]:
+    """Return the (n,) shares of (n, 4) boxes that lie inside a region."""
+    x0, y0, x1, y1 = region
+    box = np.array([[x0, y0, x1 - x0, y1 - y0]], np.float64)
+    return np.asarray(intersections(boxes, box)[:, 0] / np.maximum(areas(boxes), 1e-6))
 
 
 def warp(
-    picture: Picture,
+    image: SourceImage,
     matrix: NDArray[np.float64],
-    region: tuple[int, int, int, int],
+    region: Region,
     fill: int | None = None,
 ) -> NDArray[np.uint8]:
-    """The picture as it appears in a region of the canvas, from the halving of about its scale."""
+    """Return an image as it appears in a region of the canvas, from the level of its scale."""
     x0, y0, x1, y1 = region
     scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-    level = min(max(int(-math.log2(max(scale, 1e-6)) + 0.3), 0), len(picture.levels) - 1)
+    level = min(max(int(-math.log2(max(scale, 1e-6)) + 0.3), 0), len(image.levels) - 1)
     local = matrix.copy()
-    # Pixel u of a halving covers the pixels around 2^level u + (2^level - 1) / 2.
+    # Pixel u of a level covers the pixels around 2^level u + (2^level - 1) / 2 of the image.
     local[:, 2] += local[:, :2].sum(axis=1) * (0.5 * (2**level - 1)) - (x0, y0)
     local[:, :2] *= 2**level
-    return cv2.warpAffine(
-        picture.levels[level],
+    warped = cv2.warpAffine(
+        image.levels[level],
         local,
         (x1 - x0, y1 - y0),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE if fill is None else cv2.BORDER_CONSTANT,
         borderValue=fill or 0,
     )
+    return np.asarray(warped, np.uint8)
 
 
-def placing(
+def placement_matrix(
     origin: NDArray[np.floating],
     target: NDArray[np.floating],
     scale: float,
@@ -145,7 +140,10 @@ def placing(
     *,
     mirror: bool,
 ) -> NDArray[np.float64]:
-    """(2, 3) matrix that turns and scales about ``origin`` and moves it to ``target``."""
+    """Return the (2, 3) matrix that scales and rotates about ``origin`` and moves it to ``target``.
+
+    ``roll`` is in radians.
+    """
     c, s = scale * math.cos(roll), scale * math.sin(roll)
     linear = np.array([[c, -s], [s, c]])
     if mirror:

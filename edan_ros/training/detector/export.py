@@ -1,9 +1,9 @@
-"""Write a trained face detector as one ONNX file with its manifest.
+"""Export of a trained face detector as one ONNX file with its manifest.
 
 The graph: input ``image`` (batch, 1, H, W) float32 grey 0 to 255, H and W multiples of 32;
 outputs ``scores`` (batch, N) 0 to 1, ``boxes`` (batch, N, 4) x, y, width, height and ``points``
 (batch, N, 5, 2) in pixels of the input, for the N cells of all strides. Overlapping boxes are
-dropped outside (``detection/edan_detector.py``).
+suppressed outside the graph (``detection/edan_detector.py``).
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from edan_ros.training.common.config import reproduce_command
 from edan_ros.training.detector.task import load_averaged, load_detector_config
 from edan_ros.training.emotion.export import flops, trace
 
-#: The score that every detector of the package is asked for unless a user says otherwise.
+#: Default score threshold of the detectors of this package.
 USUAL_THRESHOLD = 0.6
-#: A box is not false where the teacher sees a face with at least this score.
+#: A box is not counted as false where the teacher detects a face with at least this score.
 DOUBTFUL = 0.3
 
 
 class DeployedDetector(nn.Module):
     """The network with the outputs of the ONNX interface, in the order of DETECTOR_OUTPUTS.
 
-    threshold: the score of the network that becomes USUAL_THRESHOLD; all logits move by as much.
+    Args:
+        threshold: score of the network that becomes USUAL_THRESHOLD; all logits shift equally.
     """
 
     def __init__(self, network: FaceDetector, threshold: float) -> None:
@@ -58,7 +59,7 @@ def _logit(probability: float) -> float:
 
 
 def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_THRESHOLD) -> None:
-    """Write the ONNX file; the directory must exist."""
+    """Write the ONNX file; its folder must exist."""
     example = torch.rand(1, 1, 96, 128) * 255
     axes = {
         INPUT: {0: "batch", 2: "height", 3: "width"},
@@ -69,7 +70,12 @@ def export_detector(network: FaceDetector, path: Path, threshold: float = USUAL_
 
 
 def export_release(config_path: Path, run: Path, data: Path, to: Path) -> Manifest:
-    """Export a run's network, measure it on the held-out photographs, write its manifest."""
+    """Export the network of a run, measure it on held-out photographs, write its manifest.
+
+    Raises:
+        ConfigError: if the configuration or the checkpoint cannot be read.
+        DataError: if the photographs cannot be read.
+    """
     config = load_detector_config(config_path)
     network = load_averaged(config, run).eval()
     to.mkdir(parents=True, exist_ok=True)
@@ -101,7 +107,7 @@ def export_release(config_path: Path, run: Path, data: Path, to: Path) -> Manife
 
 
 def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
-    """Recall and false boxes of an exported detector on the photographs not trained on."""
+    """Return recall, false boxes per image and overlap on the held-out photographs."""
     reference = create_detector("yunet", model_path=str(teacher), score_threshold=DOUBTFUL)
     pairs = archives.photographs(photographs, held_out=True)
     figures = evaluate_detector(

@@ -14,14 +14,13 @@ from edan_ros.detection.torch_runner import folded_weights
 from edan_ros.networks.face_detector import FaceDetector, Residual
 from edan_ros.networks.restore_batchnorm import restore_batchnorm
 from edan_ros.training.common.checkpoints import read_state, starting_model
-from edan_ros.training.common.config import Optimiser, Phase, build, with_base
+from edan_ros.training.common.config import ConfigError, Optimiser, Phase, build, read_config
 from edan_ros.training.common.distributed import World
-from edan_ros.training.common.errors import ConfigError
-from edan_ros.training.common.task import Learner
+from edan_ros.training.common.task import Learner, Task
 from edan_ros.training.common.trainer import check_batch
-from edan_ros.training.detector.data import Composer, Composition, DetectorData
+from edan_ros.training.detector.composer import Composer, Composition, DetectorData
 from edan_ros.training.detector.loss import DetectorWeights, detector_loss
-from edan_ros.training.detector.sources import Picture
+from edan_ros.training.detector.sources import SourceImage
 from edan_ros.training.emotion.augment import Augmentation
 
 #: Value of ``task`` in the configuration of a detector.
@@ -37,7 +36,7 @@ class DetectorConfig:
     Attributes:
         size: side of the training canvases in pixels.
         batch: canvases per step, over all processes together.
-        pictures: canvases per epoch.
+        epoch_samples: canvases per epoch.
         ema: decay of the weight average per step.
         threshold: score of the trained network that counts as a face; the exported detector
             shifts its scores so that this becomes its default threshold.
@@ -53,7 +52,7 @@ class DetectorConfig:
     batch: int
     size: int
     epochs: int
-    pictures: int
+    epoch_samples: int
     learning_rate: float
     data: dict[str, dict[str, Any]]
     task: str = TASK
@@ -72,7 +71,7 @@ class DetectorConfig:
 
 def load_detector_config(path: Path) -> DetectorConfig:
     """Read a configuration. Raises ConfigError with the entry that is wrong."""
-    raw = with_base(path)
+    raw = read_config(path)
     for name, kind in (
         ("composition", Composition),
         ("camera", Augmentation),
@@ -128,11 +127,11 @@ class DetectorLearner(Learner):
         return detector_loss(output, batch, self.weights)
 
 
-class DetectorTask:
+class DetectorTask(Task[FaceDetector]):
     """A configuration of the detector with its images, as the trainer's task.
 
     Args:
-        pictures: the images of each data set, by its name.
+        images: source images of each data set, by its name.
         start: what a new run starts from: the folder of another run, whose averaged weights are
             used, or a shipped detector's name or file. The new network may have more residual
             blocks.
@@ -143,12 +142,12 @@ class DetectorTask:
     def __init__(
         self,
         config: DetectorConfig,
-        pictures: dict[str, list[Picture]],
+        images: dict[str, list[SourceImage]],
         *,
         start: Path | None = None,
     ) -> None:
         self.config, self.start = config, start
-        self.composer = Composer(pictures, config.size, config.composition)
+        self.composer = Composer(images, config.size, config.composition)
         self.seed, self.batch = config.seed, config.batch
         self.phases = (Phase(config.epochs, config.learning_rate),)
         self.step_options = Optimiser(warmup_epochs=config.warmup_epochs, ema=config.ema)
@@ -162,9 +161,6 @@ class DetectorTask:
 
     def settings(self) -> dict[str, Any]:
         return asdict(self.config)
-
-    def validate(self, _network: FaceDetector) -> dict[str, float]:
-        return {}
 
     def create_learner(
         self, phase: int, previous: FaceDetector | None, device: torch.device, *, resumed: bool
@@ -188,7 +184,7 @@ class DetectorTask:
     def epoch_data(self, phase: int, epoch: int) -> DetectorData:
         del phase
         config = self.config
-        return DetectorData(self.composer, config.camera, config.pictures, config.seed, epoch)
+        return DetectorData(self.composer, config.camera, config.epoch_samples, config.seed, epoch)
 
     def _initial_network(self) -> FaceDetector:
         if self.start is None:

@@ -1,4 +1,4 @@
-"""The same training and the same test for several configurations, and what may be said of it."""
+"""Comparison of configurations: equal training, equal test, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
-from edan_ros.training.common.config import TrainConfig, crop_size
-from edan_ros.training.common.data import epoch_length
 from edan_ros.training.common.distributed import World
 from edan_ros.training.common.trainer import Trainer
-from edan_ros.training.emotion.calibration import fit_temperature
+from edan_ros.training.emotion.config import RecogniserConfig, crop_size
 from edan_ros.training.emotion.export import flops
 from edan_ros.training.emotion.losses import TO_POLARITY
-from edan_ros.training.emotion.samples import Samples
-from edan_ros.training.emotion.sets import class_prior, load_samples
+from edan_ros.training.emotion.samples import TrainingSet, epoch_length
+from edan_ros.training.emotion.sets import class_prior, load_training_set
 from edan_ros.training.emotion.task import EmotionTask
-from edan_ros.training.emotion.validation import Answers, Validation, predict
+from edan_ros.training.emotion.validation import Predictions, Validation, fit_temperature, predict
 
-RESULT, ANSWERS = "result.json", "answers.npz"
+RESULT, PREDICTIONS = "result.json", "predictions.npz"
+#: What version 0.5 called the file of predictions.
+OLD_PREDICTIONS = "answers.npz"
 #: Half a 95 % interval in standard errors.
 NINETY_FIVE = 1.96
 
@@ -33,17 +33,20 @@ NINETY_FIVE = 1.96
 class Comparison:
     """Trains configurations one by one, each in a folder of ``out``, and measures each once.
 
-    A run that is finished is not run again, and an interrupted one goes on where it stopped. Sets
-    that several configurations share are read once. ``root``: the folder of the data sets.
+    Finished runs are kept, and interrupted ones resume. Data sets that consecutive configurations
+    share are read once.
+
+    Args:
+        root: folder of the data sets.
     """
 
     def __init__(self, root: Path, out: Path, *, world: World, workers: int = 1) -> None:
         self.root, self.out, self.world, self.workers = root, out, world, workers
-        self._samples: tuple[str, Samples] | None = None
+        self._training_set: tuple[str, TrainingSet] | None = None
         self._validation: tuple[tuple[int, str], Validation] | None = None
 
-    def run(self, config: TrainConfig, seed: int) -> Path:
-        """Train and measure a configuration with a seed; the folder that says what came out."""
+    def run(self, config: RecogniserConfig, seed: int) -> Path:
+        """Train and measure a configuration with a seed; return the folder of the run."""
         folder = self.out / f"{config.name}-seed{seed}"
         if (folder / RESULT).is_file():
             return folder
@@ -51,22 +54,28 @@ class Comparison:
         task = EmotionTask(config, self._load(config))
         network = Trainer(task, folder, world=self.world, workers=self.workers).run()
         validation = self._validate(config)
-        answers = validation.ask(lambda crops: predict(network, crops), network.outputs)
+        predictions = validation.predict(lambda crops: predict(network, crops), network.outputs)
         np.savez_compressed(
-            folder / ANSWERS, logits=answers.emotions["logits"], majority=validation.majority
+            folder / PREDICTIONS,
+            logits=predictions.emotions["logits"],
+            majority=validation.emotion_labels,
         )
-        result = {"name": config.name, "seed": seed, "draws": draws_of(config, self._load(config))}
-        result |= figures(answers, validation) | cost(network)
+        result = {
+            "name": config.name,
+            "seed": seed,
+            "samples": samples_of(config, self._load(config)),
+        }
+        result |= figures(predictions, validation) | cost(network)
         (folder / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         return folder
 
-    def _load(self, config: TrainConfig) -> Samples:
+    def _load(self, config: RecogniserConfig) -> TrainingSet:
         key = repr(config.data)
-        if self._samples is None or self._samples[0] != key:
-            self._samples = key, load_samples(config.data, self.root)
-        return self._samples[1]
+        if self._training_set is None or self._training_set[0] != key:
+            self._training_set = key, load_training_set(config.data, self.root)
+        return self._training_set[1]
 
-    def _validate(self, config: TrainConfig) -> Validation:
+    def _validate(self, config: RecogniserConfig) -> Validation:
         key = crop_size(config), repr((config.validate, config.loss.logit_adjustment))
         if self._validation is None or self._validation[0] != key:
             self._validation = (
@@ -78,14 +87,14 @@ class Comparison:
         return self._validation[1]
 
 
-def draws_of(config: TrainConfig, samples: Samples) -> int:
-    """How many crops a run of the configuration is trained on."""
-    each = epoch_length(samples, draws=config.epoch_draws, views=config.views)
+def samples_of(config: RecogniserConfig, training_set: TrainingSet) -> int:
+    """Return the number of samples that a run of the configuration is trained on."""
+    each = epoch_length(training_set, samples=config.epoch_samples, views=config.views)
     return each // config.batch * config.batch * sum(phase.epochs for phase in config.phases)
 
 
 def cost(network: EmotionNetwork) -> dict[str, float]:
-    """Parameters, and the operations for one crop in 1e9."""
+    """Return the number of ``parameters``, and ``gflop`` (1e9 operations) for one crop."""
     size = network.config["size"]
     return {
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -93,9 +102,9 @@ def cost(network: EmotionNetwork) -> dict[str, float]:
     }
 
 
-def figures(answers: Answers, validation: Validation) -> dict[str, object]:
-    """What is recorded of a run: of the emotions and, where there are such, of landmarks."""
-    logits = answers.emotions["logits"]
+def figures(predictions: Predictions, validation: Validation) -> dict[str, object]:
+    """Return the figures of a run: of emotions and, where predicted, of landmarks."""
+    logits = predictions.emotions["logits"]
     classes = logits.shape[1]
     confusion = metrics.confusion_matrix(validation.labels(classes), logits.argmax(axis=1), classes)
     found: dict[str, object] = {
@@ -105,20 +114,22 @@ def figures(answers: Answers, validation: Validation) -> dict[str, object]:
         "macro_f1": metrics.macro_f1(confusion),
         "confusion": confusion.tolist(),
     }
-    if answers.points is not None:
+    if predictions.landmarks is not None:
         for name in ("stage1", "landmarks"):
-            error = metrics.landmark_error(answers.points[name], validation.truth)
+            error = metrics.landmark_error(predictions.landmarks[name], validation.true_landmarks)
             found[f"error_{name}"] = float(error.mean())
     return found
 
 
 @dataclass(frozen=True)
 class Row:
-    """What several runs of one configuration say, on the same pictures.
+    """The results of several runs of one configuration, on the same images.
 
-    right: (runs, n) whether each picture was recognised. right_3: the same for three classes, from
-    the sums of the seven probabilities (:func:`summed`) or from a head of three. results: of each
-    run.
+    Attributes:
+        right: (runs, n) whether each image was recognised; None for a network of three classes.
+        right_3: (runs, n) the same for three classes, by :func:`summed` probabilities of seven or
+            by a network of three.
+        results: figures of each run.
     """
 
     name: str
@@ -127,16 +138,18 @@ class Row:
     results: list[dict[str, float]]
 
     def mean(self, figure: str) -> float:
-        """A figure's mean over the runs; NaN where they have none."""
+        """Return the mean of a figure over the runs; NaN where they lack it."""
         return float(np.mean([result.get(figure, np.nan) for result in self.results]))
 
 
 def read_row(name: str, folders: Sequence[Path]) -> Row:
-    """The finished runs of a configuration."""
+    """Read the finished runs of a configuration."""
     results, right, right_3 = [], [], []
     for folder in folders:
-        results.append(json.loads((folder / RESULT).read_text(encoding="utf-8")))
-        with np.load(folder / ANSWERS) as saved:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        results.append({"samples": result.get("draws", np.nan), **result})  # version 0.5: draws
+        file = folder / PREDICTIONS
+        with np.load(file if file.is_file() else folder / OLD_PREDICTIONS) as saved:
             logits, majority = saved["logits"], saved["majority"]
         polarity = TO_POLARITY.numpy().argmax(axis=1)[majority]
         if logits.shape[1] == len(EMOTIONS):
@@ -147,11 +160,11 @@ def read_row(name: str, folders: Sequence[Path]) -> Row:
 
 
 def summed(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(n, 7) logits -> (n, 3) sums of their probabilities by neutral, positive, negative.
+    """Return (n, 3) sums of the probabilities of (n, 7) logits by neutral, positive, negative.
 
-    Only calibrated probabilities can be summed: those of a network taught by votes are too even,
-    and four small ones of negative emotions outweigh a neutral that is larger than each. So each
-    half of the pictures is summed at the temperature that fits the other half.
+    Sums need calibrated probabilities: a network trained on votes is underconfident, and four
+    small probabilities of negative emotions outweigh a larger one of neutral. Each half of the
+    images therefore uses the temperature that fits the other half.
     """
     sums = np.empty((len(logits), TO_POLARITY.shape[1]))
     halves = np.arange(len(logits)) % 2 == 0
@@ -163,24 +176,31 @@ def summed(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray
 
 @dataclass(frozen=True)
 class SeedNoise:
-    """What the seed alone does to accuracy: ``variance`` of one run, known from ``freedom`` more
-    runs than configurations. Without any (0) it is not known, and no interval holds it."""
+    """The effect of the seed on accuracy.
+
+    Attributes:
+        variance: of the accuracy of one run.
+        freedom: degrees of freedom of its estimate, the number of runs minus configurations; with
+            0 it is unknown, and intervals leave it out.
+    """
 
     variance: float = 0.0
     freedom: int = 0
 
     @property
     def width(self) -> float:
-        """Half a 95 % interval in standard errors: Student's, as the variance is an estimate."""
-        # SciPy takes a second to import, and nothing else here needs it.
+        """Half a 95 % interval in standard errors, of Student's t distribution."""
+        # scipy.stats takes a second to import, and nothing else here needs it.
         from scipy.stats import t
 
         return float(t.ppf(0.975, self.freedom)) if self.freedom else NINETY_FIVE
 
 
 def seed_noise(rows: Sequence[NDArray[np.bool_] | None]) -> SeedNoise:
-    """From all configurations together, (runs, n) each: two runs of one say too little, and the
-    seed is taken to do the same to all."""
+    """Return the pooled effect of the seed over all configurations, (runs, n) each.
+
+    Two runs of one configuration are too few for an estimate; the effect is assumed to be equal.
+    """
     accuracies = [right.mean(axis=1) for right in rows if right is not None]
     freedom = sum(len(of_runs) - 1 for of_runs in accuracies)
     if not freedom:
@@ -190,63 +210,64 @@ def seed_noise(rows: Sequence[NDArray[np.bool_] | None]) -> SeedNoise:
 
 
 def interval(right: NDArray[np.bool_], noise: SeedNoise) -> tuple[float, float]:
-    """Mean accuracy of (runs, n) and half of its 95 % interval, over pictures and seeds."""
-    variance = _of_pictures(right.astype(np.float64)) + noise.variance / len(right)
+    """Return the mean accuracy of (runs, n) and half its 95 % interval, over images and seeds."""
+    variance = _image_variance(right.astype(np.float64)) + noise.variance / len(right)
     return float(right.mean()), noise.width * float(np.sqrt(variance))
 
 
 def difference(
     right: NDArray[np.bool_], reference: NDArray[np.bool_], noise: SeedNoise
 ) -> tuple[float, float]:
-    """How much better than ``reference`` on the same pictures, and half of its 95 % interval.
+    """Return the gain in accuracy over ``reference`` and half its 95 % interval.
 
-    Both (runs, n). Picture by picture, so that what is hard for both does not blur it, and over the
-    seeds that both have; each run brings its own noise.
+    Both are (runs, n) on the same images. The difference is paired by image, which removes the
+    variance of images that are hard for both, and taken over the seeds that both have.
     """
     runs = min(len(right), len(reference))
     better = right[:runs].astype(np.float64) - reference[:runs]
-    variance = _of_pictures(better) + 2.0 * noise.variance / runs
+    variance = _image_variance(better) + 2.0 * noise.variance / runs
     return float(better.mean()), noise.width * float(np.sqrt(variance))
 
 
-def _of_pictures(values: NDArray[np.float64]) -> float:
-    """Variance of the mean of (runs, n) that comes of the choice of pictures."""
+def _image_variance(values: NDArray[np.float64]) -> float:
+    """Variance of the mean of (runs, n) due to the choice of images."""
     return float(values.mean(axis=0).var() / values.shape[1])
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown: a line a configuration, each compared with the first one."""
+    """Return a Markdown table with a row per configuration, compared with the first one."""
     lines = [
-        "| configuration | runs | draws | parameters | GFLOP | accuracy, 7 classes | against the "
+        "| configuration | runs | samples | parameters | GFLOP | accuracy, 7 classes | against the "
         "first | macro-F1 | accuracy, 3 classes | landmark error |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     noise, noise_3 = seed_noise([r.right for r in rows]), seed_noise([r.right_3 for r in rows])
     for row in rows:
-        cells = [row.name, str(len(row.results)), f"{row.mean('draws'):,.0f}"]
+        cells = [row.name, str(len(row.results)), f"{row.mean('samples'):,.0f}"]
         cells += [f"{row.mean('parameters') / 1e6:.2f} M", f"{row.mean('gflop'):.3f}"]
         cells += _accuracy_cells(row, rows[0], noise)
         three = (100 * v for v in interval(row.right_3, noise_3))
         cells.append("{:.1f} ± {:.1f} %".format(*three))
         cells.append(_error_cell(row))
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", _about(noise)]
+    lines += ["", _footnote(noise)]
     return "\n".join(lines)
 
 
-def _about(noise: SeedNoise) -> str:
+def _footnote(noise: SeedNoise) -> str:
     if not noise.freedom:
         return (
-            "± is 95 %, of the choice of pictures alone: one seed does not say what another does."
+            "± is 95 %, over the choice of images only: with one seed per configuration, the "
+            "effect of the seed is unknown."
         )
     return (
-        f"± is 95 %, of the choice of pictures and of the seed: its standard deviation is "
+        f"± is 95 %, over the choice of images and of the seed, whose standard deviation is "
         f"{100 * noise.variance**0.5:.1f} points of accuracy, from {noise.freedom} repeated runs."
     )
 
 
 def _error_cell(row: Row) -> str:
-    """The landmark error, of two stages by each."""
+    """The landmark error, of two stages that of each."""
     first, last = 100 * row.mean("error_stage1"), 100 * row.mean("error_landmarks")
     if np.isnan(last):
         return "-"

@@ -1,10 +1,10 @@
-"""Write a trained network as one ONNX file with its manifest.
+"""Export of a trained network as one ONNX file with its manifest.
 
 The graph: input ``image`` (batch, 1, S, S) float32 grey 0 to 255; outputs ``landmarks``
 (batch, 68, 2) pixels of the crop, ``logits`` (batch, 7), ``presence`` (batch,) probability and
-``attention`` (batch, 7, S/8, S/8). Of networks without landmarks ``logits`` alone, or with
-``units`` (batch, 18) probabilities of action units; their manifest says so. Opset 17: from opset
-20 on, TensorRT's parser reads GridSample wrongly without a word (NVIDIA/TensorRT issue 4646).
+``attention`` (batch, 7, S/8, S/8). Networks without landmarks have ``logits`` alone, or with
+``units`` (batch, 18) probabilities of action units; their manifest names them. Opset 17: from
+opset 20 on, TensorRT's parser misreads GridSample silently (NVIDIA/TensorRT issue 4646).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from edan_ros.networks.deployed import Deployed
 from edan_ros.networks.emotional_dan import EmotionalDAN
 
 OPSET = 17
-#: Tensors with fewer numbers are left in FP32: they save nothing and hold the geometry.
+#: Tensors with fewer values stay in FP32: they save little, and the geometry needs precision.
 SMALLEST_HALF = 4096
 
 
 class DeployedPlain(nn.Module):
-    """Another network with the outputs that it has; the exporter folds its normalisations."""
+    """A network other than EmotionalDAN, with its own outputs."""
 
     def __init__(self, network: EmotionNetwork) -> None:
         super().__init__()
@@ -46,9 +46,10 @@ class DeployedPlain(nn.Module):
 
 
 def export(network: EmotionNetwork, path: Path, *, half: bool = False) -> None:
-    """Write the ONNX file. ``half`` stores large weights as FP16; they are computed in FP32.
+    """Write the ONNX file of a network; its folder must exist.
 
-    The result equals the network within 1e-4 (``half`` False); the directory must exist.
+    Outputs equal those of the network within 1e-4, unless ``half`` stores large weights as FP16;
+    they are computed in FP32.
     """
     size = network.config["size"]
     axes = {name: {0: "batch"} for name in (INPUT, *network.outputs)}
@@ -70,7 +71,7 @@ def trace(
     outputs: Sequence[str],
     axes: dict[str, dict[int, str]],
 ) -> None:
-    """Write a module's graph; ``axes`` names the dynamic ones of each input and output."""
+    """Write the graph of a module; ``axes`` names the dynamic axes of each input and output."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of sizes that are constants here
         torch.onnx.export(
@@ -86,7 +87,7 @@ def trace(
 
 
 def store_half(model: onnx.ModelProto) -> None:
-    """Store large weights as FP16 with a Cast behind each, which engines fold at load."""
+    """Store large weights as FP16, each with a Cast that engines fold when loading."""
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -99,8 +100,10 @@ def store_half(model: onnx.ModelProto) -> None:
 
 
 def flops(network: nn.Module, size: int) -> float:
-    """Floating-point operations of the convolutions and dense layers (2 a multiply-add) for one
-    grey input of ``size`` x ``size`` pixels."""
+    """Return the operations of the convolutions and dense layers, 2 per multiply-add.
+
+    They are counted for one gray input of ``size`` x ``size`` pixels.
+    """
     total = 0.0
 
     def count(module: nn.Module, _inputs: Any, output: Tensor) -> None:
@@ -124,7 +127,7 @@ def flops(network: nn.Module, size: int) -> float:
 
 
 def make_manifest(network: EmotionNetwork, path: Path, **known: Any) -> Manifest:
-    """The manifest of an exported file; ``known`` are the fields that the file does not tell."""
+    """Return the manifest of an exported file; ``known`` are fields that the file lacks."""
     return Manifest(
         path=path,
         sha256=sha256_of(path),

@@ -1,11 +1,13 @@
-"""The terms of the loss of a network of emotions, with unknown labels masked."""
+"""The terms of the recogniser's loss, with unknown labels masked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,7 +16,7 @@ from edan_ros.core.geometry import SUBSETS
 from edan_ros.networks.base import NetworkOutput
 
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
-#: (7, 3): takes the distribution over emotions to that over neutral, positive, negative.
+#: (7, 3): maps distributions over emotions to those over neutral, positive, negative.
 TO_POLARITY = torch.tensor(
     np.stack([polarity_probabilities(row) for row in np.eye(len(EMOTIONS))]), dtype=torch.float32
 )
@@ -22,16 +24,21 @@ TO_POLARITY = torch.tensor(
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors of the terms; a term that the network has no output for is left out.
+    """Factors of the terms; terms without an output of the network are left out.
 
-    The paper's are landmarks 0.4 (alpha) and emotion 0.6 (beta). intermediate: of the landmark
-    error of the stages before the last. units: of the action units. consistency: of the answers
-    to several views of a picture. uncertainty: learn the factors instead (Kendall, Gal and
-    Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", 2018, equation 10); the
-    numbers then only say, by 0, which terms take no part. logit_adjustment: factor of the log class
-    frequencies that are added to the logits in the emotion term (Menon et al., "Long-tail learning
-    via logit adjustment", 2021, equation 10; with 1 it is the balanced softmax of Ren et al. 2020):
-    the network then learns logits without the class frequencies of its training set.
+    The defaults of landmarks (alpha) and emotion (beta) are those of Tautkute et al. 2018.
+
+    Attributes:
+        intermediate: factor of the landmark error of the stages before the last.
+        units: factor of the action units.
+        consistency: factor of the divergence between the views of an image.
+        uncertainty: whether the factors are learned (Kendall, Gal and Cipolla, "Multi-Task
+            Learning Using Uncertainty to Weigh Losses", 2018, equation 10); a factor of 0 then
+            only leaves out its term.
+        logit_adjustment: factor of the log class frequencies that are added to the logits in the
+            emotion term (Menon et al., "Long-tail learning via logit adjustment", 2021, equation
+            10; 1 is the balanced softmax of Ren et al. 2020). The network then learns logits
+            without the class frequencies of its training set.
     """
 
     landmarks: float = 0.4
@@ -44,20 +51,31 @@ class LossWeights:
     logit_adjustment: float = 0.0
 
     def factors(self) -> dict[str, float]:
-        """Name of each term -> its factor."""
+        """Return the factor of each term by its name."""
         names = [f.name for f in fields(self) if f.name not in ("uncertainty", "logit_adjustment")]
         return {name: float(getattr(self, name)) for name in names}
 
 
 def landmark_error(predicted: Tensor, truth: Tensor, subset: int = 68) -> Tensor:
-    """Mean point distance over the pupil distance of the truth, (B,); NaN where unknown.
+    """Return the (B,) mean point distances relative to the true pupil distance.
 
-    (seed paper, section 2; pupils are the means of points 36-41 and 42-47.)
+    Tautkute et al. 2018, section 2; pupils are the means of points 36-41 and 42-47.
+
+    Args:
+        predicted, truth: (B, 68, 2) pixels.
+        subset: number of landmarks that count: 68, 51, 42 or 32.
     """
     index = torch.as_tensor(SUBSETS[subset])
     pupils = truth[:, RIGHT_EYE].mean(dim=1) - truth[:, LEFT_EYE].mean(dim=1)
     distance = (predicted[:, index] - truth[:, index]).square().sum(dim=-1).add(1e-6).sqrt()
-    return distance.mean(dim=1) / pupils.norm(dim=1).clamp_min(1e-3)
+    error: Tensor = distance.mean(dim=1) / pupils.norm(dim=1).clamp_min(1e-3)
+    return error
+
+
+def polarity_prior(class_prior: Sequence[float], classes: int) -> NDArray[np.float64]:
+    """Return the class frequencies (7,) for a network of 7 classes, or summed for one of 3."""
+    prior = np.asarray(class_prior, np.float64)
+    return prior @ TO_POLARITY.numpy() if classes == TO_POLARITY.shape[1] else prior
 
 
 def _mean_where(values: Tensor, known: Tensor) -> Tensor:
@@ -71,19 +89,25 @@ def loss_terms(
     *,
     logit_adjustment: float = 0.0,
 ) -> dict[str, Tensor]:
-    """The terms that the network has outputs for, each a mean over what is labelled.
+    """Return the terms that the network has outputs for, each a mean over labelled samples.
 
-    ``batch``: landmarks (B, 68, 2), emotion (B, 7) target distribution, face (B,), trust (B,) and,
-    for a network with units, units (B, U) in 0 to 1; NaN marks what is unknown and takes no part.
-    ``subset``: how many of the landmarks count. ``logit_adjustment``: factor of the log class
-    frequencies ``log_prior`` (B, 7) that are added to the logits in the emotion term.
+    Args:
+        output: of the network, for B samples.
+        batch: landmarks (B, 68, 2), emotion (B, 7) target distributions, face (B,) 1 or 0,
+            landmark_weight (B,), log_prior (B, 7) and, for a network with units, units (B, U) in
+            0 to 1; NaN marks unknown labels.
+        subset: number of landmarks that count.
+        logit_adjustment: factor of ``log_prior``, which is added to the logits in the emotion
+            term.
     """
     prior = logit_adjustment * batch["log_prior"] if logit_adjustment else None
     terms = {"emotion": emotion_loss(output.logits, batch["emotion"], prior)}
     if output.landmarks is not None:
         known = batch["landmarks"].isfinite().all(dim=(1, 2))
         truth = torch.where(known[:, None, None], batch["landmarks"], 0.0)
-        errors = [landmark_error(p, truth, subset) * batch["trust"] for p in output.stages]
+        errors = [
+            landmark_error(p, truth, subset) * batch["landmark_weight"] for p in output.stages
+        ]
         terms["landmarks"] = _mean_where(errors[-1], known)
         if len(errors) > 1:
             terms["intermediate"] = _mean_where(torch.stack(errors[:-1]).mean(dim=0), known)
@@ -115,7 +139,12 @@ def emotion_loss(logits: Tensor, target: Tensor, log_prior: Tensor | None = None
 
 
 def unit_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy of the units that have a label, the first of them, (B, U) in 0 to 1."""
+    """Return the mean cross-entropy of action units.
+
+    Args:
+        logits: (B, V).
+        target: (B, U) in 0 to 1, of the first U <= V units; NaN where unknown.
+    """
     known = target.isfinite()
     labelled = logits[:, : target.shape[1]]
     entropy = functional.binary_cross_entropy_with_logits(
@@ -125,24 +154,32 @@ def unit_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def consistency_loss(logits: Tensor, faces: Tensor, views: int) -> Tensor:
-    """Jensen-Shannon divergence of the answers to the views of a picture, 0 to log(views).
+    """Return the Jensen-Shannon divergence between the views of an image, 0 to log(views).
 
-    (Hendrycks et al., "AugMix", 2020, section 3.) ``logits`` (B, C) with the views of each picture
-    in a row; a picture counts when all of its views show a face.
+    Hendrycks et al., "AugMix", 2020, section 3.
+
+    Args:
+        logits: (B, C), the views of each image in a row.
+        faces: (B,) 1 where a crop shows its face; an image counts if all of its views do.
+        views: crops per image.
     """
-    said = functional.log_softmax(logits, dim=1).unflatten(0, (-1, views))
-    mean = said.exp().mean(dim=1, keepdim=True).clamp_min(1e-7).log()
-    divergence = (said.exp() * (said - mean)).sum(dim=2).mean(dim=1)
-    return _mean_where(divergence, (faces > 0.5).unflatten(0, (-1, views)).all(dim=1))
+    predicted = functional.log_softmax(logits, dim=1).reshape(-1, views, logits.shape[1])
+    mean = predicted.exp().mean(dim=1, keepdim=True).clamp_min(1e-7).log()
+    divergence = (predicted.exp() * (predicted - mean)).sum(dim=2).mean(dim=1)
+    return _mean_where(divergence, (faces > 0.5).reshape(-1, views).all(dim=1))
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor, faces: Tensor, temperature: float) -> Tensor:
-    """Divergence from the teacher's softened probabilities, over the crops that show a face.
+    """Return the divergence from the teacher's softened probabilities, over crops with a face.
 
-    (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2:
-    both logits (B, C) divided by the temperature, the result multiplied by its square.)
+    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2:
+    logits are divided by the temperature, and the result is multiplied by its square.
+
+    Args:
+        logits, teacher: (B, C).
+        faces: (B,) 1 where a crop shows its face.
     """
-    said = functional.log_softmax(logits / temperature, dim=1)
-    wanted = functional.log_softmax(teacher / temperature, dim=1)
-    divergence = (wanted.exp() * (wanted - said)).sum(dim=1) * temperature**2
+    predicted = functional.log_softmax(logits / temperature, dim=1)
+    target = functional.log_softmax(teacher / temperature, dim=1)
+    divergence = (target.exp() * (target - predicted)).sum(dim=1) * temperature**2
     return _mean_where(divergence, faces > 0.5)

@@ -1,7 +1,7 @@
-"""What people wear over their faces, drawn on a training crop where its landmarks say.
+"""Occluders, drawn on training crops by their landmarks.
 
-Masks and scarves over mouth and chin, sunglasses and glasses over the eyes, of many shapes and
-shades: a face that is half covered still has an emotion, and the landmarks are still somewhere.
+Masks and scarves over mouth and chin, sunglasses and glasses over the eyes, in many shapes and
+shades. The labels stay: emotion and landmarks of a partly occluded face are still defined.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: iBUG landmarks: the ends of the outline that a mask may reach to, and the bridge of the nose.
+#: iBUG landmarks: the points of the outline that a mask may start from, and the nose bridge.
 _FIRST_OF_OUTLINE, _NOSE = (0, 1, 2, 3, 4), (27, 28, 29, 30)
 _EYES = (slice(36, 42), slice(42, 48))
 
 
-def wear(
+def add_occluder(
     pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """The crop (S, S) with something over the face whose landmarks are (68, 2) pixels of it."""
+    """Return the crop (S, S) with a mask or glasses over the face.
+
+    ``landmarks`` are (68, 2) pixels of the crop.
+    """
     draw = _mask if rng.random() < 0.5 else _glasses
     return draw(pixels, landmarks, rng)
 
@@ -26,7 +29,7 @@ def wear(
 def _mask(
     pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """From somewhere on the nose, or below it, down to the chin or beyond."""
+    """Draw a mask from the nose, or from below it, to the chin or beyond."""
     start = int(rng.choice(_FIRST_OF_OUTLINE))
     outline = landmarks[start : 17 - start].copy()
     size = float(np.ptp(landmarks[:, 1]))
@@ -36,23 +39,23 @@ def _mask(
     polygon = np.vstack([outline, top])
     cover = np.zeros(pixels.shape, np.uint8)
     _fill(cover, polygon, 255)
-    return _laid(pixels, cover, _cloth(pixels.shape, rng), rng.uniform(0.9, 1.0))
+    return _blend(pixels, cover, _cloth(pixels.shape, rng), rng.uniform(0.9, 1.0))
 
 
 def _cloth(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """An even grey, with folds in most cases."""
+    """Return an even grey level, in most cases with folds."""
     level = rng.uniform(0.0, 255.0)
     if rng.random() < 0.3:
         return np.full(shape, level, np.float32)
     coarse = rng.normal(0.0, rng.uniform(5.0, 40.0), (int(rng.integers(2, 9)), 3))
     folds = cv2.resize(coarse.astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(level + folds, 0.0, 255.0)
+    return np.asarray(np.clip(level + folds, 0.0, 255.0), np.float32)
 
 
 def _glasses(
     pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Two lenses, dark in most cases, else with a frame alone, and what holds them together."""
+    """Draw two lenses, in most cases dark, otherwise a frame alone, and a bridge."""
     middles = [landmarks[eye].mean(axis=0) for eye in _EYES]
     across = middles[1] - middles[0]
     distance = float(np.hypot(*across))
@@ -72,20 +75,20 @@ def _glasses(
     bridge = np.array([middles[0] + shift + 0.5 * half * across / distance, middles[1] + shift])
     cv2.polylines(cover, [_fixed(bridge)], False, 255, thick, cv2.LINE_AA, 4)
     shade = np.full(pixels.shape, rng.uniform(0.0, 110.0), np.float32)
-    return _laid(pixels, cover, shade, rng.uniform(0.7, 1.0))
+    return _blend(pixels, cover, shade, rng.uniform(0.7, 1.0))
 
 
 def _lens(half: NDArray[np.floating], power: float, roll: float) -> NDArray[np.float64]:
-    """(24, 2) outline about 0, between an ellipse (power 2) and a rectangle, turned by ``roll``."""
+    """Return a (24, 2) outline around 0 between an ellipse (power 2) and a rectangle."""
     angle = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
     unit = np.column_stack([np.cos(angle), np.sin(angle)])
     points = np.sign(unit) * np.abs(unit) ** (2.0 / power) * half
     c, s = np.cos(roll), np.sin(roll)
-    return points @ np.array([[c, s], [-s, c]])
+    return np.asarray(points @ np.array([[c, s], [-s, c]]))
 
 
 def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    """Sixteenths of pixels, as OpenCV takes them with shift 4."""
+    """Convert to sixteenths of pixels, for OpenCV's shift 4."""
     return np.round(points * 16.0).astype(np.int32)
 
 
@@ -93,11 +96,11 @@ def _fill(cover: NDArray[np.uint8], polygon: NDArray[np.floating], level: int) -
     cv2.fillPoly(cover, [_fixed(polygon)], level, lineType=cv2.LINE_AA, shift=4)
 
 
-def _laid(
+def _blend(
     pixels: NDArray[np.uint8],
     cover: NDArray[np.uint8],
     paint: NDArray[np.float32],
     opacity: float,
 ) -> NDArray[np.uint8]:
-    part = cover.astype(np.float32) * np.float32(opacity / 255.0)
-    return np.asarray(pixels + part * (paint - pixels), np.float32).astype(np.uint8)
+    alpha = cover.astype(np.float32) * np.float32(opacity / 255.0)
+    return np.asarray(pixels + alpha * (paint - pixels), np.float32).astype(np.uint8)

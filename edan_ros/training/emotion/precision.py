@@ -1,10 +1,9 @@
-"""Write a model in another precision: FP16 for TensorRT, INT8 for processors or for TensorRT.
+"""Export of a model in another precision: FP16 for TensorRT, INT8 for CPUs or for TensorRT.
 
 INT8 is static, with a QuantizeLinear and DequantizeLinear pair around each convolution and hidden
-layer, weights by output channel, activations by tensor
-over their range on training crops. The first convolution of each stage, the landmark steps, the
-feature picture and the heads stay in FP32: of edan-lite they are 1 % of the operations, and they
-hold what a pixel or a point hangs on.
+layer, weights per output channel, activations per tensor over their range on training crops. The
+first convolution of each stage, the landmark steps, the feature image and the heads stay in FP32:
+they are 1 % of the operations of edan-lite, and landmarks depend on their precision.
 """
 
 from __future__ import annotations
@@ -33,33 +32,36 @@ from edan_ros.engines.base import INPUT
 from edan_ros.engines.fp16_graph import to_fp16_graph
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of
 from edan_ros.training.emotion.export import store_half
-from edan_ros.training.emotion.finish import measure
-from edan_ros.training.emotion.sets import load_samples
+from edan_ros.training.emotion.release import measure
+from edan_ros.training.emotion.sets import load_training_set
 from edan_ros.training.emotion.validation import Validation, cut
 
-#: Crops that the ranges of activations are read from, half of them human-annotated photographs.
+#: Crops for the ranges of activations, half of them photographs with human annotations.
 CALIBRATION = 400
-#: Parts of the names of layers that stay in FP32.
+#: Layers whose names contain one of these stay in FP32.
 KEPT = ("blocks.0.0", "landmark_step", "feature", "emotion", "presence")
 QUANTISED = ("Conv", "Gemm", "MaxPool")
 
 
 def write_half(model: str, to: Path) -> Manifest:
-    """``<name>-fp16.onnx``: the graph that TensorRT runs, so that it need not be made there.
+    """Write ``<name>-fp16.onnx``, the graph that TensorRT runs, and return its manifest.
 
-    What was measured is carried over. Raises ModelError for a model that is none.
+    The figures of the model are kept. Raises ModelError for a file that is not a model.
     """
     source = load_manifest(model)
     return _keep(to_fp16_graph(source.path), source, "fp16", to)
 
 
 def write_int8(model: str, to: Path, data: Path, *, gpu: bool) -> Manifest:
-    """``<name>-int8.onnx`` for processors, or ``<name>-int8-gpu.onnx`` for TensorRT.
+    """Write ``<name>-int8.onnx`` for CPUs, or ``<name>-int8-gpu.onnx`` for TensorRT.
 
-    data: folder that holds the data sets: the model is calibrated on training pictures and
-    measured on the public test, by ONNX Runtime.
+    Args:
+        data: folder of the data sets. The model is calibrated on training images and measured on
+            the public test with ONNX Runtime.
 
-    Raises ModelError for a model that is none, DataError where a set cannot be read.
+    Raises:
+        ModelError: for a file that is not a model.
+        DataError: if a data set cannot be read.
     """
     source = load_manifest(model)
     crops = calibration_crops(data, source.input_size)
@@ -78,7 +80,7 @@ def write_int8(model: str, to: Path, data: Path, *, gpu: bool) -> Manifest:
 
 
 def _keep(graph: onnx.ModelProto, source: Manifest, precision: str, to: Path) -> Manifest:
-    """Write a graph with the manifest of the model that it was made from."""
+    """Write a graph with the manifest of the model that it is derived from."""
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{source.name}-{precision}.onnx"
     onnx.save(graph, path)
@@ -95,11 +97,12 @@ def _keep(graph: onnx.ModelProto, source: Manifest, precision: str, to: Path) ->
 
 
 def compare(made: Manifest, source: str) -> dict[str, float]:
-    """What a quantised model loses and wins against the one that it was made from.
+    """Compare a quantised model with the one that it is derived from.
 
-    ``accuracy_change`` in points, ``landmark_error_change`` in percent of the error, both as the
-    manifests have them; ``times_as_fast`` on this processor, for one face and one thread: the
-    least of that thread's own time in 50 runs by turns, which other work hardly disturbs.
+    Returns:
+        ``accuracy_change`` in points and ``landmark_error_change`` in percent of the error, both
+        from the manifests; ``times_as_fast`` on this CPU, for one face and one thread: the least
+        thread time of 50 alternating runs, which other load hardly disturbs.
     """
     before = load_manifest(source)
     was, now = before.metrics, made.metrics
@@ -125,28 +128,30 @@ def _times_as_fast(before: Manifest, made: Manifest) -> float:
 
 
 def calibration_crops(data: Path, size: int) -> NDArray[np.float32]:
-    """(CALIBRATION, 1, S, S) training crops, jittered as a detector jitters."""
+    """Return training crops (CALIBRATION, 1, S, S) with the jitter of a detector."""
     rng = np.random.default_rng(0)
     parts = []
     for name in ("landmarks68", "fer2013"):
-        samples = load_samples({name: {}}, data)
-        chosen = rng.permutation(len(samples))[: CALIBRATION // 2]
-        parts.append(cut(samples.subset(chosen), size, seed=5)[0])
+        training_set = load_training_set({name: {}}, data)
+        chosen = rng.permutation(len(training_set))[: CALIBRATION // 2]
+        parts.append(cut(training_set.subset(chosen), size, seed=5)[0])
     return np.concatenate(parts)
 
 
 def quantised(path: Path, crops: NDArray[np.float32], *, symmetric: bool) -> onnx.ModelProto:
-    """A model in INT8, calibrated on (n, 1, S, S) crops.
+    """Return a model in INT8, calibrated on crops (n, 1, S, S).
 
-    symmetric: as TensorRT takes it, activations signed around zero and biases in FP32. Otherwise
-    as processors are quickest: unsigned activations, which take the ReLU in, and INT32 biases.
+    Args:
+        symmetric: whether activations are signed around zero and biases FP32, as TensorRT
+            requires. Otherwise activations are unsigned, which includes the ReLU, and biases
+            INT32, as is fastest on CPUs.
     """
     wide = widened(path)
     kept = [n.name for n in wide.graph.node if any(part in n.name for part in KEPT)]
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder) / "wide.onnx", Path(folder) / "int8.onnx"
         onnx.save(wide, before)
-        logging.disable(logging.WARNING)  # it advises a preparation that export has done
+        logging.disable(logging.WARNING)  # it advises a preparation that export does
         try:
             quantize_static(
                 before,
@@ -175,7 +180,7 @@ def quantised(path: Path, crops: NDArray[np.float32], *, symmetric: bool) -> onn
 
 
 def widened(path: Path) -> onnx.ModelProto:
-    """A model with all weights in FP32, as the quantiser wants them."""
+    """Return a model with all weights in FP32, which the quantiser needs."""
     model = onnx.load(path)
     graph = model.graph
     halves = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT16}
@@ -192,8 +197,8 @@ def widened(path: Path) -> onnx.ModelProto:
     return model
 
 
-class _Crops(CalibrationDataReader):
-    """Crops in small batches for the calibration."""
+class _Crops(CalibrationDataReader):  # type: ignore[misc]
+    """Batches of crops for the calibration."""
 
     def __init__(self, crops: NDArray[np.float32], batch: int = 50) -> None:
         self._feeds: Iterator[dict[str, NDArray[np.float32]]] = (

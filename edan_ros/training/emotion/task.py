@@ -18,21 +18,23 @@ from edan_ros.networks.emotional_dan import EmotionalDAN
 from edan_ros.networks.net2wider import net2wider
 from edan_ros.networks.registry import create_network, kind_of
 from edan_ros.networks.restore_batchnorm import restore_batchnorm
-from edan_ros.training.common.checkpoints import load_average, newest_checkpoint, starting_model
-from edan_ros.training.common.config import Phase, TrainConfig, crop_size, network_options
-from edan_ros.training.common.data import EpochData
+from edan_ros.training.common.checkpoints import (
+    load_average,
+    newest_checkpoint,
+    starting_model,
+)
+from edan_ros.training.common.config import ConfigError, Phase
 from edan_ros.training.common.distributed import World, use_bfloat16
-from edan_ros.training.common.errors import ConfigError
-from edan_ros.training.common.task import Learner
+from edan_ros.training.common.task import Learner, Task
 from edan_ros.training.common.trainer import check_batch
-from edan_ros.training.emotion.learner import Learner as EmotionLearner
-from edan_ros.training.emotion.learner import Teacher
-from edan_ros.training.emotion.samples import Samples
+from edan_ros.training.emotion.config import RecogniserConfig, crop_size, network_options
+from edan_ros.training.emotion.learner import EmotionLearner, Teacher
+from edan_ros.training.emotion.samples import EpochData, TrainingSet
 
 Validate = Callable[[EmotionNetwork], dict[str, float]]
 
 
-def check_run(config: TrainConfig, out: Path, start: Path | None, world: World) -> None:
+def check_run(config: RecogniserConfig, out: Path, start: Path | None, world: World) -> None:
     """Raise ConfigError for what is wrong with a run and can be found before reading images.
 
     Arguments as for :class:`EmotionTask` and the trainer.
@@ -48,8 +50,8 @@ def check_run(config: TrainConfig, out: Path, start: Path | None, world: World) 
         starting_model(start, "emotions")
 
 
-class EmotionTask:
-    """A configuration of a recogniser with its samples, as the trainer's task.
+class EmotionTask(Task[EmotionNetwork]):
+    """The configuration of a recogniser with its training set, as the trainer's task.
 
     Args:
         start: what the run starts from, instead of random weights. A folder of a finished run
@@ -63,19 +65,22 @@ class EmotionTask:
 
     def __init__(
         self,
-        config: TrainConfig,
-        samples: Samples,
+        config: RecogniserConfig,
+        training_set: TrainingSet,
         *,
         start: Path | None = None,
         validate: Validate | None = None,
     ) -> None:
-        self.config, self.samples, self.start = config, samples, start
-        self.validate = validate or (lambda _network: {})
+        self.config, self.training_set, self.start = config, training_set, start
+        self._validate = validate
         self.seed, self.batch, self.views = config.seed, config.batch, config.views
         self.phases, self.step_options = config.phases, config.optimiser
 
     def checkpoint_name(self, phase: int) -> str:
         return f"phase{phase}.pt"
+
+    def validate(self, network: EmotionNetwork) -> dict[str, float]:
+        return {} if self._validate is None else self._validate(network)
 
     def describe(self, network: EmotionNetwork) -> dict[str, Any]:
         return {"kind": kind_of(network), "config": network.config}
@@ -123,12 +128,12 @@ class EmotionTask:
         with torch.device("meta"):
             outputs = create_network(**network_options(self.config, self.phases[phase])).outputs
         return EpochData(
-            self.samples,
+            self.training_set,
             crop_size(self.config),
             self.config.augmentation,
             self.config.seed,
             1000 * phase + epoch,
-            draws=self.config.epoch_draws,
+            samples=self.config.epoch_samples,
             views=self.config.views,
             units="units" in outputs,
         )
@@ -155,7 +160,7 @@ class EmotionTask:
         elif self.start is not None and self.start.is_dir():
             return self._widened(self.start, phase, network, previous)
         elif previous is not None:
-            network.warm_start(previous)
+            _warm_start(network, previous)
         elif self.config.backbone:
             network.load_backbone(_read_backbone(Path(self.config.backbone)))
         return network
@@ -170,6 +175,12 @@ class EmotionTask:
         if isinstance(previous, EmotionalDAN):
             wide.stage1.load_state_dict(previous.stage1.state_dict())
         return wide
+
+
+def _warm_start(network: EmotionNetwork, previous: EmotionNetwork) -> None:
+    if not isinstance(network, EmotionalDAN) or not isinstance(previous, EmotionalDAN):
+        raise ConfigError("only an emotional_dan can start from a network with other arguments")
+    network.warm_start(previous)
 
 
 def _model_weights(start: Path) -> dict[str, Tensor]:

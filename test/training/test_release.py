@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
 from edan_ros.core.emotions import softmax  # noqa: E402
-from edan_ros.training.emotion.calibration import fit_temperature  # noqa: E402
+from edan_ros.training.emotion.validation import fit_temperature  # noqa: E402
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])

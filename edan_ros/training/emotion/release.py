@@ -1,4 +1,4 @@
-"""From the checkpoints of a run to a calibrated model that ships."""
+"""Export of a run as a calibrated model with its manifest."""
 
 from __future__ import annotations
 
@@ -14,27 +14,35 @@ from edan_ros.engines.manifest import Manifest
 from edan_ros.evaluation import metrics
 from edan_ros.networks.registry import kind_of
 from edan_ros.training.common.checkpoints import load_mean
-from edan_ros.training.common.config import load_config
-from edan_ros.training.common.reproduction import reproduction
-from edan_ros.training.emotion.calibration import fit_temperature
+from edan_ros.training.common.config import reproduce_command
+from edan_ros.training.emotion.config import load_config
 from edan_ros.training.emotion.export import export, make_manifest
-from edan_ros.training.emotion.losses import TO_POLARITY
+from edan_ros.training.emotion.losses import polarity_prior
 from edan_ros.training.emotion.sets import class_prior
-from edan_ros.training.emotion.validation import Validation, acceptance
+from edan_ros.training.emotion.validation import Validation, acceptance, fit_temperature
 
 
-def finish(
+def export_release(
     config_path: Path, runs: Sequence[Path], data: Path, to: Path, *, half: bool
 ) -> Manifest:
-    """Export, calibrate on the public test, measure with ONNX Runtime, write the manifest.
+    """Export a run, calibrate and measure it with ONNX Runtime, and write its manifest.
 
-    runs: that of the configuration first; of several, the mean of their weights is exported.
+    Args:
+        config_path: configuration of the first of ``runs``.
+        runs: folders; of several runs, the mean of their weights is exported.
+        data: folder of the data sets.
+        to: folder for the model and its manifest.
+        half: whether large weights are stored as FP16.
+
+    Raises:
+        ConfigError: if the configuration or a checkpoint cannot be read.
+        DataError: if a data set cannot be read.
     """
     config = load_config(config_path)
     network = load_mean(runs)
     prior = class_prior(config, data)
-    if network.config["classes"] == TO_POLARITY.shape[1] and prior:
-        prior = tuple((np.array(prior) @ TO_POLARITY.numpy()).tolist())
+    if prior:
+        prior = tuple(polarity_prior(prior, network.config["classes"]).tolist())
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)
@@ -45,7 +53,7 @@ def finish(
         "precision": "fp16 storage" if half else "fp32",
         "class_prior": tuple(round(share, 6) for share in prior),
         "training": {
-            "command": reproduction(config_path, to, half=half, others=runs[1:]),
+            "command": reproduce_command(config_path, to, half=half, others=runs[1:]),
             "network": {"kind": kind_of(network), **network.config},
             "data": list(config.data),
             "seed": config.seed,
@@ -82,24 +90,25 @@ def measure(
         ``presence_threshold`` among them; and the mean logits (C,) of neutral faces, empty for
         a model whose logits include its class prior.
     """
-    raw = EvaluationModel(model)
-    answers = validation.ask(raw.run, raw.outputs)
-    logits, names = answers.emotions["logits"], raw.manifest.labels
+    loaded = EvaluationModel(model)
+    predictions = validation.predict(loaded.run, loaded.outputs)
+    logits, names = predictions.emotions["logits"], loaded.manifest.labels
     labels = validation.labels(len(names))
-    prior = raw.manifest.class_prior
+    prior = loaded.manifest.class_prior
     natural = logits + np.log(prior) if prior else logits
     temperature = fit_temperature(natural, labels)
     figures = {"temperature": temperature}
     figures |= _figures(validation.name, softmax(natural, temperature), labels, names)
-    for name, (crops, majority) in validation.transfer.items():
+    for name, (crops, true) in validation.transfer.items():
         if len(names) == len(EMOTIONS):
-            uniform = softmax(raw.run(crops)["logits"], temperature)
-            figures |= _figures(f"{name}_uniform", uniform, majority, names)
-    if answers.points is not None:
-        error = metrics.landmark_error(answers.points["landmarks"], validation.truth)
+            uniform = softmax(loaded.run(crops)["logits"], temperature)
+            figures |= _figures(f"{name}_uniform", uniform, true, names)
+    if predictions.landmarks is not None:
+        found = predictions.landmarks["landmarks"]
+        error = metrics.landmark_error(found, validation.true_landmarks)
         figures["landmarks68_tenth_error_outer_eye"] = float(error.mean())
-    if answers.nothing is not None:
-        accepted, figures["presence_threshold"] = acceptance(answers)
+    if predictions.background is not None:
+        accepted, figures["presence_threshold"] = acceptance(predictions)
         figures["faces_accepted_at_1pct_false_alarms"] = accepted
     neutral = names.index("neutral")
     resting = logits[labels == neutral].mean(axis=0) if prior else ()

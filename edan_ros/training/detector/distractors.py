@@ -1,7 +1,7 @@
-"""What rooms, streets and titles are full of and no detector should take for a face.
+"""Distractors: shapes that a detector should not take for a face.
 
-Lines, discs, rectangles, words, and spots: small shaded ovals with rings, which a distant face
-resembles most. All are drawn on a square grey picture (h, w) uint8 in place.
+Lines, discs, rectangles, words, and spots: small shaded ovals with rings, which resemble a distant
+face most. All are drawn in place on a square gray image (h, w) uint8.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-#: What words are written with.
+#: Characters of words.
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789iiijj!?:;.&@%"
 
 
-def draw_clutter(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """Two to fourteen shapes anywhere on a picture."""
+def draw_distractors(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Draw two to fourteen shapes anywhere on an image."""
     size = pixels.shape[0]
     for _ in range(rng.integers(2, 15)):
         grey = int(rng.integers(0, 256))
-        a, b = (tuple(int(v) for v in rng.integers(0, size, 2)) for _ in range(2))
+        (ax, ay), (bx, by) = (map(int, rng.integers(0, size, 2)) for _ in range(2))
+        a, b = (ax, ay), (bx, by)
         thickness = int(rng.choice([-1, 1, 2, 4]))
         kind = rng.integers(6)
         if kind >= 4:
@@ -41,7 +42,7 @@ def draw_clutter(pixels: NDArray[np.uint8], rng: np.random.Generator) -> None:
 
 
 def shade(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """(h, w) grey levels that change evenly in one direction; in half of the cases not at all."""
+    """Return (h, w) gray levels, in half of the cases with a gradient in one direction."""
     height, width = shape
     first, last = rng.uniform(0.0, 255.0, 2)
     if rng.random() < 0.5:
@@ -49,12 +50,12 @@ def shade(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float3
     angle = rng.uniform(0.0, 2 * np.pi)
     x = np.linspace(-1.0, 1.0, width, dtype=np.float32) * np.float32(np.cos(angle))
     y = np.linspace(-1.0, 1.0, height, dtype=np.float32) * np.float32(np.sin(angle))
-    way = 0.5 + (y[:, None] + x[None, :]) / np.float32(2 * np.sqrt(2))
-    return np.asarray(first + (last - first) * way, np.float32)
+    ramp = 0.5 + (y[:, None] + x[None, :]) / np.float32(2 * np.sqrt(2))
+    return np.asarray(first + (last - first) * ramp, np.float32)
 
 
 def _spot(pixels: NDArray[np.uint8], at: tuple[int, int], rng: np.random.Generator) -> None:
-    """One to three ovals inside each other, on a stem at times: eyes, lamps, buttons, an i."""
+    """Draw one to three nested ovals, sometimes on a stem: eyes, lamps, buttons, an i."""
     axes = rng.uniform(3.0, 24.0) * np.array([1.0, rng.uniform(0.8, 1.7)])
     turn = float(rng.uniform(0, 180)) if rng.random() < 0.5 else 0.0
     if rng.random() < 0.3:
@@ -63,16 +64,16 @@ def _spot(pixels: NDArray[np.uint8], at: tuple[int, int], rng: np.random.Generat
         cv2.rectangle(pixels, (at[0] - half, top), corner, int(rng.integers(0, 256)), -1)
     part = 1.0
     for _ in range(rng.integers(1, 4)):
-        half = (max(int(part * axes[0]), 1), max(int(part * axes[1]), 1))
-        reach = max(half) + 2
+        radii = (max(int(part * axes[0]), 1), max(int(part * axes[1]), 1))
+        reach = max(radii) + 2
         mask = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
-        cv2.ellipse(mask, (reach, reach), half, turn, 0, 360, 255, -1, cv2.LINE_AA)
+        cv2.ellipse(mask, (reach, reach), radii, turn, 0, 360, 255, -1, cv2.LINE_AA)
         _blend(pixels, mask, (at[0] - reach, at[1] - reach), rng)
         part *= rng.uniform(0.45, 0.85)
 
 
 def _word(pixels: NDArray[np.uint8], at: tuple[int, int], rng: np.random.Generator) -> None:
-    """One to seven letters of any size; half of the words have an outline of another grey."""
+    """Draw one to seven characters; half of the words have an outline of another gray level."""
     letters = "".join(rng.choice(list(LETTERS), rng.integers(1, 8)))
     height = int(np.exp(rng.uniform(np.log(8.0), np.log(90.0))))
     font = _fonts()[rng.integers(len(_fonts()))]
@@ -91,7 +92,7 @@ def _blend(
     corner: tuple[int, int],
     rng: np.random.Generator,
 ) -> None:
-    """Lay a shade on what a mask (h, w), 0 to 255, leaves open, its upper left at ``corner``."""
+    """Blend a shade through a mask (h, w), 0 to 255, whose top-left corner is at ``corner``."""
     x, y = corner
     left, top = max(-x, 0), max(-y, 0)
     below = pixels[y + top : y + mask.shape[0], x + left : x + mask.shape[1]]
@@ -102,7 +103,7 @@ def _blend(
 
 @lru_cache(maxsize=1)
 def _fonts() -> list[Path]:
-    """The fonts for words that matplotlib carries."""
+    """The fonts that come with matplotlib."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return sorted(p for p in folder.glob("*.ttf") if p.name.startswith(("DejaVu", "STIXGeneral")))
 
