@@ -110,7 +110,7 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 def tensorrt_is_usable() -> bool:
     """Return whether a GPU, TensorRT and PyCUDA are present, without loading the libraries."""
     modules = [name for names in GPU_MODULES.values() for name in names]
-    if not any(map(_is_installed, modules)) or not _is_installed("pycuda"):
+    if not any(map(is_installed, modules)) or not is_installed("pycuda"):
         return False
     try:
         cuda_driver.find_gpu()
@@ -165,11 +165,9 @@ def _fastest(model: str, create: Callable[[str], T], log: Callable[[str], None])
     return engine
 
 
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ValueError:  # a module without a spec, such as one that a program made itself
-        return True
+def is_installed(module: str) -> bool:
+    """Return whether a module can be imported, without loading it."""
+    return importlib.util.find_spec(module) is not None
 
 
 @contextlib.contextmanager

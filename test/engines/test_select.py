@@ -94,7 +94,7 @@ def test_cpu_flags_are_empty_where_they_are_unknown(tmp_path: Path) -> None:
 
 
 def test_a_gpu_without_pycuda_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edan_ros.engines.select._is_installed", lambda name: name != "pycuda")
+    monkeypatch.setattr("edan_ros.engines.select.is_installed", lambda name: name != "pycuda")
     assert not tensorrt_is_usable()
 
 
@@ -102,6 +102,6 @@ def test_libraries_without_a_driver_are_not_usable(monkeypatch: pytest.MonkeyPat
     def no_driver(_name: str) -> None:
         raise OSError("cannot open shared object file")
 
-    monkeypatch.setattr("edan_ros.engines.select._is_installed", lambda _name: True)
+    monkeypatch.setattr("edan_ros.engines.select.is_installed", lambda _name: True)
     monkeypatch.setattr(ctypes, "CDLL", no_driver)
     assert not tensorrt_is_usable()
