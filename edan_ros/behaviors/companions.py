@@ -20,7 +20,7 @@ from edan_ros.drawing.timeline import (
     Events,
     Levels,
     States,
-    Timeline,
+    TimelineStrip,
     emotion_colour,
 )
 
@@ -39,7 +39,7 @@ class VehicleCompanion:
         self._evidence = Levels("level", ("fear", "distress"), (s.fear_on, s.distress_on))
         self._speed = Levels("speed", ("scale", "target"), (s.minimum, 1.0))
         self._reasons = States("advice")
-        self.timeline = Timeline(
+        self.timeline = TimelineStrip(
             [self._driver, self._emotion, self._evidence, self._speed, self._reasons]
         )
         self._report: CabinReport | None = None
@@ -100,7 +100,7 @@ class HumanoidCompanion:
         self._intensity = Levels("level", ("probability", "attention"))
         self._reactions = Events("reacts")
         self._expression = States("own face")
-        self.timeline = Timeline(
+        self.timeline = TimelineStrip(
             [self._attention, self._emotion, self._intensity, self._reactions, self._expression]
         )
         self._reaction = ""
@@ -142,7 +142,7 @@ class AssistiveCompanion:
         self._announcer = Announcer(options)
         self._emotion = States("shows")
         self._sentences = Events("says")
-        self.timeline = Timeline([self._emotion, self._sentences])
+        self.timeline = TimelineStrip([self._emotion, self._sentences])
         self._sentence = ""
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:

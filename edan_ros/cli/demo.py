@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edan_ros.behaviors.companions import AnyCompanion
     from edan_ros.nodes.tools.session import Session, SessionOptions
     from edan_ros.recording.progress import ImageProgress
-    from edan_ros.recording.record import Record
+    from edan_ros.recording.demo_writer import DemoWriter
 
 BEHAVIORS = ("vehicle", "humanoid", "assistive")
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
     from edan_ros.nodes.tools.session import Session, SessionError, reserved_namespace
     from edan_ros.recording.progress import ImageProgress
-    from edan_ros.recording.record import FILES, Record
+    from edan_ros.recording.demo_writer import FILES, DemoWriter
     from edan_ros.recording.run_info import RunInfo, write_run_info
     from edan_ros.recording.summary import summary_lines
 
@@ -86,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
     expected = expected_images(source, args.seconds, args.rate)
     progress = ImageProgress(console, expected, "starting the nodes")
     people = privacy_filter(args.privacy, vars(args), video=True)
-    record = Record(args.out, _companion(behavior, args.language), people)
+    record = DemoWriter(args.out, _companion(behavior, args.language), people)
     with handler.deferred() as stopped, reserved_namespace("demo") as namespace:
         log(f"{source.name} -> {args.out}/   topics /{namespace}/image_raw, /{namespace}/faces")
         try:
-            with record, Session(_options(args, source, namespace), progress.trouble) as session:
+            with record, Session(_options(args, source, namespace), progress.warn) as session:
                 _record(session, record, progress, stopped, args.seconds)
             info = session.recorder.run_info
             settings = {"made by": "edan demo", "source": source.name} | info.settings
@@ -144,12 +144,12 @@ def _companion(behavior: str | None, language: str) -> AnyCompanion | None:
 
 def _record(
     session: Session,
-    record: Record,
+    record: DemoWriter,
     progress: ImageProgress,
     stopped: Callable[[], bool],
     seconds: float | None,
 ) -> None:
-    """Record all results until the source ends, ``seconds`` of it are done, or a stop."""
+    """DemoWriter all results until the source ends, ``seconds`` of it are done, or a stop."""
     from edan_ros.core.messages import decode
     from edan_ros.nodes.common.conversions import frame_result
 

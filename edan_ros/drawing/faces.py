@@ -1,4 +1,4 @@
-"""Draws results into a picture: boxes, landmarks, labels, a panel of probabilities a face."""
+"""Draw results into an image: boxes, landmarks, labels, a panel of probabilities per face."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
-from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL, UNKNOWN_REASONS
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 
 Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
 
-#: Blue, green, red of each label; the same everywhere the package draws, in reports too. Any two
-#: stay apart for people with protanopia, deuteranopia or tritanopia as well: a test measures it.
+#: BGR colour of each label, in images and reports. Any two are distinguishable with protanopia,
+#: deuteranopia and tritanopia: a test measures it.
 EMOTION_COLOURS: dict[str, Colour] = {
     "neutral": (212, 212, 216),
     "happy": (52, 209, 234),
@@ -34,10 +34,10 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 _INK: Colour = (25, 25, 25)
 _PAPER: Colour = (245, 245, 245)
 _PANEL_OPACITY = 0.7
-#: Height in pixels of a capital letter of _FONT at scale 1, and of the smallest that can be read.
+#: Height in pixels of a capital letter of _FONT at scale 1, and of the smallest legible one.
 _CAPITAL = 22.0
-_SMALLEST = 7.0
-#: Lines along the landmarks: first, last, and whether the last joins the first.
+_MIN_LETTER = 7.0
+#: Lines along the landmarks: first, last, and whether the line is closed.
 _CONTOURS = (
     (0, 16, False),
     (17, 21, False),
@@ -54,17 +54,17 @@ _SUBPIXEL_BITS = 4
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Sizes in pixels that follow from the height of a capital letter."""
+    """Sizes in pixels, derived from the height of a capital letter."""
 
     letter: float
 
     @staticmethod
-    def of_picture(width: int, height: int) -> _Style:
-        return _Style(float(np.clip(0.021 * min(height, 0.75 * width), _SMALLEST, 26.0)))
+    def of_image(width: int, height: int) -> _Style:
+        return _Style(float(np.clip(0.021 * min(height, 0.75 * width), _MIN_LETTER, 26.0)))
 
     def of_face(self, face: Face) -> _Style:
-        """Smaller letters beside a small face, so that they do not hide its neighbours."""
-        return _Style(min(self.letter, max(0.14 * face.box.size, _SMALLEST)))
+        """Return a style with smaller letters for a small face, to keep its neighbours visible."""
+        return _Style(min(self.letter, max(0.14 * face.box.size, _MIN_LETTER)))
 
     @property
     def gap(self) -> int:
@@ -73,7 +73,7 @@ class _Style:
 
     @property
     def line(self) -> int:
-        """Thickness of the letters' strokes."""
+        """Thickness of the strokes of letters."""
         return max(round(self.letter / 14.0), 1)
 
     @property
@@ -91,17 +91,22 @@ def annotate(
     panels: bool = True,
     attention: bool = False,
 ) -> Pixels:
-    """A copy of the picture, (height, width, 3) BGR, with the faces drawn in.
+    """Return a copy of the image, (height, width, 3) BGR, with the faces drawn in.
 
-    image: an Image or (height, width, 3) BGR pixels. title: a line at the top. panels: the seven
-    probabilities beside a face, where there is room. attention: the map of the strongest emotion
-    over the face. Widths and letters follow the size of the picture and of the faces; labels and
-    panels stay inside the picture.
+    Widths and letters scale with the image and the faces; labels and panels stay inside the image.
+    An unknown emotion is labelled with its reason in place of a confidence.
+
+    Args:
+        image: an Image or (height, width, 3) BGR pixels.
+        title: a line at the top.
+        landmarks: whether to draw them.
+        panels: the seven probabilities beside a face, where there is room.
+        attention: the map of the strongest emotion over the face.
     """
     faces = result.faces if isinstance(result, FrameResult) else result
     canvas = np.array(image.bgr() if isinstance(image, Image) else image, np.uint8, order="C")
     height, width = canvas.shape[:2]
-    style = _Style.of_picture(width, height)
+    style = _Style.of_image(width, height)
     taken = [_core(face) for face in faces]
     if title:
         taken.append(_draw_title(canvas, title, style))
@@ -118,11 +123,17 @@ def annotate(
     return canvas
 
 
+def unknown_text(face: Face) -> str:
+    """Return the label of an unknown emotion with its reason: "unknown (turned away)"."""
+    reason = UNKNOWN_REASONS[face.unknown_reason].replace("_", " ")
+    return f"{UNKNOWN_LABEL} ({reason})" if reason else UNKNOWN_LABEL
+
+
 def _draw_landmarks(canvas: Pixels, face: Face) -> None:
     points = np.round(face.landmarks * 2**_SUBPIXEL_BITS).astype(np.int32)
     size, colour = face.box.size, EMOTION_COLOURS[face.label]
     thick = max(round(size / 250.0), 1)
-    # Fine lines would hide a small face: there they shine through.
+    # Opaque lines would hide a small face.
     part = _part(canvas, _frame_of(face)) if size < 90 else None
     before = None if part is None else part.copy()
     for first, last, closed in _CONTOURS:
@@ -137,7 +148,7 @@ def _draw_landmarks(canvas: Pixels, face: Face) -> None:
 
 
 def _draw_box(canvas: Pixels, face: Face) -> None:
-    """Thin lines with stronger corners."""
+    """Draw thin lines with stronger corners."""
     x0, y0, x1, y1 = _corners(_frame_of(face))
     colour = EMOTION_COLOURS[face.label]
     cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 1, cv2.LINE_AA)
@@ -150,8 +161,9 @@ def _draw_box(canvas: Pixels, face: Face) -> None:
 
 
 def _draw_label(canvas: Pixels, face: Face, style: _Style, taken: Sequence[Box]) -> Box:
-    """Track, label and confidence on a tag above or below, where it hides least."""
-    text = f"{face.label} {100 * face.confidence:.0f}%"
+    """Draw track, label and confidence on a tag above or below, where it hides least."""
+    is_known = face.emotion != UNKNOWN
+    text = f"{face.label} {100 * face.confidence:.0f}%" if is_known else unknown_text(face)
     if face.track_id:
         text = f"#{face.track_id} {text}"
     width, height = _text_width(text, style) + 2 * style.gap, style.row
@@ -168,7 +180,7 @@ def _draw_label(canvas: Pixels, face: Face, style: _Style, taken: Sequence[Box])
 
 
 def _draw_panel(canvas: Pixels, face: Face, style: _Style, taken: list[Box]) -> None:
-    """The seven probabilities as bars beside the face, unless they would hide something."""
+    """Draw the seven probabilities as bars beside the face, unless they would hide something."""
     names = max(_text_width(name, style) for name in EMOTIONS)
     bars, row = round(4.5 * style.letter), round(1.75 * style.letter)
     width, height = names + bars + 3 * style.gap, len(EMOTIONS) * row + 2 * style.gap
@@ -192,7 +204,7 @@ def _draw_panel(canvas: Pixels, face: Face, style: _Style, taken: list[Box]) -> 
 def _free_place(
     frame: Box, width: int, height: int, style: _Style, canvas: Pixels, taken: Sequence[Box]
 ) -> Box | None:
-    """Right, left, below or above a face, inside the picture and over nothing that is taken."""
+    """Return a place beside, below or above a face, inside the image and not yet taken."""
     tag = style.row + style.gap
     places = (
         Box(frame.x + frame.width + style.gap, frame.y, width, height),
@@ -201,7 +213,7 @@ def _free_place(
         Box(frame.x, frame.y - tag - height, width, height),
     )
     for place in places:
-        # Up or down into the picture is allowed, sideways over the face is not.
+        # Moving it up or down into the image is allowed, sideways over the face is not.
         moved = _moved_inside(place, canvas)
         inside = moved.x == place.x and moved.y + height <= canvas.shape[0]
         if inside and all(moved.iou(other) == 0.0 for other in taken):
@@ -210,7 +222,7 @@ def _free_place(
 
 
 def _draw_title(canvas: Pixels, title: str, style: _Style) -> Box:
-    """A strip over the whole width; what does not fit is cut off."""
+    """Draw a strip over the whole width; text that does not fit is cut off."""
     width = canvas.shape[1]
     while title and _text_width(title, style) > width - 2 * style.gap:
         title = title[:-1]
@@ -221,7 +233,7 @@ def _draw_title(canvas: Pixels, title: str, style: _Style) -> Box:
 
 
 def _draw_attention(canvas: Pixels, face: Face) -> None:
-    """The map of the strongest emotion, in colour, over the crop that the network saw."""
+    """Draw the map of the strongest emotion, in colour, over the crop of the network."""
     if face.attention is None or face.crop is None:
         return
     values = face.attention[int(np.argmax(face.probabilities))]
@@ -243,7 +255,7 @@ def _draw_attention(canvas: Pixels, face: Face) -> None:
 
 
 def _write(canvas: Pixels, text: str, x: int, y: int, style: _Style, colour: Colour) -> None:
-    """Text whose capitals begin at y, downwards."""
+    """Write text whose capitals have their top at y."""
     base = x, y + round(style.letter)
     cv2.putText(canvas, text, base, _FONT, style.letter / _CAPITAL, colour, style.line, cv2.LINE_AA)
 
@@ -254,7 +266,7 @@ def _text_width(text: str, style: _Style) -> int:
 
 
 def _ink_on(colour: Colour) -> Colour:
-    """Dark ink on light colours, light ink on dark ones (ITU-R BT.601 luma)."""
+    """Return dark ink for light colours, light ink for dark ones (ITU-R BT.601 luma)."""
     luma = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2]
     return _INK if luma > 115 else _PAPER
 
@@ -265,19 +277,19 @@ def _shade(canvas: Pixels, box: Box) -> None:
 
 
 def _part(canvas: Pixels, box: Box) -> Pixels:
-    """The pixels of the box, as far as it lies inside: a view."""
+    """Return a view of the pixels of the box, as far as it lies inside."""
     x0, y0, x1, y1 = _corners(box.clipped(canvas.shape[1], canvas.shape[0]))
     return canvas[y0:y1, x0:x1]
 
 
 def _frame_of(face: Face) -> Box:
-    """The rectangle drawn around a face: a little larger than the tight box."""
+    """Return the rectangle drawn around a face: a little larger than the tight box."""
     box, margin = face.box, 0.06 * face.box.size
     return Box(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
 
 
 def _core(face: Face) -> Box:
-    """The part of a face that no panel may cover: all but a little above and below."""
+    """Return the part of a face that no panel may cover: all but a little above and below."""
     box = face.box
     return Box(box.x, box.y + 0.05 * box.height, box.width, 0.9 * box.height)
 

@@ -1,1 +1,1 @@
-"""What a run leaves behind: a video, a picture, lines of JSON, a summary. No ROS in here."""
+"""Output of runs: videos, images, lines of JSON, tables, bags and summaries. Without ROS."""

@@ -1,4 +1,4 @@
-"""What `edan annotate` leaves: a video or pictures with the faces drawn in, lines and a table."""
+"""The output of `edan annotate`: a video or images with faces drawn in, lines and a table."""
 
 from __future__ import annotations
 
@@ -23,59 +23,66 @@ from edan_ros.recording.video import VideoWriter
 VIDEO, TABLE = "annotated.mp4", "faces.csv"
 FILES = (VIDEO, LINES, TABLE, RUN_FILE)
 #: Pixels of the longer side above which a video is made smaller: the largest of H.264.
-_MOST_PIXELS = 4096
+_MAX_SIDE = 4096
 
 
-class _Shown(NamedTuple):
-    """What is drawn into a picture when its turn comes. name: of its file; "" for a video's."""
+class _Drawing(NamedTuple):
+    """What is drawn into an image. name: of its file; "" for an image of a video."""
 
     seconds: float
     name: str
     result: FrameResult
 
 
-class Annotations(RunFolder[_Shown]):
-    """A context manager. Files of an earlier run in the same folder are replaced.
+class Annotations(RunFolder[_Drawing]):
+    """A context manager that writes them. Files of an earlier run in the folder are replaced.
 
-    veil: covers people before they are drawn. sound: video whose sound goes into the new one.
+    Args:
+        privacy: hides people before anything is drawn.
+        sound: video whose sound is copied to the new one.
 
-    Raises RecordingError where the folder cannot be written.
+    Raises RecordingError where the folder cannot be written, or another run writes to it.
     """
 
-    def __init__(self, folder: Path, veil: PrivacyFilter[_Shown], sound: FilmedSound | None = None) -> None:
-        super().__init__(folder, FILES, veil)
+    def __init__(
+        self, folder: Path, privacy: PrivacyFilter[_Drawing], sound: FilmedSound | None = None
+    ) -> None:
+        super().__init__(folder, FILES, privacy)
         with writing(folder):
             self._table = self._stack.enter_context(FaceTable(folder / TABLE))
         track = None if sound is None else self._stack.enter_context(Sound(sound))
-        video = VideoWriter(folder / VIDEO, max_side=_MOST_PIXELS, sound=track)
+        video = VideoWriter(folder / VIDEO, max_side=_MAX_SIDE, sound=track)
         self._video = self._stack.enter_context(video)
         self._stems = Stems()
-        self._pictures: list[str] = []
+        self._images: list[str] = []
 
     def add(
         self, seconds: float, stamp_ns: int, name: str, image: Image, result: FrameResult
     ) -> None:
-        """One more image with its faces.
+        """Add an image with its faces.
 
-        seconds: since the first. stamp_ns: for the lines and the table. name: of a picture's file,
-        which is written under this name; "" for a picture of a video.
+        Args:
+            seconds: since the first image.
+            stamp_ns: for the lines and the table.
+            name: of an image file, under which the annotated one is written; "" for an image of
+                a video.
         """
         self._add_line(stamp_ns, None, result, name)
         with writing(self.folder / TABLE):
             self._table.add(stamp_ns * 1e-9, name, result)
-        self._add_picture(seconds, image, result, _Shown(seconds, name, result))
+        self._add_image(seconds, image, result, _Drawing(seconds, name, result))
 
     def files(self) -> list[Path]:
-        """What was written; of pictures the first and the last."""
-        pictures = self._pictures
-        shown = pictures if len(pictures) < 3 else (pictures[0], pictures[-1])
+        """Return the files written; of images the first and the last."""
+        images = self._images
+        shown = images if len(images) < 3 else (images[0], images[-1])
         return super().files() + [self.folder / name for name in shown]
 
-    def _draw(self, pixels: NDArray[np.uint8], item: _Shown) -> None:
+    def _draw(self, pixels: NDArray[np.uint8], item: _Drawing) -> None:
         drawn = annotate(pixels, item.result)
         if item.name:
             file = f"{self._stems.new(item.name)}.jpg"
             write_picture(self.folder / file, drawn)
-            self._pictures.append(file)
+            self._images.append(file)
         else:
             self._video.write(drawn, item.seconds)

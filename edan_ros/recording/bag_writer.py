@@ -1,13 +1,16 @@
-"""Writes a bag that appears under its name only when it is complete."""
+"""Write a bag that appears under its name only when it is complete."""
 
 from __future__ import annotations
 
-import fcntl
+import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Sequence, Set
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import (
@@ -19,23 +22,26 @@ from rosbags.rosbag2 import (
 )
 
 from edan_ros.recording.errors import RecordingError, writing
+from edan_ros.recording.locks import locked_file
 
-#: Of the metadata: with the newest one, older distributions could not read a topic's QoS.
-_VERSION = 8
-#: What rosbags raises where it cannot write, beside OSError.
+#: Of the metadata: older distributions cannot read a topic's QoS in the newest one.
+_VERSION: Literal[8] = 8
+#: Errors of rosbags where it cannot write, beside OSError.
 _ERRORS = (WriterError, sqlite3.Error)
 
 
 class BagWriter:
     """A context manager that writes a rosbag2 folder.
 
-    While it is written the bag lies in a hidden folder beside ``path``; what an interrupted run
-    left there is removed. Leaving without an error puts the bag in place, in one step.
+    While it is written, the bag lies in a hidden folder beside ``path``; what an interrupted run
+    left there is removed. Leaving without an error moves the bag into place in one step.
 
-    storage: "sqlite3" or "mcap". compression: "none", "file", "message" or "storage" (MCAP's own).
-    replace: whether a bag that is there already may be replaced.
+    Args:
+        storage: "sqlite3" or "mcap".
+        compression: "none", "file", "message" or "storage" (MCAP's own).
+        replace: whether an existing bag may be replaced.
 
-    Raises RecordingError where the folder cannot be written, is there already, or is being written
+    Raises RecordingError where the folder cannot be written, exists already, or is being written
     by another process.
     """
 
@@ -47,13 +53,17 @@ class BagWriter:
         self._compression = CompressionMode[compression.upper()]
         self._replace = replace
         self._folder = path.parent / f".{path.name}.unfinished"
+        # rosbags names the file after its folder, and SQLite does not accept every name.
+        self._name = path.name if _is_plain(path.name) else "bag"
+        self._stack = ExitStack()
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> BagWriter:
         if self.path.exists():
             self._check_replaceable()
-        with writing(self.path, *_ERRORS):
-            self._begin()
+        with writing(self.path, *_ERRORS), ExitStack() as opened:
+            self._begin(opened)
+            self._stack = opened.pop_all()
         return self
 
     def __exit__(
@@ -69,16 +79,16 @@ class BagWriter:
                     self._put_in_place()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._lock.close()
+            self._stack.close()
 
     @property
     def folder(self) -> Path:
-        """Where the bag lies while it is written; files put there come along."""
-        return self._folder / self.path.name
+        """The folder of the bag while it is written; files put there are moved with it."""
+        return self._folder / self._name
 
     @property
     def topics(self) -> Set[str]:
-        """The names of the topics added."""
+        """Names of the topics added."""
         return self._connections.keys()
 
     def add_topic(
@@ -90,9 +100,13 @@ class BagWriter:
         qos: Sequence[Qos] = (),
         encoding: str = "cdr",
     ) -> None:
-        """Announce a topic. definition: text of the message's definition. digest: its hash.
+        """Add a topic.
 
-        Without a definition the bag gets none of it; MCAP does not allow that.
+        Args:
+            kind: "package/msg/Name".
+            definition: text of the message's definition, "" for none, which MCAP does not allow.
+            digest: hash of the definition.
+            encoding: serialisation format.
         """
         if not definition:
             self._writer.added_types.add(kind)
@@ -106,28 +120,30 @@ class BagWriter:
         )
 
     def write(self, topic: str, time: int, data: bytes) -> None:
-        """Append a message. time: nanoseconds. Raises RecordingError when the disk is full."""
+        """Append a message. time: nanoseconds. Raises RecordingError where the disk is full."""
         with writing(self.path, *_ERRORS):
             self._writer.write(self._connections[topic], time, data)
 
     def _check_replaceable(self) -> None:
         if not self._replace:
             raise RecordingError(
-                f"{self.path} is there already: name another with --out, or give --overwrite"
+                f"{self.path} exists already: name another with --out, or give --overwrite"
             )
         if not (self.path / "metadata.yaml").is_file():
-            raise RecordingError(f"{self.path} is there and is no bag: it is left as it is")
+            raise RecordingError(f"{self.path} exists and is no bag: it is not replaced")
 
-    def _begin(self) -> None:
+    def _begin(self, stack: ExitStack) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._folder / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise RecordingError(f"another process is writing {self.path} now") from None
+        stack.enter_context(locked_file(self._folder / "lock", self.path))
         shutil.rmtree(self.folder, ignore_errors=True)
-        writer = Writer(self.folder, version=_VERSION, storage_plugin=self._storage)
+        folder = self.folder
+        if not _is_plain(os.fspath(folder)):
+            # rosbags makes a URI of the path without quoting it.
+            links = stack.enter_context(tempfile.TemporaryDirectory(prefix="edan_bag_"))
+            link = Path(links) / "folder"
+            link.symlink_to(self._folder.resolve())
+            folder = link / self._name
+        writer = Writer(folder, version=_VERSION, storage_plugin=self._storage)
         writer.set_compression(self._compression, CompressionFormat.ZSTD)
         self._writer = writer.__enter__()
 
@@ -135,3 +151,8 @@ class BagWriter:
         if self._replace and self.path.exists():
             self.path.rename(self._folder / "before")
         self.folder.rename(self.path)
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name means the same in a URI."""
+    return name.isascii() and not set(name) & set("%?#")

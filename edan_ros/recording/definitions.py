@@ -1,4 +1,4 @@
-"""What messages are made of: the definitions that a bag carries so that others can read it."""
+"""Message definitions, which a bag carries so that others can read it."""
 
 from __future__ import annotations
 
@@ -22,37 +22,40 @@ _IDL_RULE = "=" * 80 + "\nIDL: "
 
 @dataclass(frozen=True)
 class Definition:
-    """text: with all that the type is made of. digest: its hash, RIHS01 of REP-2016."""
+    """A message definition.
+
+    text: with the definitions of all nested types. digest: its hash, RIHS01 of REP-2016.
+    """
 
     text: str
     digest: str
 
 
 class Definitions:
-    """Finds definitions: among those of ROS 2, and of the packages installed here.
+    """Finds definitions among those of ROS 2 and of the installed packages.
 
-    They are taken from Humble, the last distribution whose bags carry none.
+    Those of ROS 2 are of Humble, the last distribution whose bags carry none.
     """
 
     def __init__(self) -> None:
         self._store = get_typestore(Stores.ROS2_HUMBLE)
 
     def of(self, kind: str) -> Definition | None:
-        """The definition of "package/msg/Name"; None where nobody here knows it."""
-        if not self._learn(kind):
+        """Return the definition of "package/msg/Name", None where it is not installed."""
+        if not self._register(kind):
             return None
         text, _ = self._store.generate_msgdef(kind, ros_version=2)
         return Definition(text, self._store.hash_rihs01(kind))
 
     def store_with(self, *kinds: str) -> Typestore:
-        """What makes and serialises messages of these kinds. Raises LookupError."""
+        """Return a store that makes and serialises messages of these kinds. Raises LookupError."""
         for kind in kinds:
-            if not self._learn(kind):
+            if not self._register(kind):
                 raise LookupError(f"the definition of {kind} is not installed")
         return self._store
 
-    def _learn(self, kind: str) -> bool:
-        """Adds a type and all that it is made of to the store. False where one is not found."""
+    def _register(self, kind: str) -> bool:
+        """Add a type and its nested types to the store. Return False where one is not found."""
         if kind in self._store.fielddefs:
             return True
         path = _file_of(kind)
@@ -60,14 +63,14 @@ class Definitions:
             return False
         types = get_types_from_msg(path.read_text(encoding="utf-8"), kind)
         needed = {_message_of(field) for _, fields in types.values() for _, field in fields}
-        if not all(self._learn(name) for name in needed if name is not None):
+        if not all(self._register(name) for name in needed if name is not None):
             return False
         self._store.register(types)
         return True
 
 
 def digest_of(kind: str, text: str) -> str:
-    """The hash of a type whose definition a bag carries; zeros where the text is not understood."""
+    """Return the hash of a type by its definition; zeros where that cannot be parsed."""
     store = get_typestore(Stores.EMPTY)
     try:
         if text.startswith(_IDL_RULE):
@@ -76,12 +79,12 @@ def digest_of(kind: str, text: str) -> str:
         else:
             store.register(get_types_from_msg(text, kind))
         return store.hash_rihs01(kind)
-    except Exception:  # the parser of rosbags raises all kinds; the hash is not worth the bag
+    except Exception:  # the parser of rosbags raises all kinds; the bag is useful without the hash
         return "RIHS01_" + "0" * 64
 
 
 def _message_of(described: Any) -> str | None:
-    """The type of message that a field is, or holds several of."""
+    """Return the message type of a field or of its elements, None for other fields."""
     node, value = described
     if node in (Nodetype.ARRAY, Nodetype.SEQUENCE):
         return _message_of(value[0])

@@ -1,4 +1,4 @@
-"""What goes wrong when a run's results are written."""
+"""Errors while results are written."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ class RecordingError(RuntimeError):
 
 @contextmanager
 def writing(path: Path, *errors: type[Exception]) -> Iterator[None]:
-    """Says of what fails in here that the path cannot be written, and why.
+    """Turn errors in the block into a RecordingError that names the path and the reason.
 
-    errors: what may be raised beside OSError. Raises RecordingError instead.
+    errors: exceptions to turn beside OSError.
     """
+    handled: tuple[type[Exception], ...] = (OSError, *errors)
     try:
         yield
-    except (OSError, *errors) as error:
-        why = getattr(error, "strerror", None) or error
-        raise RecordingError(f"{path} cannot be written: {why}") from error
+    except handled as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RecordingError(f"{path} cannot be written: {reason}") from error

@@ -1,4 +1,4 @@
-"""Results as the messages that the emotion node publishes, serialised without ROS."""
+"""Serialise results as the messages that the emotion node publishes, without ROS."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from edan_ros.recording.definitions import FACE, FACES, MODEL_INFO, Definitions
 
 
 class FaceMessages:
-    """Makes the data of messages. Raises LookupError where edan_ros' definitions are missing."""
+    """Serialises messages. Raises LookupError where the definitions of edan_ros are missing."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._store = definitions.store_with(FACES, FACE, MODEL_INFO)
         self._types = self._store.types
 
     def faces(self, result: FrameResult, stamp_ns: int, frame_id: str) -> bytes:
-        """A FaceEmotionArray. stamp_ns, frame_id: of the image's header."""
+        """Return a FaceEmotionArray. stamp_ns, frame_id: of the image's header."""
         time = self._types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, 10**9))
         message = self._types[FACES](
             header=self._types["std_msgs/msg/Header"](time, frame_id),
@@ -28,7 +28,7 @@ class FaceMessages:
         return bytes(self._store.serialize_cdr(message, FACES))
 
     def model_info(self, **fields: Any) -> bytes:
-        """A ModelInfo of these fields."""
+        """Return a ModelInfo with these fields."""
         return bytes(self._store.serialize_cdr(self._types[MODEL_INFO](**fields), MODEL_INFO))
 
     def _face(self, face: Face, width: int, height: int) -> Any:

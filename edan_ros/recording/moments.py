@@ -1,4 +1,4 @@
-"""Picks the few moments of a run that tell most, and lays them out on one sheet."""
+"""Select the most informative images of a run and lay them out on one sheet."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from edan_ros.recording.video import fitted
 TILES = 6
 _TILE_WIDTH = 560
 _GAP = 6
-#: Moments of one label are kept this many, and at least so many seconds apart.
+#: Largest number of moments kept per label, and the least seconds between two of them.
 _KEPT, _APART = 3, 0.7
 
 
 @dataclass(slots=True, eq=False)
 class _Moment:
-    """score: how much it shows of one face, or of the one it shows least of."""
+    """An image of the run. score: how well it shows one face, or the worst of its faces."""
 
     seconds: float
     score: float
@@ -32,12 +32,12 @@ class _Moment:
 
     @property
     def crowded(self) -> tuple[int, float]:
-        """The larger, the more faces it shows."""
+        """Sort key by the number of faces."""
         return self.faces, self.score
 
 
 class Moments:
-    """Collects annotated frames, in bounded memory, and makes a contact sheet of the best."""
+    """Collects annotated frames, in bounded memory, for a contact sheet of the best."""
 
     def __init__(self) -> None:
         self._by_label: dict[str, list[_Moment]] = defaultdict(list)
@@ -46,7 +46,7 @@ class Moments:
         self._stride, self._count = 1, 0
 
     def add(self, seconds: float, annotated: NDArray[np.uint8], result: FrameResult) -> None:
-        """One more frame (BGR, with what was found drawn in)."""
+        """Add a frame (BGR, with the results drawn in)."""
         scores: dict[str, float] = defaultdict(float)
         for face in result.faces:
             scores[face.label] = max(scores[face.label], _score(face, result))
@@ -64,7 +64,7 @@ class Moments:
         self._count += 1
 
     def sheet(self) -> NDArray[np.uint8] | None:
-        """The chosen moments in the order of time, as one BGR picture; None without any frame."""
+        """Return the selected moments in order as one BGR image; None without any frame."""
         chosen = sorted(self._choose(), key=lambda moment: moment.seconds)
         if not chosen:
             return None
@@ -82,7 +82,7 @@ class Moments:
         return sheet
 
     def _choose(self) -> list[_Moment]:
-        """The best of each label, then others, each time the farthest in time from those chosen."""
+        """Return the best of each label, then others, each the farthest in time from the rest."""
         known = {k: v for k, v in self._by_label.items() if k != UNKNOWN_LABEL and v}
         best = sorted((moments[0] for moments in known.values()), key=lambda m: -m.score)
         with_faces = [m for moments in self._by_label.values() for m in moments]
@@ -99,16 +99,16 @@ class Moments:
 
 
 def _score(face: Face, result: FrameResult) -> float:
-    """How much is seen of a face: large ones, sure of their label, and whole ones show more."""
-    seen = face.box.clipped(result.width, result.height).area / max(face.box.area, 1.0)
+    """Return how well a face is shown: large, complete ones with a confident label score more."""
+    visible = face.box.clipped(result.width, result.height).area / max(face.box.area, 1.0)
     x, y = face.landmarks.T
     inside = np.mean((x >= 0) & (x < result.width) & (y >= 0) & (y < result.height))
     size = face.box.size / result.height
-    return float(face.confidence * size**0.25 * min(seen, inside) ** 2)
+    return float(face.confidence * size**0.25 * min(visible, inside) ** 2)
 
 
 def _offer(kept: list[_Moment], moment: _Moment) -> None:
-    """Keeps a moment if it beats the one near it in time, or the worst of all."""
+    """Keep a moment if it beats those near it in time, or the worst of all."""
     near = [other for other in kept if abs(other.seconds - moment.seconds) < _APART]
     if any(other.score >= moment.score for other in near):
         return
@@ -117,7 +117,7 @@ def _offer(kept: list[_Moment], moment: _Moment) -> None:
 
 
 def _farthest(moments: list[_Moment], start: list[_Moment]) -> Iterator[_Moment]:
-    """Orders moments: each time the one farthest in time from all before it."""
+    """Yield moments, each the farthest in time from all before it."""
     taken, left = [moment.seconds for moment in start], list(moments)
     while left:
         distances = [min((abs(m.seconds - t) for t in taken), default=0.0) for m in left]

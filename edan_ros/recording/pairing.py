@@ -1,4 +1,4 @@
-"""Brings together what belongs together: each result with the image it was made from."""
+"""Pair each result with the image it was computed from."""
 
 from __future__ import annotations
 
@@ -6,65 +6,65 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Picture = TypeVar("Picture")
-Result = TypeVar("Result")
+ImageT = TypeVar("ImageT")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(slots=True)
-class Sent(Generic[Picture]):
-    """An image that waits for its result. sent: seconds, when it was published."""
+class _Waiting(Generic[ImageT]):
+    """An image that waits for its result. sent: time of publication, seconds."""
 
     stamp_ns: int
-    image: Picture
+    image: ImageT
     sent: float
 
 
 @dataclass(slots=True)
-class Pair(Generic[Picture, Result]):
-    """A result and its image, None where that one did not arrive.
+class Pair(Generic[ImageT, ResultT]):
+    """A result and its image, None where the image did not arrive.
 
     latency: seconds from the publication of the image to the arrival of the result, None without
     an image.
     """
 
     stamp_ns: int
-    result: Result
-    image: Picture | None
+    result: ResultT
+    image: ImageT | None
     latency: float | None
 
 
-class Pairing(Generic[Picture, Result]):
+class Pairing(Generic[ImageT, ResultT]):
     """Pairs images and results by their stamps.
 
-    Images come in the order of their results, but not all get one: what is older than the image
-    of the newest result was not processed. A result may overtake its image on the way. What comes
-    again, with the stamp of the one before, is passed over.
+    Images arrive in the order of their results, but not all have one: an image older than that of
+    the newest result was not processed. A result may arrive before its image. Repetitions, with
+    the stamp of the one before, are ignored.
 
-    limit: images that may wait at the same time; beyond, the oldest is given up.
+    limit: largest number of waiting images; beyond it, the oldest is dropped.
     """
 
     def __init__(self, limit: int = 32) -> None:
         self._limit = limit
-        self._images: deque[Sent[Picture]] = deque()
-        self._early: list[tuple[int, Result, float]] = []
+        self._images: deque[_Waiting[ImageT]] = deque()
+        self._early: list[tuple[int, ResultT, float]] = []
         self._last_image: int | None = None  # stamps
         self._last_result: int | None = None
-        #: Images and results that came, images that got no result, results without an image.
+        #: Counts of images, results, images without a result, results without an image.
         self.images = self.results = self.unprocessed = self.imageless = 0
 
-    def add_image(self, stamp_ns: int, image: Picture, sent: float) -> list[Pair[Picture, Result]]:
-        """An image came. Returns what is complete now, in order."""
+    def add_image(self, stamp_ns: int, image: ImageT, sent: float) -> list[Pair[ImageT, ResultT]]:
+        """Add an image; return the pairs that are complete now, in order."""
         if stamp_ns == self._last_image:
             return []
         self._last_image = stamp_ns
         self.images += 1
-        self._images.append(Sent(stamp_ns, image, sent))
+        self._images.append(_Waiting(stamp_ns, image, sent))
         pairs, later = [], []
         for stamp, result, received in self._early:
             if stamp == stamp_ns:
                 pairs.append(self._pair(stamp, result, received))
             elif stamp < stamp_ns:
-                # Images keep their order, so the one of this result is lost.
+                # Images keep their order: the image of this result is lost.
                 pairs.append(self._imageless(stamp, result))
             else:
                 later.append((stamp, result, received))
@@ -75,9 +75,9 @@ class Pairing(Generic[Picture, Result]):
         return pairs
 
     def add_result(
-        self, stamp_ns: int, result: Result, received: float
-    ) -> list[Pair[Picture, Result]]:
-        """A result came at ``received`` (seconds). Returns what is complete now, in order."""
+        self, stamp_ns: int, result: ResultT, received: float
+    ) -> list[Pair[ImageT, ResultT]]:
+        """Add a result that arrived at ``received`` (seconds); return the complete pairs."""
         if stamp_ns == self._last_result:
             return []
         self._last_result = stamp_ns
@@ -87,16 +87,16 @@ class Pairing(Generic[Picture, Result]):
         self._early.append((stamp_ns, result, received))
         return []
 
-    def finish(self) -> list[Pair[Picture, Result]]:
-        """Nothing more comes: the results that are still without an image."""
+    def finish(self) -> list[Pair[ImageT, ResultT]]:
+        """Return the results that have no image, when nothing more will arrive."""
         early, self._early = self._early, []
         return [self._imageless(stamp, result) for stamp, result, _ in early]
 
-    def _pair(self, stamp_ns: int, result: Result, received: float) -> Pair[Picture, Result]:
+    def _pair(self, stamp_ns: int, result: ResultT, received: float) -> Pair[ImageT, ResultT]:
         while (waiting := self._images.popleft()).stamp_ns != stamp_ns:
             self.unprocessed += 1
         return Pair(stamp_ns, result, waiting.image, received - waiting.sent)
 
-    def _imageless(self, stamp_ns: int, result: Result) -> Pair[Picture, Result]:
+    def _imageless(self, stamp_ns: int, result: ResultT) -> Pair[ImageT, ResultT]:
         self.imageless += 1
         return Pair(stamp_ns, result, None, None)

@@ -1,4 +1,4 @@
-"""Writes single pictures."""
+"""Write single images."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from edan_ros.recording.errors import writing
 
 
 class Stems:
-    """Names for what is written of pictures: each one's file without its ending.
+    """Names of output files: those of the input images without their suffix.
 
-    Two of one name, in two folders or of two kinds, are numbered.
+    Two of one name, in two folders or of two formats, are numbered.
     """
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self._used: set[str] = set()
 
     def new(self, name: str) -> str:
-        """The stem for the next picture."""
+        """Return the stem for the next image."""
         first = stem = Path(name).stem
         number = 2
-        while stem in self._given:
+        while stem in self._used:
             stem, number = f"{first}_{number}", number + 1
-        self._given.add(stem)
+        self._used.add(stem)
         return stem
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a BGR picture in the format that its name says.
+    """Write a BGR image in the format of its suffix.
 
-    Raises RecordingError where it cannot be written whole, which ``cv2.imwrite`` does not say.
+    Raises RecordingError where it cannot be written completely, which ``cv2.imwrite`` ignores.
     """
     _, data = cv2.imencode(path.suffix, pixels)
     with writing(path):
-        path.write_bytes(data)
+        path.write_bytes(data.tobytes())

@@ -1,4 +1,4 @@
-"""How far a run is, what it has to tell on the way, and how long it will take."""
+"""Progress of a run: images so far, messages, and the time left."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines without a terminal.
 _LINE_EVERY = 5.0
 
 
 class ImageProgress:
-    """A context manager that shows a bar with the time left. On no terminal: a line now and then.
+    """A context manager that shows a bar with the time left; without a terminal, lines.
 
-    expected: images in all, None where that is not known. waiting: what is shown before the first.
+    Args:
+        expected: number of images, None where that is not known.
+        waiting: text before the first image.
+
+    Attributes:
+        images: number of images so far.
     """
 
     def __init__(self, console: Console, expected: int | None, waiting: str = "") -> None:
@@ -42,7 +47,6 @@ class ImageProgress:
         self._begin = time.monotonic()
         self._first = self._begin
         self._next_line = self._begin + _LINE_EVERY
-        #: Images so far.
         self.images = 0
 
     def __enter__(self) -> ImageProgress:
@@ -54,20 +58,20 @@ class ImageProgress:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the run began."""
         return time.monotonic() - self._begin
 
     @property
     def rate(self) -> float:
-        """Images a second since the first came; of a single one, since the run began."""
+        """Images per second since the first one; for a single one, since the run began."""
         if self.images > 1:
             return (self.images - 1) / max(time.monotonic() - self._first, 1e-9)
         return self.images / max(self.seconds, 1e-9)
 
     def advance(self, lines: Iterable[str] = ()) -> None:
-        """One more image; ``lines`` say what changed with it."""
+        """Count an image; ``lines`` describe what changed with it."""
         for line in lines:
-            self.tell(line)
+            self.log(line)
         self.images += 1
         if self.images == 1:
             self._first = time.monotonic()
@@ -75,17 +79,17 @@ class ImageProgress:
             self._task, completed=self.images, description=f"{self.rate:5.1f} images/s"
         )
         now = time.monotonic()
-        # Of a single image there is no rate to foretell anything from.
+        # A single image gives no rate for a forecast.
         if not self._console.is_terminal and self.images > 1 and now >= self._next_line:
             self._next_line = now + _LINE_EVERY
-            self.tell(self._line())
+            self.log(self._line())
 
-    def tell(self, line: str) -> None:
-        """A line above the bar."""
+    def log(self, line: str) -> None:
+        """Print a line above the bar."""
         self._console.print(line, markup=False, soft_wrap=True)
 
-    def trouble(self, line: str) -> None:
-        """A warning above the bar."""
+    def warn(self, line: str) -> None:
+        """Print a warning above the bar."""
         self._console.print(line, style="yellow", markup=False, soft_wrap=True)
 
     def _line(self) -> str:

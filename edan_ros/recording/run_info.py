@@ -1,4 +1,4 @@
-"""What a run was made with: command, model, settings. One small file beside its results."""
+"""Command, model and settings of a run, in one small file beside its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from edan_ros.recording.errors import writing
 
 RUN_FILE = "run.json"
-#: What is told of a model, of what ModelInfo.msg has.
+#: Fields of ModelInfo.msg that are recorded.
 _MODEL_FIELDS = (
     "name",
     "version",
@@ -27,20 +27,20 @@ _MODEL_FIELDS = (
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Names and values, for people to read."""
+    """Names and values as text."""
 
     model: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
 
 
 def describe_model(info: Any) -> dict[str, str]:
-    """What a ModelInfo says, whatever library read it, of whatever version it is."""
+    """Return names and values of a ModelInfo of any version, read by any library."""
     values = {name: getattr(info, name, "") for name in _MODEL_FIELDS}
     return {name.replace("_", " "): str(value) for name, value in values.items() if value}
 
 
 def write_run_info(folder: Path, info: RunInfo) -> Path:
-    """Writes the file. Raises RecordingError where it cannot."""
+    """Write the file. Raises RecordingError where it cannot be written."""
     path = folder / RUN_FILE
     text = json.dumps({"model": info.model, "settings": info.settings}, indent=2)
     with writing(path):
@@ -49,7 +49,7 @@ def write_run_info(folder: Path, info: RunInfo) -> Path:
 
 
 def read_run_info(folder: Path) -> RunInfo:
-    """What is noted in a folder; nothing where there is no such file, or another of its name."""
+    """Return what the file of a folder holds; nothing without one, or for another of its name."""
     try:
         record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

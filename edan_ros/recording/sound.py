@@ -51,8 +51,8 @@ class Sound:
         self._target: AudioStream | None = None
         self._is_copied = False
         self._output: OutputContainer | None = None
-        self._packets: Iterator[tuple[Packet, float]] = iter(())
-        self._next: tuple[Packet, float] | None = None
+        self._packets: Iterator[tuple[Packet[AudioStream], float]] = iter(())
+        self._next: tuple[Packet[AudioStream], float] | None = None
         #: Source time less output time; and the source times that belong to the segment.
         self._shift = 0.0
         self._from = 0.0
@@ -69,7 +69,9 @@ class Sound:
         if self._is_copied:
             self._target = output.add_stream_from_template(self._source)
         else:
-            self._target = output.add_stream(_ENCODER, rate=_encoded_rate(self._source))
+            added = output.add_stream(_ENCODER, rate=_encoded_rate(self._source))
+            assert isinstance(added, AudioStream)
+            self._target = added
         self._packets = self._demux(self._source)
 
     def up_to(self, seconds: float) -> None:
@@ -110,7 +112,7 @@ class Sound:
         """Close the video."""
         self._input.close()
 
-    def _demux(self, source: AudioStream) -> Iterator[tuple[Packet, float]]:
+    def _demux(self, source: AudioStream) -> Iterator[tuple[Packet[AudioStream], float]]:
         """Yield packets and their seconds after the video's first frame; none from before it."""
         start = self._film.start or 0.0
         try:
@@ -123,7 +125,7 @@ class Sound:
         except av.error.FFmpegError:
             return  # the file is damaged from here on
 
-    def _write(self, packet: Packet, seconds: float) -> None:
+    def _write(self, packet: Packet[AudioStream], seconds: float) -> None:
         assert self._output is not None
         assert self._target is not None
         if self._is_copied:

@@ -1,4 +1,4 @@
-"""The figures of a run: images, faces, tracks, speed, latency, labels; and in words."""
+"""Statistics of a run: images, faces, tracks, speed, latency and labels, and their summary."""
 
 from __future__ import annotations
 
@@ -9,34 +9,43 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edan_ros.core.faces import FrameResult
+from edan_ros.core.stamps import SegmentClock, describe_jump
 
-#: Played at less than this share of real time, a recording counts as slowed down.
+#: Share of real time below which a played recording counts as slowed down.
 _REAL_TIME = 0.9
-#: More tracks than this are not listed one by one.
-_TRACKS_SHOWN = 4
+#: Largest number of tracks that are listed one by one.
+_MAX_TRACKS_LISTED = 4
+
+#: Largest number of jumps of the stamps that are listed.
+_MAX_JUMPS_LISTED = 3
 
 
 @dataclass
 class Summary:
-    """Counts results one by one. Stamps and latencies in seconds."""
+    """Counts results one by one.
+
+    Attributes:
+        latencies: seconds.
+        first_added, last_added: when results came, on the monotonic clock.
+    """
 
     results: int = 0
     with_face: int = 0
     most_faces: int = 0
-    first_stamp: float = 0.0
-    last_stamp: float = 0.0
     tracks: Counter[int] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     first_added: float = 0.0
     last_added: float = 0.0
+    _clock: SegmentClock = field(default_factory=SegmentClock)
 
     def add(self, stamp: float, latency: float | None, result: FrameResult) -> None:
-        """One more result. stamp: of its image. latency: None where it is not known."""
+        """Add a result. stamp: of its image, seconds. latency: None where it is not known."""
         now = time.monotonic()
         if not self.results:
-            self.first_stamp, self.first_added = stamp, now
-        self.last_stamp, self.last_added = stamp, now
+            self.first_added = now
+        self.last_added = now
+        self._clock.place(stamp)
         self.results += 1
         self.with_face += bool(result.faces)
         self.most_faces = max(self.most_faces, len(result.faces))
@@ -47,39 +56,45 @@ class Summary:
 
     @property
     def recorded_seconds(self) -> float:
-        """From the first image's stamp to the last one's."""
-        return self.last_stamp - self.first_stamp
+        """Seconds from the first image to the last, less the jumps of the stamps."""
+        return self._clock.seconds
+
+    @property
+    def jumps(self) -> list[float]:
+        """Steps of the stamps in seconds at which a new segment began (``core.stamps``)."""
+        return self._clock.jumps
 
     @property
     def played_seconds(self) -> float:
-        """From the first result's arrival to the last one's."""
+        """Seconds from the arrival of the first result to that of the last."""
         return self.last_added - self.first_added
 
     @property
     def rate(self) -> float:
-        """Results a second of this machine's time."""
+        """Results per second of this machine's time."""
         return (self.results - 1) / self.played_seconds if self.played_seconds else 0.0
 
     @property
     def face_share(self) -> float:
-        """Share of the images that show a face, 0 to 1."""
+        """Share of the images with a face, 0 to 1."""
         return self.with_face / self.results if self.results else 0.0
 
     def latency(self, percentile: float) -> float | None:
-        """Seconds, or None without any measurement."""
+        """Return a percentile of the latencies in seconds, None without any."""
         return float(np.percentile(self.latencies, percentile)) if self.latencies else None
 
     def label_shares(self) -> list[tuple[str, float]]:
-        """Each label with its share of all faces seen, the most frequent first."""
+        """Return each label with its share of all faces, the most frequent first."""
         total = sum(self.labels.values())
         return [(label, count / total) for label, count in self.labels.most_common()]
 
 
 def summary_lines(summary: Summary, unprocessed: int, *, live: bool) -> list[str]:
-    """The figures of a run, a line each. unprocessed: images that got no result."""
+    """Return the statistics of a run, a line each. unprocessed: images without a result."""
     rows = [("images", f"{summary.results} in {summary.recorded_seconds:.1f} s of the source")]
     if unprocessed:
         rows.append(("", f"{unprocessed} more were not processed: this machine is too slow"))
+    rows += [("", describe_jump(jump)) for jump in summary.jumps[:_MAX_JUMPS_LISTED]]
     share = f"{100 * summary.face_share:.1f} %, at most {summary.most_faces} at once"
     labels = ", ".join(f"{name} {100 * part:.0f} %" for name, part in summary.label_shares())
     rows += [
@@ -90,14 +105,14 @@ def summary_lines(summary: Summary, unprocessed: int, *, live: bool) -> list[str
     ]
     p50, p99 = summary.latency(50), summary.latency(99)
     if p50 is not None and p99 is not None:
-        told = f"p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms"
-        rows.append(("latency", f"{told} (image published to faces received)"))
+        latency = f"p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms"
+        rows.append(("latency", f"{latency} (image published to faces received)"))
     return [f"{name:13}{text}" for name, text in rows]
 
 
 def _tracks(summary: Summary) -> str:
     count = len(summary.tracks)
-    if count > _TRACKS_SHOWN:
+    if count > _MAX_TRACKS_LISTED:
         return f"{count}, the longest with {max(summary.tracks.values())} images"
     shown = [f"person {track}: {images} images" for track, images in sorted(summary.tracks.items())]
     return f"{count}" + (f" ({', '.join(shown)})" if shown else "")

@@ -1,17 +1,19 @@
-"""Results as a table: one row a face, for spreadsheets and pandas."""
+"""Results as a table: one row per face, for spreadsheets and pandas."""
 
 from __future__ import annotations
 
 import csv
-import math
 from pathlib import Path
+from typing import Any
 
 from edan_ros.core.action_units import ACTION_UNITS
-from edan_ros.core.emotions import EMOTIONS, POLARITIES
+from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face, FrameResult
 
-#: Stamp in seconds; file: of a picture, else empty; box in pixels; angles in degrees, empty without
-#: a calibrated camera. Empty, too, is what is not known.
+_BOX = ("x", "y", "width", "height")
+_ANGLES = ("yaw", "pitch", "roll")
+#: Stamp in seconds; file: of an image file, else empty; box in pixels; angles in degrees, empty
+#: without a calibrated camera. What is unknown is empty, too.
 COLUMNS = (
     "stamp",
     "file",
@@ -23,13 +25,8 @@ COLUMNS = (
     "valence",
     "arousal",
     "presence",
-    "x",
-    "y",
-    "width",
-    "height",
-    "yaw",
-    "pitch",
-    "roll",
+    *_BOX,
+    *_ANGLES,
     *ACTION_UNITS,
 )
 
@@ -38,9 +35,10 @@ class FaceTable:
     """A CSV file as a context manager. Raises OSError where it cannot be written."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(COLUMNS)
+        # A file name in it need not be UTF-8.
+        self._file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        self._writer = csv.DictWriter(self._file, COLUMNS)
+        self._writer.writeheader()
 
     def __enter__(self) -> FaceTable:
         return self
@@ -49,28 +47,22 @@ class FaceTable:
         self._file.close()
 
     def add(self, stamp: float, name: str, result: FrameResult) -> None:
-        """The faces of one image. stamp: seconds. name: of the picture's file."""
+        """Write the faces of one image. stamp: seconds. name: of the image file."""
         for face in result.faces:
-            self._writer.writerow([f"{stamp:.6f}", name, *_values(face)])
+            self._writer.writerow({"stamp": f"{stamp:.6f}", "file": name, **_row(face)})
 
 
-def _values(face: Face) -> list[object]:
-    polarity = POLARITIES[face.polarity] if face.polarity < len(POLARITIES) else ""
-    box, pose = face.box, None if face.head_pose_assumed else face.head_pose
-    angles = (math.nan,) * 3 if pose is None else (pose.yaw, pose.pitch, pose.roll)
-    units = [face.action_units.get(name, math.nan) for name in ACTION_UNITS]
-    return [
-        face.track_id,
-        face.label,
-        _number(face.confidence),
-        *map(_number, face.probabilities),
-        polarity,
-        *map(_number, (face.valence, face.arousal, face.presence)),
-        *(f"{value:.1f}" for value in (box.x, box.y, box.width, box.height)),
-        *(_number(math.degrees(angle)) for angle in angles),
-        *map(_number, units),
-    ]
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4f}"
+def _row(face: Face) -> dict[str, Any]:
+    values = face.to_dict()
+    pose = values["head_pose"]
+    angles = {name: None if pose is None else pose[name] for name in _ANGLES}
+    measures = {name: values[name] for name in ("confidence", "valence", "arousal", "presence")}
+    measures |= dict(zip(EMOTIONS, values["probabilities"], strict=True))
+    measures |= {name: values["action_units"].get(name) for name in ACTION_UNITS} | angles
+    return {
+        "track_id": values["track_id"],
+        "label": values["label"],
+        "polarity": "" if values["polarity"] == "unknown" else values["polarity"],
+        **{name: f"{value:.1f}" for name, value in zip(_BOX, values["box"], strict=True)},
+        **{name: "" if value is None else f"{value:.4f}" for name, value in measures.items()},
+    }

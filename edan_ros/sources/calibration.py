@@ -1,4 +1,4 @@
-"""The intrinsics of a camera: from a calibration file, or from its field of view."""
+"""Camera intrinsics from a calibration file, or from the field of view."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from edan_ros.sources.base import SourceError
 
 
 def load_calibration(path: str | Path) -> CameraModel:
-    """Reads the YAML that camera_calibration writes (camera_info_manager's format).
+    """Read the YAML that camera_calibration writes (the format of camera_info_manager).
 
-    Raises SourceError when the file cannot be read or is not of that format.
+    Raises SourceError where the file cannot be read or is not of that format.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def load_calibration(path: str | Path) -> CameraModel:
         size = int(content["image_width"]), int(content["image_height"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SourceError(
-            f"{path} is no calibration as camera_calibration writes them: {error!r}"
+            f"{path} is no calibration in the format of camera_calibration: {error!r}"
         ) from error
     if model not in CAMERA_MODELS:
         raise SourceError(
@@ -48,11 +48,12 @@ def _matrix(entry: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def from_field_of_view(width: int, height: int, degrees: float) -> CameraModel:
-    """An ideal pinhole camera of ``width`` x ``height`` pixels with this horizontal view.
+    """Return an ideal pinhole camera of ``width`` x ``height`` pixels.
 
-    The focal length in pixels is (width / 2) / tan(view / 2). degrees: above 0, below 180.
+    The focal length in pixels is (width / 2) / tan(view / 2). degrees: horizontal field
+    of view, above 0, below 180.
     """
     focal = 0.5 * width / math.tan(math.radians(degrees) / 2.0)
-    # Pixel centres lie at integers, so the middle of the image is at (width - 1) / 2.
+    # Pixel centres lie at integers, so the image centre is at (width - 1) / 2.
     K = np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
     return CameraModel(width, height, K, np.zeros(5))

@@ -1,4 +1,4 @@
-"""The built-in source: a camera that moves along a wall with two photographs of people.
+"""The built-in source: a camera that pans along a wall with two photographs of people.
 
 The photographs come with packages, so nothing is downloaded: Eileen Collins (NASA, public domain)
 with scikit-image, Grace Hopper (US Navy, public domain) with matplotlib. Every run gives the same
@@ -8,7 +8,7 @@ frames.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import cv2
 import numpy as np
@@ -24,9 +24,8 @@ SIZE = (640, 480)
 _WALL = (3000, 1100)
 _COLLINS, _HOPPER = (1000, 290, 512), (1640, 280, 540)
 
-#: Seconds, middle of the view on the wall (x, y), its width there, and its roll in degrees.
-#: Nobody; Collins comes into view, is looked at closely and from a little farther; both; Hopper
-#: alone; nobody.
+#: Seconds, centre of the view on the wall (x, y), its width there, and its roll in degrees.
+#: Nobody; Collins, close and from farther away; both; Hopper alone; nobody.
 _PATH = np.array(
     [
         [0.0, 420, 520, 760, 0],
@@ -48,7 +47,10 @@ _NOISE = 2.5  # of the sensor, standard deviation in grey levels
 
 
 class SceneSource:
-    """Ten seconds of 640x480 at 25 frames a second. Raises SourceError without the photographs."""
+    """Ten seconds of 640x480 at 25 frames per second.
+
+    Raises SourceError where the packages with the photographs are not installed.
+    """
 
     name = "the built-in scene"
     rate = RATE
@@ -59,7 +61,7 @@ class SceneSource:
         self._photographs = load_photographs()
 
     def frames(self) -> Generator[Frame, None, None]:
-        """The frames, with the noise of a sensor."""
+        """Yield the frames, with sensor noise."""
         from scipy.interpolate import PchipInterpolator
 
         wall = _wall(self._photographs)
@@ -76,7 +78,7 @@ class SceneSource:
 
 
 def load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Collins and Hopper as BGR pixels."""
+    """Return Collins and Hopper as (height, width, 3) BGR pixels."""
     try:
         from matplotlib import cbook
         from skimage import data
@@ -85,7 +87,8 @@ def load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
             "the built-in scene needs two libraries (pip install scikit-image matplotlib); "
             "or name a video, a folder or a webcam"
         ) from error
-    collins = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
+    load_astronaut: Callable[[], NDArray[np.uint8]] = data.astronaut
+    collins = cv2.cvtColor(load_astronaut(), cv2.COLOR_RGB2BGR)
     path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     hopper = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if hopper is None:
@@ -94,7 +97,7 @@ def load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _wall(photographs: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """A plain wall, lit from the upper left, with the two prints on it."""
+    """Return a plain wall, lit from the upper left, with the two prints on it."""
     width, height = _WALL
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     light = 208.0 - 34.0 * x / width - 26.0 * y / height
@@ -109,7 +112,7 @@ def _wall(photographs: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> NDArray[n
 def _hang(
     wall: NDArray[np.float32], photograph: NDArray[np.uint8], left: int, top: int, height: int
 ) -> None:
-    """Puts a print with a white border and a soft shadow on the wall, in place."""
+    """Put a print with a white border and a soft shadow on the wall, in place."""
     width = round(photograph.shape[1] * height / photograph.shape[0])
     sized = cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA)
     framed = cv2.copyMakeBorder(
@@ -125,8 +128,8 @@ def _hang(
 def _view(
     wall: NDArray[np.uint8], x: float, y: float, width: float, roll: float
 ) -> NDArray[np.uint8]:
-    """What a camera sees whose view is ``width`` wide around (x, y), turned by ``roll`` degrees."""
-    # Four samples a pixel: a sensor's pixel averages what falls on it.
+    """Return a camera's view, ``width`` wide around (x, y) and rolled by ``roll`` degrees."""
+    # Four samples per pixel: a pixel of a sensor averages over its area.
     fine = 2 * SIZE[0], 2 * SIZE[1]
     scale, angle = fine[0] / width, math.radians(roll)
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
@@ -137,5 +140,5 @@ def _view(
             [sin, cos, middle[1] - sin * x - cos * y],
         ]
     )
-    seen = cv2.warpAffine(wall, matrix, fine, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(cv2.resize(seen, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+    view = cv2.warpAffine(wall, matrix, fine, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.resize(view, SIZE, interpolation=cv2.INTER_AREA), np.uint8)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
 #: Pixels of a side, and the ratio of a pixel's sides, above which an aspect ratio is an error.
 _MAX_SIDE, _MAX_ASPECT = 16_384, 8
 #: Degrees by which a rotation may differ from a multiple of 90 and still be one.
@@ -211,5 +210,5 @@ def _with_square_pixels(pixels: NDArray[np.uint8], aspect: Fraction) -> NDArray[
 
 def _display_matrix(frame: VideoFrame) -> NDArray[np.float64] | None:
     data = frame.side_data.get("DISPLAYMATRIX")
-    raw = b"" if data is None else bytes(memoryview(data))
+    raw = b"" if data is None else bytes(memoryview(cast("bytes", data)))
     return np.frombuffer(raw, np.int32).reshape(3, 3) / 65536.0 if len(raw) == 36 else None

@@ -188,7 +188,7 @@ def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(
     assert main(["bag", str(bag), "--topics", FRONT]) == 0
     first = tmp_path / "run_faces"
     assert main(["bag", str(bag)]) == 1
-    assert f"{first} is there already" in capsys.readouterr().err
+    assert f"{first} exists already" in capsys.readouterr().err
     assert main(["bag", str(first)]) == 1
     said = capsys.readouterr().err
     assert "holds /front/faces already: give --replace-faces" in said

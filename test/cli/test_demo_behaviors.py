@@ -25,7 +25,7 @@ from edan_ros.core.emotions import EMOTIONS, polarity_probabilities, valence_aro
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
-from edan_ros.recording.record import TIMELINE, VIDEO, Companion, Record
+from edan_ros.recording.demo_writer import TIMELINE, VIDEO, Companion, DemoWriter
 
 CLIP = Path(__file__).parents[3] / "shared" / "data" / "media" / "expressions_one_face.mp4"
 RULES = parse_rules(
@@ -90,7 +90,7 @@ def test_the_assistant_speaks() -> None:
 def test_the_timeline_is_under_the_video_and_in_a_picture(tmp_path: Path) -> None:
     companion = VehicleCompanion()
     image = Image(np.zeros((480, 640, 3), np.uint8), "bgr")
-    with Record(tmp_path, companion) as record:
+    with DemoWriter(tmp_path, companion) as record:
         for i in range(30):
             record.add(i * 10**8, result_of("fear"), image, None)
     assert tmp_path / TIMELINE in record.files()

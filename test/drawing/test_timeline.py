@@ -10,7 +10,7 @@ from edan_ros.drawing.timeline import (
     Events,
     Levels,
     States,
-    Timeline,
+    TimelineStrip,
     emotion_colour,
     under,
 )
@@ -28,7 +28,7 @@ def test_a_bar_spans_the_time_for_which_it_holds() -> None:
     assert states.add(0.0, "calm", GREEN)
     assert not states.add(2.0, "calm", GREEN)
     assert states.add(5.0, "alarm", RED)
-    picture = Timeline([states]).whole(800, 0.0, 10.0)
+    picture = TimelineStrip([states]).whole(800, 0.0, 10.0)
     green, red = columns_of(picture, GREEN), columns_of(picture, RED)
     assert abs(green.max() - red.min()) <= 2
     assert red.max() - red.min() == pytest.approx(green.max() - green.min(), abs=3)
@@ -39,7 +39,7 @@ def test_the_strip_shows_the_last_seconds_only() -> None:
     states = States("state")
     states.add(0.0, "", GREEN)
     states.add(5.0, "", RED)
-    timeline = Timeline([states], window=4.0)
+    timeline = TimelineStrip([states], window=4.0)
     assert columns_of(timeline.strip(640, 10.0, {}), GREEN).size == 0
     halves = timeline.strip(640, 7.0, {})
     assert abs(columns_of(halves, GREEN).max() - columns_of(halves, RED).min()) <= 2
@@ -50,7 +50,7 @@ def test_a_curve_is_at_the_height_of_its_level() -> None:
         levels = Levels("level", ("one",))
         for i in range(11):
             levels.add(float(i), level)
-        picture = Timeline([levels]).whole(800, 0.0, 10.0)
+        picture = TimelineStrip([levels]).whole(800, 0.0, 10.0)
         return int(picture[:, 500, 2].argmax())
 
     low, middle, high = height(0.0), height(0.5), height(1.0)
@@ -61,7 +61,7 @@ def test_a_curve_is_at_the_height_of_its_level() -> None:
 def test_a_mark_is_at_its_time() -> None:
     events = Events("event")
     events.add(5.0, "bang", RED)
-    picture = Timeline([events]).whole(800, 0.0, 10.0)
+    picture = TimelineStrip([events]).whole(800, 0.0, 10.0)
     marked = columns_of(picture[:6], RED)
     assert marked.size in (2, 3)
     assert 400 < marked.mean() < 460
@@ -69,7 +69,7 @@ def test_a_mark_is_at_its_time() -> None:
 
 @pytest.mark.parametrize("width", [64, 320, 640, 1920])
 def test_the_strip_has_one_height_whatever_there_is_to_say(width: int) -> None:
-    timeline = Timeline([States("state"), Levels("level", ("one",), (0.5,)), Events("event")])
+    timeline = TimelineStrip([States("state"), Levels("level", ("one",), (0.5,)), Events("event")])
     empty = timeline.strip(width, 0.0, {})
     text = "Zażółć gęślą jaźń, ¿quién está ahí? " * 20
     full = timeline.strip(width, 3.0, {text: (255, 255, 255), "more": (0, 255, 0)})

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from results import face, result
 
+from edan_ros.core.emotions import UNKNOWN_REASONS
 from edan_ros.recording.changes import Changes
 
 
 def test_who_comes_goes_and_comes_back() -> None:
-    changes = Changes(patience=0.3)
+    changes = Changes(timeout=0.3)
     assert changes.update(0.0, result()) == []
     assert changes.update(1.0, result(face(1))) == ["   1.00 s  person 1 appears, happy (80 %)"]
     assert changes.update(2.0, result(face(1))) == []
@@ -18,7 +19,7 @@ def test_who_comes_goes_and_comes_back() -> None:
 
 
 def test_a_short_absence_is_none() -> None:
-    changes = Changes(patience=0.3)
+    changes = Changes(timeout=0.3)
     changes.update(0.0, result(face(1)))
     assert changes.update(0.2, result()) == []
     assert changes.update(0.29, result(face(1))) == []
@@ -34,3 +35,13 @@ def test_labels_change() -> None:
         "   0.10 s  person 2 neutral -> unknown",
     ]
     assert changes.update(0.2, result(face(1, "sad", 0.9), face(2, "unknown", 0.3))) == []
+
+
+def test_an_unknown_emotion_is_described_with_its_reason() -> None:
+    changes = Changes()
+    turned = face(1, "unknown")
+    turned.unknown_reason = UNKNOWN_REASONS.index("turned_away")
+    assert changes.update(0.0, result(turned)) == [
+        "   0.00 s  person 1 appears, unknown (turned away)"
+    ]
+    assert changes.update(0.1, result(face(1))) == ["   0.10 s  person 1 unknown -> happy (80 %)"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 from results import face, result
@@ -8,7 +9,7 @@ from results import face, result
 from edan_ros.recording.lines import result_line
 
 
-def test_a_line_has_all_that_is_promised() -> None:
+def test_a_line_has_the_faces_as_dictionaries() -> None:
     one = face(track_id=7, label="sad", confidence=0.71)
     line = result_line(1_700_000_000_123_456_789, 0.0123456, result(one))
     assert "\n" not in line
@@ -16,20 +17,18 @@ def test_a_line_has_all_that_is_promised() -> None:
     assert record["stamp"] == 1_700_000_000.123457
     assert record["latency_ms"] == 12.35
     (found,) = record["faces"]
-    assert set(found) == {
-        "track_id",
-        "roi",
-        "label",
-        "confidence",
-        "probabilities",
-        "presence",
-        "landmarks",
-    }
+    assert found == one.to_dict()
     assert (found["track_id"], found["label"], found["confidence"]) == (7, "sad", 0.71)
     assert found["roi"] == [100, 110, 90, 80]
     assert found["presence"] == 0.95
     np.testing.assert_allclose(found["probabilities"], one.probabilities, atol=1e-4)
     np.testing.assert_allclose(found["landmarks"], one.landmarks, atol=0.01)
+
+
+def test_a_file_name_that_is_no_utf8_survives() -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    line = result_line(0, None, result(), name)
+    assert json.loads(line.encode("utf-8").decode("utf-8"))["file"] == name
 
 
 def test_nobody_is_an_empty_list_and_an_unknown_latency_null() -> None:

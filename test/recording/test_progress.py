@@ -62,7 +62,7 @@ def test_of_an_unknown_length_nothing_is_said_to_be_left(clock: Clock) -> None:
 def test_a_terminal_shows_changes_above_the_bar() -> None:
     shown = console(terminal=True)
     with ImageProgress(shown, 2, "starting the nodes") as progress:
-        progress.trouble("[warning] no images")
+        progress.warn("[warning] no images")
         progress.advance(["   0.00 s  person 1 appears, [happy]"])
         progress.advance()
     said = text(shown)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from results import face, result
 
-from edan_ros.recording.summary import Summary
+from edan_ros.recording.summary import Summary, summary_lines
 
 
 def test_figures_of_four_images() -> None:
@@ -21,6 +21,18 @@ def test_figures_of_four_images() -> None:
     assert summary.latency(50) == pytest.approx(0.020)
     assert summary.latency(100) == pytest.approx(0.030)
     assert summary.rate > 0.0
+
+
+@pytest.mark.parametrize("jump", [25_200.0, -3600.0])
+def test_jumps_of_the_stamps_are_no_recorded_time(jump: float) -> None:
+    summary = Summary()
+    for i in range(20):
+        summary.add(5000.0 + 0.1 * i + (jump if i >= 10 else 0.0), None, result())
+    assert summary.recorded_seconds == pytest.approx(0.9 + 1.0 + 0.9)
+    assert summary.jumps == pytest.approx([jump + 0.1])
+    lines = summary_lines(summary, 0, live=False)
+    assert lines[0].endswith("20 in 2.8 s of the source")
+    assert "the stamps jump" in lines[1]
 
 
 def test_nothing_yet() -> None:

@@ -1,6 +1,6 @@
-"""Writes everything a run leaves in its folder: demo.mp4, demo.png, faces.jsonl, run.json.
+"""Write the output of a demo: demo.mp4, demo.png, faces.jsonl, run.json.
 
-With a companion, which decides something about the faces, also timeline.png.
+With a companion, which makes decisions about the faces, also timeline.png.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.faces import Colour, annotate
 from edan_ros.drawing.privacy import PrivacyFilter
-from edan_ros.drawing.timeline import Timeline, under
+from edan_ros.drawing.timeline import TimelineStrip, under
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.moments import Moments
 from edan_ros.recording.pictures import write_picture
@@ -27,46 +27,47 @@ from edan_ros.recording.video import VideoWriter
 
 VIDEO, PICTURE, TIMELINE = "demo.mp4", "demo.png", "timeline.png"
 FILES = (VIDEO, PICTURE, LINES, RUN_FILE, TIMELINE)
-#: Pixels of the timeline's picture.
+#: Width of the image of the whole timeline, pixels.
 _TIMELINE_WIDTH = 1600
 
 
 class Companion(Protocol):
-    """Something that decides about the faces, and is shown with them."""
+    """A behaviour that makes decisions about the faces, and is shown with them."""
 
-    timeline: Timeline
+    timeline: TimelineStrip
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
-        """Decides on the result at a time of the recording. Returns what changed, in words."""
+        """Process the result at a time of the recording; return what changed, in words."""
 
     def caption(self) -> Mapping[str, Colour]:
-        """Lines, with their colours, that say what is decided now, and why."""
+        """Return lines, with their colours, about the present decision and its reason."""
 
 
-class _Shown(NamedTuple):
-    """What is drawn into a picture when its turn comes. caption: the companion's, of its time."""
+class _Drawing(NamedTuple):
+    """What is drawn into an image. caption: of the companion at its time."""
 
     seconds: float
     result: FrameResult
     caption: Mapping[str, Colour]
 
 
-class Record(RunFolder[_Shown]):
-    """A context manager. Files of an earlier run in the same folder are replaced.
+class DemoWriter(RunFolder[_Drawing]):
+    """A context manager that writes it. Files of an earlier run in the folder are replaced.
 
-    companion: is given every result, and drawn under the video. veil: covers people before they
-    are drawn; what it holds back is written later.
+    Args:
+        companion: receives every result, and is drawn under the video.
+        privacy: hides people before anything is drawn.
 
-    Raises RecordingError where the folder cannot be written.
+    Raises RecordingError where the folder cannot be written, or another run writes to it.
     """
 
     def __init__(
         self,
         folder: Path,
         companion: Companion | None = None,
-        veil: PrivacyFilter[_Shown] | None = None,
+        privacy: PrivacyFilter[_Drawing] | None = None,
     ) -> None:
-        super().__init__(folder, FILES, veil or PrivacyFilter("none"))
+        super().__init__(folder, FILES, privacy or PrivacyFilter("none"))
         self._companion = companion
         self.summary = Summary()
         self._changes = Changes()
@@ -76,9 +77,9 @@ class Record(RunFolder[_Shown]):
     def add(
         self, stamp_ns: int, result: FrameResult, image: Image | None, latency: float | None
     ) -> list[str]:
-        """One more result, with its image where that arrived. Returns what changed, in words.
+        """Add a result, with its image where that arrived; return what changed, in words.
 
-        latency: seconds from the image's publication to the result's arrival.
+        latency: seconds from the publication of the image to the arrival of the result.
         """
         self.summary.add(stamp_ns * 1e-9, latency, result)
         seconds = self.summary.recorded_seconds
@@ -89,11 +90,11 @@ class Record(RunFolder[_Shown]):
             changes += [f"{seconds:7.2f} s  {line}" for line in lines]
         if image is not None:
             caption = {} if self._companion is None else self._companion.caption()
-            self._add_picture(seconds, image, result, _Shown(seconds, result, caption))
+            self._add_image(seconds, image, result, _Drawing(seconds, result, caption))
         return changes
 
-    def _draw(self, pixels: NDArray[np.uint8], item: _Shown) -> None:
-        """One picture of the video, the companion's timeline under it."""
+    def _draw(self, pixels: NDArray[np.uint8], item: _Drawing) -> None:
+        """Draw one frame of the video, the timeline of the companion under it."""
         drawn = annotate(pixels, item.result)
         self._moments.add(item.seconds, drawn, item.result)
         if self._companion is not None:
@@ -107,5 +108,5 @@ class Record(RunFolder[_Shown]):
             write_picture(self.folder / PICTURE, sheet)
         if self._companion is not None:
             end = self.summary.recorded_seconds
-            picture = self._companion.timeline.whole(_TIMELINE_WIDTH, 0.0, end)
-            write_picture(self.folder / TIMELINE, picture)
+            whole = self._companion.timeline.whole(_TIMELINE_WIDTH, 0.0, end)
+            write_picture(self.folder / TIMELINE, whole)

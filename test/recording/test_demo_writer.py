@@ -11,8 +11,8 @@ from results import face, result
 
 from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PrivacyFilter
+from edan_ros.recording.demo_writer import PICTURE, VIDEO, DemoWriter
 from edan_ros.recording.errors import RecordingError
-from edan_ros.recording.record import PICTURE, VIDEO, Record
 from edan_ros.recording.run_folder import LINES
 from edan_ros.recording.run_info import RUN_FILE, RunInfo, read_run_info, write_run_info
 
@@ -21,7 +21,7 @@ IMAGE = Image(np.full((48, 64, 3), 90, np.uint8))
 
 def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "out"
-    with Record(folder) as record:
+    with DemoWriter(folder) as record:
         lines = record.add(10**9, result(face(1)), IMAGE, 0.02)
         assert lines == ["   0.00 s  person 1 appears, happy (80 %)"]
         assert record.add(2 * 10**9, result(face(1)), IMAGE, 0.03) == []
@@ -40,8 +40,8 @@ def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
     assert record.files() == [folder / name for name in (VIDEO, PICTURE, LINES)]
 
 
-def test_with_a_veil_all_pictures_are_written_in_order(tmp_path: Path) -> None:
-    with Record(tmp_path, veil=PrivacyFilter("blur")) as record:
+def test_with_a_privacy_filter_all_pictures_are_written_in_order(tmp_path: Path) -> None:
+    with DemoWriter(tmp_path, privacy=PrivacyFilter("blur")) as record:
         for i in range(20):
             record.add(i * 10**8, result(face(1)), IMAGE, 0.02)
     with av.open(str(tmp_path / VIDEO)) as container:
@@ -53,7 +53,7 @@ def test_with_a_veil_all_pictures_are_written_in_order(tmp_path: Path) -> None:
 def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     for name in (VIDEO, PICTURE, LINES):
         (tmp_path / name).write_text("old")
-    with Record(tmp_path) as record:
+    with DemoWriter(tmp_path) as record:
         pass
     assert record.files() == [tmp_path / LINES]
     assert (tmp_path / LINES).read_text() == ""
@@ -61,7 +61,7 @@ def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
 
 def test_files_are_complete_when_a_run_fails(tmp_path: Path) -> None:
     def fail() -> None:
-        with Record(tmp_path) as record:
+        with DemoWriter(tmp_path) as record:
             record.add(0, result(face(1)), IMAGE, 0.02)
             raise RuntimeError("node died")
 
@@ -76,7 +76,7 @@ def test_what_a_run_was_made_with_is_noted_and_forgotten_by_the_next(tmp_path: P
     info = RunInfo({"name": "edan-lite"}, {"smoothing_time": "0.4"})
     assert write_run_info(tmp_path, info) == tmp_path / RUN_FILE
     assert read_run_info(tmp_path) == info
-    with Record(tmp_path):
+    with DemoWriter(tmp_path):
         pass
     assert read_run_info(tmp_path) == RunInfo()
 
@@ -88,7 +88,7 @@ def test_a_full_disk_is_told_in_one_sentence(
     def fill_up() -> None:
         # Nothing is removed first: the links stay.
         monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
-        with Record(tmp_path) as record:
+        with DemoWriter(tmp_path) as record:
             record.add(0, result(face(1)), IMAGE, 0.02)
 
     for name in (LINES, VIDEO, PICTURE):
