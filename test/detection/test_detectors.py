@@ -40,7 +40,7 @@ def photographs(step: int) -> list[tuple[Image, np.ndarray]]:
 
 
 def test_box_map_by_hand() -> None:
-    """A box of 100 x 200 at (10, 20), middle (60, 120): moved by 10 and 40, scaled to 50 x 50."""
+    """A box of 100 x 200 centred on (60, 120): shifted by 10 and 40, scaled to 50 x 50."""
     box = BoxMap(dx=0.1, dy=0.2, width=0.5, height=0.25)(Box(10, 20, 100, 200))
     assert (box.x, box.y, box.width, box.height) == pytest.approx((45, 135, 50, 50))
 
@@ -84,7 +84,7 @@ def test_auto_selects_haar_without_shipped_weights_or_file(
 
 
 def test_an_opencv_without_cascades_names_the_alternatives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenCV 5 has no CascadeClassifier: importing works, and the error says what to do."""
+    """OpenCV 5 has no CascadeClassifier: the import works, and the error names the remedy."""
     monkeypatch.delattr(cv2, "CascadeClassifier", raising=False)
     with pytest.raises(DetectorError, match="YuNet"):
         create_detector("haar")
@@ -168,10 +168,10 @@ def test_boxes_found_in_a_shrunk_copy_are_scaled_to_the_image(name: str, path: s
         pytest.param("haar", "", 0.8, 0.72, marks=has_haar),
     ],
 )
-def test_faces_of_photographs_are_found_where_the_landmarks_lie(
+def test_faces_of_photographs_are_found_at_their_landmarks(
     name: str, path: str, recall: float, overlap: float
 ) -> None:
-    """Every 20th photograph: recall at IoU 0.4, mean overlap, and no bias left in the map."""
+    """Every 20th photograph: recall at IoU 0.4, mean IoU, and an unbiased box map."""
     detector = create_detector(name, model_path=path, min_face=12.0)
     overlaps, offsets = [], []
     photos = photographs(20)
@@ -191,7 +191,7 @@ def test_faces_of_photographs_are_found_where_the_landmarks_lie(
 
 
 @has_data
-def test_yunet_points_make_crops_close_to_those_of_the_landmarks() -> None:
+def test_crops_of_yunet_points_are_close_to_those_of_the_landmarks() -> None:
     detector = create_detector("yunet", model_path=str(YUNET), min_face=12.0)
     errors = []
     for image, landmarks in photographs(20):
@@ -210,7 +210,7 @@ def test_yunet_points_make_crops_close_to_those_of_the_landmarks() -> None:
 
 @has_data
 def test_yunet_counts_from_pixel_centres() -> None:
-    """What it says of a picture is the mirror image of what it says of the picture's."""
+    """The detection in a mirrored image is the mirrored detection."""
     detector = create_detector("yunet", model_path=str(YUNET), min_face=12.0)
     doubled = []
     for image, landmarks in photographs(10):

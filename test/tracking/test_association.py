@@ -1,4 +1,4 @@
-"""Costs of tracks and faces by hand, their symmetries, and the assignment of least total cost."""
+"""Costs of pairs by hand, their symmetries, and the assignment of least total cost."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from edan_ros.tracking.association import (
     squares_of,
 )
 
-places = st.tuples(st.floats(-500, 500), st.floats(-500, 500), st.floats(5, 300)).map(np.array)
+squares = st.tuples(st.floats(-500, 500), st.floats(-500, 500), st.floats(5, 300)).map(np.array)
 
 
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
         ([0, 0, 10], 0.0),
-        ([5, 0, 10], 1 - 50 / 150),  # half a face aside: no hull beyond the union
+        ([5, 0, 10], 1 - 50 / 150),  # shifted by half a face: no hull beyond the union
         ([10, 0, 10], 1.0),
         ([20, 0, 10], 1 + 100 / 300),  # a face between them
         ([0, 0, 5], 1 - 0.25 + math.log(2)),
@@ -41,8 +41,8 @@ def test_overlap_costs_by_hand(other: list[float], expected: float) -> None:
     assert cost == pytest.approx(expected)
 
 
-@given(places, places, st.floats(-300, 300), st.floats(0.2, 5.0))
-def test_overlap_costs_do_not_depend_on_where_how_large_or_which_first(a, b, shift, scale) -> None:
+@given(squares, squares, st.floats(-300, 300), st.floats(0.2, 5.0))
+def test_overlap_costs_are_symmetric_and_scale_invariant(a, b, shift, scale) -> None:
     cost = float(overlap_costs(a, b))
     assert cost >= -1e-9
     assert float(overlap_costs(b, a)) == pytest.approx(cost, abs=1e-6)
@@ -51,7 +51,7 @@ def test_overlap_costs_do_not_depend_on_where_how_large_or_which_first(a, b, shi
 
 
 @given(st.floats(10, 200), st.floats(-1.0, 1.0), st.floats(-300, 300))
-def test_shapes_know_neither_place_nor_size_nor_roll(size: float, roll: float, x: float) -> None:
+def test_shapes_do_not_depend_on_position_size_and_roll(size: float, roll: float, x: float) -> None:
     c, s = math.cos(roll), math.sin(roll)
     landmarks = size * MEAN_SHAPE @ np.array([[c, s], [-s, c]]) + (x, 50)
     crop = Crop.from_landmarks(landmarks)
@@ -68,18 +68,20 @@ def test_shape_costs_by_hand() -> None:
 
 
 @given(st.data(), st.integers(0, 4), st.integers(0, 4))
-def test_pairs_are_possible_and_no_other_choice_costs_less(data, rows: int, columns: int) -> None:
+def test_pairs_are_admissible_and_no_other_assignment_costs_less(
+    data, rows: int, columns: int
+) -> None:
     costs = data.draw(arrays(float, (rows, columns), elements=st.floats(0, 3)))
-    possible = data.draw(arrays(bool, (rows, columns)))
-    pairs = assign(costs, possible)
-    assert all(possible[i, j] for i, j in pairs)
+    admissible = data.draw(arrays(bool, (rows, columns)))
+    pairs = assign(costs, admissible)
+    assert all(admissible[i, j] for i, j in pairs)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
     best = math.inf
     for count in range(min(rows, columns), -1, -1):  # as many pairs as possible come first
         for some in itertools.combinations(range(rows), count):
             for others in itertools.permutations(range(columns), count):
                 chosen = list(zip(some, others, strict=True))
-                if all(possible[i, j] for i, j in chosen):
+                if all(admissible[i, j] for i, j in chosen):
                     best = min(best, sum(costs[i, j] for i, j in chosen))
         if best < math.inf:
             assert len(pairs) == count

@@ -1,4 +1,4 @@
-"""Tracks: ids that hold, births, losses, returns and merges, on faces moved by the test."""
+"""Tracker: ids that persist, confirmation, loss, recovery and merging, on simulated faces."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ THRESHOLD = 0.5
 
 
 def observed(crop: Crop, landmarks: np.ndarray, presence: float = 0.9) -> Observation:
-    """An observation of which the tracker uses landmarks and presence."""
-    return Observation(crop, landmarks, np.zeros(7), np.full(7, 1 / 7), presence, np.zeros((7, 1, 1)))
+    """Return an observation, of which the tracker uses landmarks and presence."""
+    logits, probabilities = np.zeros(7), np.full(7, 1 / 7)
+    return Observation(crop, landmarks, logits, probabilities, presence, np.zeros((7, 1, 1)))
 
 
 class Follower:
-    """A tracker whose network finds the true face nearest to each crop, if within reach."""
+    """A tracker with a simulated model, which aligns to the nearest true face within reach."""
 
     def __init__(self, config: TrackingConfig = CONFIG) -> None:
         self.tracker = Tracker(itertools.count(1))
@@ -41,7 +42,7 @@ class Follower:
         limit: int = 16,
         presence: float = 0.9,
     ) -> dict[int, Disc]:
-        """One image: who is reported (track id -> face)."""
+        """Process one image and return the reported faces, track id -> face."""
         self.tracker.predict(elapsed, self.config)
         detections = [detection_of(d) for d in detected or []]
         candidates = self.tracker.candidates(detections, limit)
@@ -71,15 +72,15 @@ def test_a_face_keeps_its_id_without_further_detections() -> None:
         assert follower.step([face]) == {1: face}
 
 
-def test_a_detection_of_a_followed_face_opens_no_second_track() -> None:
+def test_a_detection_of_a_tracked_face_starts_no_second_track() -> None:
     follower = Follower()
     for i in range(20):
         face = Disc(100 + 3 * i, 100)
         assert list(follower.step([face], [Disc(face.x + 8, face.y - 6, 90)])) == [1]
 
 
-def test_prediction_carries_a_face_that_moves_a_face_size_every_two_images() -> None:
-    """At 40 px an image with a reach of 40 px, the last place alone would lose an 80 px face."""
+def test_prediction_follows_a_face_that_moves_half_its_size_per_image() -> None:
+    """At 40 px per image and a reach of 40 px, the last position alone would lose the face."""
     follower = Follower()
     x = 100.0
     follower.step([Disc(x, 100)], [Disc(x, 100)])
@@ -91,8 +92,8 @@ def test_prediction_carries_a_face_that_moves_a_face_size_every_two_images() -> 
     assert follower.tracker.tracks[0].crop.center[0] - start == pytest.approx(37.5, abs=2.5)
 
 
-def test_the_first_step_is_believed_whole() -> None:
-    """A face that enters fast: after one step of 30 px, steps of 55 px are followed at once."""
+def test_the_first_step_sets_the_whole_velocity() -> None:
+    """A face that enters fast: after one step of 30 px, steps of 55 px are followed."""
     follower = Follower()
     follower.step([Disc(100, 100)], [Disc(100, 100)])
     x = 100.0
@@ -101,7 +102,7 @@ def test_the_first_step_is_believed_whole() -> None:
         assert list(follower.step([Disc(x, 100)])) == [1]
 
 
-def test_two_images_of_one_moment_say_nothing_of_a_velocity() -> None:
+def test_two_images_of_one_time_give_no_velocity() -> None:
     follower = Follower()
     for x, elapsed in ((100, 0.0), (101, 1e-9), (101, STEP), (101, STEP)):
         assert list(follower.step([Disc(x, 100)], [Disc(x, 100)], elapsed)) == [1]
@@ -128,7 +129,7 @@ def test_a_face_that_returns_too_late_gets_a_new_id() -> None:
     assert follower.step([Disc(100, 100)], [Disc(100, 100)]) == {2: Disc(100, 100)}
 
 
-def test_a_face_elsewhere_does_not_inherit_the_id_of_a_lost_one() -> None:
+def test_a_face_elsewhere_does_not_take_the_id_of_a_lost_one() -> None:
     follower = Follower()
     follower.step([Disc(100, 100)], [Disc(100, 100)])
     follower.step([])
@@ -137,14 +138,14 @@ def test_a_face_elsewhere_does_not_inherit_the_id_of_a_lost_one() -> None:
     assert set(follower.step([Disc(400, 100), small], [small])) == {2, 3}
 
 
-def test_a_walk_goes_on_behind_a_pillar() -> None:
-    """Hidden for 0.9 s at a face size and a quarter a second, with nobody near."""
+def test_a_walking_person_behind_a_pillar_keeps_the_id() -> None:
+    """Hidden for 0.9 s at 1.25 face sizes per second, with nobody near."""
     follower = Follower()
     for i in range(58):
         face = Disc(100 + 100 * i * STEP, 100)
         hidden = 15 <= i < 42
-        seen = follower.step([] if hidden else [face], [] if hidden else [face])
-        assert list(seen) == ([] if hidden else [1])
+        reported = follower.step([] if hidden else [face], [] if hidden else [face])
+        assert list(reported) == ([] if hidden else [1])
 
 
 @settings(max_examples=40)
@@ -153,24 +154,24 @@ def test_a_walk_goes_on_behind_a_pillar() -> None:
     sizes=st.tuples(st.floats(60, 90), st.floats(60, 90)),
     offset=st.floats(-0.25, 0.25),
 )
-def test_two_who_cross_keep_their_ids(speeds, sizes, offset: float) -> None:
-    """The one behind is not seen while less than six tenths of a face apart."""
+def test_two_people_who_cross_keep_their_ids(speeds, sizes, offset: float) -> None:
+    """The one behind is hidden while the faces are less than 0.6 sizes apart."""
     follower = Follower()
     at = np.array([-160.0, 160.0])
-    shown: dict[int, str] = {}
+    identities: dict[int, str] = {}
     for _ in range(int(320 / 70 / sum(speeds) / STEP)):
         front, behind = (Disc(400 + at[k], 200 + 70 * offset * k, sizes[k]) for k in (0, 1))
         near = abs(at[0] - at[1]) < 0.6 * max(sizes)
         present = [front] if near else [front, behind]
         for track, face in follower.step(present, present).items():
-            assert shown.setdefault(track, face is front) == (face is front)
+            assert identities.setdefault(track, face is front) == (face is front)
         at += np.array([speeds[0], -speeds[1]]) * 70 * STEP
-    assert set(shown) == {1, 2}
+    assert set(identities) == {1, 2}
 
 
-def _beside(face: Disc, cover: Disc) -> tuple[float, Disc]:
-    """How much of a face another one hides, 0 to 1, and what the network makes of the rest: a
-    smaller face, pushed out."""
+def _occlude(face: Disc, cover: Disc) -> tuple[float, Disc]:
+    """Return the share of a face that another one hides, 0 to 1, and the face that the model then
+    reports: smaller and pushed outwards."""
     over = np.clip(((face.size + cover.size) / 2 - abs(face.x - cover.x)) / face.size, 0.0, 1.0)
     x = face.x + np.sign(face.x - cover.x) * 0.25 * over * face.size
     return float(over), Disc(x, face.y, face.size * (1.0 - 0.25 * over))
@@ -178,46 +179,46 @@ def _beside(face: Disc, cover: Disc) -> tuple[float, Disc]:
 
 @pytest.mark.parametrize("speeds", [(2.0, 2.0), (2.0, 1.6), (1.6, 2.0), (3.0, 2.0), (2.0, 3.0)])
 @pytest.mark.parametrize("middle", [400, 415])
-def test_two_who_cross_behind_a_third_keep_their_ids(speeds, middle: int) -> None:
-    """Nobody sees them meet, their faces are alike, and the slower one vanishes later: who comes
-    out is who walked that way."""
+def test_two_people_who_cross_behind_a_third_keep_their_ids(speeds, middle: int) -> None:
+    """Both are hidden when they meet and look alike; only their motion tells them apart."""
     follower, front = Follower(), Disc(400, 200, 90)
-    shown: dict[int, str] = {}
-    unseen = 0
-    start = 400 / sum(speeds)  # pixels of way at a speed of one
-    for way in np.arange(-start, start, 70 * STEP):
-        first = Disc(middle + speeds[0] * way, 207, 70)
-        second = Disc(middle - speeds[1] * way, 193, 70)
-        seen = {"front": front}
-        hidden, part = _beside(first, front)
+    identities: dict[int, str] = {}
+    hidden_images = 0
+    start = 400 / sum(speeds)  # pixels of distance at a speed of one
+    for distance in np.arange(-start, start, 70 * STEP):
+        first = Disc(middle + speeds[0] * distance, 207, 70)
+        second = Disc(middle - speeds[1] * distance, 193, 70)
+        visible = {"front": front}
+        hidden, part = _occlude(first, front)
         if hidden < 0.45:
-            seen["first"] = part
-        hidden, part = max((_beside(second, by) for by in (front, first)), key=lambda b: b[0])
+            visible["first"] = part
+        hidden, part = max((_occlude(second, by) for by in (front, first)), key=lambda b: b[0])
         if hidden < 0.45:
-            seen["second"] = part
-        unseen += len(seen) == 1
-        for track, face in follower.step(list(seen.values()), list(seen.values())).items():
-            name = next(name for name, one in seen.items() if one is face)
-            assert shown.setdefault(track, name) == name
-    assert len(shown) == 3
-    assert unseen * STEP > 0.25
+            visible["second"] = part
+        hidden_images += len(visible) == 1
+        for track, face in follower.step(list(visible.values()), list(visible.values())).items():
+            name = next(name for name, one in visible.items() if one is face)
+            assert identities.setdefault(track, name) == name
+    assert len(identities) == 3
+    assert hidden_images * STEP > 0.25
 
 
-def test_two_tracks_on_one_face_become_the_older() -> None:
-    """A second face slides behind the first until the network sees only the first."""
+def test_of_two_tracks_on_one_face_the_older_remains() -> None:
+    """A second face moves behind the first until only the first is visible."""
     follower = Follower()
     front = Disc(200, 100)
     follower.step([front], [front])
     for i in range(60):
         behind = Disc(330 - 3 * i, 100)
         apart = abs(behind.x - front.x) > 60
-        seen = follower.step([front, behind] if apart else [front], [behind] if i == 0 else None)
-        assert seen[1] == front
-        assert set(seen) <= {1, 2}
-    assert set(seen) == {1}
+        faces = [front, behind] if apart else [front]
+        reported = follower.step(faces, [behind] if i == 0 else None)
+        assert reported[1] == front
+        assert set(reported) <= {1, 2}
+    assert set(reported) == {1}
 
 
-def test_births_need_hits_unless_the_presence_is_high() -> None:
+def test_confirmation_needs_hits_unless_the_presence_is_high() -> None:
     config = TrackingConfig(birth_hits=3, birth_presence=0.8)
     sure, unsure = Follower(config), Follower(config)
     face = Disc(100, 100)
@@ -226,14 +227,14 @@ def test_births_need_hits_unless_the_presence_is_high() -> None:
     assert reported == [[], [], [1], [1]]
 
 
-def test_what_was_never_confirmed_is_forgotten_at_once() -> None:
+def test_an_unconfirmed_track_is_dropped_at_once() -> None:
     follower = Follower(TrackingConfig(birth_hits=3, birth_presence=0.8))
     follower.step([Disc(100, 100)], [Disc(100, 100)], presence=0.6)
     follower.step([])
     assert follower.tracker.tracks == []
 
 
-def test_landmarks_that_slip_off_the_crop_lose_the_track() -> None:
+def test_landmarks_that_slip_off_the_crop_are_no_face() -> None:
     tracker = Tracker(itertools.count(1))
     (candidate,) = tracker.candidates([detection_of(Disc(100, 100))], 16)
     not_finite = landmarks_of(Disc(100, 100))
@@ -259,7 +260,7 @@ def test_a_prediction_far_off_is_replaced_by_the_detection() -> None:
     assert far.track is follower.tracker.tracks[0]
 
 
-def test_the_limit_keeps_the_oldest_and_the_best() -> None:
+def test_the_limit_keeps_the_oldest_tracks_and_best_detections() -> None:
     follower = Follower()
     old = Disc(100, 100)
     follower.step([old], [old])
@@ -278,7 +279,7 @@ def test_the_limit_keeps_the_oldest_and_the_best() -> None:
     assert list(follower.step([old, *others], limit=2)) == [1, 2]
 
 
-def test_boxes_without_size_are_passed_over() -> None:
+def test_empty_boxes_are_skipped() -> None:
     tracker = Tracker(itertools.count(1))
     assert tracker.candidates([Detection(Box(1, 1, 0, 0)), Detection(Box(1, 1, -3, 5))], 9) == []
 
@@ -291,17 +292,17 @@ faces = st.lists(
 @settings(max_examples=60)
 @given(st.lists(st.tuples(faces, faces, st.floats(0.0, 1.5)), max_size=12))
 def test_ids_are_unique_rise_and_are_never_reused(images) -> None:
-    """Whatever is seen and detected: no id twice in an image, and no forgotten id comes back."""
+    """For any faces and detections: no id twice in an image, and no dropped id returns."""
     follower = Follower()
-    forgotten: set[int] = set()
+    dropped: set[int] = set()
     before: set[int] = set()
     for present, detected, elapsed in images:
         reported = list(follower.step(present, detected, elapsed))
         known = [t.id for t in follower.tracker.tracks]
         assert reported == sorted(set(reported))
         assert known == sorted(set(known))
-        assert not forgotten & set(known)
-        forgotten |= before - set(known)
+        assert not dropped & set(known)
+        dropped |= before - set(known)
         before = set(known)
         assert all(t.live or t.lost_for <= CONFIG.memory for t in follower.tracker.tracks)
         for a, b in itertools.combinations([t for t in follower.tracker.tracks if t.live], 2):

@@ -1,4 +1,4 @@
-"""Five people cross before a camera: the shipped detector and model, and the truth about it."""
+"""Five people cross in front of a camera: shipped detector and model against ground truth."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from edan_ros.detection.factory import create_detector
 from edan_ros.engines import create_engine
 from edan_ros.pipeline.pipeline import Pipeline
 
-#: Overlap (intersection over union) from which a published face is a person's.
-SAME = 0.4
+#: IoU from which a reported face is that of a person.
+MIN_IOU = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def pictures(pipeline: Pipeline) -> list[Moment]:
+def crowd(pipeline: Pipeline) -> list[Moment]:
     data = pytest.importorskip("skimage.data", reason="scikit-image (extra demo) is not installed")
     cbook = pytest.importorskip("matplotlib.cbook", reason="matplotlib (extra demo) is missing")
     collins = Image(np.ascontiguousarray(data.astronaut()), "rgb")
@@ -35,24 +35,24 @@ def pictures(pipeline: Pipeline) -> list[Moment]:
     return list(moments(people((collins, Image(hopper, "bgr")), pipeline)))
 
 
-def test_the_crowd_crosses_six_times_within_a_second_each(pictures: list[Moment]) -> None:
-    """What the next test is worth: people vanish behind others and come back."""
+def test_the_crowd_crosses_six_times_within_a_second_each(crowd: list[Moment]) -> None:
+    """The precondition of the next test: people vanish behind others and return."""
     stretches = []
     for who in range(5):
-        for hidden, run in groupby(who in moment.hidden for moment in pictures):
+        for hidden, run in groupby(who in moment.hidden for moment in crowd):
             stretches += [len(list(run)) / RATE] if hidden else []
     crossings = [seconds for seconds in stretches if seconds > 0.4]
     assert len(crossings) == 6
     assert max(crossings) < 1.0
 
 
-def test_nobody_is_taken_for_somebody_else(pictures: list[Moment], pipeline: Pipeline) -> None:
+def test_no_identity_is_switched(crowd: list[Moment], pipeline: Pipeline) -> None:
     frames = []
-    for moment in pictures:
+    for moment in crowd:
         faces = pipeline.process(moment.image, moment.time, key="crowd").faces
         found = [f for f in faces if not _is_any(f, moment.hidden) or _is_any(f, moment.seen)]
         frames.append((moment.seen, {face.track_id: face.box for face in found}))
-    metrics = evaluate_tracks(frames, SAME)
+    metrics = evaluate_tracks(frames, MIN_IOU)
     assert metrics.tracks == 5
     assert metrics.switches == 0
     assert metrics.mota > 0.98
@@ -65,7 +65,7 @@ def test_metrics_of_tracks_by_hand() -> None:
     truth = {1: left, 2: right}
     frames = [(truth, {7: left, 8: right})] * 2 + [(truth, {8: left, 7: right, 9: nowhere})]
     frames.append((truth, {8: left}))
-    metrics = evaluate_tracks(frames, SAME)
+    metrics = evaluate_tracks(frames, MIN_IOU)
     assert (metrics.switches, metrics.tracks) == (2, 3)
     assert metrics.mota == pytest.approx(1 - (1 + 1 + 2) / 8)
     # Best assignment: track 7 to person 1 and 8 to person 2, two frames each.
@@ -73,4 +73,4 @@ def test_metrics_of_tracks_by_hand() -> None:
 
 
 def _is_any(face: Face, boxes: dict[int, Box]) -> bool:
-    return any(face.box.iou(box) >= SAME for box in boxes.values())
+    return any(face.box.iou(box) >= MIN_IOU for box in boxes.values())
