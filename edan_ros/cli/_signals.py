@@ -106,7 +106,10 @@ class SignalHandler:
     def _on_unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
         """Raise again a StopRequested that Python dropped because it came in a finalizer."""
         if isinstance(unraisable.exc_value, StopRequested):
-            signal.raise_signal(signal.Signals(self.number))
+            from threading import Timer
+
+            # What is raised in here would be dropped, too.
+            Timer(0.01, os.kill, (os.getpid(), self.number)).start()
         elif not self.number:
             sys.__unraisablehook__(unraisable)
 
