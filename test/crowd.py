@@ -1,7 +1,7 @@
-"""Five people who cross, in pictures made of two photographs, with the truth about each image.
+"""Five people who cross, in images composed of two photographs, with ground truth.
 
-Heads are cut out of the photographs that the demo carries and moved over a wall; those in front
-hide those behind. Nothing is downloaded. Every call gives the same pictures.
+Heads are cut out of the photographs of the demo and moved in front of a wall; those in front
+occlude those behind. Nothing is downloaded. Every call gives the same images.
 """
 
 from __future__ import annotations
@@ -19,43 +19,44 @@ from edan_ros.pipeline.pipeline import Pipeline
 SIZE = (640, 360)
 RATE = 25.0
 SECONDS = 10.0
-#: Part of a face that must be in sight for it to count.
-VISIBLE = 0.6
+#: Visible share of a face from which it must be found.
+MIN_VISIBLE = 0.6
 
 
 @dataclass(frozen=True)
-class Person:
-    """A head (h, w) with its opacity (h, w), the box of its landmarks in it, and its way.
+class Walker:
+    """A head and its path.
 
-    way: (n, 3) of seconds, and x, y of the face's middle in pixels.
+    pixels, opacity: (h, w). box: tight box of the landmarks in them. path: (n, 3) of seconds and
+    x, y of the centre of the face in pixels.
     """
 
     pixels: np.ndarray
     opacity: np.ndarray
     box: Box
-    way: np.ndarray
+    path: np.ndarray
 
-    def place(self, time: float) -> tuple[float, float]:
-        """x and y of the face's middle: from one point to the next with the nod of a walk."""
-        seconds, x, y = self.way.T
-        nod = 2.5 * np.sin(2.0 * np.pi * time / 0.6 + x[0])
-        return float(np.interp(time, seconds, x)), float(np.interp(time, seconds, y) + nod)
+    def position(self, time: float) -> tuple[float, float]:
+        """Return x and y of the centre of the face, on the path with the bobbing of a walk."""
+        seconds, x, y = self.path.T
+        bob = 2.5 * np.sin(2.0 * np.pi * time / 0.6 + x[0])
+        return float(np.interp(time, seconds, x)), float(np.interp(time, seconds, y) + bob)
 
 
 def head(
     image: Image, pipeline: Pipeline, size: float, *, mirrored: bool
 ) -> tuple[np.ndarray, np.ndarray, Box]:
-    """(pixels, opacity, box): the head around the only face of a photograph, scaled to a face
-    of ``size`` pixels."""
+    """Return pixels, opacity and box of the only head in a photograph, the face scaled to a size
+    in pixels."""
     (face,) = pipeline.analyze(image).faces
     box = face.box
     half = np.array([0.8, 1.05]) * box.size
-    middle = np.array(box.center) - (0.0, 0.15 * box.size)
-    x0, y0 = np.maximum(np.floor(middle - half), 0).astype(int)
-    x1, y1 = np.ceil(middle + half).astype(int)
+    center = np.array(box.center) - (0.0, 0.15 * box.size)
+    x0, y0 = np.maximum(np.floor(center - half), 0).astype(int)
+    x1, y1 = np.ceil(center + half).astype(int)
     pixels = image.gray((x0, y0, x1, y1)).astype(np.float32)
     rows, columns = np.mgrid[y0 : y0 + pixels.shape[0], x0 : x0 + pixels.shape[1]]
-    radius = np.hypot((columns - middle[0]) / half[0], (rows - middle[1]) / half[1])
+    radius = np.hypot((columns - center[0]) / half[0], (rows - center[1]) / half[1])
     opacity = np.clip((1.0 - radius) / 0.06, 0.0, 1.0).astype(np.float32)
     scale = size / box.size
     pixels, opacity = (
@@ -69,9 +70,9 @@ def head(
     return pixels, opacity, Box(left, (box.y - y0) * scale, width, box.height * scale)
 
 
-def people(photographs: tuple[Image, Image], pipeline: Pipeline) -> list[Person]:
-    """Five people, farthest first: two pairs who walk against each other and back, and one who
-    walks through them all."""
+def walkers(photographs: tuple[Image, Image], pipeline: Pipeline) -> list[Walker]:
+    """Return five people, farthest first: two pairs who walk towards each other and back, and one
+    who crosses them all."""
     first, second = photographs
     kinds = [
         (second, 52.0, True, [(0, 60, 110), (4.2, 420, 110), (5, 420, 110), (9.5, 70, 112)]),
@@ -98,46 +99,46 @@ def people(photographs: tuple[Image, Image], pipeline: Pipeline) -> list[Person]
         ),
     ]
     return [
-        Person(*head(image, pipeline, size, mirrored=mirrored), np.array(way, float))
-        for image, size, mirrored, way in kinds
+        Walker(*head(image, pipeline, size, mirrored=mirrored), np.array(path, float))
+        for image, size, mirrored, path in kinds
     ]
 
 
 @dataclass(frozen=True)
-class Moment:
-    """An image, its time in seconds, and by person the boxes of those in sight and of the rest."""
+class CrowdFrame:
+    """An image, its time in seconds, and by person the boxes of visible and of hidden faces."""
 
     image: Image
     time: float
-    seen: dict[int, Box]
+    visible: dict[int, Box]
     hidden: dict[int, Box]
 
 
-def moments(crowd: list[Person]) -> Iterator[Moment]:
-    """The pictures of a crowd, with a camera's noise, and what is true of them."""
+def crowd_frames(crowd: list[Walker]) -> Iterator[CrowdFrame]:
+    """Yield the images of a crowd, with camera noise, and their ground truth."""
     noise = np.random.default_rng(1)
     wall = _wall()
     for number in range(int(SECONDS * RATE)):
         time = number / RATE
-        canvas, whose = wall.copy(), np.full(SIZE[::-1], -1)
-        boxes = [_lay(person, who, time, canvas, whose) for who, person in enumerate(crowd)]
+        canvas, owner = wall.copy(), np.full(SIZE[::-1], -1)
+        boxes = [_draw(person, index, time, canvas, owner) for index, person in enumerate(crowd)]
         canvas += noise.normal(0.0, 2.0, canvas.shape).astype(np.float32)
         image = Image(np.clip(canvas, 0, 255).astype(np.uint8), "mono")
-        seen = {who: b for who, b in enumerate(boxes) if _share(b, whose == who) >= VISIBLE}
-        hidden = {who: b for who, b in enumerate(boxes) if who not in seen}
-        yield Moment(image, time, seen, hidden)
+        visible = {i: b for i, b in enumerate(boxes) if _share(b, owner == i) >= MIN_VISIBLE}
+        hidden = {i: b for i, b in enumerate(boxes) if i not in visible}
+        yield CrowdFrame(image, time, visible, hidden)
 
 
 def _wall() -> np.ndarray:
-    """A plain wall with some grain."""
+    """Return a plain wall with some grain."""
     rng = np.random.default_rng(0)
     grain = cv2.GaussianBlur(rng.normal(0.0, 30.0, SIZE[::-1]).astype(np.float32), (0, 0), 2.5)
     return grain + np.linspace(150.0, 190.0, SIZE[0], dtype=np.float32)
 
 
-def _lay(person: Person, who: int, time: float, canvas: np.ndarray, whose: np.ndarray) -> Box:
-    """Draw a person to fractions of a pixel; the box of the face."""
-    x, y = person.place(time)
+def _draw(person: Walker, index: int, time: float, canvas: np.ndarray, owner: np.ndarray) -> Box:
+    """Draw a person with subpixel accuracy and return the box of the face."""
+    x, y = person.position(time)
     left, top = x - person.box.center[0], y - person.box.center[1]
     x0, y0 = int(np.floor(left)), int(np.floor(top))
     height, width = (n + 1 for n in person.pixels.shape)
@@ -148,12 +149,12 @@ def _lay(person: Person, who: int, time: float, canvas: np.ndarray, whose: np.nd
     )
     below = canvas[y0 : y0 + height, x0 : x0 + width]
     below += opacity * (pixels - below)
-    whose[y0 : y0 + height, x0 : x0 + width][opacity > 0.5] = who
+    owner[y0 : y0 + height, x0 : x0 + width][opacity > 0.5] = index
     return Box(person.box.x + left, person.box.y + top, person.box.width, person.box.height)
 
 
-def _share(box: Box, mine: np.ndarray) -> float:
-    """The part of a box that is one's own."""
+def _share(box: Box, mask: np.ndarray) -> float:
+    """Return the share of a box that a mask covers."""
     rows = slice(round(box.y), round(box.y + box.height))
     columns = slice(round(box.x), round(box.x + box.width))
-    return float(mine[rows, columns].mean())
+    return float(mask[rows, columns].mean())

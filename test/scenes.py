@@ -1,8 +1,8 @@
-"""Made-up scenes for the tests of core: faces as discs, and doubles that find and read them.
+"""Synthetic scenes: faces as discs, with a fake detector and a fake engine for them.
 
-A face of size s at (x, y) is a disc of radius s / 2 on black; its grey says its emotion. The
-detector finds discs, and the engine measures the disc in its crop, so that every answer follows
-from geometry and can be checked by hand.
+A face of size s at (x, y) is a disc of radius s / 2 on black; its grey level encodes the emotion.
+The detector finds discs, and the engine measures the disc in its crop, so that every result
+follows from geometry and can be checked by hand.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from edan_ros.core.images import Image
 from edan_ros.core.inference import Prediction
 
 SIZE = 64
-#: Grey level of a face -> index of its emotion.
+#: Grey level of a face -> index of the emotion.
 GREYS = {120: 0, 170: 1, 230: 2}
-#: Logits of the emotion that the grey level says; the others are 0.
+#: Logit of the encoded emotion; the others are 0.
 LOGIT = 4.0
 
 _LOW, _HIGH = MEAN_SHAPE.min(axis=0), MEAN_SHAPE.max(axis=0)
@@ -30,7 +30,7 @@ _LOW, _HIGH = MEAN_SHAPE.min(axis=0), MEAN_SHAPE.max(axis=0)
 
 @dataclass(frozen=True)
 class Disc:
-    """A face: centre and size in pixels, grey level."""
+    """A face: centre and size in pixels, and grey level."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class Disc:
 
 
 def scene(discs: Iterable[Disc], width: int = 640, height: int = 480) -> Image:
-    """A picture of these faces; later ones cover earlier ones."""
+    """Return an image of these faces; later ones occlude earlier ones."""
     pixels = np.zeros((height, width), np.uint8)
     for disc in discs:
         center = round(disc.x * 16), round(disc.y * 16)
@@ -48,12 +48,12 @@ def scene(discs: Iterable[Disc], width: int = 640, height: int = 480) -> Image:
 
 
 def landmarks_of(disc: Disc) -> np.ndarray:
-    """(68, 2): the mean shape on the disc."""
+    """Return the (68, 2) mean shape on the disc."""
     return disc.size * MEAN_SHAPE + (disc.x, disc.y)
 
 
 def detection_of(disc: Disc, score: float = 0.9) -> Detection:
-    """The detection that the project's definition gives for the disc."""
+    """Return the detection of the disc by the project's definition of a box."""
     return Detection(Box.from_landmarks(landmarks_of(disc)), score)
 
 
@@ -95,20 +95,20 @@ class DiscEngine:
 
     def infer(self, crops: np.ndarray) -> Prediction:
         self.batches.append(len(crops))
-        read = [self._read(crop[0]) for crop in crops]
-        landmarks, logits, presence = (np.array(v, np.float32) for v in zip(*read, strict=True))
+        rows = [self._measure(crop[0]) for crop in crops]
+        landmarks, logits, presence = (np.array(v, np.float32) for v in zip(*rows, strict=True))
         attention = np.ones((len(crops), 7, 8, 8), np.float32)
         return Prediction(landmarks, logits, presence, attention)
 
     @staticmethod
-    def _read(crop: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """The disc that holds the middle of the crop: centre and size from its moments."""
+    def _measure(crop: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return landmarks, logits and presence of the disc nearest to the centre of the crop."""
         count, parts, stats, centers = cv2.connectedComponentsWithStats((crop > 60).astype("u1"))
         logits = np.zeros(7)
         if count < 2:
             return MEAN_SHAPE * 40 + SIZE / 2, logits, 0.0
-        middle = np.hypot(*(centers[1:] - SIZE / 2).T)
-        best = 1 + int(middle.argmin())
+        distance = np.hypot(*(centers[1:] - SIZE / 2).T)
+        best = 1 + int(distance.argmin())
         size = 2.0 * np.sqrt(stats[best, cv2.CC_STAT_AREA] / np.pi)
         grey = float(np.median(crop[parts == best]))
         logits[GREYS[min(GREYS, key=lambda g: abs(g - grey))]] = LOGIT

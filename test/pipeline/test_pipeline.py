@@ -1,4 +1,4 @@
-"""The pipeline on made-up scenes: what runs when, who is reported, what is remembered."""
+"""The pipeline on synthetic scenes: when detection runs, reported faces, state over time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ids(result: FrameResult) -> list[int]:
     return [face.track_id for face in result.faces]
 
 
-def test_a_face_is_found_measured_and_named() -> None:
+def test_a_face_is_detected_aligned_and_recognised() -> None:
     pipeline, _, _ = made()
     disc = Disc(200.3, 150.8, 80, HAPPY)
     result = pipeline.process(scene([disc]), 10.0)
@@ -60,14 +60,14 @@ def test_a_face_is_found_measured_and_named() -> None:
     assert all(v >= 0 for v in result.timings_ms.values())
 
 
-def test_temperature_of_the_model_is_applied() -> None:
+def test_the_temperature_of_the_model_is_applied() -> None:
     pipeline, _, engine = made()
     engine.temperature = 2.0
     (face,) = pipeline.process(scene([Disc(200, 150)]), 0.0).faces
     assert face.confidence == pytest.approx(math.exp(2) / (math.exp(2) + 6))
 
 
-def test_the_detector_runs_every_nth_image_while_all_are_followed() -> None:
+def test_the_detector_runs_on_every_nth_image_while_all_are_tracked() -> None:
     pipeline, detector, _ = made(detection_interval=5)
     detected = [
         pipeline.process(scene([Disc(200 + 3 * i, 150)]), i * STEP).detected for i in range(16)
@@ -76,19 +76,19 @@ def test_the_detector_runs_every_nth_image_while_all_are_followed() -> None:
     assert detector.calls == 4
 
 
-def test_faces_that_move_fast_bring_the_next_search_forward() -> None:
-    """At 12 pixels an image a face of 80 goes half its size in little more than 3 images."""
+def test_fast_faces_bring_the_next_detection_forward() -> None:
+    """At 12 pixels per image a face of 80 moves half its size in little more than 3 images."""
     pipeline, _, _ = made(detection_interval=30)
     detected = [
         pipeline.process(scene([Disc(60 + 12 * i, 150)]), i * STEP).detected for i in range(40)
     ]
-    searches = [i for i, d in enumerate(detected) if d]
-    assert searches[0] == 0
-    assert all(3 <= b - a <= 5 for a, b in pairwise(searches[1:]))
-    assert len(searches) >= 8
+    detections = [i for i, d in enumerate(detected) if d]
+    assert detections[0] == 0
+    assert all(3 <= b - a <= 5 for a, b in pairwise(detections[1:]))
+    assert len(detections) >= 8
 
 
-def test_under_overload_searches_are_rarer_and_recognition_goes_on() -> None:
+def test_under_overload_detection_runs_less_often() -> None:
     pipeline, detector, _ = made(detection_interval=4)
     frames = [[("camera", scene([Disc(200 + i, 150)]), i * STEP, None)] for i in range(48)]
     for frame in frames[:24]:
@@ -99,7 +99,7 @@ def test_under_overload_searches_are_rarer_and_recognition_goes_on() -> None:
     assert detector.calls == 8
 
 
-def test_under_overload_somebody_lost_is_searched_for_in_every_third_image() -> None:
+def test_under_overload_detection_for_lost_faces_runs_on_every_third_image() -> None:
     pipeline, detector, _ = made()
     pipeline.process(scene([Disc(200, 150)]), 0.0)
     for i in range(1, 13):
@@ -108,8 +108,8 @@ def test_under_overload_somebody_lost_is_searched_for_in_every_third_image() -> 
     assert pipeline.process_batch([("new", scene([]), 0.0, None)], overloaded=True)[0].detected
 
 
-def test_large_faces_allow_a_reduced_image_until_the_next_search() -> None:
-    """A face of 240 has a crop of 312: 4 pixels for each of the network's 64, not 8."""
+def test_large_faces_allow_a_shrunk_image_until_the_next_detection() -> None:
+    """A face of 240 has a crop of 312: 4 pixels for each of the model's 64, not 8."""
     pipeline, _, _ = made(detection_interval=4)
     allowed = []
     for i in range(9):
@@ -123,14 +123,14 @@ def test_large_faces_allow_a_reduced_image_until_the_next_search() -> None:
     assert pipeline.reduction("camera", 10 * STEP) == 1
 
 
-def test_the_smallest_face_decides_how_far_an_image_is_reduced() -> None:
+def test_the_smallest_face_limits_the_reduction() -> None:
     pipeline, _, _ = made()
     for i in range(2):
         pipeline.process(scene([Disc(450, 240, 240), Disc(120, 100, 60)]), i * STEP)
     assert pipeline.reduction("camera", 2 * STEP) == 1
 
 
-def test_the_detector_runs_on_every_image_while_nobody_is_there() -> None:
+def test_the_detector_runs_on_every_image_without_a_face() -> None:
     pipeline, detector, engine = made()
     for i in range(10):
         result = pipeline.process(scene([]), i * STEP)
@@ -140,7 +140,7 @@ def test_the_detector_runs_on_every_image_while_nobody_is_there() -> None:
     assert engine.batches == []
 
 
-def test_a_covered_face_disappears_at_once_and_returns_with_its_id() -> None:
+def test_a_covered_face_disappears_at_once_and_keeps_its_id() -> None:
     pipeline, detector, _ = made(detection_interval=100)
     for i in range(5):
         pipeline.process(scene([Disc(200, 150)]), i * STEP)
@@ -151,23 +151,23 @@ def test_a_covered_face_disappears_at_once_and_returns_with_its_id() -> None:
     assert ids(pipeline.process(scene([Disc(210, 155)]), 20 * STEP)) == [1]
 
 
-def test_a_newcomer_is_seen_at_the_next_detection_and_the_order_is_by_age() -> None:
+def test_a_new_face_is_found_at_the_next_detection_and_listed_last() -> None:
     pipeline, _, engine = made(detection_interval=4)
     old, new = Disc(400, 150), Disc(150, 300, 60, SAD)
-    seen = [ids(pipeline.process(scene([old]), 0.0))]
-    seen += [ids(pipeline.process(scene([new, old]), i * STEP)) for i in range(1, 6)]
-    assert seen == [[1], [1], [1], [1], [1, 2], [1, 2]]
+    found = [ids(pipeline.process(scene([old]), 0.0))]
+    found += [ids(pipeline.process(scene([new, old]), i * STEP)) for i in range(1, 6)]
+    assert found == [[1], [1], [1], [1], [1, 2], [1, 2]]
     assert engine.batches == [1, 1, 1, 1, 2, 2]
 
 
-def test_what_the_network_takes_for_no_face_is_not_reported() -> None:
+def test_a_detection_of_low_presence_is_not_reported() -> None:
     pipeline, detector, _ = made(detection_interval=1)
     wrong = Detection(Box(100, 100, 80, 80), 0.99)
     detector.detect = lambda _: [wrong]
     assert pipeline.process(scene([Disc(400, 300)]), 0.0).faces == []
 
 
-def test_presence_threshold_of_the_configuration_goes_before_the_models() -> None:
+def test_the_configured_presence_threshold_overrides_the_models() -> None:
     pipeline, _, engine = made()
     engine.presence_threshold = 0.99
     assert pipeline.process(scene([Disc(200, 150)]), 0.0).faces == []
@@ -175,7 +175,7 @@ def test_presence_threshold_of_the_configuration_goes_before_the_models() -> Non
     assert len(pipeline.process(scene([Disc(200, 150)]), STEP).faces) == 1
 
 
-def test_emotions_are_smoothed_by_time_and_raw_ones_are_not() -> None:
+def test_probabilities_are_smoothed_and_raw_ones_are_not() -> None:
     pipeline, _, _ = made(smoothing=SmoothingConfig(time_constant=0.5))
     pipeline.process(scene([Disc(200, 150, 80, NEUTRAL)]), 0.0)
     (face,) = pipeline.process(scene([Disc(200, 150, 80, HAPPY)]), 0.1).faces
@@ -198,7 +198,7 @@ def test_configuration_changes_take_effect_on_the_next_image() -> None:
 
 
 def turned(landmarks: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
-    """The landmarks as a head turned sideways or up would show them from far away."""
+    """Return the landmarks of a head rotated sideways or up, seen from far away."""
     out = landmarks.copy()
     center = landmarks[27]
     scale = np.hypot(*(landmarks[45] - landmarks[36])) / 0.09
@@ -235,8 +235,8 @@ def test_a_head_turned_too_far_is_unknown_until_it_turns_back(sideways: bool) ->
     assert reasons == ["", "", "turned_away", "turned_away", "", ""]
 
 
-def test_a_neutral_mouth_that_widens_shows_in_the_action_units() -> None:
-    """A second of the mean face, then its mouth corners moved outwards and up."""
+def test_a_widening_mouth_raises_an_action_unit() -> None:
+    """One second of the mean face, then its mouth corners moved outwards and up."""
     pipeline, _, engine = made()
     infer = engine.infer
     smiling = False
@@ -299,7 +299,7 @@ def test_camera_info_of_another_shape_is_ignored_with_a_warning() -> None:
     assert result.warnings == []
 
 
-def test_warnings_of_the_image_are_passed_on() -> None:
+def test_warnings_about_the_image_are_passed_on() -> None:
     pipeline, _, _ = made()
     image = decode_raw(bytes(1), 1, 1, 1, "mono8")
     result = pipeline.process(image, 0.0)
@@ -307,7 +307,7 @@ def test_warnings_of_the_image_are_passed_on() -> None:
     assert result.faces == []
 
 
-def test_cameras_are_remembered_apart_and_run_in_one_batch() -> None:
+def test_cameras_have_separate_states_and_share_a_batch() -> None:
     pipeline, _, engine = made()
     frames = [
         ("front", scene([Disc(200, 150, 80, HAPPY)]), 5.0, None),
@@ -330,32 +330,32 @@ def test_cameras_are_remembered_apart_and_run_in_one_batch() -> None:
         pipeline.process_batch([frames[0], frames[0]])
 
 
-def test_one_image_with_a_stamp_out_of_time_changes_nothing_for_the_next() -> None:
+def test_one_image_with_a_wrong_stamp_does_not_affect_the_next() -> None:
     pipeline, _, _ = made()
     image = scene([Disc(200, 150)])
     for i in range(3):
         assert ids(pipeline.process(image, 100 + i * STEP)) == [1]
-    rogue = pipeline.process(image, 0.0)
-    assert len(rogue.faces) == 1
-    assert ids(rogue) != [1]
-    assert [r.reason for r in rogue.warnings] == ["stamp"]
+    wrong = pipeline.process(image, 0.0)
+    assert len(wrong.faces) == 1
+    assert ids(wrong) != [1]
+    assert [r.reason for r in wrong.warnings] == ["stamp"]
     after = pipeline.process(image, 100 + 4 * STEP)
     assert ids(after) == [1]
     assert after.warnings == []
 
 
-def test_images_that_come_in_the_wrong_order_cost_nobody_the_identity() -> None:
-    """A best-effort network swaps two images now and then."""
+def test_identities_survive_images_out_of_order() -> None:
+    """A best-effort network occasionally swaps two images."""
     pipeline, _, _ = made()
     image = scene([Disc(200, 150)])
     order = [0, 1, 2, 3, 2, 4, 5, 6, 5, 7, 8]
     found = [ids(pipeline.process(image, 1.0 + i * STEP)) for i in order]
-    late = [4, 8]
-    assert [seen for at, seen in enumerate(found) if at not in late] == [[1]] * 9
+    out_of_order = [4, 8]
+    assert [each for i, each in enumerate(found) if i not in out_of_order] == [[1]] * 9
 
 
-def test_who_was_lost_and_is_found_again_shows_the_emotion_of_now() -> None:
-    """After .9 s unseen, smoothed by .4 s, nine tenths of the old emotion are gone."""
+def test_a_recovered_face_has_its_present_emotion() -> None:
+    """Of the probabilities before 0.9 s of absence, smoothing over 0.4 s keeps a tenth."""
     pipeline, _, _ = made()
     for i in range(30):
         pipeline.process(scene([Disc(200, 150, 80, NEUTRAL)]), i * STEP)
@@ -368,8 +368,8 @@ def test_who_was_lost_and_is_found_again_shows_the_emotion_of_now() -> None:
     assert face.probabilities[1] == pytest.approx(other + gone * (SURE - other), abs=0.01)
 
 
-def test_stamps_that_start_again_start_faces_anew() -> None:
-    """A bag that is played in a loop: new ids, and smoothing without the old images."""
+def test_stamps_that_go_back_reset_the_tracks() -> None:
+    """A bag played in a loop: new ids, and smoothing without the old images."""
     pipeline, _, _ = made(smoothing=SmoothingConfig(time_constant=10.0))
     for i in range(3):
         pipeline.process(scene([Disc(200, 150, 80, SAD)]), 100 + i * STEP)
@@ -380,7 +380,7 @@ def test_stamps_that_start_again_start_faces_anew() -> None:
     assert ids(pipeline.process(happy, 50.0 + 60.0)) == [3]
 
 
-def test_stamps_that_nobody_sets_still_let_emotions_change() -> None:
+def test_emotions_change_with_stamps_that_are_not_set() -> None:
     pipeline, _, _ = made()
     pipeline.process(scene([Disc(200, 150, 80, SAD)]), 0.0)
     for _ in range(60):
@@ -388,7 +388,7 @@ def test_stamps_that_nobody_sets_still_let_emotions_change() -> None:
     assert (face.track_id, face.label) == (1, "happy")
 
 
-def test_analyze_has_no_memory_and_gives_no_ids() -> None:
+def test_analyze_has_no_state_and_assigns_no_ids() -> None:
     pipeline, _, _ = made()
     image = scene([Disc(200, 150, 80, SAD), Disc(450, 300, 60, HAPPY)])
     for _ in range(2):
@@ -399,7 +399,7 @@ def test_analyze_has_no_memory_and_gives_no_ids() -> None:
     assert ids(pipeline.process(image, 0.0)) == [1, 2]
 
 
-def test_boxes_from_elsewhere_belong_to_their_camera() -> None:
+def test_external_boxes_belong_to_their_camera() -> None:
     boxes = {"a": ExternalBoxes(), "b": ExternalBoxes()}
     pipeline = Pipeline(boxes, DiscEngine(), PipelineConfig(detection_interval=100))
     image = scene([Disc(200, 150)])
@@ -411,14 +411,14 @@ def test_boxes_from_elsewhere_belong_to_their_camera() -> None:
     assert [ids(r) for r in pipeline.process_batch(frames)] == [[1], [2]]
 
 
-def test_full_frame_reads_a_picture_that_is_one_face() -> None:
+def test_full_frame_analyzes_an_image_of_one_face() -> None:
     pipeline = Pipeline(FullFrame(), DiscEngine())
     disc = Disc(60, 72, 80)
     (face,) = pipeline.analyze(scene([disc], 120, 120)).faces
     assert np.abs(face.landmarks - landmarks_of(disc)).max() < 3
 
 
-def test_an_engine_that_fails_once_does_not_end_the_stream() -> None:
+def test_tracks_survive_one_failure_of_the_engine() -> None:
     pipeline, _, engine = made()
     image = scene([Disc(200, 150)])
     pipeline.process(image, 0.0)
@@ -464,7 +464,7 @@ discs = st.lists(
 
 @settings(max_examples=40)
 @given(st.lists(st.tuples(discs, st.floats(-1e3, 1e3), st.booleans()), max_size=8))
-def test_anything_at_any_time_gives_faces_that_hold_the_contract(images) -> None:
+def test_any_images_at_any_time_give_valid_faces(images) -> None:
     pipeline, detector, _ = made(max_faces=3)
     for present, stamp, blind in images:
         detector.blind = blind
@@ -480,14 +480,14 @@ def test_anything_at_any_time_gives_faces_that_hold_the_contract(images) -> None
             assert face.presence >= 0.5
 
 
-def test_memory_does_not_grow_with_faces_that_come_and_go() -> None:
+def test_state_does_not_grow_with_faces_that_come_and_go() -> None:
     pipeline, _, _ = made()
     for i in range(60):
         pipeline.process(scene([Disc(100 + 300 * (i % 2), 150)]), i * 1.5)
     assert pipeline.track_count <= 2
 
 
-def test_views_into_read_only_messages_are_processed() -> None:
+def test_read_only_messages_are_processed() -> None:
     pixels = scene([Disc(200, 150)]).pixels
     padded = np.pad(pixels, ((0, 0), (0, 24)))
     image = decode_raw(padded.tobytes(), 640, 480, 664, "mono8")

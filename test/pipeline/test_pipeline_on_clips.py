@@ -1,4 +1,4 @@
-"""The pipeline with the shipped model on real pictures: photographs and clips."""
+"""The pipeline with the shipped model on photographs and clips."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image, decode_compressed
 from edan_ros.detection.base import Detector
-from edan_ros.detection.factory import create_detector as create_own_detector
+from edan_ros.detection.factory import create_detector
 from edan_ros.engines import create_engine
 from edan_ros.pipeline.pipeline import Pipeline
 
@@ -27,11 +27,11 @@ def engine():
 
 @pytest.fixture
 def detector() -> Detector:
-    return create_own_detector("edan")
+    return create_detector("edan")
 
 
 def run(pipeline: Pipeline, name: str) -> tuple[list[FrameResult], float]:
-    """The results of a clip's images, and their rate."""
+    """Return the results of a clip's images, and their rate."""
     clip = cv2.VideoCapture(str(MEDIA / name))
     rate = clip.get(cv2.CAP_PROP_FPS)
     results = []
@@ -42,8 +42,8 @@ def run(pipeline: Pipeline, name: str) -> tuple[list[FrameResult], float]:
         results.append(pipeline.process(Image(pixels), len(results) / rate))
 
 
-def test_a_photograph_that_the_demo_carries(engine, detector: Detector) -> None:
-    """The astronaut of scikit-image smiles, at known places of eyes and mouth."""
+def test_a_photograph_of_the_demo(engine, detector: Detector) -> None:
+    """The astronaut of scikit-image smiles; the positions of her eyes are known."""
     data = pytest.importorskip("skimage.data", reason="scikit-image (extra demo) is not installed")
     image = Image(np.ascontiguousarray(data.astronaut()), "rgb")
     faces = Pipeline(detector, engine).analyze(image).faces
@@ -67,7 +67,7 @@ def test_one_face_with_strong_expressions_is_one_track(engine, detector: Detecto
 
 
 @needs_media
-def test_nobody_is_seen_where_nobody_is(engine, detector: Detector) -> None:
+def test_a_clip_without_faces_has_none(engine, detector: Detector) -> None:
     results, _ = run(Pipeline(detector, engine), "no_face.mp4")
     assert sum(bool(r.faces) for r in results) <= 0.01 * len(results)
 
@@ -82,21 +82,21 @@ def test_a_face_that_leaves_is_gone_within_half_a_second(engine, detector: Detec
 
 
 @needs_media
-def test_a_clip_of_reduced_jpegs_gives_the_landmarks_of_whole_ones(engine) -> None:
-    """The face stands 300 pixels high after enlarging; the median differs by 1 % of its size."""
+def test_a_clip_of_shrunk_jpegs_gives_the_landmarks_of_full_ones(engine) -> None:
+    """The enlarged face is 300 pixels high; the median differs by 1 % of its size."""
     clip = cv2.VideoCapture(str(MEDIA / "upper_body_30fps.mkv"))
-    detector = create_own_detector()
-    whole, reduced = Pipeline(detector, engine), Pipeline(detector, engine)
+    detector = create_detector()
+    full, shrunk = Pipeline(detector, engine), Pipeline(detector, engine)
     differences, reductions = [], []
     for i in range(45):
         _, pixels = clip.read()
         data = cv2.imencode(".jpg", cv2.resize(pixels, None, fx=3, fy=3))[1].tobytes()
         stamp = i / 30
-        reductions.append(reduced.reduction("camera", stamp))
+        reductions.append(shrunk.reduction("camera", stamp))
         image = decode_compressed(data, reduction=reductions[-1], gray=True)
-        # The oldest track is the person; a detector may take something else for a face too.
-        face = reduced.process(image, stamp).faces[0]
-        other = whole.process(decode_compressed(data), stamp).faces[0]
+        # The oldest track is the person; others may be false detections.
+        face = shrunk.process(image, stamp).faces[0]
+        other = full.process(decode_compressed(data), stamp).faces[0]
         distances = np.linalg.norm(face.landmarks - other.landmarks, axis=1)
         differences.append(distances.mean() / other.box.size)
     assert set(reductions) == {1, 2, 4}

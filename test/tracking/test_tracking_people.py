@@ -7,7 +7,7 @@ from itertools import groupby
 import cv2
 import numpy as np
 import pytest
-from crowd import RATE, Moment, moments, people
+from crowd import RATE, CrowdFrame, crowd_frames, walkers
 from tracking_metrics import evaluate_tracks
 
 from edan_ros.core.boxes import Box
@@ -27,31 +27,31 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def crowd(pipeline: Pipeline) -> list[Moment]:
+def crowd(pipeline: Pipeline) -> list[CrowdFrame]:
     data = pytest.importorskip("skimage.data", reason="scikit-image (extra demo) is not installed")
     cbook = pytest.importorskip("matplotlib.cbook", reason="matplotlib (extra demo) is missing")
     collins = Image(np.ascontiguousarray(data.astronaut()), "rgb")
     hopper = cv2.imread(str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    return list(moments(people((collins, Image(hopper, "bgr")), pipeline)))
+    return list(crowd_frames(walkers((collins, Image(hopper, "bgr")), pipeline)))
 
 
-def test_the_crowd_crosses_six_times_within_a_second_each(crowd: list[Moment]) -> None:
+def test_the_crowd_crosses_six_times_within_a_second_each(crowd: list[CrowdFrame]) -> None:
     """The precondition of the next test: people vanish behind others and return."""
     stretches = []
-    for who in range(5):
-        for hidden, run in groupby(who in moment.hidden for moment in crowd):
+    for index in range(5):
+        for hidden, run in groupby(index in frame.hidden for frame in crowd):
             stretches += [len(list(run)) / RATE] if hidden else []
     crossings = [seconds for seconds in stretches if seconds > 0.4]
     assert len(crossings) == 6
     assert max(crossings) < 1.0
 
 
-def test_no_identity_is_switched(crowd: list[Moment], pipeline: Pipeline) -> None:
+def test_no_identity_is_switched(crowd: list[CrowdFrame], pipeline: Pipeline) -> None:
     frames = []
-    for moment in crowd:
-        faces = pipeline.process(moment.image, moment.time, key="crowd").faces
-        found = [f for f in faces if not _is_any(f, moment.hidden) or _is_any(f, moment.seen)]
-        frames.append((moment.seen, {face.track_id: face.box for face in found}))
+    for frame in crowd:
+        faces = pipeline.process(frame.image, frame.time, key="crowd").faces
+        found = [f for f in faces if not _is_any(f, frame.hidden) or _is_any(f, frame.visible)]
+        frames.append((frame.visible, {face.track_id: face.box for face in found}))
     metrics = evaluate_tracks(frames, MIN_IOU)
     assert metrics.tracks == 5
     assert metrics.switches == 0
