@@ -123,6 +123,19 @@ def test_large_faces_allow_a_shrunk_image_until_the_next_detection() -> None:
     assert pipeline.reduction("camera", 10 * STEP) == 1
 
 
+def test_an_image_decoded_for_tracking_alone_is_not_searched() -> None:
+    """The decision about detection is made once per image, before it is decoded."""
+    pipeline, _, _ = made(detection_interval=4)
+    image = scene([Disc(320, 240, 240)])
+    for i in range(2):
+        pipeline.process(image, i * STEP)
+    assert pipeline.reduction("camera", 2 * STEP) == 4
+    pipeline.config = PipelineConfig(detection_interval=1)
+    assert not pipeline.process(image, 2 * STEP).detected
+    assert pipeline.reduction("camera", 3 * STEP) == 1
+    assert pipeline.process(image, 3 * STEP).detected
+
+
 def test_the_smallest_face_limits_the_reduction() -> None:
     pipeline, _, _ = made()
     for i in range(2):
