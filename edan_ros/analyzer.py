@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
 from edan_ros.core.faces import CameraModel, Face
 from edan_ros.core.images import Image, ImageError, decode_pixels, to_8bit
+from edan_ros.core.settings import fields_of, from_values
+from edan_ros.detection.factory import DetectorConfig, create_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
-from edan_ros.detection.factory import create_detector
 from edan_ros.engines.manifest import shipped_models
-from edan_ros.pipeline.config import SETTINGS, pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.pictures import PictureSource
@@ -123,20 +124,16 @@ class FaceAnalyzer:
             manifest beside it, or "auto" for the fastest shipped model on this machine.
         detector: "auto", "edan", "yunet", "haar" or "full_frame".
         engine: "auto", "onnxruntime", "tensorrt", "tensorrt_rtx" or "torch".
-        detector_model: path of the detector's .onnx file; "" for the one that ships.
-        detector_threshold: detection score, 0 to 1, from which a detection counts.
-        detector_max_side: longest side in pixels of the image that the detector searches; larger
-            images are reduced for it.
-        min_face: size in pixels below which detections are dropped, the mean of width and height.
         threads: CPU threads for one run of the model; 0 selects a default for this machine.
-        settings: parameters of the pipeline by the names of the emotion node's parameters, such
-            as ``max_faces``, ``max_yaw`` (degrees) or ``smoothing_time`` (seconds).
+        settings: settings of detector, tracking and recognition by the names of the emotion node's
+            parameters, such as ``max_faces``, ``min_face`` (pixels), ``max_yaw`` (degrees),
+            ``smoothing_time`` (seconds) or ``prior_strength`` (0 to 1).
 
     Raises:
         ModelError: if the model is unknown, missing or damaged.
         EngineError: if the engine is unknown or cannot run here.
         DetectorError: if the detector cannot be created.
-        ValueError: if the detector is unknown or a setting is out of its range.
+        SettingsError: a ValueError; if a setting is out of its range.
         TypeError: if a setting is unknown.
 
     Example:
@@ -151,29 +148,20 @@ class FaceAnalyzer:
         detector: str = "auto",
         engine: str = "auto",
         *,
-        detector_model: str | os.PathLike[str] = "",
-        detector_threshold: float = 0.6,
-        detector_max_side: int = 640,
-        min_face: float = 20.0,
         threads: int = 0,
         **settings: Any,
     ) -> None:
-        unknown = sorted(set(settings) - set(SETTINGS))
-        if unknown:
+        known = {item.name for kind in (DetectorConfig, PipelineConfig) for item in fields_of(kind)}
+        if unknown := sorted(settings.keys() - known):
             raise TypeError(
-                f"FaceAnalyzer has no setting {', '.join(unknown)}: there are {', '.join(SETTINGS)}"
+                f"FaceAnalyzer has no setting {', '.join(unknown)}: choose from "
+                f"{', '.join(sorted(known))}"
             )
-        config = pipeline_config(settings)
+        config = from_values(PipelineConfig, settings)
+        options = asdict(from_values(DetectorConfig, settings | {"detector": detector}))
         name = select_model(os.fspath(model), engine=engine).name
         runner = create_engine(engine, name, threads=threads)
-        finder = create_detector(
-            detector,
-            model_path=os.fspath(detector_model),
-            score_threshold=detector_threshold,
-            min_face=min_face,
-            max_side=detector_max_side,
-            engine=engine,
-        )
+        finder = create_detector(**options, engine=engine)
         self._description = (
             f"FaceAnalyzer(model={name!r}, detector={finder.name!r}, engine={runner.name!r} on "
             f"{runner.device}, {runner.precision})"

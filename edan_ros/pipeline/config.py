@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edan_ros.core.settings import check_settings, fields_of, from_values, setting
+from edan_ros.core.settings import check_settings, from_values, setting
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.tracking.tracker import TrackingConfig
 
@@ -87,10 +87,6 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
-
-
-#: Names that ``pipeline_config`` reads.
-SETTINGS: tuple[str, ...] = tuple(item.name for item in fields_of(PipelineConfig))
 
 
 def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:

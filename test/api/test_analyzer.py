@@ -343,10 +343,11 @@ def test_a_rate_of_zero_is_refused(analyzer: FaceAnalyzer) -> None:
     [
         ({"model": "edan-huge"}, ModelError, "edan-huge"),
         ({"engine": "abacus"}, EngineError, "abacus"),
-        ({"detector": "eyes"}, ValueError, "detector 'eyes' is unknown"),
+        ({"detector": "eyes"}, ValueError, "detector is 'eyes', must be one of auto, edan"),
         ({"detector": "yunet"}, DetectorError, "detector model"),
-        ({"max_face": 1}, TypeError, "FaceAnalyzer has no setting max_face: there are .*max_faces"),
+        ({"max_face": 1}, TypeError, "FaceAnalyzer has no setting max_face: .*max_faces"),
         ({"max_faces": 0}, ValueError, "max_faces is 0"),
+        ({"prior_strength": 2}, ValueError, "prior_strength is 2, must be 0 to 1"),
     ],
 )
 def test_an_impossible_analyzer_is_refused(

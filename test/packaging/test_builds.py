@@ -1,4 +1,4 @@
-"""The two builds of the one tree, each from a copy of it: `colcon build` and `pip install .`."""
+"""`colcon build` and, with ROS in the environment, `pip install .`, each on a copy of the tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from trees import copy_tree, run, without_ros
 
-# What a user of either build relies on: messages and sources under one name, and the share folder.
+# What users of either build rely on: messages and sources under one name, and the share folder.
 CHECK = """
 import sys
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
@@ -48,11 +48,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def colcon_build(workspace: Path, install: str, *options: str) -> str:
-    """Builds into `install`, and returns where `edan_ros.core.emotions` is imported from then."""
+    """Build into ``install``; return where `edan_ros.core.emotions` is imported from afterwards."""
     pytest.importorskip("colcon_cmake", reason="colcon is in the extra 'test'")
     prefixes = os.pathsep.join(filter(None, [sys.prefix, os.environ.get("AMENT_PREFIX_PATH")]))
     environment = {
         **os.environ,
+        "MAKEFLAGS": "-j2",  # colcon's default waits while other tests keep the machine busy
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "AMENT_PREFIX_PATH": prefixes,
         "CMAKE_PREFIX_PATH": prefixes,
@@ -73,7 +74,7 @@ def test_colcon_build(workspace: Path) -> None:
 
 
 def test_colcon_build_with_symlinks(workspace: Path) -> None:
-    # ament puts links there where a plain build has put folders, and cannot replace these.
+    # ament cannot replace the folders of a plain build with links.
     shutil.rmtree(workspace / "build" / "edan_ros" / "ament_cmake_python", ignore_errors=True)
     imported = colcon_build(workspace, "install_symlinks", "--symlink-install")
     assert imported.startswith(str(workspace / "install_symlinks"))
@@ -82,7 +83,7 @@ def test_colcon_build_with_symlinks(workspace: Path) -> None:
 
 
 def test_pip_install(tmp_path: Path) -> None:
-    """`pip install .` into a new environment, used from the copy's root and from elsewhere."""
+    """Install into a new environment; use it from the root of the copy and from elsewhere."""
     tree = copy_tree(tmp_path / "edan_ros")
     environment = without_ros()  # not to be found in place of the new environment's
     run([sys.executable, "-m", "venv", str(tmp_path / "venv")], tmp_path, environment)
