@@ -95,7 +95,7 @@ def test_every_network_is_exported_with_what_it_gives(
         sums = [polarity_probabilities(row) for row in seven]
         np.testing.assert_allclose(sums, softmax(found["logits"]), atol=1e-5)
     assert not FORBIDDEN & {node.op_type for node in onnx.load(path).graph.node}
-    with pytest.raises(ModelError, match="can only be measured"):
+    with pytest.raises(ModelError, match="can only be evaluated"):
         create_engine("onnxruntime", path)
 
 
