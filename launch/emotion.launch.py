@@ -16,7 +16,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node, PushRosNamespace
 
 from edan_ros.engines import ENGINES
-from edan_ros.nodes.common.environment import fastdds_variables
+from edan_ros.nodes.common.environment import fastdds_variables, require_file
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = get_package_share_directory("edan_ros")
@@ -93,6 +93,7 @@ def switches(given: dict[str, str], *names: str) -> dict[str, bool]:
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The nodes with the arguments as given."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    require_file("params_file", given["params_file"])
     common = {
         "package": "edan_ros",
         "output": "screen",

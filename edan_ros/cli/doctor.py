@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def _ros() -> Iterator[Finding]:
     yield Finding("Python", True, platform.python_version())
     try:
-        from edan_ros.nodes.tools.inventory import ros_found
+        from edan_ros.nodes.common.environment import describe_ros
     except ImportError as error:
         reason = f"No module named {error.name!r}" if error.name else str(error)
         text = (
@@ -71,7 +71,7 @@ def _ros() -> Iterator[Finding]:
         )
         yield Finding("ROS 2", False, text, required=_has_interfaces())
     else:
-        for name, text in ros_found().items():
+        for name, text in describe_ros().items():
             yield Finding(name, True, text)
 
 

@@ -84,6 +84,11 @@ def test_a_value_that_is_no_choice_is_refused(module: ModuleType) -> None:
         started(module, engine="abacus")
 
 
+def test_a_parameter_file_that_is_missing_is_refused(module: ModuleType) -> None:
+    with pytest.raises(FileNotFoundError, match=r"params_file:=/no/such\.yaml"):
+        started(module, params_file="/no/such.yaml")
+
+
 def test_the_profile_for_large_images_is_set_unless_the_user_has_one(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +116,15 @@ def call(node: rclpy.node.Node, kind: type, service: str, request: object) -> ob
     rclpy.spin_until_future_complete(node, future, timeout_sec=10.0)
     assert future.done()
     return future.result()
+
+
+def test_ros2_launch_ends_with_an_error_where_a_parameter_file_is_missing(
+    ros_domain: int,  # noqa: ARG001
+) -> None:
+    command = ["ros2", "launch", str(FILE), "params_file:=/no/such.yaml"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60.0)
+    assert process.returncode == 1
+    assert "params_file:=/no/such.yaml: there is no such file" in process.stdout + process.stderr
 
 
 def test_ros2_launch_starts_and_ends_the_node(ros_domain: int, tmp_path: Path) -> None:  # noqa: ARG001

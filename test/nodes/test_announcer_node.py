@@ -47,7 +47,7 @@ def test_who_is_there_and_what_changes(make_replay: Callable[..., Replay]) -> No
         "The person on your left now looks sad.",
         "The person on your left has gone. Nobody is in view.",
     ]
-    assert replay.report().message.startswith("said last: The person on your left has gone")
+    assert replay.report().message.startswith("newest sentence: The person on your left has gone")
 
 
 def test_not_more_often_than_set(make_replay: Callable[..., Replay]) -> None:

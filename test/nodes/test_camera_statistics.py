@@ -23,7 +23,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def statistics(clock: FakeClock) -> CameraStatistics:
-    return CameraStatistics(clock=clock, silence=2.0)
+    return CameraStatistics(clock=clock, silence_timeout=2.0)
 
 
 def feed(statistics: CameraStatistics, clock: FakeClock, images: int, period: float) -> None:
@@ -116,14 +116,14 @@ def test_images_that_were_lost_just_now_are_told_from_remarks(
     assert statistics.snapshot().lost_by == ""
 
 
-def test_a_time_that_is_excused_is_no_outage(
+def test_a_reset_of_the_outage_timer_prevents_an_outage(
     statistics: CameraStatistics, clock: FakeClock
 ) -> None:
-    statistics.excuse()
+    statistics.reset_outage_timer()
     assert statistics.snapshot().since_image is None
     statistics.arrived()
     clock.now += 9.0
-    statistics.excuse()
+    statistics.reset_outage_timer()
     assert statistics.arrived() is None
     assert statistics.snapshot().outages == 0
 

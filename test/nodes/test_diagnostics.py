@@ -12,8 +12,8 @@ from edan_ros.nodes.emotion.diagnostics import (
     OK,
     WARN,
     Situation,
+    assess_camera,
     camera_values,
-    judge_camera,
 )
 
 FRESH = CameraStatistics().snapshot()
@@ -37,7 +37,7 @@ LISTENING = Situation("", "/image_raw", 1, "best_effort")
 ALONE = replace(LISTENING, publishers=0)
 
 CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
-    "nobody publishes": (FRESH, ALONE, WARN, ["no images yet", "nobody", "/image_raw"]),
+    "nobody publishes": (FRESH, ALONE, WARN, ["no images yet", "/image_raw has no publisher"]),
     "a publisher, but no image": (FRESH, LISTENING, WARN, ["no images yet", "Fast DDS"]),
     "a publisher whose quality of service does not fit": (
         replace(FRESH, incompatible_qos="reliability"),
@@ -49,7 +49,7 @@ CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
         replace(FRESH, incompatible_qos="reliability"),
         ALONE,
         WARN,
-        ["no images yet", "nobody"],
+        ["no images yet", "has no publisher"],
     ),
     "the camera stopped": (GONE, LISTENING, ERROR, ["no images on /image_raw for 4.2 s"]),
     "the camera went away": (GONE, ALONE, ERROR, ["for 4.2 s", "publisher is gone"]),
@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
         replace(WELL, rate_out=0.0, bad={"step": 9}, lost_by="step", faces=0),
         LISTENING,
         ERROR,
-        ["none can be used"],
+        ["none is valid"],
     ),
     "the engine fails": (
         replace(WELL, rate_out=0.0, bad={"engine_failed": 9}, lost_by="engine_failed", faces=0),
@@ -122,7 +122,7 @@ CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_cause_is_named(case: str) -> None:
     figures, situation, level, words = CASES[case]
-    found_level, message = judge_camera(figures, situation)
+    found_level, message = assess_camera(figures, situation)
     assert found_level == level
     for word in words:
         assert word in message

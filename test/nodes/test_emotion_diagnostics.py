@@ -41,7 +41,7 @@ def test_it_reports_once_a_second_with_simulated_time_too(make_probe: Callable[.
 
 def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -> None:
     assert probe.set(silence_timeout=0.5)[0]
-    says(probe, "no images yet", "nobody publishes", "/image_raw")
+    says(probe, "no images yet", "/image_raw has no publisher")
     probe.answer(probe.image(dark()))
     says(probe, "no images on /image_raw for")
     publisher = probe._publishers.pop("image_raw")
@@ -50,7 +50,7 @@ def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -
     capfd.readouterr()
     probe.answer(probe.image(dark()))
     assert probe.values()["outages"] == "1"
-    assert "images again after" in capfd.readouterr().err
+    assert "images are back after" in capfd.readouterr().err
     assert probe.set(silence_timeout=30.0)[0]
     says(probe, "back")
 
@@ -58,7 +58,7 @@ def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -
 def test_nobody_in_the_picture(make_probe: Callable[..., Probe]) -> None:
     probe = make_probe(silence_timeout=30.0)
     probe.answer(probe.image(dark()))
-    says(probe, "no face seen yet")
+    says(probe, "no face yet")
     probe.answer(probe.image(bright()))
     says(probe, "1 face")
     probe.answer(probe.image(dark()))

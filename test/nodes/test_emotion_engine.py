@@ -11,20 +11,49 @@ from edan_ros.msg import ModelInfo
 from fakes import FakeEngine
 from probe import Probe, wait_for
 
+from edan_ros.engines import select_model
 from edan_ros.nodes.common import qos
 
 
-def test_it_says_which_engine_and_why(capfd: pytest.CaptureFixture[str], probe: Probe) -> None:
+def test_it_reports_the_engine_and_the_reason(
+    capfd: pytest.CaptureFixture[str], make_probe: Callable[..., Probe]
+) -> None:
+    probe = make_probe(model="edan-lite")
     infos: list[ModelInfo] = []
     probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
     wait_for(lambda: infos, "the latched message")
-    assert (infos[0].engine, infos[0].why) == ("fake", FakeEngine.selection_reason)
+    assert (infos[0].engine, infos[0].selection_reason) == ("fake", FakeEngine.selection_reason)
     values = {pair.key: pair.value for pair in probe.report("model").values}
-    assert (values["engine"], values["why"]) == ("fake", FakeEngine.selection_reason)
+    assert (values["engine"], values["selection_reason"]) == ("fake", FakeEngine.selection_reason)
     assert (
         f"configured: fake 1.0 on fake (cpu): {FakeEngine.selection_reason}"
         in capfd.readouterr().err
     )
+
+
+def test_the_default_model_is_selected_for_the_machine(
+    capfd: pytest.CaptureFixture[str], make_probe: Callable[..., Probe]
+) -> None:
+    requested: list[str] = []
+    probe = make_probe(
+        autostart=False,
+        node={"make_engine": lambda _kind, model, **_: requested.append(model) or FakeEngine()},
+    )
+    infos: list[ModelInfo] = []
+    probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
+    assert probe.transition("configure")
+    wait_for(lambda: infos, "the model")
+    expected = select_model("auto")
+    assert requested == [expected.name]
+    assert infos[0].selection_reason.startswith(expected.reason)
+    assert expected.reason in capfd.readouterr().err
+
+
+def test_a_change_of_the_prior_strength_is_published(probe: Probe) -> None:
+    infos: list[ModelInfo] = []
+    probe.listen(ModelInfo, "model_info", infos, qos.LATCHED)
+    assert probe.set(prior_strength=0.25) == (True, "")
+    wait_for(lambda: infos and infos[-1].prior_strength == 0.25, "the new prior strength")
 
 
 class SlowBuild:

@@ -20,9 +20,9 @@ from edan_ros.nodes.common.parameters import (
 )
 
 TABLE = (
-    Parameter("low", 0.2, "lower bound", bounds=(0.0, 1.0)),
-    Parameter("high", 0.8, "upper bound", bounds=(0.0, 1.0)),
-    Parameter("count", 3, "how many", bounds=(1, 9)),
+    Parameter("low", 0.2, "lower bound", low=0.0, high=1.0),
+    Parameter("high", 0.8, "upper bound", low=0.0, high=1.0),
+    Parameter("count", 3, "how many", low=1, high=9),
     Parameter("kind", "soft", "of what kind", choices=("soft", "hard")),
     Parameter("output", "auto", "where to", choices=("off", "auto")),
     Parameter("file", "a", "what to load", Change.CONFIGURE),
@@ -83,7 +83,7 @@ def test_declares_defaults_and_says_what_they_mean(owner: Owner) -> None:
     assert not owner.applied
     descriptors = {p.name: owner.node.describe_parameter(p.name) for p in TABLE}
     for parameter in TABLE:
-        assert descriptors[parameter.name].description == parameter.meaning
+        assert descriptors[parameter.name].description == parameter.help
         assert descriptors[parameter.name].read_only == (parameter.change is Change.NEVER)
     assert descriptors["low"].floating_point_range[0].to_value == 1.0
     assert descriptors["count"].integer_range[0].from_value == 1

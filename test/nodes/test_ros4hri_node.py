@@ -22,7 +22,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.nodes.behaviors import ros4hri_messages, ros4hri_node
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import image_message
-from edan_ros.nodes.common.optional import MissingMessagesError, find_messages
+from edan_ros.nodes.common.topics import MissingMessagesError, find_messages
 
 SIZE = (WIDTH, HEIGHT)
 

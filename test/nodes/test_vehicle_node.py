@@ -79,7 +79,7 @@ def test_cabin_and_advice_at_a_steady_rate(make_replay: Callable[..., Replay]) -
 def test_faces_without_a_clock_are_said_so(ros: None) -> None:  # noqa: ARG001
     node = VehicleNode(parameter_overrides=[Parameter("use_sim_time", value=True)])
     node._on_faces(FaceEmotionArray(image_width=640, image_height=480))
-    assert node._judge()[1] == "use_sim_time is set, but nobody publishes /clock"
+    assert node._judge()[1] == "use_sim_time is set, but /clock has no publisher"
     node.destroy_node()
 
 
@@ -181,7 +181,7 @@ def test_bad_messages_are_told_of_and_left_out(make_replay: Callable[..., Replay
     bad.action_unit_intensities = [1.0]
     replay.show(bad)
     replay.show(face(1), image_width=0)
-    wait_for(lambda: "do not make sense" in replay.report().message, "the diagnostics to say so")
+    wait_for(lambda: "are not valid" in replay.report().message, "the diagnostics to say so")
     nan = face(2)
     nan.probabilities = [math.nan] * 7
     replay.play(2.0, face(1, x=0.7), nan)

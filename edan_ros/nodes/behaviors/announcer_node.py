@@ -1,4 +1,4 @@
-"""The announcer: tells a person who cannot see who is there and how they look."""
+"""The announcer node: spoken sentences on people and their emotions for a blind person."""
 
 from __future__ import annotations
 
@@ -15,28 +15,39 @@ from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.behaviors.speech import CHOICES, Speaker, SpeechError
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.parameters import Change, Parameter
+from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.common.running import run_node
 
-PARAMETERS = (
-    *parameters_of(AnnouncerSettings, "announcer"),
-    *parameters_of(TimeSettings, "time"),
-    *parameters_of(PEOPLE, "people"),
-    Parameter(
-        "speech",
-        "auto",
-        "what says the sentences aloud; auto: the first program that is installed, if any",
-        Change.NEVER,
-        choices=CHOICES,
+GROUPS = (
+    Group(
+        "",
+        (
+            RATE,
+            Parameter(
+                "speech",
+                "auto",
+                "program that speaks the sentences; auto: the first one that is installed, if any",
+                Change.NEVER,
+                choices=CHOICES,
+            ),
+        ),
     ),
+    Group("Announcements", parameters_of(AnnouncerSettings, "announcer")),
+    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
+    Group("The people in view", parameters_of(PEOPLE, "people")),
 )
+PARAMETERS = parameters_in(GROUPS)
 
 
 def announcer_options(values: Mapping[str, Any]) -> AnnouncerOptions:
-    """The settings from the values of the parameters. Raises SettingsError."""
+    """Create the settings from the values of the parameters.
+
+    Raises:
+        SettingsError: a value is out of its range, or the catalogue cannot be read.
+    """
     options = AnnouncerOptions(
         announcer=settings_from(AnnouncerSettings, values, "announcer"),
         time=settings_from(TimeSettings, values, "time"),
@@ -47,7 +58,7 @@ def announcer_options(values: Mapping[str, Any]) -> AnnouncerOptions:
 
 
 class AnnouncerNode(BehaviorNode):
-    """Publishes `announcement`, for any speech node, and says it aloud where it can."""
+    """Publishes `announcement`, for any speech node, and speaks it where it can."""
 
     def __init__(self, node_name: str = "announcer_node", **kwargs: Any) -> None:
         super().__init__(node_name, PARAMETERS, announcer_options, **kwargs)
@@ -58,26 +69,26 @@ class AnnouncerNode(BehaviorNode):
         try:
             self._speaker = Speaker(values["speech"])
         except SpeechError as error:
-            self.get_logger().error(f"{error}; nothing is said aloud")
+            self.get_logger().error(f"{error}; sentences are published, not spoken")
             self._speaker = Speaker("off")
         self.begin()
 
     def destroy_node(self) -> None:
-        """Falls silent, then lets go of the node."""
+        """Stop speaking and destroy the node."""
         self._speaker.close()
         super().destroy_node()
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Takes changed parameters, already checked."""
+        """Apply changed parameters, already checked."""
         self._announcer.reconfigure(announcer_options(values))
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the announcer a snapshot that arrives at `now`."""
+        """Pass a snapshot that arrives at ``now`` to the announcer."""
         del message
         return self._announcer.observe(snapshot, now)
 
     def step(self, now: float, stamp: Time) -> None:
-        """Publishes and says what there is to say; nothing while a sentence is being said."""
+        """Publish and speak the next sentence, if any; none while one is being spoken."""
         del stamp
         if self._speaker.busy():
             return
@@ -90,12 +101,12 @@ class AnnouncerNode(BehaviorNode):
         self.get_logger().info(f"{sentence.kind}: {sentence.text}")
 
     def situation(self) -> str:
-        """What was said last."""
-        return f"said last: {self._last}" if self._last else "nothing said yet"
+        """Return the newest sentence."""
+        return f"newest sentence: {self._last}" if self._last else "no sentence yet"
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the node until SIGINT."""
+    """Run the node as a process."""
     run_node(AnnouncerNode, args)
 
 

@@ -1,4 +1,4 @@
-"""What the launch files of the behaviours share: emotion node, camera and one behaviour."""
+"""Launch description of the behaviours: emotion node, camera and one behaviour node."""
 
 from __future__ import annotations
 
@@ -15,22 +15,26 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace
 
-from edan_ros.nodes.common.environment import share_directory
+from edan_ros.nodes.common.environment import require_file, share_directory
 from launch import LaunchContext, LaunchDescription
 
 
 def describe(executable: str, parameters: str) -> LaunchDescription:
-    """A launch description of emotion.launch.py, whose arguments it takes, and one more node.
+    """Return a launch description that includes emotion.launch.py and adds one behaviour node.
 
-    executable: of the behaviour. parameters: name of its parameter file under config/.
+    Args:
+        executable: of the behaviour node.
+        parameters: name of its default parameter file in config/.
     """
     share = share_directory()
     emotion = PythonLaunchDescriptionSource(str(share / "launch" / "emotion.launch.py"))
 
     def node(context: LaunchContext) -> list[Node]:
         given = LaunchConfiguration("use_sim_time").perform(context)
-        values: list[Any] = [LaunchConfiguration("behavior_params")]
-        if given:  # left empty, it is up to the parameter file
+        file = LaunchConfiguration("behavior_params").perform(context)
+        require_file("behavior_params", file)
+        values: list[Any] = [file]
+        if given:  # if empty, the parameter file decides
             values.append({"use_sim_time": given == "true"})
         return [
             Node(
@@ -56,7 +60,7 @@ def describe(executable: str, parameters: str) -> LaunchDescription:
 
 
 def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]:
-    """The arguments of the behaviour, and those of emotion.launch.py that its node takes too."""
+    """Return the arguments of the behaviour, and those shared with emotion.launch.py."""
     return [
         DeclareLaunchArgument(
             "behavior_params",
@@ -66,7 +70,7 @@ def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]
         DeclareLaunchArgument(
             "faces_topic",
             default_value="faces",
-            description="Topic of the faces; of several cameras one, such as cabin/faces",
+            description="Topic of the faces; with several cameras that of one, such as cabin/faces",
         ),
         DeclareLaunchArgument(
             "namespace", default_value="", description="Namespace of the nodes and their topics"
@@ -75,12 +79,12 @@ def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]
             "use_sim_time",
             default_value="",
             choices=["", "true", "false"],
-            description="Whether the nodes take the time from /clock",
+            description="Whether the nodes use the time on /clock",
         ),
         DeclareLaunchArgument(
             "log_level",
             default_value="info",
             choices=["debug", "info", "warn", "error", "fatal"],
-            description="Least severity that the nodes log",
+            description="Lowest severity of the log messages",
         ),
     ]

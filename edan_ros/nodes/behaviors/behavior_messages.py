@@ -1,4 +1,4 @@
-"""The reports of the behaviours as messages."""
+"""Messages of the behaviours' reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST = 2**31 - 1
 
 
 def duration(seconds: float) -> Duration:
-    """Seconds as a message; not finite: 0, longer than the type allows: its longest."""
+    """Return seconds as a message; 0 if not finite, and at most what the type can hold."""
     if not math.isfinite(seconds):
         return Duration()
     whole = min(math.floor(seconds), _LONGEST)
@@ -30,7 +30,7 @@ def duration(seconds: float) -> Duration:
 
 
 def cabin_state(report: CabinReport, header: Header) -> CabinState:
-    """The state of the cabin."""
+    """Return the message of the state of the cabin."""
     return CabinState(
         header=header,
         stale=report.stale,
@@ -49,7 +49,7 @@ def cabin_state(report: CabinReport, header: Header) -> CabinState:
 
 
 def occupant_state(report: OccupantReport) -> OccupantState:
-    """One person in the cabin."""
+    """Return the message of one person in the cabin."""
     person = report.occupant
     face, emotion = person.face, person.emotion.value
     known = emotion != UNKNOWN
@@ -88,7 +88,7 @@ def _roi(box: Box) -> RegionOfInterest:
 
 
 def speed_advisory(advice: Advice, header: Header) -> SpeedAdvisory:
-    """The advice; how long it is valid is counted from the header's stamp."""
+    """Return the message of the advice, which is valid from the header's stamp on."""
     message = SpeedAdvisory(
         header=header,
         active=advice.active,
@@ -105,7 +105,14 @@ def speed_advisory(advice: Advice, header: Header) -> SpeedAdvisory:
 
 
 def reaction(fired: Fired, gaze: Position | None, score: float, header: Header) -> Reaction:
-    """What to do now; gaze: in the frame of the header; header: that of the faces."""
+    """Return the message of a reaction.
+
+    Args:
+        fired: the rule and the person.
+        gaze: target in the frame of the header; None without a head pose.
+        score: attention score of the person.
+        header: of the faces.
+    """
     rule = fired.rule
     message = Reaction(
         header=header,
@@ -129,6 +136,6 @@ def reaction(fired: Fired, gaze: Position | None, score: float, header: Header) 
 
 
 def point(position: Position) -> Point:
-    """A point of three coordinates."""
+    """Return a point as a message."""
     x, y, z = position
     return Point(x=x, y=y, z=z)

@@ -1,4 +1,4 @@
-"""What the nodes of the behaviours share: faces in, decisions at a steady rate, diagnostics."""
+"""Base of the behaviour nodes: faces in, decisions at a steady rate, diagnostics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from std_msgs.msg import Header
 from edan_ros.behaviors.snapshot import Snapshot, take_snapshot
 from edan_ros.behaviors.timing import Admission
 from edan_ros.msg import FaceEmotionArray
-from edan_ros.nodes.behaviors.behavior_parameters import RATE
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import frame_result, stamp_seconds
 from edan_ros.nodes.common.parameters import Parameter, ParameterSet
@@ -25,15 +24,18 @@ NANOSECONDS = 1e-9
 
 
 class BehaviorNode(Node, abc.ABC):
-    """Feeds a behaviour the faces on the topic `faces`, and steps it on the node's clock.
+    """Passes the faces on the topic `faces` to a behaviour, and steps it on the node's clock.
 
-    parameters: of the behaviour; `rate` is added. check: given the values of all of them, makes the
-    behaviour's settings or raises SettingsError.
+    Args:
+        node_name, **kwargs: as for rclpy's Node.
+        parameters: of the node, with `rate` among them.
+        check: called with the values of all parameters; raises SettingsError if they conflict.
 
-    Raises rclpy's ParameterException where a parameter given from outside is not valid.
+    Raises:
+        rclpy.exceptions.ParameterException: a value from a file or the command line is not valid.
     """
 
-    #: Whether the behaviour wants head angles of cameras without a calibration too.
+    #: Whether head angles are also computed for cameras without a calibration.
     assume_lens = False
 
     def __init__(
@@ -46,7 +48,7 @@ class BehaviorNode(Node, abc.ABC):
         super().__init__(node_name, **kwargs)
         self.parameters = ParameterSet(
             self,
-            (RATE, *parameters),
+            parameters,
             may_configure=lambda: False,
             check=check,  # type: ignore[arg-type]
             apply=lambda values, _: self.reconfigure(values),
@@ -59,39 +61,39 @@ class BehaviorNode(Node, abc.ABC):
         self.health = Health(self, self._statuses)
 
     def begin(self) -> None:
-        """Listens and decides from now on. To be called when the behaviour is there."""
+        """Subscribe and start to decide; call it when the behaviour has been created."""
         self.create_subscription(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
         self.create_timer(1.0 / self.parameters["rate"], self._on_timer)
 
     @abc.abstractmethod
     def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Takes changed parameters, already checked."""
+        """Apply changed parameters, already checked."""
 
     @abc.abstractmethod
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the behaviour a snapshot that arrives at `now`."""
+        """Pass a snapshot that arrives at ``now`` to the behaviour."""
 
     @abc.abstractmethod
     def step(self, now: float, stamp: Time) -> None:
-        """Decides at `now` and publishes; `stamp` is the same time exactly."""
+        """Decide at ``now`` and publish; ``stamp`` is the same time in nanoseconds."""
 
     @abc.abstractmethod
     def situation(self) -> str:
-        """What holds, in one sentence, for the diagnostics."""
+        """Return the state in one sentence, for the diagnostics."""
 
     def header(self, stamp: Time) -> Header:
-        """A header of this time in the frame of the faces."""
+        """Return a header with this time and the frame of the faces."""
         return Header(stamp=stamp.to_msg(), frame_id=self.frame_id)
 
     def warn(self, key: str, message: str) -> None:
-        """Logs a warning, one of each kind in a while."""
+        """Log a warning, throttled by its key."""
         warning = self._throttle.admit(key, message)
         if warning:
             self.get_logger().warning(warning)
 
     def _on_faces(self, message: FaceEmotionArray) -> None:
         now = self.get_clock().now().nanoseconds * NANOSECONDS
-        if now == 0.0:  # simulated time that has not begun
+        if now == 0.0:  # simulated time that has not started
             self._counts["no_clock"] += 1
             return
         stamp = stamp_seconds(message.header)
@@ -121,7 +123,7 @@ class BehaviorNode(Node, abc.ABC):
         return [self.health.status("behaviour", level, text, values)]
 
     def _judge(self) -> tuple[bytes, str]:
-        """Level and one sentence: why nothing is decided, the first cause first."""
+        """Return the level and one sentence: the first cause that keeps the node from deciding."""
         topic = self.resolve_topic_name("faces")
         fresh = self._counts - self._reported
         if fresh[Admission.NEW.value]:
@@ -129,17 +131,17 @@ class BehaviorNode(Node, abc.ABC):
         if fresh[Admission.STALE.value] or fresh[Admission.FUTURE.value]:
             return DiagnosticStatus.ERROR, _off_clock(self._offset)
         if fresh["no_clock"]:
-            return DiagnosticStatus.ERROR, "use_sim_time is set, but nobody publishes /clock"
+            return DiagnosticStatus.ERROR, "use_sim_time is set, but /clock has no publisher"
         if fresh["refused"]:
             return DiagnosticStatus.ERROR, f"the messages on {topic} are not valid: see the log"
         if not self.count_publishers(topic):
-            return DiagnosticStatus.WARN, f"no faces: nobody publishes on {topic}"
-        return DiagnosticStatus.WARN, f"no faces arrive on {topic}, though it has a publisher"
+            return DiagnosticStatus.WARN, f"no faces: {topic} has no publisher"
+        return DiagnosticStatus.WARN, f"no faces arrive on {topic}, which has a publisher"
 
 
 def _off_clock(offset: float) -> str:
     side = "behind" if offset > 0.0 else "ahead of"
     return (
         f"the stamps of the faces are {abs(offset):.1f} s {side} this node's clock: set "
-        "use_sim_time on all nodes that replay a recording, or bring the clocks together"
+        "use_sim_time on all nodes that replay a recording, or synchronise the clocks"
     )

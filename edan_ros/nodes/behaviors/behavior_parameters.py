@@ -1,4 +1,4 @@
-"""The settings of the behaviours as parameters of their nodes, and back."""
+"""Settings of the behaviours as parameters of their nodes, and back."""
 
 from __future__ import annotations
 
@@ -10,23 +10,32 @@ from edan_ros.nodes.common.parameters import Change, Parameter
 
 T = TypeVar("T")
 
-#: What every node of a behaviour has.
+#: A parameter of every behaviour node.
 RATE = Parameter(
-    "rate", 10.0, "decisions a second, on the node's clock", Change.NEVER, bounds=(0.5, 100.0)
+    "rate",
+    10.0,
+    "decisions per second, on the node's clock",
+    Change.NEVER,
+    low=0.5,
+    high=100.0,
+    unit="Hz",
 )
 
 
 def parameters_of(kind: Any, prefix: str) -> tuple[Parameter, ...]:
-    """A parameter `prefix.name` for every setting of a dataclass, changeable at run time.
+    """Return a live parameter ``prefix.name`` for each setting of a dataclass.
 
-    Of an instance they have its values as their defaults.
+    Args:
+        kind: the dataclass, or an instance, whose values are the defaults then.
+        prefix: of the names.
     """
     return tuple(
         Parameter(
             name=f"{prefix}.{item.name}",
             default=item.default,
-            meaning=item.meaning,
-            bounds=None if item.low is None or item.high is None else (item.low, item.high),
+            help=item.meaning,
+            low=item.low,
+            high=item.high,
             choices=item.choices,
         )
         for item in settings_of(kind)
@@ -34,5 +43,9 @@ def parameters_of(kind: Any, prefix: str) -> tuple[Parameter, ...]:
 
 
 def settings_from(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
-    """The dataclass from the values of its parameters. Raises SettingsError, a ValueError."""
+    """Create the dataclass from the values of its parameters.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
     return kind(**{item.name: values[f"{prefix}.{item.name}"] for item in settings_of(kind)})

@@ -73,9 +73,7 @@ GROUPS = (
     Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
     Group("The people in view", parameters_of(PeopleSettings, "people")),
     Group("Attention", parameters_of(AttentionSettings, "attention")),
-    Group(
-        "Gaze, reactions and facial expression", parameters_of(ExpressionSettings, "expression")
-    ),
+    Group("Gaze, reactions and facial expression", parameters_of(ExpressionSettings, "expression")),
 )
 PARAMETERS = parameters_in(GROUPS)
 
@@ -116,7 +114,7 @@ class HumanoidNode(BehaviorNode):
         self._social.reconfigure(social_settings(values))
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the humanoid a snapshot that arrives at `now`, and publishes what it does."""
+        """Pass a snapshot that arrives at ``now`` to the humanoid, and publish its reaction."""
         admission, fired = self._social.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission

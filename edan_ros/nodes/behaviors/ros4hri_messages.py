@@ -1,4 +1,4 @@
-"""Faces in the messages of ROS4HRI (REP-155, package hri_msgs), which the functions are given."""
+"""Faces as messages of ROS4HRI (REP-155). The functions take hri_msgs.msg as an argument."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from std_msgs.msg import Header
 from edan_ros.core.emotions import UNKNOWN
 from edan_ros.msg import FaceEmotion
 
-#: Names in hri_msgs/Expression of the emotions of FaceEmotion, in the order of its constants.
+#: Names in hri_msgs/Expression, in the order of the constants of FaceEmotion.
 EXPRESSIONS = ("neutral", "happy", "sad", "surprised", "scared", "disgusted", "angry")
-#: Landmarks of hri_msgs/FacialLandmarks that iBUG has not: the pupils, right and left, and the
-#: outlines of the eyes that stand for them.
+#: Landmarks of hri_msgs/FacialLandmarks that iBUG lacks: the right and left pupil, each with the
+#: outline of the eye whose centre replaces it.
 PUPILS = ((68, slice(36, 42)), (69, slice(42, 48)))
-#: Turns the axes of a face (x forward, y left, z up) to those of its gaze (z forward, x right,
-#: y down), which is that of the head: eyes that turn in a still head are not seen.
+#: Rotates the axes of a face (x forward, y left, z up) to those of its gaze (z forward, x right,
+#: y down). The gaze is that of the head: rotation of the eyes is not measured.
 GAZE = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
 
 
@@ -31,7 +31,7 @@ def expression(
     valence: float = float("nan"),
     arousal: float = float("nan"),
 ) -> Any:
-    """An Expression; an emotion that is UNKNOWN has no name and no confidence."""
+    """Return an Expression; UNKNOWN has an empty name and confidence 0."""
     known = emotion != UNKNOWN
     return messages.Expression(
         header=header,
@@ -43,7 +43,7 @@ def expression(
 
 
 def region(messages: ModuleType, header: Header, face: FaceEmotion, size: tuple[int, int]) -> Any:
-    """A NormalizedRegionOfInterest2D of a face in an image of this (width, height)."""
+    """Return a NormalizedRegionOfInterest2D of a face in an image of size (width, height)."""
     width, height = size
     roi = face.roi
     return messages.NormalizedRegionOfInterest2D(
@@ -59,10 +59,10 @@ def region(messages: ModuleType, header: Header, face: FaceEmotion, size: tuple[
 def landmarks(
     messages: ModuleType, header: Header, face: FaceEmotion, size: tuple[int, int]
 ) -> Any:
-    """FacialLandmarks of a face in an image of this (width, height).
+    """Return the FacialLandmarks of a face in an image of size (width, height).
 
-    A point outside of the image is moved to its border, with confidence 0. The pupils are not
-    measured: the middles of the eyes stand for them, with confidence 0 too.
+    A point outside the image is moved to its border and has confidence 0. Pupils are not measured:
+    they are the centres of the eyes, with confidence 0.
     """
     width, height = size
     points = np.zeros((70, 3))
@@ -81,7 +81,7 @@ def landmarks(
 
 
 def action_units(messages: ModuleType, header: Header, face: FaceEmotion) -> Any:
-    """FacialActionUnits of a face; units that are not estimated have confidence 0."""
+    """Return the FacialActionUnits of a face; units without an estimate have confidence 0."""
     message = messages.FacialActionUnits(header=header)
     for name, intensity in zip(face.action_units, face.action_unit_intensities, strict=True):
         match = re.fullmatch(r"AU(\d{1,2})", name)
@@ -92,7 +92,7 @@ def action_units(messages: ModuleType, header: Header, face: FaceEmotion) -> Any
 
 
 def frames(header: Header, face: FaceEmotion, face_id: str) -> list[TransformStamped]:
-    """The TF frames face_<id> and gaze_<id> of a face; none without a head pose."""
+    """Return the TF frames face_<id> and gaze_<id> of a face; none without a head pose."""
     if not face.head_pose_valid:
         return []
     head = TransformStamped(header=header, child_frame_id=f"face_{face_id}")

@@ -1,4 +1,4 @@
-"""ROS4HRI: the faces on the topics and TF frames of REP-155, for hri_rviz and libhri's tools."""
+"""The ROS4HRI node: faces on the topics and TF frames of REP-155, for hri_rviz and libhri."""
 
 from __future__ import annotations
 
@@ -30,44 +30,60 @@ from edan_ros.core.message_fields import decode_image
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from edan_ros.nodes.behaviors import ros4hri_messages
 from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import image_message
-from edan_ros.nodes.common.optional import MissingMessagesError, find_messages
-from edan_ros.nodes.common.parameters import Change, Parameter
+from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.common.running import run_node
-from edan_ros.nodes.common.transforms import Transforms
-
-PARAMETERS = (
-    *parameters_of(RosterSettings, "faces"),
-    *parameters_of(TimeSettings, "time"),
-    Parameter(
-        "id_prefix",
-        "",
-        "beginning of the faces' ids, before the track; empty: three random letters, so that ids "
-        "are not used twice when the node starts again",
-        Change.NEVER,
-    ),
-    Parameter(
-        "crop_size",
-        128,
-        "side in pixels of the images of faces, made where somebody subscribes",
-        bounds=(16, 1024),
-    ),
-    Parameter(
-        "image_transport",
-        "raw",
-        "where the images of faces are cut from: image_raw, or image_raw/compressed",
-        Change.NEVER,
-        choices=("raw", "compressed"),
-    ),
+from edan_ros.nodes.common.topics import (
+    MissingMessagesError,
+    TransformPublisher,
+    find_messages,
 )
-#: Images that are kept until the faces in them are known.
+
+GROUPS = (
+    Group(
+        "",
+        (
+            RATE,
+            Parameter(
+                "id_prefix",
+                "",
+                "first part of the face ids, before the track id; empty: three random letters, so "
+                "that ids are not reused when the node is restarted",
+                Change.NEVER,
+            ),
+            Parameter(
+                "crop_size",
+                128,
+                "side of the published face images, which are made on demand",
+                low=16,
+                high=1024,
+                unit="px",
+            ),
+            Parameter(
+                "image_transport",
+                "raw",
+                "source of the face images: image_raw or image_raw/compressed",
+                Change.NEVER,
+                choices=("raw", "compressed"),
+            ),
+        ),
+    ),
+    Group("Faces", parameters_of(RosterSettings, "faces")),
+    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
+)
+PARAMETERS = parameters_in(GROUPS)
+#: Images to keep until their faces have been received.
 _WAITING = 8
 
 
 def roster_settings(values: Mapping[str, Any]) -> tuple[RosterSettings, TimeSettings]:
-    """The settings from the values of the parameters. Raises SettingsError."""
+    """Create the settings from the values of the parameters.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
     return (
         settings_from(RosterSettings, values, "faces"),
         settings_from(TimeSettings, values, "time"),
@@ -75,7 +91,7 @@ def roster_settings(values: Mapping[str, Any]) -> tuple[RosterSettings, TimeSett
 
 
 class FaceTopics:
-    """The topics of one face under /humans/faces/<id>, there as long as the face is."""
+    """The topics of one face below /humans/faces/<id>, for as long as the face is tracked."""
 
     def __init__(self, node: Node, messages: ModuleType, face_id: str) -> None:
         self.id = face_id
@@ -95,24 +111,24 @@ class FaceTopics:
         }
 
     def destroy(self) -> None:
-        """Takes the topics away."""
+        """Destroy the publishers."""
         for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
 
-    def wants_crops(self) -> bool:
-        """Whether somebody subscribes to the images of this face."""
-        return self._wants("cropped") or self._wants("aligned")
+    def needs_crops(self) -> bool:
+        """Return whether the images of this face have a subscriber."""
+        return self._has_subscriber("cropped") or self._has_subscriber("aligned")
 
     def publish(self, face: FaceEmotion, header: Header, size: tuple[int, int]) -> None:
-        """Publishes what somebody subscribes to, but the images."""
+        """Publish all topics that have a subscriber, except the images."""
         m, make = self._messages, ros4hri_messages
-        if self._wants("roi"):
+        if self._has_subscriber("roi"):
             self._publishers["roi"].publish(make.region(m, header, face, size))
-        if self._wants("landmarks"):
+        if self._has_subscriber("landmarks"):
             self._publishers["landmarks"].publish(make.landmarks(m, header, face, size))
-        if self._wants("facs"):
+        if self._has_subscriber("facs"):
             self._publishers["facs"].publish(make.action_units(m, header, face))
-        if self._wants("expression"):
+        if self._has_subscriber("expression"):
             shown = make.expression(
                 m, header, face.emotion, face.confidence, face.valence, face.arousal
             )
@@ -121,24 +137,28 @@ class FaceTopics:
     def publish_crops(
         self, face: FaceEmotion, header: Header, pixels: NDArray[np.uint8], side: int
     ) -> None:
-        """Publishes images of the face, upright as in the image and with the eyes level."""
+        """Publish an upright crop of the face and one that is rotated until the eyes are level."""
         points = np.column_stack([face.landmarks_x, face.landmarks_y])
         try:
             crop = Crop.from_landmarks(points)
         except ValueError:
-            return  # landmarks that make no face
+            return  # the landmarks do not form a face
         upright = Crop(crop.center, crop.side, 0.0)
         for name, part in (("cropped", upright), ("aligned", crop)):
-            if self._wants(name):
+            if self._has_subscriber(name):
                 cut = cv2.warpAffine(pixels, part.matrix(side), (side, side))
                 self._publishers[name].publish(image_message(np.asarray(cut, np.uint8), header))
 
-    def _wants(self, name: str) -> bool:
+    def _has_subscriber(self, name: str) -> bool:
         return self._publishers[name].get_subscription_count() > 0
 
 
 class Ros4HriNode(BehaviorNode):
-    """Republishes faces as ROS4HRI does. Raises MissingMessagesError without hri_msgs."""
+    """Republishes faces in the messages of ROS4HRI.
+
+    Raises:
+        MissingMessagesError: hri_msgs is not installed.
+    """
 
     def __init__(self, node_name: str = "ros4hri_node", **kwargs: Any) -> None:
         messages = find_messages("hri_msgs")
@@ -154,50 +174,52 @@ class Ros4HriNode(BehaviorNode):
             messages.IdsList, "/humans/faces/tracked", qos.RESULTS
         )
         try:
-            self._transforms: Transforms | None = Transforms(self)
+            self._transforms: TransformPublisher | None = TransformPublisher(self)
         except MissingMessagesError as error:
-            self.get_logger().error(f"{error}: there will be no TF frames of the faces")
+            self.get_logger().error(f"{error}: TF frames of the faces are not published")
             self._transforms = None
         self.begin()
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Takes changed parameters, already checked."""
+        """Apply changed parameters, already checked."""
         self._roster.settings, self._roster.clock.settings = roster_settings(values)
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Publishes the faces of a snapshot that arrives at `now`."""
+        """Publish the faces of a snapshot that arrives at ``now``."""
         admission = self._roster.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission
         header, size = message.header, (message.image_width, message.image_height)
-        self._keep_topics(header)
-        seen = [(self._topics[f.track_id], f) for f in message.faces if f.track_id in self._topics]
-        for topics, face in seen:
+        self._update_topics(header)
+        present = [
+            (self._topics[f.track_id], f) for f in message.faces if f.track_id in self._topics
+        ]
+        for topics, face in present:
             topics.publish(face, header, size)
-        self._publish_crops(seen, header)
+        self._publish_crops(present, header)
         if self._transforms is not None:
             frames = [
                 frame
-                for topics, face in seen
+                for topics, face in present
                 for frame in ros4hri_messages.frames(header, face, topics.id)
             ]
-            self._transforms.send(frames)
+            self._transforms.publish(frames)
         return admission
 
     def step(self, now: float, stamp: Time) -> None:
-        """Lets go of faces that are stale, and of images that nobody wants."""
+        """Remove outdated faces, and subscribe to images only while they are needed."""
         self._roster.step(now)
         if self._topics and not self._roster.tracks:
-            self._keep_topics(self.header(stamp))
-        self._follow_demand()
+            self._update_topics(self.header(stamp))
+        self._update_subscription()
 
     def situation(self) -> str:
-        """What holds, in one sentence."""
+        """Return the state in one sentence."""
         ids = ", ".join(topics.id for topics in self._topics.values())
         return f"faces {ids}" if ids else "no face"
 
-    def _keep_topics(self, header: Header) -> None:
-        """Makes and takes away topics so that each face there has its own, and lists the faces."""
+    def _update_topics(self, header: Header) -> None:
+        """Create and destroy topics so that each tracked face has its own; publish the list."""
         tracks = self._roster.tracks
         for track in [track for track in self._topics if track not in tracks]:
             self._topics.pop(track).destroy()
@@ -207,9 +229,9 @@ class Ros4HriNode(BehaviorNode):
         ids = [topics.id for topics in self._topics.values()]
         self._tracked.publish(self._messages.IdsList(header=header, ids=ids))
 
-    def _follow_demand(self) -> None:
-        """Subscribes to the camera as long as somebody wants images of faces."""
-        wanted = any(topics.wants_crops() for topics in self._topics.values())
+    def _update_subscription(self) -> None:
+        """Subscribe to the camera while the images of a face have a subscriber."""
+        wanted = any(topics.needs_crops() for topics in self._topics.values())
         if wanted and self._camera is None:
             compressed = self.parameters["image_transport"] == "compressed"
             topic = self.resolve_topic_name("image_raw")
@@ -230,22 +252,22 @@ class Ros4HriNode(BehaviorNode):
         while len(self._images) > _WAITING:
             self._images.popitem(last=False)
 
-    def _publish_crops(self, seen: list[tuple[FaceTopics, FaceEmotion]], header: Header) -> None:
-        wanted = [(topics, face) for topics, face in seen if topics.wants_crops()]
+    def _publish_crops(self, present: list[tuple[FaceTopics, FaceEmotion]], header: Header) -> None:
+        wanted = [(topics, face) for topics, face in present if topics.needs_crops()]
         image = self._images.pop((header.stamp.sec, header.stamp.nanosec), None)
         if image is None or not wanted:
             return
         try:
             pixels = decode_image(image).bgr()
         except ImageError as error:
-            self.warn("image", f"no images of faces: {error}")
+            self.warn("image", f"no face images: {error}")
             return
         for topics, face in wanted:
             topics.publish_crops(face, header, pixels, self.parameters["crop_size"])
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the node until SIGINT; without hri_msgs it ends with code 1 and says so."""
+    """Run the node as a process; without hri_msgs it exits with code 1 and one sentence."""
     try:
         run_node(Ros4HriNode, args)
     except MissingMessagesError as error:

@@ -1,4 +1,4 @@
-"""Says sentences aloud by a speech program of the system: espeak-ng or speech-dispatcher."""
+"""Speaks sentences with a speech program of the system: espeak-ng or speech-dispatcher."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "spd-say": ("spd-say", "--wait", "--language", "{voice}", "--"),
     "espeak-ng": ("espeak-ng", "-v", "{voice}", "--"),
 }
-#: Seconds after which a program that does not come to an end is ended.
+#: Seconds after which a speech program that is still running is killed.
 LONGEST = 30.0
 CHOICES = ("off", "auto", *PROGRAMS)
 
 
 class SpeechError(RuntimeError):
-    """A speech program that was asked for is not installed; the message says which."""
+    """The requested speech program is not installed; the message names it."""
 
 
 class Speaker:
-    """Says one sentence at a time, without waiting for it.
+    """Speaks one sentence at a time, without waiting for its end.
 
-    program: one of CHOICES; auto takes the first that is installed, or says nothing if none is.
+    Args:
+        program: one of CHOICES; auto selects the first one that is installed, or stays silent.
+        which: finds a program, as shutil.which.
 
-    Raises SpeechError when a program that was named is not installed.
+    Raises:
+        SpeechError: the program is not installed.
     """
 
     def __init__(self, program: str, which: Callable[[str], str | None] = shutil.which) -> None:
@@ -39,7 +42,7 @@ class Speaker:
         self._began = 0.0
 
     def say(self, text: str, voice: str) -> bool:
-        """Begins to say a text; False if the last one is still being said, or without a program."""
+        """Start to speak a text; return False while the last one is spoken or without a program."""
         if not self.program or self.busy():
             return False
         self._began = time.monotonic()
@@ -53,7 +56,7 @@ class Speaker:
         return True
 
     def busy(self) -> bool:
-        """Whether a sentence is still being said."""
+        """Return whether a sentence is being spoken."""
         if self._process is None or self._process.poll() is not None:
             return False
         if time.monotonic() - self._began > LONGEST:
@@ -61,7 +64,7 @@ class Speaker:
         return True
 
     def close(self) -> None:
-        """Falls silent."""
+        """Stop speaking."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait()

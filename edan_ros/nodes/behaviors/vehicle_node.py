@@ -1,4 +1,4 @@
-"""The vehicle: who is in the cabin, how they are, and advice on speed for whoever plans it."""
+"""The vehicle node: state of the cabin's occupants, and advice on speed for a planner."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
 from edan_ros.nodes.behaviors.behavior_messages import cabin_state, speed_advisory
 from edan_ros.nodes.behaviors.behavior_node import NANOSECONDS, BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.behaviors.vehicle_outputs import AutowareOutput, Nav2Output, Output
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.optional import MissingMessagesError
-from edan_ros.nodes.common.parameters import Change, Parameter
+from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.common.running import run_node
+from edan_ros.nodes.common.topics import MissingMessagesError
 
 PARTS = {
     "time": TimeSettings,
@@ -33,48 +33,66 @@ PARTS = {
     "speed": SpeedSettings,
 }
 COMMANDS = ("off", "twist", "twist_stamped")
-PARAMETERS = (
-    Parameter(
-        "seats",
-        ["driver: 0.0 0.0 1.0 1.0"],
-        "seats, each 'name: left top right bottom' in shares of the image: the face of who sits "
-        "there is in that region; in order of precedence where they overlap",
+GROUPS = (
+    Group(
+        "",
+        (
+            RATE,
+            Parameter(
+                "seats",
+                ["driver: 0.0 0.0 1.0 1.0"],
+                "seats, each 'name: left top right bottom' as fractions of the image: the faces in "
+                "this region belong to the seat; the first one has precedence where they overlap",
+            ),
+            Parameter(
+                "nav2", False, "publish nav2_msgs/SpeedLimit on speed_limit for Nav2", Change.NEVER
+            ),
+            Parameter(
+                "autoware",
+                False,
+                "publish Autoware's messages of the external velocity limit",
+                Change.NEVER,
+            ),
+            Parameter(
+                "cruise_speed",
+                13.9,
+                "speed that a scale of 1 stands for in messages to Autoware",
+                Change.NEVER,
+                low=0.1,
+                high=60.0,
+                unit="m/s",
+            ),
+            Parameter(
+                "commands",
+                "off",
+                "type of the velocity commands to scale from cmd_vel_in to cmd_vel_out",
+                Change.NEVER,
+                choices=COMMANDS,
+            ),
+        ),
     ),
-    *(parameter for name, kind in PARTS.items() for parameter in parameters_of(kind, name)),
-    Parameter("nav2", False, "tell Nav2 by nav2_msgs/SpeedLimit on speed_limit", Change.NEVER),
-    Parameter(
-        "autoware",
-        False,
-        "tell Autoware by its messages of the external velocity limit",
-        Change.NEVER,
-    ),
-    Parameter(
-        "cruise_speed",
-        13.9,
-        "speed in metres a second that a scale of 1 stands for towards Autoware",
-        Change.NEVER,
-        bounds=(0.1, 60.0),
-    ),
-    Parameter(
-        "commands",
-        "off",
-        "scale velocity commands from cmd_vel_in to cmd_vel_out, of this type",
-        Change.NEVER,
-        choices=COMMANDS,
-    ),
-    *parameters_of(LimiterSettings, "limiter"),
+    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
+    Group("Occupants and their state", parameters_of(OccupantSettings, "occupants")),
+    Group("The driver", parameters_of(DriverSettings, "driver")),
+    Group("Advice on speed", parameters_of(SpeedSettings, "speed")),
+    Group("Scaling of velocity commands", parameters_of(LimiterSettings, "limiter")),
 )
+PARAMETERS = parameters_in(GROUPS)
 
 
 def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
-    """The settings from the values of the parameters. Raises SettingsError."""
+    """Create the settings from the values of the parameters.
+
+    Raises:
+        SettingsError: a value is out of its range, or conflicts with another.
+    """
     settings_from(LimiterSettings, values, "limiter")
     period = 1.0 / values["rate"]
     for name in ("speed.validity", "time.max_step"):
         if values[name] <= period:
             raise SettingsError(
-                f"{name} is {values[name]:g} s, and a decision comes every {period:g} s: raise "
-                "either it or rate"
+                f"{name} is {values[name]:g} s, not longer than the {period:g} s between two "
+                f"decisions: raise {name} or rate"
             )
     parts: dict[str, Any] = {
         name: settings_from(kind, values, name) for name, kind in PARTS.items()
@@ -83,7 +101,7 @@ def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
 
 
 class VehicleNode(BehaviorNode):
-    """Publishes `cabin_state` and `speed_advisory`, and what else was asked for."""
+    """Publishes `cabin_state` and `speed_advisory`, and the optional outputs that are enabled."""
 
     assume_lens = True
 
@@ -100,27 +118,27 @@ class VehicleNode(BehaviorNode):
             self._add_output(lambda: Nav2Output(self))
         if values["autoware"]:
             self._add_output(lambda: AutowareOutput(self, values["cruise_speed"]))
-        self._listen_to_commands(values["commands"])
+        self._subscribe_to_commands(values["commands"])
         self.begin()
 
     def withdraw(self) -> None:
-        """Withdraws what planners were told, for good: they keep a limit until told otherwise."""
+        """End all limits for good: planners keep a limit until they get another message."""
         outputs, self._outputs = self._outputs, []
         for output in outputs:
             output.release(self.get_clock().now())
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Takes changed parameters, already checked."""
+        """Apply changed parameters, already checked."""
         self._cabin.reconfigure(cabin_settings(values))
         self._limiter.settings = settings_from(LimiterSettings, values, "limiter")
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Gives the cabin a snapshot that arrives at `now`."""
+        """Pass a snapshot that arrives at ``now`` to the cabin."""
         del message
         return self._cabin.observe(snapshot, now)
 
     def step(self, now: float, stamp: Time) -> None:
-        """Publishes what holds and what is advised."""
+        """Publish the state of the cabin and the advice."""
         report = self._cabin.step(now)
         self._log_changes(report)
         self._report = report
@@ -132,12 +150,12 @@ class VehicleNode(BehaviorNode):
             report.advice.scale, float("-inf") if blind else report.advice.valid_until
         )
         for output in self._outputs:
-            output.tell(report.advice, stamp)
+            output.update(report.advice, stamp)
 
     def situation(self) -> str:
-        """What holds, in one sentence."""
+        """Return the state in one sentence."""
         if self._report is None:
-            return "nothing decided yet"
+            return "no decision yet"
         count, driver = len(self._report.occupants), self._report.driver
         people = f"{count} occupant{'' if count == 1 else 's'}"
         state = driver.state.name.lower().replace("_", " ")
@@ -160,9 +178,9 @@ class VehicleNode(BehaviorNode):
         try:
             self._outputs.append(make())
         except MissingMessagesError as error:
-            self.get_logger().error(f"{error}: nothing is told there; install it or turn it off")
+            self.get_logger().error(f"{error}: install it, or disable this output")
 
-    def _listen_to_commands(self, kind: str) -> None:
+    def _subscribe_to_commands(self, kind: str) -> None:
         if kind == "off":
             return
         message = Twist if kind == "twist" else TwistStamped
@@ -187,7 +205,7 @@ class VehicleNode(BehaviorNode):
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the node until SIGINT or SIGTERM."""
+    """Run the node as a process."""
     run_node(VehicleNode, args, on_shutdown=VehicleNode.withdraw)
 
 

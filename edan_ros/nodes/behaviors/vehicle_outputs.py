@@ -1,4 +1,4 @@
-"""The advice on speed in the words of planners: Nav2 and Autoware, each where it is installed."""
+"""The advice on speed as messages of planners: Nav2 and Autoware, each where it is installed."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from std_msgs.msg import Header
 
 from edan_ros.behaviors.speed import Advice
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.optional import find_messages
+from edan_ros.nodes.common.topics import find_messages
 
-#: Change of the scale below which planners are not told anew.
+#: Change of the scale below which no new limit is published.
 SMALLEST_CHANGE = 0.005
-#: How long the end of a limit is given to arrive.
-ARRIVAL = Duration(seconds=0.5)
+#: Longest time to wait until the end of a limit has been acknowledged.
+ACKNOWLEDGEMENT_TIMEOUT = Duration(seconds=0.5)
 
 
 class Output(abc.ABC):
-    """Somebody who is told the advice: a limit while there is any, and its end after.
+    """A planner that receives the advice: a limit while there is one, and then its end.
 
-    The end is told at first, too: a node that died before may have left a limit.
+    The end is published at the start, too: a node that died before may have left a limit.
     """
 
     def __init__(self) -> None:
-        self._told: float | None = None  # the scale; None before anything was told
+        self._published: float | None = None  # the scale; None before the first message
 
-    def tell(self, advice: Advice, stamp: Time) -> None:
-        """Tells the advice where it has changed."""
+    def update(self, advice: Advice, stamp: Time) -> None:
+        """Publish the advice if it has changed."""
         if not advice.active:
             self.release(stamp)
-        elif self._told is None or abs(advice.scale - self._told) >= SMALLEST_CHANGE:
+        elif self._published is None or abs(advice.scale - self._published) >= SMALLEST_CHANGE:
             self._limit(advice.scale, stamp)
-            self._told = advice.scale
+            self._published = advice.scale
 
     def release(self, stamp: Time) -> None:
-        """Withdraws whatever was told, and sees that it arrives."""
-        if self._told != 1.0:
-            self._end(stamp).wait_for_all_acked(ARRIVAL)
-            self._told = 1.0
+        """End the limit, and wait until the message has arrived."""
+        if self._published != 1.0:
+            self._end(stamp).wait_for_all_acked(ACKNOWLEDGEMENT_TIMEOUT)
+            self._published = 1.0
 
     @abc.abstractmethod
     def _limit(self, scale: float, stamp: Time) -> None:
-        """Publishes a limit."""
+        """Publish a limit."""
 
     @abc.abstractmethod
     def _end(self, stamp: Time) -> Publisher:
-        """Publishes that there is no limit; gives the publisher that did."""
+        """Publish that there is no limit, and return the publisher."""
 
 
 class Nav2Output(Output):
-    """`nav2_msgs/SpeedLimit` in percent on `speed_limit`, which Nav2's controller server takes.
+    """`nav2_msgs/SpeedLimit` in percent on `speed_limit`, for Nav2's controller server.
 
-    Nav2 keeps a limit until told otherwise, and takes 0 for 'no limit'.
+    Nav2 keeps a limit until the next message; 0 means 'no limit'.
     """
 
     NO_LIMIT = 0.0
@@ -80,11 +80,11 @@ class Nav2Output(Output):
 class AutowareOutput(Output):
     """Autoware's external velocity limit: a candidate while there is advice, a clear command after.
 
-    cruise_speed: metres a second that a scale of 1 stands for.
+    cruise_speed: metres per second that a scale of 1 stands for.
     """
 
     SENDER = "edan_ros"
-    #: The newer messages first; both have the same fields.
+    #: The newer package first; the messages of both have the same fields.
     PACKAGES = ("autoware_internal_planning_msgs", "tier4_planning_msgs")
     LIMIT_TOPIC = "/planning/scenario_planning/max_velocity_candidates"
     CLEAR_TOPIC = "/planning/scenario_planning/clear_velocity_limit"

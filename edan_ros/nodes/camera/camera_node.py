@@ -1,4 +1,4 @@
-"""The camera node: a webcam, video, folder, bag or the built-in scene as a camera topic."""
+"""The camera node: publishes a webcam, video, folder, bag or the built-in scene as a camera."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from std_msgs.msg import Header
 from edan_ros.core.faces import CameraModel
 from edan_ros.nodes.camera.camera_parameters import PARAMETERS, check
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.camera_topics import camera_topics
 from edan_ros.nodes.common.conversions import camera_info_message, image_message
 from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health, Throttle
 from edan_ros.nodes.common.running import run_node
+from edan_ros.nodes.common.topics import camera_topics
 from edan_ros.sources import Frame, Source, create_source
 from edan_ros.sources.calibration import from_field_of_view, load_calibration
 from edan_ros.sources.player import Listener, Player, PlayOptions
@@ -34,21 +34,22 @@ DEFAULT_FRAME_ID = "camera_optical_frame"
 PLAYER = "the player"
 
 _ENCODINGS = {"mono": "mono8", "bgr": "bgr8", "rgb": "rgb8"}
-#: Images that wait for a slow reliable subscriber; five of 1920x1080 are 31 MB.
-_QUEUE = 5
-#: Seconds after which the first image is sent again if nobody has acknowledged it.
-_REPEAT = 0.5
-#: Seconds that the last images of a recording are given to arrive.
-_FLUSH = Duration(seconds=5)
+#: Images that are kept for a slow reliable subscriber; five of 1920x1080 are 31 MB.
+_QUEUE_DEPTH = 5
+#: Seconds after which the first image is published again if it has not been acknowledged.
+_REPEAT_AFTER = 0.5
+#: Longest time to wait until the last images of a recording have arrived.
+_FLUSH_TIMEOUT = Duration(seconds=5)
 
 
 class CameraNode(Node, Listener):
-    """Publishes image_raw and, where a calibration is known, camera_info.
+    """Publishes image_raw and, if a calibration is known, camera_info.
 
-    A source that is not there is tried again until it is, and /diagnostics tells. At the end of
-    a recording the context is shut down, and so the process ends, or the node stays (at_end).
+    It retries to open a missing source, and reports that in the diagnostics. At the end of a
+    recording it shuts the context down, which ends the process, or stays (at_end).
 
-    Raises rclpy's ParameterException where a parameter given from outside is not valid.
+    Raises:
+        rclpy.exceptions.ParameterException: a value from a file or the command line is not valid.
     """
 
     def __init__(self, node_name: str = "camera_node", **kwargs: Any) -> None:
@@ -63,7 +64,7 @@ class CameraNode(Node, Listener):
         self._published = self._skipped = self._unacknowledged = self._outages = 0
         self._size = ""
         self._last_report = (time.monotonic(), 0)
-        self._situation = (DiagnosticStatus.WARN, "starting")
+        self._state = (DiagnosticStatus.WARN, "starting")
         self._awaited: ImageMessage | None = None
         self._ever_acknowledged = False
         self._acknowledged = threading.Event()
@@ -77,12 +78,12 @@ class CameraNode(Node, Listener):
         self.player.start()
 
     def destroy_node(self) -> None:
-        """Stops publishing, then lets go of the node."""
+        """Stop the player and destroy the node."""
         self.player.stop()
         super().destroy_node()
 
     def _make_topics(self) -> None:
-        profile = qos.images(self._values["image_reliability"], _QUEUE)
+        profile = qos.images(self._values["image_reliability"], _QUEUE_DEPTH)
         _, info_topic = camera_topics(self)
         compressed_topic, _ = camera_topics(self, compressed=True)
         self._images = self.create_publisher(ImageMessage, "image_raw", profile)
@@ -106,31 +107,31 @@ class CameraNode(Node, Listener):
             log=self._on_skip,
         )
 
-    # What the player tells, on its thread.
+    # Methods of Listener, called on the player's thread.
 
     def ready(self) -> bool:
-        """Whether everybody is there who was to be waited for."""
+        """Return whether the required subscribers are present."""
         wanted = self._values["wait_for_subscribers"]
         topics = (self._images, self._compressed)
         missing = wanted - sum(t.get_subscription_count() for t in topics if t is not None)
         if missing > 0:
-            self._situation = (DiagnosticStatus.WARN, f"waiting for {missing} more subscribers")
+            self._state = (DiagnosticStatus.WARN, f"waiting for {missing} more subscribers")
             return False
         if not self._values["wait_for_acknowledgement"]:
             return True
         if not self.count_publishers("~/acknowledge"):
-            self._situation = (DiagnosticStatus.WARN, "waiting for who acknowledges images")
+            self._state = (DiagnosticStatus.WARN, "waiting for a publisher on ~/acknowledge")
             return False
         return True
 
     def show(self, frame: Frame, time: float, begins: bool) -> None:
-        """Publishes a frame; if so asked, not before the last one is acknowledged."""
+        """Publish a frame, after the acknowledgement of the last one if that is required."""
         self._await_acknowledgement()
         if self.player.stopping:
             return
         header = self._header(frame, time, begins)
         message = image_message(frame.image.pixels, header, _ENCODINGS[frame.image.order])
-        self._situation = (DiagnosticStatus.OK, "publishing")
+        self._state = (DiagnosticStatus.OK, "publishing")
         self._size = f"{message.width}x{message.height}"
         self._awaited = message
         self._acknowledged.clear()
@@ -140,32 +141,32 @@ class CameraNode(Node, Listener):
         self._published += 1
 
     def lost(self, reason: str) -> None:
-        """The source is not there."""
+        """Report that the source is missing."""
         self._outages += 1
-        self._situation = (DiagnosticStatus.ERROR, f"no images: {reason}")
-        self.get_logger().error(f"{reason}; trying again every {self._values['retry']:g} s")
+        self._state = (DiagnosticStatus.ERROR, f"no images: {reason}")
+        self.get_logger().error(f"{reason}; retrying every {self._values['retry']:g} s")
 
     def found(self, outage: float) -> None:
-        """The source is back."""
+        """Report that the source is back."""
         self.get_logger().info(f"the source is back after {outage:.1f} s")
 
     def ended(self) -> None:
-        """The last frame of a recording is published."""
+        """Finish after the last frame of a recording."""
         self._await_acknowledgement()
-        self._situation = (DiagnosticStatus.OK, "the recording has ended")
+        self._state = (DiagnosticStatus.OK, "the recording has ended")
         self.get_logger().info(f"the recording has ended: {self._published} images published")
         if self._values["image_reliability"] == "reliable":
-            self._images.wait_for_all_acked(_FLUSH)
+            self._images.wait_for_all_acked(_FLUSH_TIMEOUT)
         if self._values["at_end"] == "exit":
             self.context.try_shutdown()
 
     def failed(self, error: Exception) -> None:
         """Report that an error has ended the player's thread."""
-        self._situation = (DiagnosticStatus.ERROR, f"no more images: {PLAYER} has ended: {error}")
+        self._state = (DiagnosticStatus.ERROR, f"no more images: {PLAYER} has ended: {error}")
         self.health.record_end(PLAYER, error)
 
     def gone(self) -> bool:
-        """Whether the context is down, where nothing can be published."""
+        """Return whether the context is down, so that nothing can be published."""
         return not self.context.ok()
 
     def _header(self, frame: Frame, seconds: float, begins: bool) -> Header:
@@ -187,7 +188,7 @@ class CameraNode(Node, Listener):
             self._warn(
                 "calibration",
                 f"the calibration is for {camera.width}x{camera.height}, the images have "
-                f"{self._size}: no camera_info is published",
+                f"{self._size}: camera_info is not published",
             )
             return
         self._infos.publish(camera_info_message(camera, message.header))
@@ -211,10 +212,10 @@ class CameraNode(Node, Listener):
         self._compressed.publish(message)
 
     def _await_acknowledgement(self) -> None:
-        """Waits until the last image is acknowledged, or too long.
+        """Wait until the last image is acknowledged, or until the time-out.
 
-        The very first is sent again and again: who is to receive it, or the result made from it,
-        may still be about to be discovered, and no node can see that of others.
+        The first image is published repeatedly: its receiver, or that of its result, may not have
+        been discovered yet, and no node knows that of others.
         """
         if self._awaited is None or not self._values["wait_for_acknowledgement"]:
             return
@@ -225,9 +226,9 @@ class CameraNode(Node, Listener):
                 return
             if now - begin > self._values["acknowledgement_timeout"]:
                 self._unacknowledged += 1
-                self._warn("late", "an image was not acknowledged in time: going on without")
+                self._warn("timeout", "an image was not acknowledged in time: continuing without")
                 return
-            if not self._ever_acknowledged and now - sent > _REPEAT:
+            if not self._ever_acknowledged and now - sent > _REPEAT_AFTER:
                 self._images.publish(self._awaited)
                 sent = now
 
@@ -238,7 +239,7 @@ class CameraNode(Node, Listener):
 
     def _on_skip(self, reason: str) -> None:
         self._skipped += 1
-        self._warn("skip", f"{reason}; left out")
+        self._warn("skip", f"{reason}; skipped")
 
     def _warn(self, key: str, message: str) -> None:
         warning = self._throttle.admit(key, message)
@@ -246,7 +247,7 @@ class CameraNode(Node, Listener):
             self.get_logger().warning(warning)
 
     def _statuses(self) -> list[DiagnosticStatus]:
-        level, sentence = self._situation
+        level, sentence = self._state
         then, published = self._last_report
         now, total = time.monotonic(), self._published
         self._last_report = (now, total)

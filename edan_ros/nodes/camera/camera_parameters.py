@@ -1,114 +1,131 @@
-"""Every parameter of the camera node. All are read once, at the start."""
+"""Parameters of the camera node. All are read once, at the start."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from rcl_interfaces.msg import ParameterDescriptor
-
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Parameter, Value
 from edan_ros.sources import BUILT_IN, SourceError
 from edan_ros.sources.calibration import load_calibration
 
-#: Where the stamps of images come from.
+#: Sources of the stamps of images.
 STAMPS = ("now", "recorded")
-#: What to do at the end of a recording.
+#: Actions at the end of a recording.
 ENDINGS = ("exit", "stay")
 
 
-def _fixed(name: str, default: Value, meaning: str, **limits: Any) -> Parameter:
-    return Parameter(name, default, meaning, Change.NEVER, **limits)
-
-
-class _Source(Parameter):
-    """A text, or the number that `-p source:=0` and launch files make of a webcam's."""
-
-    def descriptor(self) -> ParameterDescriptor:
-        """What the parameter services tell of it."""
-        descriptor = super().descriptor()
-        descriptor.dynamic_typing = True
-        return descriptor
+def _fixed(name: str, default: Value, help: str, **limits: Any) -> Parameter:
+    return Parameter(name, default, help, Change.NEVER, **limits)
 
 
 PARAMETERS = (
-    _Source(
+    _fixed(
         "source",
         "0",
-        "number of a webcam or its /dev/video file, a video, a picture, a folder or a glob of "
-        f"pictures, a bag (folder or file), or '{BUILT_IN}' for the built-in scene",
-        Change.NEVER,
+        "number of a webcam or its /dev/video file, a video, an image, a folder or a glob of "
+        f"images, a bag (folder or file), or '{BUILT_IN}' for the built-in scene",
+        # `-p source:=0` and launch files pass the number of a webcam as an integer.
+        dynamic=True,
     ),
-    _fixed("bag_topic", "", "topic of the images in a bag; empty for the one with most images"),
+    _fixed("bag_topic", "", "topic of the images in a bag; empty: the one with the most images"),
     _fixed(
         "rate",
         0.0,
-        "images a second; 0 for the recorded times, a webcam's own rate, 2 for pictures",
-        bounds=(0.0, 1000.0),
+        "images per second; 0: the recorded times, a webcam's own rate, 2 for single images",
+        low=0.0,
+        high=1000.0,
+        unit="Hz",
     ),
-    _fixed("loop", False, "begin anew at the end of a recording"),
-    _fixed("at_end", "exit", "at the end of a recording: end the process or stay", choices=ENDINGS),
-    _fixed("width", 0, "pixels to ask a webcam for; 0 for its own choice", bounds=(0, 10000)),
-    _fixed("height", 0, "pixels to ask a webcam for; 0 for its own choice", bounds=(0, 10000)),
+    _fixed("loop", False, "start again at the end of a recording"),
+    _fixed("at_end", "exit", "at the end of a recording, exit or stay", choices=ENDINGS),
+    _fixed(
+        "width",
+        0,
+        "image width to request from a webcam; 0: its default",
+        low=0,
+        high=10000,
+        unit="px",
+    ),
+    _fixed(
+        "height",
+        0,
+        "image height to request from a webcam; 0: its default",
+        low=0,
+        high=10000,
+        unit="px",
+    ),
     _fixed(
         "frame_id",
         "",
-        "frame of the images; empty for the recorded one or, where none is, camera_optical_frame",
+        "frame of the images; empty: the recorded one, or camera_optical_frame without one",
     ),
     _fixed(
         "stamps",
         "now",
-        "stamp images with the time they are published, or with the recorded one (a file without "
-        "dates is taken to begin at the start of the node)",
+        "stamp of an image: the time of its publication, or the recorded one (a file without dates "
+        "starts at the start of the node)",
         choices=STAMPS,
     ),
     _fixed(
         "calibration",
         "",
-        "YAML file of camera_calibration, published as camera_info; empty for the one in the bag",
+        "YAML file of camera_calibration, published as camera_info; empty: the one in the bag",
     ),
     _fixed(
         "field_of_view",
         0.0,
-        "horizontal, degrees, for a camera_info without a calibration; 0 for none",
-        bounds=(0.0, 179.0),
+        "horizontal field of view, for a camera_info without a calibration; 0: none",
+        low=0.0,
+        high=179.0,
+        unit="deg",
     ),
-    _fixed("compressed", False, "publish JPEG on image_raw/compressed too, if anybody listens"),
-    _fixed("jpeg_quality", 90, "of the compressed images, percent", bounds=(1, 100)),
+    _fixed(
+        "compressed", False, "also publish JPEG on image_raw/compressed while it has subscribers"
+    ),
+    _fixed("jpeg_quality", 90, "quality of the compressed images", low=1, high=100, unit="%"),
     _fixed(
         "image_reliability",
         "best_effort",
-        "quality of service of the images: best_effort is right for a camera, reliable for a "
-        "recording of which nothing may be lost",
+        "quality of service of the images: best_effort for a camera, reliable for a recording that "
+        "must arrive completely",
         choices=qos.RELIABILITIES,
     ),
     _fixed(
         "wait_for_subscribers",
         0,
-        "begin when this many subscribe to image_raw; 0 for at once",
-        bounds=(0, 100),
+        "start when image_raw has this many subscribers; 0: at once",
+        low=0,
+        high=100,
     ),
     _fixed(
         "wait_for_acknowledgement",
         False,
-        "publish an image only when the header of the one before has come back on ~/acknowledge: "
-        "a slow listener then slows a recording down and loses nothing of it",
+        "publish an image only after the header of the previous one has been received on "
+        "~/acknowledge: a slow subscriber then slows a recording down and loses none of it",
     ),
     _fixed(
         "acknowledgement_timeout",
         5.0,
-        "seconds after which the next image is published all the same",
-        bounds=(0.1, 600.0),
+        "longest time to wait for an acknowledgement",
+        low=0.1,
+        high=600.0,
+        unit="s",
     ),
     _fixed(
-        "retry", 2.0, "seconds between two tries to open a missing source", bounds=(0.05, 600.0)
+        "retry",
+        2.0,
+        "time between two attempts to open a missing source",
+        low=0.05,
+        high=600.0,
+        unit="s",
     ),
 )
 
 
 def check(values: Mapping[str, Any]) -> None:
-    """Raises ValueError, with a sentence for the user, when two parameters contradict."""
+    """Raise ValueError, with a sentence for the user, when values are invalid or conflict."""
     source = values["source"]
     if source == "" or isinstance(source, bool) or not isinstance(source, (str, int)):
         raise ValueError(f"source is '{source}': name a webcam, a file or '{BUILT_IN}'")

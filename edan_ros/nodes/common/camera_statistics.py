@@ -1,4 +1,4 @@
-"""What is counted about one camera: images, drops, faults, rates and latency. No ROS in here."""
+"""Statistics of one camera: images, drops, faults, rates and latency. Independent of ROS."""
 
 from __future__ import annotations
 
@@ -10,28 +10,37 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-#: Seconds over which rates are taken.
+#: Seconds over which rates are computed.
 RATE_WINDOW = 5.0
-#: Seconds since its stamp above which an image does not come from a camera that runs now.
+#: Seconds between stamp and clock above which the images are not those of a live camera.
 MAX_AGE = 60.0
-#: Images over which latency percentiles and the stages' times are taken.
+#: Images over which latency percentiles and mean stage times are computed.
 LATENCY_WINDOW = 300
-#: Reasons for which an image is left without a result that are no fault of the image.
+#: Reasons for an image without a result that are not a fault of the image.
 ENGINE_FAILED, INTERNAL_ERROR = "engine_failed", "internal_error"
-#: Seconds for which a camera's return is reported.
+#: Seconds for which the end of an outage is reported.
 RETURN_REPORT = 10.0
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The figures at one moment. Times in seconds, rates in 1/s; None where nothing is known.
+    """The statistics at one moment. Times in seconds, rates in 1/s; None where unknown.
 
-    latency_ms: percentile -> milliseconds from the arrival of an image to the published array.
-    lost_by: why the newest of the images that came just now was left without a result, if any was.
-    age_ms: median milliseconds from the stamp of an image to the published array, on the node's
-    clock. stages_ms: stage -> mean milliseconds an image, over the same images. silent: whether no
-    image came yet, or none for longer than an outage needs. returned_after: length of the last
-    gap, while its end is recent.
+    Attributes:
+        received, processed, dropped: numbers of images; dropped ones were replaced by newer ones.
+        bad: reason -> number of faults.
+        outages: number of gaps longer than ``silence_timeout``.
+        incompatible_qos: policy of a publisher that does not match; "" without one.
+        rate_in, rate_out, rate_dropped: of images received, processed and dropped.
+        lost_by: reason of the newest image without a result; "" if all recent ones have one.
+        latency_ms: percentile -> milliseconds from the arrival of an image to the published array.
+        age_ms: median of the milliseconds from the stamp of an image to the published array, on
+            the node's clock.
+        stages_ms: stage -> mean milliseconds per image, over the same images.
+        faces: in the newest image.
+        silent: whether no image has arrived yet, or none for ``silence_timeout``.
+        since_image, since_face: time since the newest image, and since the newest face.
+        returned_after: length of the last outage, while its end is recent.
     """
 
     received: int
@@ -56,13 +65,15 @@ class Snapshot:
 
 @dataclass
 class CameraStatistics:
-    """Counts for one camera, from the executor's and the worker's thread.
+    """Counters of one camera, safe to use from the executor's and the worker's thread.
 
-    clock: seconds that never go back. silence: seconds without images that make an outage.
+    Attributes:
+        clock: seconds that never go back.
+        silence_timeout: seconds without images that count as an outage.
     """
 
     clock: Callable[[], float] = time.monotonic
-    silence: float = 2.0
+    silence_timeout: float = 2.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +93,7 @@ class CameraStatistics:
         self._returned: tuple[float, float] | None = None
 
     def arrived(self) -> float | None:
-        """Count an image. The seconds without any before it, if that was an outage."""
+        """Count an image; return the seconds since the last one if that was an outage."""
         with self._lock:
             now = self.clock()
             gap = 0.0 if self._last_image is None else now - self._last_image
@@ -90,7 +101,7 @@ class CameraStatistics:
             self._last_image = now
             self._incompatible_qos = ""
             self._in.append(now)
-            if gap <= self.silence:
+            if gap <= self.silence_timeout:
                 return None
             self._outages += 1
             self._returned = (now, gap)
@@ -103,7 +114,12 @@ class CameraStatistics:
             self._drops.append(self.clock())
 
     def bad(self, reason: str, *, lost: bool = False) -> None:
-        """Count a faulty image, stamp or calibration. lost: it left an image without a result."""
+        """Count a faulty image, stamp or calibration.
+
+        Args:
+            reason: key of the fault.
+            lost: whether it left an image without a result.
+        """
         with self._lock:
             self._bad[reason] += 1
             if lost:
@@ -111,7 +127,7 @@ class CameraStatistics:
                 self._lost_by = reason
 
     def incompatible(self, policy: str) -> None:
-        """Remember, until an image comes, that a publisher's quality of service does not fit."""
+        """Note, until the next image, that a publisher's quality of service does not match."""
         with self._lock:
             self._incompatible_qos = policy
 
@@ -120,8 +136,11 @@ class CameraStatistics:
     ) -> None:
         """Count a published array.
 
-        arrival: ``clock`` when its image came. age: seconds since the image's stamp; left out of
-        the figures where stamp and clock are clearly not of the same time, as with a recording.
+        Args:
+            arrival: ``clock`` when its image arrived.
+            faces: number of faces.
+            stages_ms: stage -> milliseconds.
+            age: seconds since the image's stamp; ignored above ``MAX_AGE``, as with a recording.
         """
         with self._lock:
             now = self.clock()
@@ -135,14 +154,14 @@ class CameraStatistics:
             if faces:
                 self._last_face = now
 
-    def excuse(self) -> None:
-        """Nothing could be received for a while: what follows is no outage."""
+    def reset_outage_timer(self) -> None:
+        """Restart the time without images, after a time in which none could be received."""
         with self._lock:
             if self._last_image is not None:
                 self._last_image = self.clock()
 
     def pause(self) -> None:
-        """Forget when the last image came: what follows is no outage."""
+        """Restart rates and times, after the camera has been unsubscribed from."""
         with self._lock:
             self._last_image = self._last_face = self._returned = None
             self._faces = 0
@@ -150,11 +169,11 @@ class CameraStatistics:
                 times.clear()
 
     def snapshot(self) -> Snapshot:
-        """The figures now."""
+        """Return the statistics now."""
         with self._lock:
             now = self.clock()
             since_image = None if self._last_image is None else now - self._last_image
-            back = self._returned
+            returned = self._returned
             return Snapshot(
                 received=self._received,
                 processed=self._processed,
@@ -170,20 +189,22 @@ class CameraStatistics:
                 age_ms=_percentiles_ms(self._age).get(50),
                 stages_ms=_means(self._stages),
                 faces=self._faces,
-                silent=since_image is None or since_image > self.silence,
+                silent=since_image is None or since_image > self.silence_timeout,
                 since_image=since_image,
                 since_face=None if self._last_face is None else now - self._last_face,
-                returned_after=back[1] if back and now - back[0] < RETURN_REPORT else None,
+                returned_after=returned[1]
+                if returned and now - returned[0] < RETURN_REPORT
+                else None,
             )
 
 
 def _rate(times: deque[float], now: float) -> float:
-    """Events a second in the last RATE_WINDOW seconds; older times are let go."""
+    """Return the events per second in the last RATE_WINDOW seconds, and drop older times."""
     while times and now - times[0] > RATE_WINDOW:
         times.popleft()
     if len(times) < 2:
         return len(times) / RATE_WINDOW
-    # n events span n - 1 intervals; the time since the last one counts too, or a stop would hide.
+    # n events span n - 1 intervals; the time since the last one counts too, so that a stop shows.
     return (len(times) - 1) / max(now - times[0], 1e-3)
 
 

@@ -1,6 +1,6 @@
-"""Messages to the records of core and back. The only module that knows both sides.
+"""Conversion between messages and the records of core, with a check of received messages.
 
-Arrays move whole (numpy or array.array); no Python loop runs over landmarks or pixels.
+Arrays are copied as a whole (numpy or array.array), without a loop over landmarks or pixels.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _MAY_BE_NAN = (("emfacs_consistency", 0.0), ("intensity", 0.0))
 
 
 def stamp_seconds(header: Header) -> float:
-    """The stamp in seconds; 0.0 means that nobody set it."""
+    """Return the stamp in seconds; 0.0 if it is not set."""
     return float(header.stamp.sec) + 1e-9 * float(header.stamp.nanosec)
 
 
 def image_message(pixels: NDArray[np.uint8], header: Header, encoding: str = "") -> ImageMessage:
-    """(H, W) or (H, W, 3) uint8 pixels as a message; without ``encoding`` mono8 or bgr8."""
+    """Return (H, W) or (H, W, 3) uint8 pixels as a message; by default mono8 or bgr8."""
     pixels = np.ascontiguousarray(pixels)
     message = ImageMessage()
     message.header = header
@@ -58,7 +58,7 @@ def _bytes(values: NDArray[np.uint8]) -> array.array[int]:
 
 
 def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
-    """The calibration of images that are as the camera took them: not rectified, so R is 1."""
+    """Return a calibration as a message, for images that are not rectified (R is identity)."""
     message = CameraInfo(header=header, width=camera.width, height=camera.height)
     message.distortion_model = camera.model
     message.d = camera.D.tolist()
@@ -69,7 +69,7 @@ def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
 
 
 def array_message(result: FrameResult, header: Header) -> FaceEmotionArray:
-    """The faces of one image. ``header`` is the image's own and is passed on as it is."""
+    """Return the faces of one image as a message with the image's own header."""
     message = FaceEmotionArray()
     message.header = header
     message.image_width = result.width
@@ -79,7 +79,7 @@ def array_message(result: FrameResult, header: Header) -> FaceEmotionArray:
 
 
 def face_message(face: Face, width: int, height: int) -> FaceEmotion:
-    """One face of an image of ``width`` x ``height`` pixels."""
+    """Return one face of an image of ``width`` x ``height`` pixels as a message."""
     fields = face_fields(face, width, height)
     fields["roi"] = RegionOfInterest(**fields["roi"])
     units = fields["action_unit_intensities"]
@@ -178,7 +178,7 @@ def detections(message: FaceEmotionArray) -> list[Detection]:
 
 
 def _box(roi: RegionOfInterest) -> Box:
-    """A region counts from the image's corner, a box from the centre of its first pixel."""
+    """Convert from the corner of the image, where regions start, to its first pixel's centre."""
     return Box(roi.x_offset - 0.5, roi.y_offset - 0.5, float(roi.width), float(roi.height))
 
 
@@ -207,7 +207,7 @@ def _face(message: FaceEmotion) -> Face:
 
 
 def _pose(message: FaceEmotion) -> HeadPose:
-    """The pose with its unit quaternion turned into a rotation matrix."""
+    """Return the pose with a rotation matrix for its unit quaternion."""
     position, q = message.head_pose.position, message.head_pose.orientation
     vector = np.array([q.x, q.y, q.z])
     cross = np.array([[0.0, -q.z, q.y], [q.z, 0.0, -q.x], [-q.y, q.x, 0.0]])

@@ -1,8 +1,8 @@
-"""The environment variables that ROS 2 needs, set in one place before rclpy starts.
+"""Environment variables that ROS 2 needs, set before rclpy is initialised.
 
-`prepare` is called first by everything that starts a node: the nodes' `main` and `edan`. It lets
-them run straight out of a virtual environment, where no setup file was sourced. Launch files pass
-`fastdds_variables` on to what they start.
+Everything that starts a node calls `prepare` first: the nodes' `main` and `edan`. Nodes then also
+run from a virtual environment without sourcing a setup file. Launch files pass `fastdds_variables`
+to the nodes that they start.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 
 PACKAGE = "edan_ros"
-# The variable that each major version of Fast DDS reads, by the folder it installs under share/:
-# version 2 of Humble and Jazzy, version 3 of Kilted. The latter takes the old name with a warning.
+#: Folder in share/ of each major version of Fast DDS -> the variable that it reads: version 2 of
+#: Humble and Jazzy, version 3 of Kilted, which accepts the old name with a warning.
 FASTDDS_VARIABLES = {
     "fastrtps": "FASTRTPS_DEFAULT_PROFILES_FILE",
     "fastdds": "FASTDDS_DEFAULT_PROFILES_FILE",
 }
-# Room for the large segments of four processes (config/fastdds_large_images.xml).
+#: Bytes for the large segments of four processes (config/fastdds_large_images.xml).
 LARGE_SHARED_MEMORY = 4 * 68 * 2**20
 
 
 def prepare() -> None:
-    """Sets what ROS reads from the environment. To be called before `rclpy.init`."""
+    """Set the environment variables of ROS; call it before `rclpy.init`."""
     ensure_prefix_path()
     ensure_fastdds_profile()
 
 
 def ensure_prefix_path() -> None:
-    """Puts this Python's prefix on AMENT_PREFIX_PATH if the package is installed there by pip."""
+    """Add this Python's prefix to AMENT_PREFIX_PATH if pip has installed the package there."""
     marker = Path(sys.prefix) / "share" / "ament_index" / "resource_index" / "packages" / PACKAGE
     if marker.is_file() and sys.prefix not in prefixes():
         os.environ["AMENT_PREFIX_PATH"] = os.pathsep.join([*prefixes(), sys.prefix])
 
 
 def ensure_fastdds_profile() -> None:
-    """Gives Fast DDS the profile for large images, unless the user has set a profile of their own.
+    """Select the Fast DDS profile for large images, unless the user has selected another one.
 
-    Fast DDS reads it when the first participant is made; other middlewares ignore it.
+    Fast DDS reads it with the first participant; other middlewares ignore it.
     """
     os.environ.update(fastdds_variables())
 
 
 def fastdds_variables() -> dict[str, str]:
-    """The environment variables that select the profile; none if the user has set one already."""
+    """Return the environment variables that select the profile; none if the user has set one."""
     if any(os.environ.get(name) for name in FASTDDS_VARIABLES.values()):
         return {}
     shared_memory = Path("/dev/shm")
@@ -64,16 +64,44 @@ def fastdds_variables() -> dict[str, str]:
     return dict.fromkeys(found or FASTDDS_VARIABLES.values(), profile)
 
 
+def require_file(argument: str, path: str) -> None:
+    """Check the file of a launch argument; launch_ros itself only warns where it is missing.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{argument}:={path}: there is no such file")
+
+
 def prefixes() -> list[str]:
-    """The entries of AMENT_PREFIX_PATH."""
+    """Return the entries of AMENT_PREFIX_PATH."""
     return list(filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)))
 
 
 def share_directory() -> Path:
-    """The installed folder share/edan_ros, which holds config/ and launch/.
+    """Return the installed folder share/edan_ros, which holds config/ and launch/.
 
     Raises:
         ament_index_python.packages.PackageNotFoundError: the package is not installed.
     """
     ensure_prefix_path()
     return Path(get_package_share_directory(PACKAGE))
+
+
+def describe_ros() -> dict[str, str]:
+    """Return what is installed of ROS, by name, for users.
+
+    Raises:
+        ImportError: ROS or the messages of the package are not installed.
+    """
+    from rclpy.utilities import get_rmw_implementation_identifier
+
+    from edan_ros.msg import FaceEmotionArray
+
+    profile = ", ".join(f"{name}={value}" for name, value in fastdds_variables().items())
+    return {
+        "ROS 2": f"rclpy and the messages ({FaceEmotionArray.__module__})",
+        "middleware": get_rmw_implementation_identifier(),
+        "large images": profile or "your own Fast DDS profile is used",
+    }

@@ -1,13 +1,14 @@
-"""Declares a node's parameters from a table, and guards every later change with it.
+"""Declares a node's parameters from a table, and checks every later change against it.
 
-A table says all there is about a parameter: type (that of the default), meaning, range, and when
-it may change. What `ros2 param describe` shows, what a change is checked against, and what
-config/*.yaml is tested against is the same table.
+A table has all there is to know about a parameter: type (that of the default), meaning, range, and
+when it may change. `ros2 param describe`, the check of a change and config/*.yaml come from it.
 """
 
 from __future__ import annotations
 
 import enum
+import json
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from edan_ros.core.settings import Setting
 from edan_ros.nodes.common.reporting import record_error
 
 #: A choice that YAML reads as a boolean where it is not quoted.
@@ -39,34 +41,65 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. bounds: smallest and largest value of a number, both included. file: it names
-    a file, which is read anew when it is set again."""
+    """One parameter.
+
+    Attributes:
+        name, default, help, low, high, unit, choices: as of core.settings.Setting.
+        change: when it may change.
+        file: whether it names a file, which is read anew when the parameter is set again.
+        dynamic: whether values of other types are accepted too.
+    """
 
     name: str
     default: Value
-    meaning: str
+    help: str
     change: Change = Change.LIVE
-    bounds: tuple[float, float] | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
     choices: tuple[str, ...] = ()
     file: bool = False
+    dynamic: bool = False
+
+    @staticmethod
+    def of(setting: Setting, *, fixed: Change = Change.CONFIGURE, prefix: str = "") -> Parameter:
+        """Return the parameter for a setting; ``fixed``: when it may change if it is not live."""
+        return Parameter(
+            prefix + setting.name,
+            setting.default,
+            setting.help,
+            Change.LIVE if setting.live else fixed,
+            setting.low,
+            setting.high,
+            setting.unit,
+            setting.choices,
+        )
+
+    @property
+    def range(self) -> str:
+        """The range with its unit, or the choices: "0 to 60 s"; "" without."""
+        return Setting(
+            self.name, self.default, self.help, self.low, self.high, self.unit, self.choices
+        ).range
 
     def descriptor(self) -> ParameterDescriptor:
-        """What the parameter services tell of it."""
+        """Return the descriptor that the parameter services give."""
+        one_of = "one of " if self.choices else ""
+        constraints = [f"{one_of}{self.range}", self.change.value]
         descriptor = ParameterDescriptor(
             name=self.name,
-            description=self.meaning,
-            additional_constraints=self._constraints(),
+            description=self.help,
+            additional_constraints="; ".join(filter(None, constraints)),
             read_only=self.change is Change.NEVER,
         )
         # YAML reads `off` without quotes as the boolean false.
-        descriptor.dynamic_typing = OFF in self.choices
-        if self.bounds is not None:
-            low, high = self.bounds
+        descriptor.dynamic_typing = self.dynamic or OFF in self.choices
+        if self.low is not None and self.high is not None:
             if isinstance(self.default, int):
-                step = IntegerRange(from_value=int(low), to_value=int(high), step=1)
+                step = IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)
                 descriptor.integer_range = [step]
             else:
-                span = FloatingPointRange(from_value=float(low), to_value=float(high))
+                span = FloatingPointRange(from_value=float(self.low), to_value=float(self.high))
                 descriptor.floating_point_range = [span]
         return descriptor
 
@@ -74,13 +107,56 @@ class Parameter:
         """Return the value with the boolean false, which YAML makes of `off`, as "off"."""
         return OFF if value is False and OFF in self.choices else value
 
-    def _constraints(self) -> str:
-        choices = f"one of {', '.join(self.choices)}; " if self.choices else ""
-        return choices + self.change.value
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters under one title of a parameter file; "" for the first ones."""
+
+    title: str
+    parameters: tuple[Parameter, ...]
+
+
+def parameters_in(groups: Iterable[Group]) -> tuple[Parameter, ...]:
+    """Return the parameters of all groups, in order."""
+    return tuple(parameter for group in groups for parameter in group.parameters)
+
+
+def render_file(node: str, introduction: str, groups: Iterable[Group]) -> str:
+    """Return the text of a parameter file: each parameter with its comment and default.
+
+    Args:
+        node: name of the node.
+        introduction: for the head of the file; lines that begin with a space stay as they are.
+        groups: of parameters.
+    """
+    lines = [f"# {line}".rstrip() for line in introduction.splitlines()]
+    lines += ["", f"/**/{node}:", "  ros__parameters:"]
+    for number, group in enumerate(groups):
+        if group.title:
+            lines += [*([""] if number else []), f"    # --- {group.title} ---"]
+        for index, parameter in enumerate(group.parameters):
+            first = not number and not group.title and not index
+            lines += [*([] if first else [""]), *_comment(parameter)]
+            lines.append(f"    {parameter.name}: {json.dumps(parameter.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(parameter: Parameter) -> list[str]:
+    limits = f" ({parameter.range})" if parameter.range else ""
+    meaning = parameter.help[0].upper() + parameter.help[1:]
+    text = f"{meaning}{limits} [{parameter.change.name.lower()}]"
+    return textwrap.wrap(
+        text,
+        100,
+        initial_indent="    # ",
+        subsequent_indent="    # ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class ConflictingParametersError(ParameterException):
-    """Values given from outside that are valid each, but not together."""
+    """Values from a file or the command line that are valid each, but not together."""
 
     def __init__(self, message: str) -> None:
         # rclpy's own constructor appends the name of one parameter.
@@ -90,13 +166,18 @@ class ConflictingParametersError(ParameterException):
 class ParameterSet:
     """The declared parameters of a node.
 
-    table: the parameters. may_configure: whether those of Change.CONFIGURE may change now.
-    check: called with all values as they would be after a change; raises ValueError, with a
-    sentence for the user, to refuse it. apply: called with the same, and the names of those that
-    differ from before, once a change has passed; raises ValueError as check does, where it cannot.
+    Args:
+        node: the node.
+        table: its parameters.
+        may_configure: returns whether those of Change.CONFIGURE may change now.
+        check: called with all values as they would be after a change; raises ValueError, with a
+            sentence for the user, to refuse it.
+        apply: called with the same, and with the names of those that differ from before, once a
+            change has passed the check; raises ValueError to refuse it.
 
-    Raises rclpy's ParameterException where a value given from outside (file, command line) is
-    not of the type, in the range or among the choices.
+    Raises:
+        rclpy.exceptions.ParameterException: a value from a file or the command line has the wrong
+            type, is out of range, is not among the choices, or conflicts with another.
     """
 
     def __init__(
@@ -134,7 +215,7 @@ class ParameterSet:
         return self._values
 
     def _on_set(self, changes: list[RosParameter]) -> SetParametersResult:
-        """Checks a change, by a service or at declaration, and takes it over if it is good."""
+        """Check a change, by a service or at declaration, and apply it if it is valid."""
         wanted = {
             c.name: self._table[c.name].normalize(c.value) for c in changes if c.name in self._table
         }
@@ -169,5 +250,5 @@ class ParameterSet:
         if changed and parameter.change is Change.CONFIGURE and not self._may_configure():
             raise ValueError(
                 f"{parameter.name} is read on configure: deactivate and clean up the node, set it, "
-                "then configure and activate (ros2 lifecycle set)"
+                "then configure and activate it again (ros2 lifecycle set)"
             )

@@ -1,4 +1,4 @@
-"""Starts the package's nodes as processes of their own, and ends them."""
+"""Starts the nodes of the package as processes, and ends them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ament_index_python.packages import get_package_prefix
 from edan_ros.nodes.common import child
 from edan_ros.nodes.common.environment import PACKAGE, ensure_prefix_path
 
-#: What a node writes that its user has to see.
+#: Output of a node that its user has to see.
 _TROUBLE = re.compile(r"\[(WARN|ERROR|FATAL)\]|^Traceback|^\w*(Error|Exception)\b")
 _STAMP = re.compile(r"\[\d+\.\d+\] ")
 
@@ -26,23 +26,28 @@ _STAMP = re.compile(r"\[\d+\.\d+\] ")
 def ros_arguments(
     parameters: Mapping[str, object], *, namespace: str = "", parameter_files: Sequence[str] = ()
 ) -> list[str]:
-    """The command line arguments that give a node its parameters; files are read first."""
+    """Return the command line of a node with these parameters; files are read first."""
     arguments = ["--ros-args"]
     if namespace:
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     for file in parameter_files:
         arguments += ["--params-file", file]
     for name, value in parameters.items():
-        # JSON is YAML: a text stays a text even if it looks like a number.
+        # JSON is YAML in which a text stays a text even if it looks like a number.
         arguments += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]
     return arguments
 
 
 class NodeProcess:
-    """One of the package's executables, running.
+    """A running executable of the package.
 
-    executable: its name under lib/edan_ros. arguments: as of ros_arguments. on_trouble: is given
-    every line that the user has to see, on another thread.
+    Args:
+        executable: its name in lib/edan_ros.
+        arguments: as of ros_arguments.
+        on_trouble: called with every line that the user has to see, on another thread.
+
+    Attributes:
+        tail: the last lines of its output.
     """
 
     def __init__(
@@ -51,18 +56,17 @@ class NodeProcess:
         ensure_prefix_path()
         path = Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / executable
         self.name = executable
-        #: The last lines it wrote.
         self.tail: deque[str] = deque(maxlen=30)
         self._on_trouble = on_trouble
         self._process = subprocess.Popen(
-            # By this Python: the script's own first line would look for one on PATH.
+            # With this Python: the script's first line would use the one on PATH.
             [sys.executable, "-m", child.__name__, str(path), *arguments],
             stdin=subprocess.PIPE,  # its end tells the node that this process is gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            # Ctrl-C in a terminal reaches every process of a group; the nodes are ended in order.
+            # Ctrl-C in a terminal reaches a whole group of processes; nodes are ended in order.
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -70,19 +74,23 @@ class NodeProcess:
 
     @property
     def pid(self) -> int:
-        """Its number on this machine."""
+        """Process id."""
         return self._process.pid
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """Return the exit code; None while the process runs."""
         return self._process.poll()
 
     def send(self, number: signal.Signals) -> None:
-        """Sends it a signal."""
+        """Send a signal to the process."""
         self._process.send_signal(number)
 
     def stop(self, patience: float = 3.0) -> int:
-        """SIGINT; after ``patience`` seconds SIGTERM, then SIGKILL. Returns the exit code."""
+        """End the process and return its exit code.
+
+        Args:
+            patience: seconds from SIGINT to SIGTERM, and from there to SIGKILL.
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is not None:
                 break

@@ -1,4 +1,4 @@
-"""The quality of service of every topic, and the events that tell when two sides do not fit."""
+"""Quality of service of every topic."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble has them under the older name
+except ImportError:  # the older name, on Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 __all__ = [
@@ -18,15 +18,15 @@ __all__ = [
     "images",
 ]
 
-#: Values of a parameter that chooses the reliability of images.
+#: Values of a parameter for the reliability of images.
 RELIABILITIES = ("best_effort", "reliable")
 
-#: What is computed from images: nothing is lost, and a late subscriber waits for the next.
+#: Results: none is lost, and a late subscriber waits for the next one.
 RESULTS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE
 )
 
-#: One message that a late subscriber gets too.
+#: The newest message, which late subscribers get too.
 LATCHED = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     depth=1,
@@ -34,16 +34,18 @@ LATCHED = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
-#: Fits every publisher of calibrations.
+#: Matches every publisher of calibrations.
 CAMERA_INFO = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
 )
 
 
 def images(reliability: str, depth: int = 1) -> QoSProfile:
-    """The profile of an image topic.
+    """Return the profile of an image topic.
 
-    reliability: one of RELIABILITIES. depth: images that wait in the middleware.
+    Args:
+        reliability: one of RELIABILITIES.
+        depth: images that the middleware keeps.
     """
     policy = ReliabilityPolicy[reliability.upper()]
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=policy)

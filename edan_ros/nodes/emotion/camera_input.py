@@ -1,4 +1,4 @@
-"""One camera of the emotion node: its topics, what is known about it, and its last result."""
+"""One camera of the emotion node: its topics, its statistics and its newest result."""
 
 from __future__ import annotations
 
@@ -23,38 +23,39 @@ from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import CameraStatistics
-from edan_ros.nodes.common.camera_topics import camera_topics
 from edan_ros.nodes.common.conversions import MessageError, detections, stamp_seconds
 from edan_ros.nodes.common.reporting import Throttle
+from edan_ros.nodes.common.topics import camera_topics
 
-#: What the camera of an empty name is called where a name is needed.
+#: Name of the camera of an empty name in logs and diagnostics.
 UNNAMED = "camera"
 #: Values of the parameter image_transport, and the message type that each takes.
 IMAGE_TYPES = {"raw": "sensor_msgs/msg/Image", "compressed": "sensor_msgs/msg/CompressedImage"}
-#: Images that wait in the middleware for the callback, which lets go of all but the newest: with
-#: one place only, images would be lost there without being counted.
-QUEUE = 5
+#: Images that the middleware keeps for the callback, which drops all but the newest. With a depth
+#: of 1 the middleware would drop images without counting them.
+QUEUE_DEPTH = 5
 NO_CALIBRATION = "none: no head pose"
-#: What the parameter boxes_of takes, and the way from there to the box of the landmarks.
+#: Values of the parameter boxes_of, and the transform from each to the box of the landmarks.
 BOXES_OF = {"face": WIDER_FACE_BOX, "landmarks": IDENTITY_BOX}
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """An image message and when it came (time.monotonic)."""
+class ReceivedImage:
+    """An image message and the time of its arrival (time.monotonic)."""
 
     message: ImageMessage | CompressedImage
     time: float
 
 
-Put = Callable[[str, Arrival], bool]
+#: Stores the newest image of a camera by its key; True if it replaced an unprocessed one.
+EnqueueFn = Callable[[str, ReceivedImage], bool]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An image read from a message, ready for the pipeline."""
+    """A decoded image, ready for the pipeline."""
 
-    arrival: Arrival
+    received: ReceivedImage
     image: Image
     camera: CameraModel | None
     decode_ms: float = 0.0
@@ -62,7 +63,7 @@ class Frame:
     @property
     def header(self) -> Header:
         """The header of the image message."""
-        return self.arrival.message.header
+        return self.received.message.header
 
     @property
     def stamp(self) -> float:
@@ -72,10 +73,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """How images come.
+    """How images are received.
 
-    transport: one of IMAGE_TYPES. rectified: they are without distortion. boxes: the detections
-    come from a topic and are drawn around one of BOXES_OF; None if they do not.
+    Attributes:
+        transport: one of IMAGE_TYPES.
+        reliability: one of qos.RELIABILITIES.
+        rectified: whether they are without distortion.
+        boxes: one of BOXES_OF if detections come from a topic; None if they do not.
     """
 
     transport: str
@@ -87,7 +91,10 @@ class CameraOptions:
 class CameraInput:
     """The subscriptions and publishers of one camera.
 
-    name: the topics lie under it; with "" they have no prefix.
+    Args:
+        node: creates them.
+        name: prefix of the topics; "" for none.
+        options: how images are received.
     """
 
     def __init__(self, node: LifecycleNode, name: str, options: CameraOptions) -> None:
@@ -99,7 +106,7 @@ class CameraInput:
         self.frame_id = ""
         self.calibration = NO_CALIBRATION
         self._node = node
-        self._put: Put | None = None
+        self._enqueue: EnqueueFn | None = None
         self._throttle = Throttle()
         self._overloaded = False
         self._info: CameraInfo | None = None
@@ -114,13 +121,9 @@ class CameraInput:
             ImageMessage, f"{prefix}faces/annotated", qos.images("reliable")
         )
 
-    def subscribe(self, put: Put) -> None:
-        """Begin to receive images.
-
-        put: called with the key and every arrival on the executor's thread; True if it replaced
-        one that was not processed.
-        """
-        self._put = put
+    def subscribe(self, enqueue: EnqueueFn) -> None:
+        """Subscribe to the images; ``enqueue`` is called with each on the executor's thread."""
+        self._enqueue = enqueue
         kind = CompressedImage if self.options.transport == "compressed" else ImageMessage
         create = self._node.create_subscription
         self._subscriptions = [
@@ -129,7 +132,7 @@ class CameraInput:
                 kind,
                 self.topic,
                 self._on_image,
-                qos.images(self.options.reliability, QUEUE),
+                qos.images(self.options.reliability, QUEUE_DEPTH),
                 event_callbacks=qos.SubscriptionEventCallbacks(
                     incompatible_qos=self._on_incompatible_qos
                 ),
@@ -140,17 +143,17 @@ class CameraInput:
             self._subscriptions.append(create(FaceEmotionArray, topic, self._on_boxes, qos.RESULTS))
 
     def unsubscribe(self) -> None:
-        """Receive nothing more, and forget what was received."""
+        """Destroy the subscriptions, and drop what was received."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
-        self._put = self._info = self.last = None
+        self._enqueue = self._info = self.last = None
         if self.boxes is not None:
             self.boxes.feed([])
         self.statistics.pause()
 
     def destroy(self) -> None:
-        """Give back the publishers."""
+        """Destroy the publishers."""
         self._node.destroy_lifecycle_publisher(self.faces)
         self._node.destroy_lifecycle_publisher(self.annotated)
 
@@ -174,26 +177,33 @@ class CameraInput:
         overloaded, self._overloaded = self._overloaded, False
         return overloaded
 
-    def read(self, arrival: Arrival, reduction: int = 1) -> Frame | None:
-        """The frame of an image message, or None, with a warning and a count, if it is bad.
+    def read(self, received: ReceivedImage, reduction: int = 1) -> Frame | None:
+        """Decode an image message; return None, with a warning and a count, if it is not valid.
 
-        reduction: by which a JPEG may be reduced. It comes whole and in colour as long as somebody
-        looks at the annotated picture, else in grey.
+        Args:
+            received: the message.
+            reduction: factor by which a JPEG may be reduced. While the annotated image has a
+                subscriber, the image is decoded at full size and in colour, else in grey.
         """
         shown = self.annotated.get_subscription_count() > 0
         start = time.perf_counter()
         try:
-            image = decode_image(arrival.message, reduction=1 if shown else reduction, gray=not shown)
+            image = decode_image(
+                received.message, reduction=1 if shown else reduction, gray=not shown
+            )
         except ImageError as error:
-            self.report(error.reason, f"{error}; the image is skipped", lost=True)
+            self.report(error.reason, f"{error}; image skipped", lost=True)
             return None
         spent = 1e3 * (time.perf_counter() - start)
-        return Frame(arrival, image, self._camera_for(image), spent)
+        return Frame(received, image, self._camera_for(image), spent)
 
     def report(self, reason: str, message: str, *, lost: bool = False) -> None:
-        """Count a fault, and warn of it unless the same was said a moment ago.
+        """Count a fault, and log a throttled warning.
 
-        lost: it left an image without a result.
+        Args:
+            reason: key of the fault, as of ImageError.
+            message: the warning.
+            lost: whether it left an image without a result.
         """
         self.statistics.bad(reason, lost=lost)
         warning = self._throttle.admit(reason, f"{self.key}: {message}")
@@ -201,7 +211,7 @@ class CameraInput:
             self._node.get_logger().warning(warning)
 
     def _camera_for(self, image: Image) -> CameraModel | None:
-        """The intrinsics for the image, or None where there are none that fit."""
+        """Return the intrinsics of the image, or None if there are none that fit."""
         if self._info is None:
             self.calibration = NO_CALIBRATION
             return None
@@ -230,9 +240,12 @@ class CameraInput:
     def _on_image(self, message: ImageMessage | CompressedImage) -> None:
         gap = self.statistics.arrived()
         if gap is not None:
-            self._node.get_logger().info(f"{self.key}: images again after {gap:.1f} s without")
+            self._node.get_logger().info(
+                f"{self.key}: images are back after an outage of {gap:.1f} s"
+            )
         self.frame_id = message.header.frame_id
-        if self._put is not None and self._put(self.key, Arrival(message, time.monotonic())):
+        received = ReceivedImage(message, time.monotonic())
+        if self._enqueue is not None and self._enqueue(self.key, received):
             self._overloaded = True
             self.statistics.dropped()
 
@@ -251,5 +264,5 @@ class CameraInput:
         self.report(
             "qos_mismatch",
             f"a publisher on {self.topic} does not offer the {policy} that "
-            f"image_reliability={self.options.reliability} asks for; none of its images come",
+            f"image_reliability={self.options.reliability} requests; its images are not received",
         )

@@ -1,4 +1,4 @@
-"""What /diagnostics says: the node's model and, for each camera, why it is silent if it is."""
+"""Diagnostics of the emotion node: the model, and for each camera why it is silent if it is."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MakeStatus = Callable[..., DiagnosticStatus]
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
-#: Share of the images dropped above which a camera counts as too fast for this machine.
-SLOW_SHARE = 0.2
-#: Why images that arrive give no results: the node's own faults, and all faults of the images.
+#: Fraction of dropped images above which the machine counts as too slow for a camera.
+SLOW_FRACTION = 0.2
+#: Reason that is not a fault of the images -> why they give no results.
 _LOST_BY = {
     ENGINE_FAILED: "the engine fails on them: see the log",
-    INTERNAL_ERROR: "an internal error leaves them out: see the log",
+    INTERNAL_ERROR: "an internal error skips them: see the log",
 }
 #: The other value of image_transport.
 _OTHER = {"raw": "compressed", "compressed": "raw"}
-_UNUSABLE = "none can be used: see the bad_input counts"
-#: What is told of the model beside its name, of the fields of ModelInfo.msg.
-_TOLD = ("version", "sha256", "engine", "why", "device", "precision")
+_UNUSABLE = "none is valid: see the bad_input counts"
+#: Fields of ModelInfo.msg that the status of the model shows beside its name.
+_MODEL_FIELDS = ("version", "sha256", "engine", "selection_reason", "device", "precision")
 
 
 @dataclass(frozen=True)
@@ -54,35 +54,35 @@ class Situation:
     other_topic: str = ""
 
 
-def judge_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
-    """Level and one sentence: what keeps the faces from coming, the first cause first."""
+def assess_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
+    """Return the level and one sentence: the first cause that prevents results, if any."""
     if situation.idle:
         return OK, situation.idle
     if figures.silent:
-        return _judge_silence(figures, situation)
+        return _assess_silence(figures, situation)
     if figures.lost_by and not figures.rate_out:
         return ERROR, f"images arrive, but {_LOST_BY.get(figures.lost_by, _UNUSABLE)}"
-    if figures.rate_dropped > SLOW_SHARE * figures.rate_in:
+    if figures.rate_dropped > SLOW_FRACTION * figures.rate_in:
         return WARN, (
-            f"slow: {figures.rate_out:.1f} of {figures.rate_in:.1f} images a second are processed; "
-            "raise detection_interval, lower the resolution or choose a faster engine"
+            f"slow: {figures.rate_out:.1f} of {figures.rate_in:.1f} images per second are "
+            "processed; raise detection_interval, lower the resolution or use a faster engine"
         )
     if figures.returned_after is not None:
-        return OK, f"camera is back: images again after {figures.returned_after:.1f} s without"
+        return OK, f"images are back after an outage of {figures.returned_after:.1f} s"
     if figures.faces:
         return OK, f"{figures.faces} face{'s' if figures.faces > 1 else ''}"
     if figures.since_face is None:
-        return OK, "no face seen yet"
+        return OK, "no face yet"
     return OK, f"no face for {figures.since_face:.1f} s"
 
 
-def _judge_silence(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
-    """No images: is nobody there, does the quality of service not fit, or did they stop?"""
+def _assess_silence(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
+    """Return the level and the cause of a silence: QoS, type, topic or an outage."""
     topic, publishers = situation.topic, situation.publishers
     if publishers and figures.incompatible_qos:
         return ERROR, (
             f"QoS mismatch on {topic}: the publisher does not offer the {figures.incompatible_qos} "
-            f"that image_reliability={situation.reliability} asks for; set image_reliability to "
+            f"that image_reliability={situation.reliability} requests; set image_reliability to "
             "best_effort"
         )
     if figures.since_image is not None:
@@ -99,12 +99,12 @@ def _judge_silence(figures: Snapshot, situation: Situation) -> tuple[bytes, str]
         )
     if publishers:
         return WARN, (
-            f"no images yet on {topic}, though it has a publisher: it may not have started, or "
-            "large images are lost on the way (README: Fast DDS profile)"
+            f"no images yet on {topic}, which has a publisher: it may not have started, or large "
+            "images are lost in transport (README: Fast DDS profile)"
         )
     return (
         WARN,
-        f"no images yet: nobody publishes on {topic}; check the camera and the topic's name",
+        f"no images yet: {topic} has no publisher; check the camera and the topic's name",
     )
 
 
@@ -124,7 +124,7 @@ def _wrong_type(situation: Situation) -> str:
 
 
 def camera_values(figures: Snapshot, situation: Situation) -> dict[str, str]:
-    """The figures of one camera, as they are shown."""
+    """Return the key-value pairs of a camera's status."""
     values = {
         "topic": situation.topic,
         "publishers": str(situation.publishers),
@@ -164,7 +164,7 @@ def camera_status(status: MakeStatus, camera: CameraInput, idle: str) -> Diagnos
         other_topic="" if types else camera.other_topic(),
     )
     figures = camera.statistics.snapshot()
-    level, message = judge_camera(figures, situation)
+    level, message = assess_camera(figures, situation)
     values = camera_values(figures, situation) | {"camera_info": camera.calibration}
     return status(camera.key, level, message, values, camera.frame_id)
 
@@ -187,12 +187,12 @@ def model_status(
         return status("model", level, message, values)
     engine = recognition.engine
     fields = model_fields(engine)
-    values |= {"model": fields["name"], **{name: fields[name] for name in _TOLD}}
+    values |= {"model": fields["name"], **{name: fields[name] for name in _MODEL_FIELDS}}
     values["detector"] = recognition.detector
     return status("model", OK, f"{state}: {describe(engine)}", values, engine.device)
 
 
 def describe(engine: Engine) -> str:
-    """What runs, and on what, for people."""
+    """Return a short description of the model and its engine for users."""
     manifest = engine.manifest
     return f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})"

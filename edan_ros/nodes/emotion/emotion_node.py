@@ -1,7 +1,7 @@
-"""The emotion node: camera images in, one FaceEmotionArray an image out.
+"""The emotion node: camera images in, one FaceEmotionArray per image out.
 
-A lifecycle node. configure loads the model, activate subscribes, deactivate and cleanup undo
-both. The executor's thread only receives; one worker does the rest (see recognition.py).
+A lifecycle node: configure loads the model, activate subscribes, deactivate and cleanup undo that.
+The executor's thread only receives images; a worker thread processes them (recognition.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from std_srvs.srv import SetBool
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
 from edan_ros.drawing.privacy import PRIVACY_THRESHOLD
-from edan_ros.engines import Engine, EngineError, create_engine
+from edan_ros.engines import Engine, EngineError, create_engine, select_model
 from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health
@@ -44,10 +44,10 @@ Transition = Callable[["EmotionNode", LifecycleState], TransitionCallbackReturn]
 
 
 def _transition(target: str) -> Callable[[Callable[..., None]], Transition]:
-    """Makes a method a transition to the state ``target``: it fails by raising.
+    """Turn a method into the transition to the state ``target``, which fails if it raises.
 
-    A missing or wrong model or detector is a failure; anything else an error, which is logged
-    here because rclpy would swallow it.
+    A missing or wrong model or detector is a FAILURE; any other exception is an ERROR, which is
+    logged here because rclpy would drop it.
     """
 
     def decorate(step: Callable[..., None]) -> Transition:
@@ -56,10 +56,10 @@ def _transition(target: str) -> Callable[[Callable[..., None]], Transition]:
             try:
                 step(node, state)
             except (EngineError, DetectorError) as error:
-                return node._fail(TransitionCallbackReturn.FAILURE, str(error))
+                return node.fail(TransitionCallbackReturn.FAILURE, str(error))
             except Exception:
-                return node._fail(TransitionCallbackReturn.ERROR, traceback.format_exc())
-            node._state = target
+                return node.fail(TransitionCallbackReturn.ERROR, traceback.format_exc())
+            node.enter(target)
             return SUCCESS
 
         return transition
@@ -68,12 +68,14 @@ def _transition(target: str) -> Callable[[Callable[..., None]], Transition]:
 
 
 class EmotionNode(LifecycleNode):
-    """Finds the faces of one or several cameras and how they look.
+    """Recognises the faces and emotions in the images of one or several cameras.
 
-    node_name, **kwargs: as for rclpy's Node. make_engine, make_detector: create_engine and
-    create_detector, or what stands in for them.
+    Args:
+        node_name, **kwargs: as for rclpy's Node.
+        make_engine, make_detector: create_engine and create_detector, or replacements.
 
-    Raises rclpy's ParameterException where a parameter given from outside is not valid.
+    Raises:
+        rclpy.exceptions.ParameterException: a value from a file or the command line is not valid.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class EmotionNode(LifecycleNode):
         self._progress_reported = 0.0  # time.monotonic
         self._enabled = True
         self._recognition: Recognition | None = None
-        self._track_ids = itertools.count(1)  # of the node's life: no id means two people
+        self._track_ids = itertools.count(1)  # never reset, so that no id is used twice
         self._settings = ParameterSet(
             self,
             PARAMETERS,
@@ -110,16 +112,16 @@ class EmotionNode(LifecycleNode):
             self._autostart = self.create_timer(0.0, self._start, clock=steady)
 
     def _start(self) -> None:
-        """Once, as soon as the node spins: configure and activate, unless somebody else has."""
+        """Configure and activate once the node spins, unless that has been requested before."""
         self.destroy_timer(self._autostart)
         if self._state == "unconfigured" and self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
     @_transition("inactive")
     def on_configure(self, state: LifecycleState) -> None:
-        """Load the model, make the detector, announce the topics."""
+        """Load the model, create the detector and the publishers."""
         self._state, self._failure, self._progress = "configuring", "", ""
-        self.health.publish()  # what follows takes minutes where an engine is built
+        self.health.publish()  # the rest takes minutes where a TensorRT plan is built
         values = self._settings.values
         self._recognition = Recognition(
             self,
@@ -136,9 +138,9 @@ class EmotionNode(LifecycleNode):
             self._track_ids,
         )
         self._recognition.draw_attention = values["attention_overlay"]
-        self._recognition.set_silence(values["silence_timeout"])
+        self._recognition.set_silence_timeout(values["silence_timeout"])
         self._set_privacy(values)
-        self._recognition.announce()
+        self._recognition.publish_model_info()
         engine = self._recognition.engine
         self.get_logger().info(
             f"configured: {diagnostics.describe(engine)}: {engine.selection_reason}; "
@@ -148,39 +150,39 @@ class EmotionNode(LifecycleNode):
 
     @_transition("active")
     def on_activate(self, state: LifecycleState) -> None:
-        """Begin to receive images."""
+        """Subscribe to the images."""
         super().on_activate(state)
         if self._enabled:
             self._recognition.start()
         topics = [camera.topic for camera in self._recognition.cameras.values()]
-        self.get_logger().info(f"active: listening to {', '.join(topics)}")
+        self.get_logger().info(f"active: subscribed to {', '.join(topics)}")
 
     @_transition("inactive")
     def on_deactivate(self, state: LifecycleState) -> None:
-        """Receive no more images, and forget every track."""
+        """Unsubscribe, and drop all tracks."""
         self._recognition.stop()
         super().on_deactivate(state)
 
     @_transition("unconfigured")
     def on_cleanup(self, state: LifecycleState) -> None:
-        """Let go of the model and the topics."""
+        """Release the model and the publishers."""
         super().on_cleanup(state)
         self._release()
 
     @_transition("finalized")
     def on_shutdown(self, state: LifecycleState) -> None:
-        """Let go of everything, from whatever state."""
+        """Release everything, from any state."""
         super().on_shutdown(state)
         self._release()
 
     @_transition("unconfigured")
     def on_error(self, state: LifecycleState) -> None:
-        """Let go of everything; the node can be configured again."""
+        """Release everything; the node can be configured again."""
         super().on_error(state)
         self._release()
 
     def destroy_node(self) -> None:
-        """Let go of everything, and of the node itself."""
+        """Release everything, and destroy the node."""
         self._release()
         super().destroy_node()
 
@@ -189,27 +191,35 @@ class EmotionNode(LifecycleNode):
             self._recognition.close()
             self._recognition = None
 
-    def _fail(self, outcome: TransitionCallbackReturn, why: str) -> TransitionCallbackReturn:
-        """Remember and say why a transition did not succeed, and let go of what it began."""
-        self.get_logger().error(f"{self._state} failed: {why}")
-        self._state, self._failure = "unconfigured", why
+    def enter(self, state: str) -> None:
+        """Note the state after a transition, for diagnostics and services."""
+        self._state = state
+
+    def fail(self, outcome: TransitionCallbackReturn, reason: str) -> TransitionCallbackReturn:
+        """Log and report why a transition failed, and release what it has created."""
+        self.get_logger().error(f"{self._state} failed: {reason}")
+        self._state, self._failure = "unconfigured", reason
         self._release()
         return outcome
 
     def _engine(self, values: Mapping[str, Any]) -> Engine:
-        return self._make_engine(
+        model = select_model(values["model"], engine=values["engine"])
+        engine = self._make_engine(
             values["engine"],
-            values["model"],
+            model.name,
             threads=values["threads"],
             cameras=len(values["cameras"]),
             log=self.get_logger().warning,
             progress=self._on_build,
         )
+        if values["model"] == "auto":
+            engine.selection_reason = f"{model.reason} {engine.selection_reason}"
+        return engine
 
     def _on_build(self, share: float) -> None:
-        """Tell how far the build of an engine is, once a second.
+        """Publish the progress of building an engine, once a second.
 
-        The engine's threads call this while the executor waits for it in on_configure.
+        The engine's threads call this while the executor's thread waits in on_configure.
         """
         now = time.monotonic()
         if now - self._progress_reported >= 1.0:
@@ -220,7 +230,7 @@ class EmotionNode(LifecycleNode):
     def _set_privacy(self, values: Mapping[str, Any]) -> None:
         mode, find = values["annotated_privacy"], None
         if mode == "blur":
-            # One of its own: whom the other is not sure of is covered too.
+            # A detector with a lower threshold: less certain faces are blurred too.
             threshold = min(PRIVACY_THRESHOLD, values["detector_threshold"])
             find = self._detector({**values, "detector_threshold": threshold}).detect
         self._recognition.set_privacy(mode, find)
@@ -240,7 +250,7 @@ class EmotionNode(LifecycleNode):
         )
 
     def _apply(self, values: Mapping[str, Any], changed: set[str]) -> None:
-        """Take over what changed while the node runs. Raises ValueError where it cannot."""
+        """Apply parameters that have changed; raise ValueError to refuse them."""
         if self._recognition is None:
             return
         try:
@@ -251,9 +261,11 @@ class EmotionNode(LifecycleNode):
             raise ValueError(str(error)) from error
         if found is not None:
             self._recognition.replace_detector(found)
-        self._recognition.replace_config(pipeline_config(values))
+        self._recognition.config = pipeline_config(values)
         self._recognition.draw_attention = values["attention_overlay"]
-        self._recognition.set_silence(values["silence_timeout"])
+        self._recognition.set_silence_timeout(values["silence_timeout"])
+        if "prior_strength" in changed:
+            self._recognition.publish_model_info()
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data != self._enabled and self._state == "active":
@@ -276,7 +288,7 @@ class EmotionNode(LifecycleNode):
         else:
             rectified = self._settings["rectified"]
             services.analyze(self._recognition, request, response, rectified=rectified)
-            self._recognition.excuse()
+            self._recognition.reset_outage_timers()
         return response
 
     def _on_explain(
@@ -286,7 +298,7 @@ class EmotionNode(LifecycleNode):
             response.message = self._not_configured()
         else:
             services.explain(self._recognition, request, response)
-            self._recognition.excuse()
+            self._recognition.reset_outage_timers()
         return response
 
     def _not_configured(self) -> str:
@@ -304,10 +316,10 @@ class EmotionNode(LifecycleNode):
         return statuses
 
     def _idle(self) -> str:
-        """Why the node does not listen to its cameras; "" if it does."""
+        """Return why the node is not subscribed to its cameras; "" if it is."""
         if self._state != "active":
-            return f"not listening: the node is {self._state}"
-        return "" if self._enabled else "not listening: disabled by the service ~/enable"
+            return f"not subscribed: the node is {self._state}"
+        return "" if self._enabled else "not subscribed: disabled by the service ~/enable"
 
 
 def main(args: list[str] | None = None) -> None:

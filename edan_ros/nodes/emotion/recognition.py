@@ -1,7 +1,7 @@
-"""The work behind the emotion node: images of all cameras in, published arrays out.
+"""Processing behind the emotion node: images of all cameras in, published arrays out.
 
-`process` runs on the worker's thread, `analyze` and `explain` on the executor's. One lock keeps
-the engine and the detector to one of them at a time.
+`process` runs on the worker's thread, `analyze` and `explain` on the executor's. A lock lets only
+one of them use the engine and the detector.
 """
 
 from __future__ import annotations
@@ -36,23 +36,28 @@ from edan_ros.nodes.common.conversions import (
     model_info_message,
     stamp_seconds,
 )
-from edan_ros.nodes.emotion.camera_input import Arrival, CameraInput, CameraOptions, Frame
+from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions, Frame, ReceivedImage
 from edan_ros.nodes.emotion.worker import NewestWorker
 from edan_ros.pipeline.pipeline import Pipeline, PipelineConfig
 
-#: The key under which the pipeline looks for the detector of `analyze`.
-SINGLE_PICTURES = ""
+#: Key of the detector of `analyze` in the pipeline.
+SINGLE_IMAGES = ""
 
 
 class ExplanationError(LookupError):
-    """There is nothing to explain. The message says why and what to do."""
+    """There is no such face or method. The message says why and what to do."""
 
 
 class Recognition:
-    """The pipeline, the cameras that feed it, and the thread it runs on.
+    """The pipeline, the cameras that feed it, and its thread.
 
-    node: whose topics the cameras use. detector: for all cameras, and for single pictures where
-    the cameras' boxes come from a topic. names, options: of the cameras.
+    Args:
+        node: creates the topics of the cameras.
+        engine: runs the model.
+        detector: for all cameras; if their boxes come from a topic, for single images only.
+        config: settings of the pipeline.
+        names, options: of the cameras.
+        track_ids: ids for new tracks.
     """
 
     def __init__(
@@ -66,11 +71,11 @@ class Recognition:
         track_ids: Iterator[int],
     ) -> None:
         self.engine = engine
-        #: Whether the annotated picture shows what led to the emotion of each face.
+        #: Whether annotated images show the attention map of each face.
         self.draw_attention = False
         self._node = node
         self._lock = threading.Lock()
-        self._worker: NewestWorker[Arrival] | None = None
+        self._worker: NewestWorker[ReceivedImage] | None = None
         inputs = [CameraInput(node, name, options) for name in names]
         self.cameras = {camera.key: camera for camera in inputs}
         self._detectors: dict[str, Detector] = {}
@@ -79,21 +84,22 @@ class Recognition:
         self._pipeline = Pipeline(self._detectors, engine, config, track_ids)
         self._model_info = node.create_publisher(ModelInfo, "model_info", qos.LATCHED)
 
-    def announce(self) -> None:
-        """Tell what runs, now and to whoever comes later."""
-        self._model_info.publish(model_info_message(self.engine))
+    def publish_model_info(self) -> None:
+        """Publish the model and the engine, for late subscribers too."""
+        strength = self.config.prior_strength
+        self._model_info.publish(model_info_message(self.engine, strength))
 
     def start(self) -> None:
-        """Begin to receive images."""
+        """Subscribe to the images."""
         self._worker = NewestWorker(self.process, self._on_error, "recognition")
         self._worker.start()
         for camera in self.cameras.values():
             camera.subscribe(self._worker.put)
 
     def stop(self) -> None:
-        """Finish the images at work, receive no more, and forget every face.
+        """Finish the images in progress, unsubscribe, and drop all tracks.
 
-        On the executor's thread, so that no image comes in between.
+        Call it on the executor's thread, so that no image is received meanwhile.
         """
         if self._worker is not None:
             self._worker.stop()
@@ -103,47 +109,52 @@ class Recognition:
         self._pipeline.reset()
 
     def close(self) -> None:
-        """Stop, and give back the topics."""
+        """Stop, and destroy the publishers."""
         self.stop()
         for camera in self.cameras.values():
             camera.destroy()
         self._node.destroy_publisher(self._model_info)
 
-    def replace_config(self, config: PipelineConfig) -> None:
-        """Go on with other settings of the pipeline."""
+    @property
+    def config(self) -> PipelineConfig:
+        """Settings of the pipeline; they may be replaced while it runs."""
+        return self._pipeline.config
+
+    @config.setter
+    def config(self, config: PipelineConfig) -> None:
         self._pipeline.config = config
 
     @property
     def detector(self) -> str:
-        """What finds the faces of the cameras, and what runs it, for people."""
+        """Name of the detector and of what runs it, for users."""
         return next(describe_detector(self._detectors[key]) for key in self.cameras)
 
-    def set_silence(self, seconds: float) -> None:
-        """How long no image must come for a camera to count as gone."""
+    def set_silence_timeout(self, seconds: float) -> None:
+        """Set the time without images after which a camera is reported as gone."""
         for camera in self.cameras.values():
-            camera.statistics.silence = seconds
+            camera.statistics.silence_timeout = seconds
 
-    def excuse(self) -> None:
-        """The executor's thread was busy with something else: no camera is gone for that."""
+    def reset_outage_timers(self) -> None:
+        """Count no outage for the time in which the executor's thread could not receive."""
         for camera in self.cameras.values():
-            camera.statistics.excuse()
+            camera.statistics.reset_outage_timer()
 
     def set_privacy(self, mode: str, find: FaceFinder | None = None) -> None:
-        """What the annotated pictures and explanations show of people; find: as for PrivacyFilter."""
-        self._privacy, self._find = mode, find and _one_at_a_time(find)
-        self._veils = {
+        """Set how people are shown in annotated images and explanations, as for PrivacyFilter."""
+        self._privacy, self._find = mode, find and _serialized(find)
+        self._privacy_filters = {
             key: PrivacyFilter[None](mode, self._find, ahead=False) for key in self.cameras
         }
 
     def replace_detector(self, detector: Detector) -> None:
-        """Go on with another detector."""
+        """Use another detector from the next image on."""
         with self._lock:
-            self._detectors[SINGLE_PICTURES] = detector
+            self._detectors[SINGLE_IMAGES] = detector
             for key, camera in self.cameras.items():
                 self._detectors[key] = camera.boxes or detector
 
-    def process(self, batch: dict[str, Arrival]) -> None:
-        """Read, recognise and publish one image of each camera that has one."""
+    def process(self, batch: dict[str, ReceivedImage]) -> None:
+        """Decode, recognise and publish one image of each camera in the batch."""
         try:
             self._process(batch)
         except EngineError as error:
@@ -159,14 +170,14 @@ class Recognition:
         if self._node.context.ok():
             self._node.health.record("recognition failed", error)
 
-    def _report(self, batch: dict[str, Arrival], reason: str, message: str) -> None:
+    def _report(self, batch: dict[str, ReceivedImage], reason: str, message: str) -> None:
         for key in batch:
             self.cameras[key].report(reason, message, lost=True)
 
-    def _process(self, batch: dict[str, Arrival]) -> None:
-        overtaken = [self.cameras[key].take_overloaded() for key in batch]
-        overloaded = any(overtaken)
-        read = {key: self._read(key, arrival, overloaded) for key, arrival in batch.items()}
+    def _process(self, batch: dict[str, ReceivedImage]) -> None:
+        overloaded_cameras = [key for key in batch if self.cameras[key].take_overloaded()]
+        overloaded = bool(overloaded_cameras)
+        read = {key: self._read(key, image, overloaded) for key, image in batch.items()}
         frames = {key: frame for key, frame in read.items() if frame is not None}
         if not frames:
             return
@@ -178,12 +189,11 @@ class Recognition:
         for (key, frame), result in zip(frames.items(), results, strict=True):
             self._publish(self.cameras[key], frame, result)
 
-    def _read(self, key: str, arrival: Arrival, overloaded: bool) -> Frame | None:
-        """The frame of a message, of a JPEG no more than the known faces need."""
-        stamp = stamp_seconds(arrival.message.header)
-        return self.cameras[key].read(
-            arrival, self._pipeline.reduction(key, stamp, overloaded=overloaded)
-        )
+    def _read(self, key: str, received: ReceivedImage, overloaded: bool) -> Frame | None:
+        """Decode a message; a JPEG only at the size that the known faces need."""
+        stamp = stamp_seconds(received.message.header)
+        reduction = self._pipeline.reduction(key, stamp, overloaded=overloaded)
+        return self.cameras[key].read(received, reduction)
 
     def _publish(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
         start = time.perf_counter()
@@ -194,29 +204,43 @@ class Recognition:
             camera.report(warning.reason, str(warning))
         camera.last = (frame, result)
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
-        camera.statistics.processed(frame.arrival.time, len(result.faces), result.timings_ms, age)
+        camera.statistics.processed(frame.received.time, len(result.faces), result.timings_ms, age)
         if camera.annotated.get_subscription_count() and frame.image.reduction == 1:
-            veil = self._veils[camera.key]
-            # By arrival: stamps may stand still.
-            for pixels, _ in veil.add(frame.arrival.time, frame.image, result.faces, None):
+            privacy = self._privacy_filters[camera.key]
+            # By the time of arrival, because stamps may stand still.
+            for pixels, _ in privacy.add(frame.received.time, frame.image, result.faces, None):
                 drawn = annotate(pixels, result, attention=self.draw_attention)
                 camera.annotated.publish(image_message(drawn, frame.header))
 
     def analyze(self, image: Image, camera: CameraModel | None) -> FrameResult:
-        """The faces of a single picture. Raises EngineError."""
+        """Return the faces in a single image.
+
+        Raises:
+            EngineError: the engine failed.
+        """
         with self._lock:
             return self._pipeline.analyze(image, camera)
 
     def explain(
         self, camera: CameraInput, track_id: int, emotion: int, method: str
     ) -> tuple[Frame, Explanation, NDArray[np.uint8]]:
-        """The newest image, a map of one of its faces, and the map drawn over what may be seen.
+        """Explain the emotion of one face in the newest image of a camera.
 
-        track_id 0: the largest; emotion UNKNOWN: the face's own. Raises ExplanationError where
-        there is no such face, EngineError.
+        Args:
+            camera: the camera.
+            track_id: of the face; 0 for the largest one.
+            emotion: to explain; UNKNOWN for the most likely one.
+            method: one of METHODS.
+
+        Returns:
+            The image, its explanation, and the map drawn over the face as far as privacy permits.
+
+        Raises:
+            ExplanationError: there is no such face.
+            EngineError: the engine failed.
         """
         if camera.last is None:
-            raise ExplanationError(f"no image of {camera.key} was processed yet")
+            raise ExplanationError(f"no image of {camera.key} has been processed yet")
         frame, result = camera.last
         face = _choose_face(result.faces, track_id)
         if emotion == UNKNOWN:
@@ -229,10 +253,10 @@ class Recognition:
         )
         if self._privacy == "none":
             return frame, found, overlay(found.crop, found.values)
-        # A JPEG may have been read reduced: to look for people and to cover them, it is read whole.
-        whole = frame.image if frame.image.reduction == 1 else decode_image(frame.arrival.message)
-        covered = Image(anonymize(whole, result.faces, self._privacy, self._find))
-        drawn = overlay(extract(covered, [face.crop], size)[0, 0], found.values)
+        # A JPEG may have been decoded at a lower size; blurring needs the full one.
+        whole = frame.image if frame.image.reduction == 1 else decode_image(frame.received.message)
+        anonymized = Image(anonymize(whole, result.faces, self._privacy, self._find))
+        drawn = overlay(extract(anonymized, [face.crop], size)[0, 0], found.values)
         if self._privacy == "landmarks-only":
             draw_outlines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, BACKGROUND)
         return frame, found, drawn
@@ -243,19 +267,19 @@ class Recognition:
         return softmax(logits, self.engine.manifest.temperature)
 
 
-def _one_at_a_time(find: FaceFinder) -> FaceFinder:
-    """The worker's thread and the executor's look for faces with the same detector."""
+def _serialized(find: FaceFinder) -> FaceFinder:
+    """Let the worker's and the executor's thread use the same detector one after the other."""
     lock = threading.Lock()
 
-    def found(image: Image) -> Sequence[Detection]:
+    def detect(image: Image) -> Sequence[Detection]:
         with lock:
             return find(image)
 
-    return found
+    return detect
 
 
 def _choose_face(faces: list[Face], track_id: int) -> Face:
-    """The face of a track, or the largest for 0."""
+    """Return the face of a track, or the largest for 0."""
     if not faces:
         raise ExplanationError("the newest image shows no face")
     if track_id == 0:
@@ -264,4 +288,4 @@ def _choose_face(faces: list[Face], track_id: int) -> Face:
         if face.track_id == track_id:
             return face
     there = ", ".join(str(face.track_id) for face in faces)
-    raise ExplanationError(f"no face has the track {track_id}: the newest image shows {there}")
+    raise ExplanationError(f"no face has the track id {track_id}: the newest image shows {there}")

@@ -1,4 +1,4 @@
-"""Answers to the emotion node's services, apart from the node so that it stays readable."""
+"""Services of the emotion node."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def analyze(
     *,
     rectified: bool,
 ) -> None:
-    """Fill the response with the faces of the picture in the request."""
+    """Fill the response with the faces in the image of the request."""
     message = request.compressed_image if request.is_compressed else request.image
     try:
         image = decode_image(message)
@@ -53,7 +53,7 @@ def explain(
     request: ExplainFace.Request,
     response: ExplainFace.Response,
 ) -> None:
-    """Fill the response with a map of the face asked for and what it points at."""
+    """Fill the response with an attention map of the requested face and what it highlights."""
     try:
         camera = _choose_camera(recognition.cameras, request.camera)
         method = _choose_method(request.method)
@@ -69,21 +69,21 @@ def _choose_camera(cameras: dict[str, CameraInput], name: str) -> CameraInput:
     if not name:
         return next(iter(cameras.values()))
     if name not in cameras:
-        raise ExplanationError(f"no camera is called '{name}': there are {', '.join(cameras)}")
+        raise ExplanationError(f"camera '{name}' is unknown: use one of {', '.join(cameras)}")
     return cameras[name]
 
 
 def _choose_method(name: str) -> str:
     method = name or METHODS[0]
     if method not in METHODS:
-        raise ExplanationError(f"no method is called '{name}': use {' or '.join(METHODS)}")
+        raise ExplanationError(f"method '{name}' is unknown: use {' or '.join(METHODS)}")
     return method
 
 
 def _fill(
     response: ExplainFace.Response, frame: Frame, found: Explanation, drawn: NDArray[np.uint8]
 ) -> None:
-    """drawn: the map over what may be seen of the crop."""
+    """Fill the response; ``drawn`` is the map over the crop, as far as privacy permits."""
     size = found.crop.shape[0]
     response.header = frame.header
     response.track_id = found.face.track_id

@@ -1,4 +1,4 @@
-"""One thread that always works on the newest item of each source and lets older ones go."""
+"""A thread that always processes the newest item of each source and drops older ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 class NewestWorker(Generic[T]):
     """Calls ``work`` with the newest item of every source that has one, on a thread of its own.
 
-    An item that is not taken before the next of its source arrives is replaced, so what is worked
-    on is never older than one round of work, whatever the load.
+    An item that is not taken before the next one of its source is replaced, so that no item is
+    older than one call of ``work``, whatever the load.
 
     Args:
         work: called with {source: item}, never concurrently.
@@ -36,7 +36,7 @@ class NewestWorker(Generic[T]):
         self._thread: threading.Thread | None = None
 
     def put(self, source: str, item: T) -> bool:
-        """Leave an item for the thread. True if it replaces one that was never worked on."""
+        """Store an item for the thread; return True if it replaces an unprocessed one."""
         with self._changed:
             dropped = source in self._newest
             self._newest[source] = item
@@ -44,13 +44,13 @@ class NewestWorker(Generic[T]):
         return dropped
 
     def start(self) -> None:
-        """Start the thread. Items left before are worked on first."""
+        """Start the thread; stored items are processed first."""
         self._running = True
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the round under way, forget what is left, and end the thread."""
+        """Finish the call in progress, drop stored items, and end the thread."""
         with self._changed:
             self._running = False
             self._changed.notify()

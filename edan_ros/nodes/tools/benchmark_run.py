@@ -124,7 +124,7 @@ class RosBenchmark:
         start = time.monotonic()
         node = NodeProcess("emotion_node", arguments, self._say)
         try:
-            while not _says(node, "active: listening"):
+            while not _says(node, "active: subscribed"):
                 ended = node.exit_code() is not None or _says(node, "[ERROR]")
                 if ended or time.monotonic() - start > _PATIENCE:
                     raise SessionError("emotion_node did not start: " + " ".join(node.tail))

@@ -1,4 +1,4 @@
-"""The recorder node: listens to images and faces, and brings together what belongs together."""
+"""The recorder node: pairs each result with its image."""
 
 from __future__ import annotations
 
@@ -23,39 +23,51 @@ from edan_ros.recording.run_info import RunInfo, describe_model
 
 Recorded = Pair[ImageMessage, FaceEmotionArray]
 
-#: Messages that wait while the record is written.
-_QUEUE = 10
+#: Images that are kept while results are being written.
+_QUEUE_DEPTH = 10
 
 
 class RecorderNode(Node):
-    """Subscribes to image_raw and faces and hands over each result with its image.
+    """Subscribes to image_raw and faces, and passes on each result with its image.
 
-    take: called with every result, in order, on the executor's thread. Once it has returned, the
-    result's header is published on camera_node/acknowledge, so that a camera node which waits
-    for that loses nothing. run_info: the model and the settings, once emotion_node has told them.
+    Once ``on_recorded`` has returned, the header of the result is published on
+    camera_node/acknowledge, so that a camera node which waits for that loses nothing.
+
+    Args:
+        on_recorded: called with every result, in order, on the executor's thread.
+        node_name, **kwargs: as for rclpy's Node.
+
+    Attributes:
+        pairing: images and results that have been received.
+        run_info: model and settings of emotion_node; empty until it has sent them.
     """
 
     def __init__(
-        self, take: Callable[[Recorded], None], node_name: str = "recorder_node", **kwargs: Any
+        self,
+        on_recorded: Callable[[Recorded], None],
+        node_name: str = "recorder_node",
+        **kwargs: Any,
     ) -> None:
         super().__init__(node_name, **kwargs)
-        self._take = take
+        self._on_recorded = on_recorded
         self.health = Health(self)
-        self._handed_over: Header | None = None
+        self._last_header: Header | None = None
         self.pairing: Pairing[ImageMessage, FaceEmotionArray] = Pairing()
         self._acknowledge = self.create_publisher(Header, "camera_node/acknowledge", qos.RESULTS)
-        self._subscribe(ImageMessage, "image_raw", self._on_image, qos.images("reliable", _QUEUE))
+        self._subscribe(
+            ImageMessage, "image_raw", self._on_image, qos.images("reliable", _QUEUE_DEPTH)
+        )
         self._subscribe(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
         self.run_info = RunInfo()
         self._settings_client = self.create_client(GetParameters, "emotion_node/get_parameters")
         self.create_subscription(ModelInfo, "model_info", self._on_model, qos.LATCHED)
 
     def image_publishers(self) -> int:
-        """How many publish on image_raw."""
+        """Return the number of publishers of image_raw."""
         return self.count_publishers("image_raw")
 
     def face_publishers(self) -> int:
-        """How many publish on faces."""
+        """Return the number of publishers of faces."""
         return self.count_publishers("faces")
 
     def _subscribe(
@@ -65,7 +77,10 @@ class RecorderNode(Node):
         callback: Callable[[Any, float, float], None],
         profile: QoSProfile,
     ) -> None:
-        """callback: gets the message, and when it was sent and received (seconds since 1970)."""
+        """Subscribe; the callback gets the message and its times of sending and arrival.
+
+        The times are in seconds since 1970.
+        """
 
         def with_times(message: Any, info: Mapping[str, int]) -> None:
             callback(message, info["source_timestamp"] * 1e-9, info["received_timestamp"] * 1e-9)
@@ -74,12 +89,12 @@ class RecorderNode(Node):
             now = time.time()
             callback(message, now, now)
 
-        # Humble does not tell the times: the arrival stands for both.
-        told = hasattr(Subscription, "CallbackType")
-        self.create_subscription(kind, topic, with_times if told else without_times, profile)
+        # Humble does not report the times: that of the callback replaces both.
+        timed = hasattr(Subscription, "CallbackType")
+        self.create_subscription(kind, topic, with_times if timed else without_times, profile)
 
     def _on_model(self, message: ModelInfo) -> None:
-        """The node is configured: note the model, and ask for the settings."""
+        """Store the model of a configured node, and request the node's settings."""
         self.run_info = RunInfo(describe_model(message), self.run_info.settings)
         names = [parameter.name for parameter in PARAMETERS]
         answer = self._settings_client.call_async(GetParameters.Request(names=names))
@@ -91,19 +106,19 @@ class RecorderNode(Node):
         self.run_info = RunInfo(self.run_info.model, settings)
 
     def _on_image(self, message: ImageMessage, sent: float, _: float) -> None:
-        self._hand_over(self.pairing.add_image(_nanoseconds(message.header), message, sent))
+        self._pass_on(self.pairing.add_image(_nanoseconds(message.header), message, sent))
 
     def _on_faces(self, message: FaceEmotionArray, _: float, received: float) -> None:
         pairs = self.pairing.add_result(_nanoseconds(message.header), message, received)
-        self._hand_over(pairs)
-        if not pairs and message.header == self._handed_over:
-            # The image was sent again because the acknowledgement did not arrive.
+        self._pass_on(pairs)
+        if not pairs and message.header == self._last_header:
+            # The image was published again because the acknowledgement did not arrive.
             self._acknowledge.publish(message.header)
 
-    def _hand_over(self, pairs: list[Recorded]) -> None:
+    def _pass_on(self, pairs: list[Recorded]) -> None:
         for pair in pairs:
-            self._take(pair)
-            self._handed_over = pair.result.header
+            self._on_recorded(pair)
+            self._last_header = pair.result.header
             self._acknowledge.publish(pair.result.header)
 
 

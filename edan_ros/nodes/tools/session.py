@@ -1,4 +1,4 @@
-"""A recorded run: camera node and emotion node as processes, a recorder listening in this one."""
+"""A recorded run: camera node and emotion node as processes, and a recorder in this process."""
 
 from __future__ import annotations
 
@@ -26,21 +26,27 @@ from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
 from edan_ros.nodes.common.running import GuardedExecutor
 from edan_ros.nodes.tools.recorder_node import Recorded, RecorderNode
 
-#: Results that may wait to be written; then the recorder takes no more until one is.
-_WAITING = 8
-#: Seconds between two looks at how the nodes are.
-_CHECK_EVERY = 0.3
-#: Seconds that outstanding results are given after the camera node has ended.
-_SETTLE = 3.0
+#: Results that are kept for the writer; the recorder then waits until one has been written.
+_QUEUE_SIZE = 8
+#: Seconds between two checks of the nodes.
+_CHECK_PERIOD = 0.3
+#: Seconds to wait for outstanding results after the camera node has ended.
+_SETTLE_TIME = 3.0
 
 
 class SessionError(RuntimeError):
-    """A node did not start, or died. The message says which, and why if it said so."""
+    """A node did not start, or ended. The message names it and quotes its last lines."""
 
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What to start. camera, emotion: parameters of the two nodes. files: for the emotion node."""
+    """What to start.
+
+    Attributes:
+        namespace: of the nodes.
+        camera, emotion: parameters of the two nodes.
+        files: parameter files of the emotion node.
+    """
 
     namespace: str
     camera: Mapping[str, object]
@@ -49,25 +55,27 @@ class SessionOptions:
 
 
 class Session:
-    """A context manager that starts the nodes, hands over what they publish, and ends them.
+    """A context manager that starts the nodes, yields what they publish, and ends them.
 
-    on_trouble: is given every warning and error that the nodes log, on another thread.
+    Args:
+        options: what to start.
+        on_trouble: called with every warning and error that the nodes log, on another thread.
     """
 
     def __init__(self, options: SessionOptions, on_trouble: Callable[[str], None]) -> None:
         self._options = options
         self._on_trouble = on_trouble
-        self._recorded: queue.Queue[Recorded] = queue.Queue(_WAITING)
-        self._quiet = threading.Event()  # listen no more
-        self._abandoned = threading.Event()  # nobody takes results any more
+        self._recorded: queue.Queue[Recorded] = queue.Queue(_QUEUE_SIZE)
+        self._stop_spinning = threading.Event()
+        self._discard = threading.Event()  # results are not consumed any more
         self._ended_at: float | None = None
 
     def __enter__(self) -> Session:
         keep_to_this_machine()
         prepare()
-        # Signals stay with the caller: Ctrl-C must not cut the connection before all is written.
+        # The caller handles signals: Ctrl-C must not end the context before all is written.
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self.recorder = RecorderNode(self._take, namespace=self._options.namespace)
+        self.recorder = RecorderNode(self._enqueue, namespace=self._options.namespace)
         self._executor = GuardedExecutor()
         self._executor.add_node(self.recorder)
         self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
@@ -83,8 +91,8 @@ class Session:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._quiet.set()
-        self._abandoned.set()
+        self._stop_spinning.set()
+        self._discard.set()
         self.camera.stop()
         self.emotion.stop()
         self._thread.join()
@@ -93,15 +101,16 @@ class Session:
         rclpy.try_shutdown()
 
     def results(self, stopped: Callable[[], bool]) -> Iterator[Recorded]:
-        """Every result, in order, until the source has ended or ``stopped()``.
+        """Yield every result, in order, until the source has ended or ``stopped()`` is true.
 
-        Raises SessionError when a node does not start or dies.
+        Raises:
+            SessionError: a node does not start, or ends early.
         """
         checked = time.monotonic()
         while not stopped():
             with contextlib.suppress(queue.Empty):
                 yield self._recorded.get(timeout=0.1)
-            if time.monotonic() - checked > _CHECK_EVERY:
+            if time.monotonic() - checked > _CHECK_PERIOD:
                 checked = time.monotonic()
                 self._check()
             if self._ended():
@@ -109,17 +118,17 @@ class Session:
         yield from self._rest()
 
     def _ended(self) -> bool:
-        """Whether the source has ended and nothing more is to come of it."""
+        """Return whether the source has ended and all its results have arrived."""
         if self.camera.exit_code() is None or not self._recorded.empty():
             return False
         self._ended_at = self._ended_at or time.monotonic()
         pairing = self.recorder.pairing
         settled = pairing.images == pairing.results
-        return settled or time.monotonic() - self._ended_at > _SETTLE
+        return settled or time.monotonic() - self._ended_at > _SETTLE_TIME
 
     def _rest(self) -> Iterator[Recorded]:
-        """Stops to listen; what was received until then."""
-        self._quiet.set()
+        """Unsubscribe, and yield what has been received."""
+        self._stop_spinning.set()
         while self._thread.is_alive() or not self._recorded.empty():
             with contextlib.suppress(queue.Empty):
                 yield self._recorded.get(timeout=0.05)
@@ -133,8 +142,8 @@ class Session:
         )
         return NodeProcess(executable, arguments, self._on_trouble)
 
-    def _take(self, recorded: Recorded) -> None:
-        while not self._abandoned.is_set():
+    def _enqueue(self, recorded: Recorded) -> None:
+        while not self._discard.is_set():
             try:
                 self._recorded.put(recorded, timeout=0.1)
             except queue.Full:
@@ -142,35 +151,35 @@ class Session:
             return
 
     def _spin(self) -> None:
-        while not self._quiet.is_set():
+        while not self._stop_spinning.is_set():
             self._executor.spin_once(timeout_sec=0.1)
 
     def _check(self) -> None:
-        """Raises SessionError if this can come to nothing."""
+        """Raise SessionError if the run cannot succeed."""
         code = self.emotion.exit_code()
         if code is not None:
-            raise SessionError(f"emotion_node ended with code {code}{_last_words(self.emotion)}")
+            raise SessionError(f"emotion_node ended with code {code}{_last_lines(self.emotion)}")
         code = self.camera.exit_code()
         if code:
-            raise SessionError(f"camera_node ended with code {code}{_last_words(self.camera)}")
+            raise SessionError(f"camera_node ended with code {code}{_last_lines(self.camera)}")
         if any(f"{PLAYER} has ended" in line for line in self.camera.tail):
-            raise SessionError(f"camera_node publishes no more{_last_words(self.camera)}")
+            raise SessionError(f"camera_node stopped publishing{_last_lines(self.camera)}")
         if self.recorder.health.errors:
             raise SessionError(f"the recorder failed: {self.recorder.health.last_error}")
         if not self.recorder.pairing.images and any("[ERROR]" in t for t in self.emotion.tail):
-            raise SessionError(f"emotion_node did not start{_last_words(self.emotion)}")
+            raise SessionError(f"emotion_node did not start{_last_lines(self.emotion)}")
         if self.recorder.image_publishers() > 1 or self.recorder.face_publishers() > 1:
             raise SessionError(
-                f"other nodes publish under /{self._options.namespace} too: is this already "
-                "running? End it, or choose another ROS_DOMAIN_ID"
+                f"other nodes publish below /{self._options.namespace} too: end them, or set "
+                "another ROS_DOMAIN_ID"
             )
 
 
 @contextmanager
 def reserved_namespace(name: str) -> Iterator[str]:
-    """A namespace that no other such run on this machine has in this ROS domain: name, name_2, ...
+    """Reserve a namespace for this run on this machine and ROS domain: name, name_2, ...
 
-    Held by a lock on a file, so that it is free again however the process ends.
+    A lock on a file holds it, so that it is free again however the process ends.
     """
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
     prefix = Path(tempfile.gettempdir()) / f"edan_ros_{name}_domain{domain}"
@@ -184,7 +193,7 @@ def reserved_namespace(name: str) -> Iterator[str]:
 
 
 def _locked(path: Path) -> TextIO | None:
-    """The file, open and locked; None where another process, or another user's, has it."""
+    """Return the file, open and locked; None if another process or user holds it."""
     try:
         lock = path.open("w")
     except PermissionError:
@@ -198,7 +207,7 @@ def _locked(path: Path) -> TextIO | None:
 
 
 def keep_to_this_machine() -> None:
-    """Keeps the topics off the network, unless the user has decided about that."""
+    """Keep the topics off the network, unless the user has configured that."""
     variables = ("ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE")
     if any(os.environ.get(name) for name in variables):
         return
@@ -208,5 +217,5 @@ def keep_to_this_machine() -> None:
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 
-def _last_words(process: NodeProcess) -> str:
+def _last_lines(process: NodeProcess) -> str:
     return "".join(f"\n    {line}" for line in list(process.tail)[-8:])

@@ -1,4 +1,4 @@
-"""The view node: hands what emotion nodes publish to the page of `edan view`."""
+"""The view node: collects what emotion nodes publish for the page of `edan view`."""
 
 from __future__ import annotations
 
@@ -23,15 +23,20 @@ from edan_ros.report.records import LEVELS, Status
 
 FACES, ANNOTATED = "edan_ros/msg/FaceEmotionArray", "/annotated"
 MODEL = "edan_ros/msg/ModelInfo"
-#: Seconds between two looks at which topics there are.
-_LOOK_EVERY = 0.5
+#: Seconds between two searches for new topics.
+_DISCOVERY_PERIOD = 0.5
 
 
 class ViewNode(Node):
-    """Finds every topic of faces that has an annotated one beside it, and keeps their newest.
+    """Subscribes to every topic of faces that has an annotated one below it.
 
-    namespace_filter: only topics below it; "" for all. The annotated images are subscribed to
-    only while somebody looks at the page: nobody else need draw or send them.
+    It subscribes to annotated images only while a browser shows the page, so that they are not
+    drawn and sent otherwise.
+
+    Args:
+        state: receives the newest messages.
+        namespace_filter: only topics below this namespace; "" for all.
+        node_name, **kwargs: as for rclpy's Node.
     """
 
     def __init__(
@@ -48,44 +53,46 @@ class ViewNode(Node):
         self._reported: Counter[str] = Counter()  # at the last diagnostics
         self.health = Health(self, self._statuses)
         self._below = f"/{namespace_filter.strip('/')}/" if namespace_filter.strip("/") else "/"
-        self._followed: dict[str, Subscription] = {}
-        self._pictures: dict[str, Subscription] = {}
+        self._topics: dict[str, Subscription] = {}
+        self._annotated: dict[str, Subscription] = {}
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.RESULTS)
-        self.create_timer(_LOOK_EVERY, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(
+            _DISCOVERY_PERIOD, self._discover, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
-    def _look(self) -> None:
-        """Follow the topics that have come since, and pictures while somebody looks at them."""
+    def _discover(self) -> None:
+        """Subscribe to new topics, and to annotated images while the page is shown."""
         kinds = dict(self.get_topic_names_and_types())
         for topic in [name for name in kinds if name.startswith(self._below)]:
-            if topic in self._followed:
+            if topic in self._topics:
                 continue
             if FACES in kinds[topic] and topic + ANNOTATED in kinds:
-                self._follow(FaceEmotionArray, topic, self._on_faces(topic), qos.RESULTS)
+                self._subscribe(FaceEmotionArray, topic, self._on_faces(topic), qos.RESULTS)
             elif MODEL in kinds[topic]:
-                self._follow(ModelInfo, topic, self._on_model, qos.LATCHED)
+                self._subscribe(ModelInfo, topic, self._on_model, qos.LATCHED)
         if self._state.watched:
-            for topic in [name for name in self._followed if name + ANNOTATED in kinds]:
-                self._take_pictures(topic)
+            for topic in [name for name in self._topics if name + ANNOTATED in kinds]:
+                self._subscribe_to_annotated(topic)
         else:
-            for subscription in self._pictures.values():
+            for subscription in self._annotated.values():
                 self.destroy_subscription(subscription)
-            self._pictures.clear()
+            self._annotated.clear()
 
-    def _follow(self, kind: type, topic: str, callback: Any, profile: Any) -> None:
-        self._followed[topic] = self.create_subscription(kind, topic, callback, profile)
+    def _subscribe(self, kind: type, topic: str, callback: Any, profile: Any) -> None:
+        self._topics[topic] = self.create_subscription(kind, topic, callback, profile)
 
-    def _take_pictures(self, topic: str) -> None:
-        if topic in self._pictures:
+    def _subscribe_to_annotated(self, topic: str) -> None:
+        if topic in self._annotated:
             return
 
-        def take(message: ImageMessage) -> None:
+        def add(message: ImageMessage) -> None:
             try:
                 self._state.add_picture(topic, decode_image(message))
             except ImageError as error:
                 self._refuse(topic + ANNOTATED, error)
 
-        self._pictures[topic] = self.create_subscription(
-            ImageMessage, topic + ANNOTATED, take, qos.images("best_effort")
+        self._annotated[topic] = self.create_subscription(
+            ImageMessage, topic + ANNOTATED, add, qos.images("best_effort")
         )
 
     def _on_faces(self, topic: str) -> Any:
