@@ -16,11 +16,17 @@ from edan_ros.engines.cuda_driver import CudaGraph, find_gpu
 MODEL = "edan-lite"
 
 
+#: Attributes of the GPU: major and minor compute capability.
+ATTRIBUTES = {75: 8, 76: 7}
+
+
+def set_int(reference: Any, value: int) -> None:
+    """Set an integer that is passed by reference."""
+    ctypes.cast(reference, ctypes.POINTER(ctypes.c_int)).contents.value = value
+
+
 class Driver:
     """A fake of NVIDIA's driver. fails: name of a function that returns error 999."""
-
-    NUMBERS = {"cuDeviceGetCount": 1, "cuDeviceGet": 0, "cuDriverGetVersion": 12060}  # noqa: RUF012
-    ATTRIBUTES = {75: 8, 76: 7}  # noqa: RUF012
 
     def __init__(self, fails: str = "", gpus: int = 1) -> None:
         self.fails, self.gpus = fails, gpus
@@ -29,14 +35,17 @@ class Driver:
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any) -> int:
             self.calls.append(name)
-            if name == "cuDeviceGetCount":
-                args[0]._obj.value = self.gpus
-            elif name in self.NUMBERS:
-                args[0]._obj.value = self.NUMBERS[name]
+            integers = {
+                "cuDeviceGetCount": self.gpus,
+                "cuDeviceGet": 0,
+                "cuDriverGetVersion": 12060,
+            }
+            if name in integers:
+                set_int(args[0], integers[name])
             elif name == "cuDeviceGetName":
                 args[0].value = b"Orin"
             elif name == "cuDeviceGetAttribute":
-                args[0]._obj.value = self.ATTRIBUTES[args[1]]
+                set_int(args[0], ATTRIBUTES[args[1]])
             return 999 if name == self.fails else 0
 
         return call
