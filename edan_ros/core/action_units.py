@@ -63,7 +63,7 @@ _DISTANCES: dict[str, tuple[int, Sequence[int], Sequence[int]]] = {
     "eye": (_Y, (40, 41, 46, 47), (37, 38, 43, 44)),  # opening of the lids
     "nose_lip": (_Y, (51,), (33,)),
     "mouth_width": (_X, (54,), (48,)),
-    "corner_drop": (_Y, (48, 54), (62, 66)),  # of the mouth's corners below its middle
+    "corner_drop": (_Y, (48, 54), (62, 66)),  # corners of the mouth below its centre
     "lip_chin": (_Y, (8,), (57,)),
     "mouth_gap": (_Y, (65, 66, 67), (61, 62, 63)),
     "lips": (_Y, (61, 62, 63, 56, 57, 58), (50, 51, 52, 65, 66, 67)),  # mean of both thicknesses

@@ -92,6 +92,30 @@ def ious(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floatin
     return np.asarray(shared / np.maximum(union, np.finfo(np.float64).tiny))
 
 
+def gious_of_squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the generalised IoU (Rezatofighi et al. 2019) of axis-aligned squares, -1 to 1.
+
+    The tracker needs it for squares only, several times per image; the general form takes 10 %
+    longer.
+
+    Args:
+        a: (..., 3) x and y of the centre and side.
+        b: the same, of a shape to which that of ``a`` can be broadcast.
+
+    Returns:
+        (...): for all pairs of (n, 1, 3) and (m, 3) it is (n, m).
+    """
+    side_a, side_b = a[..., 2], b[..., 2]
+    mean_side = 0.5 * (side_a + side_b)[..., None]
+    distance = np.abs(a[..., :2] - b[..., :2])
+    smaller = np.minimum(side_a, side_b)[..., None]
+    intersection = np.minimum(np.maximum(mean_side - distance, 0.0), smaller).prod(axis=-1)
+    larger = np.maximum(side_a, side_b)[..., None]
+    hull = np.maximum(mean_side + distance, larger).prod(axis=-1)
+    union = side_a * side_a + side_b * side_b - intersection
+    return np.asarray(intersection / union + union / hull - 1.0)
+
+
 def suppress(conflicts: NDArray[np.bool_]) -> list[int]:
     """Select rows greedily, best first, that conflict with no row selected before.
 

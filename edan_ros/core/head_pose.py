@@ -68,13 +68,14 @@ def fit_camera(camera: CameraModel, width: int, height: int) -> CameraModel:
         )
     if camera.width <= 0 or camera.height <= 0:
         raise CameraModelError(
-            f"camera_info gives its size as {camera.width}x{camera.height}: head poses are left out"
+            f"camera_info has the size {camera.width}x{camera.height}: calibrate the camera; head "
+            "poses are not published until then"
         )
     sx, sy = width / camera.width, height / camera.height
     if abs(sx / sy - 1.0) > _ASPECT_TOLERANCE:
         raise CameraModelError(
             f"camera_info is for {camera.width}x{camera.height}, the image is {width}x{height}: "
-            "calibrate at this resolution; until then head poses are left out"
+            "calibrate at this resolution; head poses are not published until then"
         )
     scaled = np.array(camera.K, np.float64)
     # Pixel centres are at integers, so the border of the image is at -0.5.

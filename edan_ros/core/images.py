@@ -309,7 +309,7 @@ def _look_up(encoding: str) -> _Encoding:
     how = ENCODINGS.get(encoding)
     if how is not None:
         return how
-    kind = "a float encoding" if encoding.startswith(("32F", "64F")) else "not known here"
+    kind = "a float encoding" if encoding.startswith(("32F", "64F")) else "unknown"
     raise ImageError(
         "encoding",
         f"image encoding '{encoding}' is {kind}: publish one of {', '.join(ENCODINGS)}",

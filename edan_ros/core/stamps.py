@@ -18,6 +18,8 @@ MAX_GAP_INTERVALS = 20.0
 MAX_STEP_BACK = 0.2
 #: Seconds from the end of a segment to the begin of the next.
 SEGMENT_PAUSE = 1.0
+#: The same in intervals, where images are farther apart than usual.
+_PAUSE_INTERVALS = 4.0
 
 
 def is_jump(step: float, interval: float = 0.0) -> bool:
@@ -67,7 +69,8 @@ class SegmentClock:
             self.jumps.append(stamp - self._newest)
             if self._on_jump is not None:
                 self._on_jump(describe_jump(stamp - self._newest))
-            self._origin = stamp - self.seconds - SEGMENT_PAUSE
+            pause = max(SEGMENT_PAUSE, _PAUSE_INTERVALS * self._interval)
+            self._origin = stamp - self.seconds - pause
             self._newest = stamp
         self._newest = max(self._newest, stamp)
         place = stamp - self._origin

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from edan_ros.core.boxes import gious_of_squares
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import CROP_SCALE, NUM_LANDMARKS
 
@@ -42,9 +43,6 @@ def squares_of(crops: Sequence[Crop]) -> NDArray[np.float64]:
 def overlap_costs(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 1 - GIoU plus |ln(ratio of the sides)| for pairs of squares.
 
-    For squares of known centre and side this takes half the time of the general
-    ``boxes.giou``, and it runs several times per image.
-
     Args:
         a: squares as returned by ``squares_of``: (n, 3), or (n, 1, 3) for all pairs.
         b: squares, (n, 3) or (m, 3).
@@ -52,16 +50,7 @@ def overlap_costs(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.
     Returns:
         (n,), or (n, m) for all pairs; at least 0.
     """
-    side_a, side_b = a[..., 2], b[..., 2]
-    mean_side = 0.5 * (side_a + side_b)[..., None]
-    distance = np.abs(a[..., :2] - b[..., :2])
-    smaller = np.minimum(side_a, side_b)[..., None]
-    intersection = np.minimum(np.maximum(mean_side - distance, 0.0), smaller).prod(axis=-1)
-    larger = np.maximum(side_a, side_b)[..., None]
-    hull = np.maximum(mean_side + distance, larger).prod(axis=-1)
-    union = side_a * side_a + side_b * side_b - intersection
-    cost = 2.0 - intersection / union - union / hull + np.abs(np.log(side_a / side_b))
-    return np.asarray(cost, np.float64)
+    return 1.0 - gious_of_squares(a, b) + np.abs(np.log(a[..., 2] / b[..., 2]))
 
 
 def pairwise_overlap_costs(rows: Sequence[Crop], columns: Sequence[Crop]) -> NDArray[np.float64]:

@@ -159,7 +159,7 @@ def test_a_binned_image_scales_the_camera() -> None:
     ("camera", "message"),
     [
         (CameraModel(640, 360, K, np.zeros(5)), "camera_info is for 640x360"),
-        (CameraModel(0, 0, K, np.zeros(5)), "size as 0x0"),
+        (CameraModel(0, 0, K, np.zeros(5)), "has the size 0x0"),
         (CameraModel(640, 480, np.zeros((3, 3)), np.zeros(5)), "no calibration"),
         (CameraModel(640, 480, K, np.zeros(5), "thin_prism"), "'thin_prism' is unknown"),
         (CameraModel(640, 480, K, np.zeros(3)), "has 3 coefficients"),
