@@ -1,9 +1,9 @@
-"""Starts the emotion node and, if a source is given, a camera node that feeds it.
+"""Starts the emotion node and, if a source is given, a camera node that publishes its images.
 
     ros2 launch edan_ros emotion.launch.py image_topic:=/front/image_raw
     ros2 launch edan_ros emotion.launch.py source:=0
 
-An argument that is left empty leaves the matter to the parameter file.
+The parameter file decides where an argument is empty.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "source",
         default_value="",
-        description="What the camera node opens: the number of a webcam, a video, a picture, a "
-        "folder of pictures or a bag; empty: no camera node, the images come from elsewhere",
+        description="Source of the camera node: the number of a webcam, a video, an image, a "
+        "folder of images or a bag; empty: no camera node is started",
     ),
     DeclareLaunchArgument(
         "image_topic",
         default_value="image_raw",
-        description="Topic of the images; camera_info is expected beside it",
+        description="Topic of the images; camera_info is expected next to it",
     ),
     DeclareLaunchArgument(
         "compressed",
         default_value="",
         choices=SWITCH,
-        description="Whether to take the images from <image_topic>/compressed",
+        description="Whether to subscribe to <image_topic>/compressed",
     ),
     DeclareLaunchArgument(
         "engine",
         default_value="",
         choices=["", *ENGINES],
-        description="What runs model and detector; auto: the fastest that works on this machine",
+        description="Inference engine; auto: the fastest one that works on this machine",
     ),
     DeclareLaunchArgument(
         "model",
         default_value="",
-        description="Name of a model of the package, or path of an .onnx file with its manifest",
+        description="Name of a shipped model, path of an .onnx file with its manifest, or auto",
     ),
     DeclareLaunchArgument(
         "detector_model",
         default_value="",
-        description="Path of the detector's file: .onnx of YuNet or of another edan, or a cascade",
+        description="File of the detector: .onnx of YuNet or of another edan, or a cascade",
     ),
     DeclareLaunchArgument(
         "params_file",
@@ -74,31 +74,35 @@ ARGUMENTS = [
         "use_sim_time",
         default_value="",
         choices=SWITCH,
-        description="Whether the nodes take the time from /clock",
+        description="Whether the nodes use the time on /clock",
     ),
     DeclareLaunchArgument(
         "log_level",
         default_value="info",
         choices=["debug", "info", "warn", "error", "fatal"],
-        description="Least severity that the nodes log",
+        description="Lowest severity of the log messages",
     ),
 ]
 
 
 def switches(given: dict[str, str], *names: str) -> dict[str, bool]:
-    """Those of the arguments that are given, as parameters."""
+    """Return the arguments among ``names`` that are not empty, as boolean parameters."""
     return {name: given[name] == "true" for name in names if given[name]}
 
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The nodes with the arguments as given."""
+    """Return the nodes with the given arguments.
+
+    Raises:
+        FileNotFoundError: params_file does not exist.
+    """
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
     require_file("params_file", given["params_file"])
     common = {
         "package": "edan_ros",
         "output": "screen",
         "ros_arguments": ["--log-level", given["log_level"]],
-        # image_raw/compressed and camera_info go where it goes.
+        # image_raw/compressed and camera_info follow this remapping.
         "remappings": [("image_raw", given["image_topic"])],
     }
     texts = {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
@@ -117,7 +121,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     ]
     if given["source"]:
         camera = switches(given, "use_sim_time", "compressed") | {"source": given["source"]}
-        # A recording begins when the emotion node listens, not while it still loads its model.
+        # A recording starts when the emotion node has subscribed, not while it loads its model.
         camera["wait_for_subscribers"] = 1
         parameters = [given["params_file"], camera]
         started.append(
@@ -127,7 +131,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` runs."""
+    """Return the launch description."""
     return LaunchDescription(
         [
             *ARGUMENTS,

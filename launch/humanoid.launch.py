@@ -1,10 +1,10 @@
-"""Camera, emotion node and humanoid_node together:
-whom a robot attends to, where it looks and how it reacts.
+"""Starts camera, emotion node and humanoid_node:
+attention, gaze and reactions of a robot.
 
     ros2 launch edan_ros humanoid.launch.py source:=0
     ros2 launch edan_ros humanoid.launch.py image_topic:=/eye/image_raw behavior_params:=my.yaml
 
-It takes the arguments of emotion.launch.py, and `behavior_params`.
+It accepts the arguments of emotion.launch.py, `behavior_params` and `faces_topic`.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` runs."""
+    """Return the launch description."""
     return describe("humanoid_node", "humanoid.yaml")

@@ -1,10 +1,10 @@
-"""Camera, emotion node and vehicle_node together:
-who is in the cabin, how the driver is, and advice on speed.
+"""Starts camera, emotion node and vehicle_node:
+state of the cabin and the driver, and advice on speed.
 
     ros2 launch edan_ros vehicle.launch.py source:=0
     ros2 launch edan_ros vehicle.launch.py image_topic:=/eye/image_raw behavior_params:=my.yaml
 
-It takes the arguments of emotion.launch.py, and `behavior_params`.
+It accepts the arguments of emotion.launch.py, `behavior_params` and `faces_topic`.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` runs."""
+    """Return the launch description."""
     return describe("vehicle_node", "vehicle.yaml")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 pytest.importorskip("launch_ros", reason="ROS 2 from wheels has no launch; apt's has")
 
 import rclpy
+from launched import launched
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 
@@ -45,26 +44,31 @@ def test_emotion_node_and_behaviour_start_and_end_together(
         f"/**/{executable}:\n  ros__parameters:\n    {parameter}: 0.65\n    use_sim_time: true\n"
     )
     options = ["namespace:=robot", f"behavior_params:={file}", "log_level:=warn"]
-    command = ["ros2", "launch", str(FOLDER / f"{name}.launch.py"), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     rclpy.init()
     node = rclpy.create_node("me")
     try:
-        request = GetParameters.Request(names=[parameter, "use_sim_time"])
-        values = call(node, GetParameters, f"/robot/{executable}/get_parameters", request).values
-        assert values[0].double_value == 0.65
-        assert values[1].bool_value is True
-        call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
-        faces = "/robot/faces"
-        end = time.monotonic() + 60.0
-        while not (node.count_publishers(faces) and node.count_subscribers(faces)):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        assert node.count_publishers(f"/robot/{topic}") == 1
-        assert node.count_publishers("/faces") == 0
+        with launched(FOLDER / f"{name}.launch.py", *options) as process:
+            request = GetParameters.Request(names=[parameter, "use_sim_time"])
+            service = f"/robot/{executable}/get_parameters"
+            values = call(node, GetParameters, service, request).values
+            assert values[0].double_value == 0.65
+            assert values[1].bool_value is True
+            call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
+            faces = "/robot/faces"
+            end = time.monotonic() + 60.0
+            while not (node.count_publishers(faces) and node.count_subscribers(faces)):
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            assert node.count_publishers(f"/robot/{topic}") == 1
+            assert node.count_publishers("/faces") == 0
     finally:
         node.destroy_node()
         rclpy.shutdown()
-        process.send_signal(signal.SIGINT)
-        text, _ = process.communicate(timeout=40.0)
-    assert text.count("process has finished cleanly") == 2, text
+    assert process.output.count("process has finished cleanly") == 2, process.output
+
+
+@pytest.mark.usefixtures("ros_domain")
+def test_a_parameter_file_of_a_behaviour_that_is_missing_is_an_error() -> None:
+    with launched(FOLDER / "vehicle.launch.py", "behavior_params:=/no/such.yaml") as process:
+        assert process.wait(60.0) == 1
+    assert "behavior_params:=/no/such.yaml: there is no such file" in process.output

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import subprocess
 import time
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +16,7 @@ import rclpy
 import rclpy.node
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import LifecycleNode, Node
+from launched import launched
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 
@@ -111,23 +110,22 @@ def test_the_profile_for_large_images_is_set_unless_the_user_has_one(
 
 def call(node: rclpy.node.Node, kind: type, service: str, request: object) -> object:
     client = node.create_client(kind, service)
-    assert client.wait_for_service(30.0), service
+    assert client.wait_for_service(60.0), service
     future = client.call_async(request)
-    rclpy.spin_until_future_complete(node, future, timeout_sec=10.0)
+    rclpy.spin_until_future_complete(node, future, timeout_sec=20.0)
     assert future.done()
     return future.result()
 
 
-def test_ros2_launch_ends_with_an_error_where_a_parameter_file_is_missing(
-    ros_domain: int,  # noqa: ARG001
-) -> None:
-    command = ["ros2", "launch", str(FILE), "params_file:=/no/such.yaml"]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=60.0)
-    assert process.returncode == 1
-    assert "params_file:=/no/such.yaml: there is no such file" in process.stdout + process.stderr
+@pytest.mark.usefixtures("ros_domain")
+def test_ros2_launch_ends_with_an_error_where_a_parameter_file_is_missing() -> None:
+    with launched(FILE, "params_file:=/no/such.yaml") as process:
+        assert process.wait(60.0) == 1
+    assert "params_file:=/no/such.yaml: there is no such file" in process.output
 
 
-def test_ros2_launch_starts_and_ends_the_node(ros_domain: int, tmp_path: Path) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("ros_domain")
+def test_ros2_launch_starts_and_ends_the_node(tmp_path: Path) -> None:
     """In a namespace, with another topic, and with an argument over a parameter file."""
     file = tmp_path / "my.yaml"
     file.write_text(
@@ -135,29 +133,26 @@ def test_ros2_launch_starts_and_ends_the_node(ros_domain: int, tmp_path: Path) -
         "    {smoothing_time: 0.8, image_transport: raw, silence_timeout: 9.0}\n",
         encoding="utf-8",
     )
-    options = ["namespace:=robot", "image_topic:=eye/image", "compressed:=true"]
-    command = ["ros2", "launch", str(FILE), *options, f"params_file:={file}", "log_level:=warn"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    options = ["namespace:=robot", "image_topic:=eye/image", "compressed:=true", "log_level:=warn"]
     rclpy.init()
     node = rclpy.create_node("me")
     try:
-        for _ in range(100):
-            state = call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
-            if state.current_state.label == "active":
-                break
-            time.sleep(0.1)
-        assert node.count_subscribers("/robot/eye/image/compressed") == 1
-        assert node.count_subscribers("/robot/eye/camera_info") == 1
-        names = ["smoothing_time", "image_transport", "silence_timeout", "max_faces"]
-        request = GetParameters.Request(names=names)
-        service = "/robot/emotion_node/get_parameters"
-        values = call(node, GetParameters, service, request).values
-        assert [values[0].double_value, values[1].string_value] == [0.8, "compressed"]
-        assert [values[2].double_value, values[3].integer_value] == [9.0, 16]
+        with launched(FILE, *options, f"params_file:={file}") as process:
+            for _ in range(100):
+                state = call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
+                if state.current_state.label == "active":
+                    break
+                time.sleep(0.1)
+            assert node.count_subscribers("/robot/eye/image/compressed") == 1
+            assert node.count_subscribers("/robot/eye/camera_info") == 1
+            names = ["smoothing_time", "image_transport", "silence_timeout", "max_faces"]
+            request = GetParameters.Request(names=names)
+            service = "/robot/emotion_node/get_parameters"
+            values = call(node, GetParameters, service, request).values
+            assert [values[0].double_value, values[1].string_value] == [0.8, "compressed"]
+            assert [values[2].double_value, values[3].integer_value] == [9.0, 16]
     finally:
         node.destroy_node()
         rclpy.shutdown()
-        process.send_signal(signal.SIGINT)
-        text, _ = process.communicate(timeout=20.0)
-    assert "process has finished cleanly" in text
-    assert process.returncode == 0
+    assert "process has finished cleanly" in process.output
+    assert process.process.returncode == 0
