@@ -150,7 +150,7 @@ class FaceTopics:
                 self._publishers[name].publish(image_message(np.asarray(cut, np.uint8), header))
 
     def _has_subscriber(self, name: str) -> bool:
-        return self._publishers[name].get_subscription_count() > 0
+        return bool(self._publishers[name].get_subscription_count())
 
 
 class Ros4HriNode(BehaviorNode):

@@ -152,4 +152,5 @@ class PlayNode(Node, Listener):
 
 
 def _message_type(kind: str) -> type:
-    return getattr(sensor_msgs.msg, kind.rpartition("/")[2])
+    found: type = getattr(sensor_msgs.msg, kind.rpartition("/")[2])
+    return found

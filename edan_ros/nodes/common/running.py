@@ -122,8 +122,9 @@ def run_together(
     running: list[tuple[AnyNode, GuardedExecutor]] = []
 
     def run_shutdown_hooks() -> None:
-        for node, executor in running if on_shutdown is not None else ():
-            _run_in_executor(executor, partial(on_shutdown, node))
+        if on_shutdown is not None:
+            for node, executor in running:
+                _run_in_executor(executor, partial(on_shutdown, node))
 
     init(None if args is None else list(args), run_shutdown_hooks)
     try:

@@ -253,6 +253,8 @@ class CameraInput:
         self._info = message
 
     def _on_boxes(self, message: FaceEmotionArray) -> None:
+        if self.boxes is None:
+            return
         try:
             self.boxes.feed(detections(message))
         except MessageError as error:

@@ -153,14 +153,14 @@ class EmotionNode(LifecycleNode):
         """Subscribe to the images."""
         super().on_activate(state)
         if self._enabled:
-            self._recognition.start()
-        topics = [camera.topic for camera in self._recognition.cameras.values()]
+            self._configured.start()
+        topics = [camera.topic for camera in self._configured.cameras.values()]
         self.get_logger().info(f"active: subscribed to {', '.join(topics)}")
 
     @_transition("inactive")
     def on_deactivate(self, state: LifecycleState) -> None:
         """Unsubscribe, and drop all tracks."""
-        self._recognition.stop()
+        self._configured.stop()
         super().on_deactivate(state)
 
     @_transition("unconfigured")
@@ -191,6 +191,12 @@ class EmotionNode(LifecycleNode):
             self._recognition.close()
             self._recognition = None
 
+    @property
+    def _configured(self) -> Recognition:
+        """The recognition of a configured node."""
+        assert self._recognition is not None
+        return self._recognition
+
     def enter(self, state: str) -> None:
         """Note the state after a transition, for diagnostics and services."""
         self._state = state
@@ -204,7 +210,7 @@ class EmotionNode(LifecycleNode):
 
     def _engine(self, values: Mapping[str, Any]) -> Engine:
         model = select_model(values["model"], engine=values["engine"])
-        engine = self._make_engine(
+        engine: Engine = self._make_engine(
             values["engine"],
             model.name,
             threads=values["threads"],
@@ -233,11 +239,11 @@ class EmotionNode(LifecycleNode):
             # A detector with a lower threshold: less certain faces are blurred too.
             threshold = min(PRIVACY_THRESHOLD, values["detector_threshold"])
             find = self._detector({**values, "detector_threshold": threshold}).detect
-        self._recognition.set_privacy(mode, find)
+        self._configured.set_privacy(mode, find)
 
     def _detector(self, values: Mapping[str, Any]) -> Detector:
         name = "auto" if values["detector"] == TOPIC else values["detector"]
-        return self._make_detector(
+        detector: Detector = self._make_detector(
             name,
             model_path=values["detector_model"],
             score_threshold=values["detector_threshold"],
@@ -248,6 +254,7 @@ class EmotionNode(LifecycleNode):
             progress=self._on_build,
             threads=values["threads"] or default_threads(len(values["cameras"])),
         )
+        return detector
 
     def _apply(self, values: Mapping[str, Any], changed: set[str]) -> None:
         """Apply parameters that have changed; raise ValueError to refuse them."""
@@ -270,9 +277,9 @@ class EmotionNode(LifecycleNode):
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data != self._enabled and self._state == "active":
             if request.data:
-                self._recognition.start()
+                self._configured.start()
             else:
-                self._recognition.stop()
+                self._configured.stop()
         self._enabled = request.data
         response.success = True
         response.message = "enabled" if request.data else "disabled"

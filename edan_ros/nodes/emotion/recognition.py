@@ -256,6 +256,7 @@ class Recognition:
         # A JPEG may have been decoded at a lower size; blurring needs the full one.
         whole = frame.image if frame.image.reduction == 1 else decode_image(frame.received.message)
         anonymized = Image(anonymize(whole, result.faces, self._privacy, self._find))
+        assert face.crop is not None  # the pipeline sets it
         drawn = overlay(extract(anonymized, [face.crop], size)[0, 0], found.values)
         if self._privacy == "landmarks-only":
             draw_outlines(drawn, (found.landmarks + 0.5) * (len(drawn) / size) - 0.5, BACKGROUND)

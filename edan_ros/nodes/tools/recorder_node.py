@@ -64,11 +64,11 @@ class RecorderNode(Node):
 
     def image_publishers(self) -> int:
         """Return the number of publishers of image_raw."""
-        return self.count_publishers("image_raw")
+        return int(self.count_publishers("image_raw"))
 
     def face_publishers(self) -> int:
         """Return the number of publishers of faces."""
-        return self.count_publishers("faces")
+        return int(self.count_publishers("faces"))
 
     def _subscribe(
         self,
@@ -123,4 +123,4 @@ class RecorderNode(Node):
 
 
 def _nanoseconds(header: Header) -> int:
-    return header.stamp.sec * 10**9 + header.stamp.nanosec
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
