@@ -24,7 +24,6 @@ USER_ERRORS = (
 _EXTRAS = {
     "jinja2": "report",
     "matplotlib": "demo",
-    "mpld3": "report",
     "onnx": "train",
     "onnxscript": "train",
     "skimage": "demo",
@@ -41,6 +40,8 @@ def message_for(command: str, error: Exception) -> str | None:
         name = error.name or ""
         if _belongs_to_ros(name):
             return f"edan {command} {NEEDS_ROS}"
+        if name.startswith("edan_ros"):
+            return None
         extra = _EXTRAS.get(name.partition(".")[0])
         remedy = f"pip install 'edan_ros[{extra}]'" if extra else "see `edan doctor`"
         return f"edan {command}: the Python module '{name}' is not installed here: {remedy}"

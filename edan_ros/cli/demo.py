@@ -27,8 +27,8 @@ from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
 if TYPE_CHECKING:
     from edan_ros.behaviors.companions import AnyCompanion
     from edan_ros.nodes.tools.session import Session, SessionOptions
-    from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.demo_writer import DemoWriter
+    from edan_ros.recording.progress import ImageProgress
 
 BEHAVIORS = ("vehicle", "humanoid", "assistive")
 
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from edan_ros.nodes.tools.session import Session, SessionError, reserved_namespace
-    from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.demo_writer import FILES, DemoWriter
+    from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.run_info import RunInfo, write_run_info
     from edan_ros.recording.summary import summary_lines
 
@@ -150,13 +150,13 @@ def _record(
     seconds: float | None,
 ) -> None:
     """DemoWriter all results until the source ends, ``seconds`` of it are done, or a stop."""
-    from edan_ros.core.messages import decode
+    from edan_ros.core.message_fields import decode_image
     from edan_ros.nodes.common.conversions import frame_result
 
     complete = Event()
     with progress:
         for recorded in session.results(lambda: complete.is_set() or stopped()):
-            image = None if recorded.image is None else decode(recorded.image)
+            image = None if recorded.image is None else decode_image(recorded.image)
             result = frame_result(recorded.result)
             changes = record.add(recorded.stamp_ns, result, image, recorded.latency)
             progress.advance(changes)

@@ -59,6 +59,7 @@ COMMAND_LINES = (
     "annotate clip.mp4",
     "bag drive",
     "benchmark",
+    "data prepare ytf68 --from originals --to sets",
     "compare a.yaml b.yaml --data sets --out runs",
     "demo",
     "demo humanoid clip.mp4",
@@ -116,6 +117,22 @@ def test_every_command_is_importable_without_ros_and_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_files_whose_names_are_not_utf_8_are_processed(tmp_path: Path) -> None:
+    data = pytest.importorskip("skimage.data", reason="the photograph is part of scikit-image")
+    folder = tmp_path / os.fsdecode(b"d\xe9")
+    folder.mkdir()
+    face = cv2.cvtColor(data.astronaut()[:300, 80:380], cv2.COLOR_RGB2BGR)
+    photo = folder / os.fsdecode(b"caf\xe9.png")
+    photo.write_bytes(cv2.imencode(".png", face)[1].tobytes())
+    out = folder / os.fsdecode(b"out\xe9")
+    assert main(["annotate", str(photo), "--out", str(out)]) == 0
+    assert (out / os.fsdecode(b"caf\xe9.jpg")).is_file()
+    assert main(["report", str(out)]) == 0
+    assert "caf" in (out / "faces.html").read_text(encoding="utf-8")
+    assert main(["explain", str(photo), "--method", "gradcam", "--out", str(out)]) == 0
+    assert (out / os.fsdecode(b"caf\xe9_face1.png")).is_file()
+
+
 def test_a_name_that_is_not_utf_8_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     name = os.fsdecode(b"caf\xe9.mp4")
     for command in ("annotate", "explain", "report", "bag", "demo"):
@@ -137,7 +154,7 @@ def test_a_name_that_is_not_utf_8_is_one_sentence(capsys: pytest.CaptureFixture[
         (["demo", "--parameters", "none.yaml"], "there is no file none.yaml"),
         (["run", "--detector-model", "none.onnx"], "there is no file none.onnx"),
         (["run", "a.mp4", "b.mp4"], "unrecognized arguments: b.mp4"),
-        (["evaluate", "detector", "--names", "eyes"], "no detector: eyes; auto, edan, yunet"),
+        (["evaluate", "detector", "--names", "eyes"], "there is no detector eyes: use auto, edan, yunet"),
         (["train", "x.yaml", "--workers", "-1"], "must be a whole number from 0 up, not -1"),
         (["evaluate", "edan", "--pictures", "0"], "must be a whole number from 1 up, not 0"),
     ],
@@ -150,12 +167,12 @@ def test_a_wrong_command_line(
 
 
 WRONG_SOURCES = {
-    "nope.mp4": "there is no nope.mp4: give a video, a picture, a folder, a bag",
+    "nope.mp4": "there is no nope.mp4: give a video, an image, a folder, a bag",
     "text.mp4": "text.mp4 is not a video that FFmpeg can read",
     "empty": "the folder empty holds no image",
     "no*.png": "no image matches no*.png",
     "text.mcap": "text.mcap cannot be read as a bag",
-    "987": "webcam 987 is not there",
+    "987": "webcam 987 does not exist",
 }
 
 

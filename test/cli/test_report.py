@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("mpld3")
+pytest.importorskip("jinja2")
 
 from edan_ros.cli.main import main
 
@@ -58,7 +58,7 @@ def test_pictures_from_a_source(tmp_path: Path) -> None:
     [
         (["none.jsonl"], "there is no none.jsonl: give a bag"),
         (["empty"], "neither a bag nor the folder of a run"),
-        (["run/00.png"], "holds no results (line 1: not JSON)"),
+        (["run/00.png"], "has no results (line 1: not JSON)"),
         (["run", "--source", "x.mp4"], "they need --thumbnails"),
         (["run", "--privacy", "blur"], "they need --thumbnails"),
         (["run", "--thumbnails"], "name what they were made from with --source"),
