@@ -1,4 +1,4 @@
-"""The example of a planner that consumes reactions."""
+"""The example of a behaviour tree that acts on reactions."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def module() -> Iterator[ModuleType]:
     del sys.modules["reaction_tree"]
 
 
-def test_a_wish_is_done_once_and_an_urgent_one_stops_the_robot_first(module: ModuleType) -> None:
+def test_a_reaction_runs_once_and_an_urgent_one_stops_the_robot_first(module: ModuleType) -> None:
     done: list[str] = []
     board = py_trees.blackboard.Client(name="test")
-    board.register_key("wish", access=py_trees.common.Access.WRITE)
+    board.register_key("reaction", access=py_trees.common.Access.WRITE)
     tree = py_trees.trees.BehaviourTree(module.make_tree(done.append, lambda: 10.0))
     tree.tick()
     assert done == []
-    board.wish = module.Wish("nod", "How nice!", 20, "a smile", 9.0)
+    board.reaction = module.PendingReaction("nod", "How nice!", 20, "a smile", 9.0)
     tree.tick()
     tree.tick()
     assert done == ["nod, says 'How nice!' because: a smile"]
-    board.wish = module.Wish("freeze", "", 60, "fear", 9.5)
+    board.reaction = module.PendingReaction("freeze", "", 60, "fear", 9.5)
     tree.tick()
     assert done[1:] == ["stop moving", "freeze, says '' because: fear"]
-    board.wish = module.Wish("nod", "", 20, "long ago", 3.0)
+    board.reaction = module.PendingReaction("nod", "", 20, "long ago", 3.0)
     tree.tick()
     assert len(done) == 3
