@@ -27,6 +27,9 @@ from edan_ros.datasets.pixel_table import read_table
 SPLIT_PARTS = ("train", "held_out", "all")
 #: Coordinates of a pixel's centre, counted from the corner of the image.
 CORNER = 0.5
+#: That of ytf68, whose trackers count pixels from 1: measured with mirrored images, the labels are
+#: 1.1 pixels to the right of where centres at integers would put them.
+YTF68_ORIGIN = 1.0
 #: Landmark of the 68 -> the point of the 189-point template (DeBruine & Jones 2017) at the same
 #: place: chin, base of the nose, eye corners, mouth corners, middle of the lips' four edges and
 #: the two peaks of the upper lip. The other points have no exact counterpart.
@@ -48,15 +51,31 @@ def open_images(folder: Path) -> zipfile.ZipFile:
         raise DataError(f"{file} is not a zip archive: {error}") from error
 
 
-def open_labels(folder: Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of ``labels.npz``; ``landmarks`` as float32 with pixel centres at integers.
+def open_labels(folder: Path, *names: str, origin: float = CORNER) -> dict[str, NDArray[Any]]:
+    """Read arrays of ``labels.npz``; ``landmarks`` as float32 with pixel centres at integers.
 
-    Raises DataError if the file is missing.
+    Args:
+        folder: of the set.
+        names: of the arrays, ``landmarks`` apart.
+        origin: stored coordinates of the centre of the first pixel.
+
+    Raises:
+        DataError: if the file is missing or damaged, or lacks an array.
     """
-    with np.load(find_file(folder, "labels.npz")) as values:
-        arrays = {name: values[name] for name in values.files}
-    arrays["landmarks"] = arrays["landmarks"].astype(np.float32) - CORNER
+    file = find_file(folder, "labels.npz")
+    try:
+        with np.load(file) as values:
+            arrays = {name: values[name] for name in (*names, "landmarks")}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        expected = ", ".join((*names, "landmarks"))
+        raise DataError(f"{file} should hold the arrays {expected}: {error}") from error
+    arrays["landmarks"] = arrays["landmarks"].astype(np.float32) - origin
     return arrays
+
+
+def finite_or_none(landmarks: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return (68, 2) landmarks, or None for NaN, which marks an image without landmarks."""
+    return landmarks if np.isfinite(landmarks).all() else None
 
 
 def group_of(name: str) -> str:
@@ -72,9 +91,9 @@ def is_held_out(name: str) -> bool:
     return int(hashlib.sha256(group_of(name).encode()).hexdigest(), 16) % 10 == 0
 
 
-def _read_split(path: Path, part: str) -> list[FaceSample]:
+def _read_split(path: Path, part: str, origin: float = CORNER) -> list[FaceSample]:
     check_choice(part, "part", SPLIT_PARTS)
-    archive, values = open_images(path), open_labels(path)
+    archive, values = open_images(path), open_labels(path, "name", origin=origin)
     samples = (
         FaceSample(str(name), from_zip(archive, str(name)), landmarks=points)
         for name, points in zip(values["name"], values["landmarks"], strict=True)
@@ -96,13 +115,15 @@ def read_ytf68(path: Path, *, part: str) -> FaceSet:
 
     part: ``train``, ``held_out`` (the frames of a fixed tenth of the people) or ``all``.
     """
-    samples = _read_split(path, part)
+    samples = _read_split(path, part, YTF68_ORIGIN)
     for sample in samples:
         sample.attributes["person"] = group_of(sample.name)
     return FaceSet(part.replace("_", " "), samples, pseudo_landmarks=True)
 
 
-def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+def photographs(
+    folder: Path, *, held_out: bool
+) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Return (BGR image, (68, 2) landmarks) of each face on either side of landmarks68's split."""
     part = read_landmarks68(folder, part="held_out" if held_out else "train")
     return [
@@ -114,9 +135,14 @@ def photographs(folder: Path, *, held_out: bool) -> list[tuple[NDArray[np.uint8]
 
 def read_muxspace(path: Path) -> FaceSet:
     """Read the facial_expressions repository of muxspace; contempt becomes no label."""
-    archive, values = open_images(path), open_labels(path)
+    archive, values = open_images(path), open_labels(path, "name", "emotion")
     samples = (
-        FaceSample(str(name), from_zip(archive, str(name)), maps.MUXSPACE[label], landmarks=points)
+        FaceSample(
+            str(name),
+            from_zip(archive, str(name)),
+            maps.MUXSPACE[label],
+            landmarks=finite_or_none(points),
+        )
         for name, label, points in zip(
             values["name"], values["emotion"], values["landmarks"], strict=True
         )

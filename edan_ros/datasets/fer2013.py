@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.archives import open_images, open_labels
+from edan_ros.datasets.archives import finite_or_none, open_images, open_labels
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
 from edan_ros.datasets.files import find_file, from_zip
@@ -126,7 +126,7 @@ def read_fer2013(
             rows.read(i),
             int(emotions[i]) if emotions[i] >= 0 else None,
             None if targets is None else targets[k],
-            _finite(None if rows.landmarks is None else rows.landmarks[i]),
+            None if rows.landmarks is None else finite_or_none(rows.landmarks[i]),
             agreement=None if rated is None else float(rated[i].max() / rated[i].sum()),
         )
         for k, i in enumerate(index.tolist())
@@ -148,16 +148,13 @@ def _targets(
     return np.asarray(mixed, np.float32)
 
 
-def _finite(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    return landmarks if landmarks is not None and np.isfinite(landmarks).all() else None
-
-
 def _read_npz(folder: Path) -> _Rows:
     if not (folder / "images.zip").is_file():
         find_file(
             folder, "fer2013.csv", "images.zip with labels.npz", "train/angry/*.jpg and so on"
         )
-    archive, values = open_images(folder), open_labels(folder)
+    names = ("row", "usage", "fer_label", "ferplus_votes", "train_leak")
+    archive, values = open_images(folder), open_labels(folder, *names)
     numbers = values["row"]
 
     def read(i: int) -> Callable[[], NDArray[np.uint8]]:

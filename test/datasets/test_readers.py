@@ -531,7 +531,7 @@ def test_ytf68_is_split_by_person(tmp_path: Path) -> None:
     assert all(people)
     assert train.pseudo_landmarks
     assert labels(train)[0] is None
-    np.testing.assert_allclose(train.samples[0].landmarks, trees.landmarks() - 0.5)
+    np.testing.assert_allclose(train.samples[0].landmarks, trees.landmarks() - 1.0)
 
 
 @pytest.mark.parametrize(
