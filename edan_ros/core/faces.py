@@ -49,7 +49,7 @@ class Detection:
         return Crop.from_box(self.box, self.roll)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Observation:
     """The model's output for one crop, in image coordinates.
 
@@ -276,9 +276,9 @@ def _pose_dict(pose: HeadPose) -> dict[str, Any]:
     return {**degrees, "position": _rounded(pose.translation)}
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 4)
+def _number(value: float, digits: int = 4) -> float | None:
+    return None if math.isnan(value) else round(float(value), digits)
 
 
-def _rounded(values: Any, digits: int = 4) -> list[float]:
-    return [round(float(value), digits) for value in values]
+def _rounded(values: Any, digits: int = 4) -> list[float | None]:
+    return [_number(value, digits) for value in values]

@@ -83,7 +83,7 @@ def _duration(seconds: float) -> str:
     if seconds < 60.0:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60.0)
-    if minutes < 60:
+    if seconds < 3600.0:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"

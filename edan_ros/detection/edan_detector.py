@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.boxes import areas, intersections, ious, suppress
+from edan_ros.core.boxes import areas, intersections, non_maximum_suppression, suppress
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
 from edan_ros.detection.base import best_first, pad, shrink, to_full_size
@@ -93,12 +93,12 @@ def select_cells(cells: CellPredictions, threshold: float) -> list[int]:
         return []
     order = np.argsort(-cells.scores[candidates], kind="stable")
     candidates = candidates[order[:_MAX_CANDIDATES]]
-    boxes = cells.boxes[candidates].astype(np.float64)
-    kept = suppress(ious(boxes, boxes) > _MAX_IOU)
-    boxes, candidates = boxes[kept], candidates[kept]
+    kept = non_maximum_suppression(cells.boxes[candidates], cells.scores[candidates], _MAX_IOU)
+    candidates = candidates[kept]
+    boxes = cells.boxes[candidates]
     smaller = np.minimum(areas(boxes)[:, None], areas(boxes))
-    kept = suppress(intersections(boxes, boxes) > _MAX_CONTAINED * smaller)
-    return [int(i) for i in candidates[kept]]
+    contained = intersections(boxes, boxes) > _MAX_CONTAINED * smaller
+    return [int(i) for i in candidates[suppress(contained)]]
 
 
 def _detection(cells: CellPredictions, index: int, scale: float) -> Detection:
