@@ -23,7 +23,7 @@ from edan_ros.core.emotions import EMOTIONS, POLARITIES
 from edan_ros.core.faces import CameraModel, Face
 from edan_ros.core.images import Image, ImageError, decode_pixels, to_8bit
 from edan_ros.core.settings import fields_of, from_values
-from edan_ros.detection.factory import DetectorConfig, create_detector
+from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
 from edan_ros.engines.manifest import shipped_models
@@ -151,14 +151,14 @@ class FaceAnalyzer:
         threads: int = 0,
         **settings: Any,
     ) -> None:
-        known = {item.name for kind in (DetectorConfig, PipelineConfig) for item in fields_of(kind)}
+        known = {item.name for kind in (DetectionConfig, PipelineConfig) for item in fields_of(kind)}
         if unknown := sorted(settings.keys() - known):
             raise TypeError(
                 f"FaceAnalyzer has no setting {', '.join(unknown)}: choose from "
                 f"{', '.join(sorted(known))}"
             )
         config = from_values(PipelineConfig, settings)
-        options = asdict(from_values(DetectorConfig, settings | {"detector": detector}))
+        options = asdict(from_values(DetectionConfig, settings | {"detector": detector}))
         name = select_model(os.fspath(model), engine=engine).name
         runner = create_engine(engine, name, threads=threads)
         finder = create_detector(**options, engine=engine)

@@ -12,7 +12,7 @@ import yaml
 
 from edan_ros.cli._arguments import existing_file
 from edan_ros.core.settings import Setting, SettingsError, fields_of, from_values
-from edan_ros.detection.factory import DetectorConfig, create_detector
+from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.privacy import (
     PRIVACY_MARGIN,
     PRIVACY_MODES,
@@ -26,7 +26,7 @@ from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.training.common.config import ConfigError
 
 #: All settings that have an argument of their own.
-_SETTINGS = (*fields_of(DetectorConfig), *fields_of(PipelineConfig))
+_SETTINGS = (*fields_of(DetectionConfig), *fields_of(PipelineConfig))
 _ARGUMENTS = ("model", "engine", *(item.name for item in _SETTINGS))
 
 
@@ -138,7 +138,7 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
         raise ConfigError("the detector topic works in the node only: give --detector")
     try:
         config = pipeline_config(settings)
-        options: dict[str, Any] = asdict(from_values(DetectorConfig, settings))
+        options: dict[str, Any] = asdict(from_values(DetectionConfig, settings))
         detector = create_detector(**options, engine=settings.get("engine", "auto"))
         engine, description = load_engine(settings)
     except (TypeError, ValueError) as error:

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorConfig:
+class DetectionConfig:
     """Settings of the detector. Raises SettingsError for a value out of its range."""
 
     name: str = setting(
@@ -66,7 +66,7 @@ class DetectorConfig:
         check_settings(self)
 
 
-_DEFAULTS = DetectorConfig()
+_DEFAULTS = DetectionConfig()
 
 
 def create_detector(

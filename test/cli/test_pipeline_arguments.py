@@ -9,7 +9,7 @@ import pytest
 
 from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
 from edan_ros.core.settings import Setting, fields_of
-from edan_ros.detection.factory import DetectorConfig
+from edan_ros.detection.factory import DetectionConfig
 from edan_ros.engines import select_model
 from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 from edan_ros.training.common.config import ConfigError
@@ -82,7 +82,7 @@ def test_values_that_cannot_be_used_are_said_so(values: dict[str, object], why: 
 
 
 @pytest.mark.parametrize(
-    "item", [*fields_of(PipelineConfig), *fields_of(DetectorConfig)], ids=lambda item: item.name
+    "item", [*fields_of(PipelineConfig), *fields_of(DetectionConfig)], ids=lambda item: item.name
 )
 def test_every_setting_has_an_argument(item: Setting) -> None:
     flag = "--" + item.name.replace("_", "-")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edan_ros.core.settings import fields_of
-from edan_ros.detection.factory import DETECTORS, DetectorConfig
+from edan_ros.detection.factory import DETECTORS, DetectionConfig
 from edan_ros.drawing.privacy import PRIVACY_MODES
 from edan_ros.engines import ENGINES
 from edan_ros.nodes.common import qos
@@ -21,7 +21,7 @@ TOPIC = "topic"
 
 _SETTINGS = {
     item.name: Parameter.of(item)
-    for config in (PipelineConfig, DetectorConfig)
+    for config in (PipelineConfig, DetectionConfig)
     for item in fields_of(config)
 }
 
