@@ -13,46 +13,75 @@ from dataclasses import dataclass, field
 
 from edan_ros.behaviors.catalogue import DIRECTIONS, DISTANCES, Catalogue, load_catalogue
 from edan_ros.behaviors.people import People, PeopleSettings, Person
-from edan_ros.behaviors.settings import SettingsError, check, choice, setting
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import UNKNOWN
+from edan_ros.core.settings import SettingsError, check_settings, setting
 
 
 @dataclass(frozen=True)
 class AnnouncerSettings:
     """What is told, and how often."""
 
-    language: str = choice("en", "language: en, es, pl, or the path of your own catalogue (.yaml)")
-    interval: float = setting(3.0, 0.5, 600.0, "seconds between two sentences at least")
+    language: str = setting(
+        "en", "language of the sentences: en, es, pl, or the path of your own catalogue (.yaml)"
+    )
+    interval: float = setting(
+        3.0, "shortest time between two sentences", low=0.5, high=600.0, unit="s"
+    )
     person_interval: float = setting(
-        6.0, 0.0, 600.0, "seconds between two sentences on one person at least"
+        6.0, "shortest time between two sentences on one person", low=0.0, high=600.0, unit="s"
     )
     appear: float = setting(
-        1.0, 0.0, 30.0, "seconds for which somebody must have been there to be told of"
+        1.0, "time for which a person must be present to be announced", low=0.0, high=30.0, unit="s"
     )
-    crowd: int = setting(4, 2, 100, "number of people from which they are told of as a crowd")
+    crowd: int = setting(
+        4,
+        "number of people from which they are announced as a crowd",
+        low=2,
+        high=100,
+        unit="people",
+    )
     crowd_interval: float = setting(
-        10.0, 0.5, 600.0, "seconds between two sentences on a crowd at least"
+        10.0, "shortest time between two sentences on a crowd", low=0.5, high=600.0, unit="s"
     )
     side: float = setting(
-        0.33, 0.05, 0.45, "share of the image's width on either side that is left and right"
+        0.33,
+        "width of the left and of the right side, as a fraction of the image's width",
+        low=0.05,
+        high=0.45,
     )
-    near: float = setting(1.5, 0.2, 10.0, "distance in metres below which somebody is near")
-    far: float = setting(3.5, 0.5, 50.0, "distance in metres above which somebody is far")
+    near: float = setting(
+        1.5, "distance below which a person is near", low=0.2, high=10.0, unit="m"
+    )
+    far: float = setting(3.5, "distance above which a person is far", low=0.5, high=50.0, unit="m")
     near_size: float = setting(
-        0.2, 0.02, 1.0, "face size as a share of the image's height that is near, if unmeasured"
+        0.2,
+        "face size, as a fraction of the image's height, above which a person of unknown "
+        "distance is near",
+        low=0.02,
+        high=1.0,
     )
     far_size: float = setting(
-        0.08, 0.0, 0.9, "face size as a share of the image's height that is far, if unmeasured"
+        0.08,
+        "face size, as a fraction of the image's height, below which a person of unknown "
+        "distance is far",
+        low=0.0,
+        high=0.9,
     )
-    mirrored: bool = choice(False, "the image is mirrored, as of a camera that faces its user")
+    mirrored: bool = setting(
+        False, "the image is mirrored, as that of a camera that faces its user"
+    )
     blind_after: float = setting(
-        5.0, 1.0, 600.0, "seconds without pictures after which that is told, once"
+        5.0,
+        "time without images after which that is announced, once",
+        low=1.0,
+        high=600.0,
+        unit="s",
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
         if self.near >= self.far or self.far_size >= self.near_size:
             raise SettingsError("near must be below far, and far_size below near_size")
 

@@ -8,16 +8,11 @@ import numpy as np
 
 from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSettings
 from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
-from edan_ros.behaviors.settings import SettingsError
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import Advice, SpeedAdvisor, SpeedSettings
 from edan_ros.behaviors.timing import Admission, Debounced, StampClock, TimeSettings
-from edan_ros.core.emotions import (
-    EMOTIONS,
-    POLARITY_UNKNOWN,
-    UNKNOWN,
-    polarity_probabilities,
-)
+from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, polarity_probabilities
+from edan_ros.core.settings import SettingsError
 
 NO_MOOD = (0.0,) * len(EMOTIONS)
 

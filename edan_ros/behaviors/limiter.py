@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edan_ros.behaviors.settings import check, choice, setting
 from edan_ros.behaviors.timing import approach
+from edan_ros.core.settings import check_settings, setting
 
 #: Linear x, y, z in m/s and angular x, y, z in rad/s, as in geometry_msgs/Twist.
 Velocity = tuple[float, float, float, float, float, float]
@@ -19,20 +19,24 @@ LONGEST_VALIDITY = 10.0
 class LimiterSettings:
     """What becomes of velocity commands."""
 
-    on_failure: str = choice(
+    on_failure: str = setting(
         "open",
-        "without valid advice (faces stale, or none yet), 'open' passes commands on as they are, "
-        "'stop' brings the robot to rest",
-        ("open", "stop"),
+        "without valid advice (outdated faces, or none yet), 'open' passes commands on as "
+        "they are, 'stop' brings the robot to rest",
+        choices=("open", "stop"),
     )
-    fall: float = setting(0.5, 0.05, 10.0, "largest fall of the factor on commands a second")
-    rise: float = setting(0.25, 0.05, 10.0, "largest rise of the factor on commands a second")
-    scale_turning: bool = choice(
+    fall: float = setting(
+        0.5, "fastest decrease of the factor on commands", low=0.05, high=10.0, unit="1/s"
+    )
+    rise: float = setting(
+        0.25, "fastest increase of the factor on commands", low=0.05, high=10.0, unit="1/s"
+    )
+    scale_turning: bool = setting(
         True, "scale the angular velocity too, so that the robot keeps to its curve"
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
 
 
 class VelocityLimiter:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edan_ros.behaviors.settings import SettingsError, check, setting
 from edan_ros.behaviors.snapshot import FEAR, NEGATIVE, FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced, Evidence, Sustained
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.settings import SettingsError, check_settings, setting
 
 #: Indices of the negative emotions other than fear.
 _DISTRESS = tuple(EMOTIONS.index(name) for name in ("sad", "disgust", "anger"))
@@ -67,38 +67,64 @@ class OccupantSettings:
     """How occupants are counted and what they show is judged."""
 
     appear: float = setting(
-        0.5, 0.0, 10.0, "seconds for which a new face must have been there to be counted"
+        0.5, "time for which a new face must be present to be counted", low=0.0, high=10.0, unit="s"
     )
     occlusion: float = setting(
-        3.0, 0.1, 60.0, "seconds for which an occupant is counted on after the face was last seen"
+        3.0,
+        "time for which an occupant is counted after the face was last visible",
+        low=0.1,
+        high=60.0,
+        unit="s",
     )
     seat_change: float = setting(
-        1.0, 0.0, 10.0, "seconds in another seat's region after which the occupant sits there"
+        1.0,
+        "time in another seat's region after which the occupant sits there",
+        low=0.0,
+        high=10.0,
+        unit="s",
     )
     settle: float = setting(
-        0.5, 0.0, 5.0, "seconds for which an emotion must show before it counts as the occupant's"
+        0.5,
+        "time for which an emotion must last before it counts as the occupant's",
+        low=0.0,
+        high=5.0,
+        unit="s",
     )
     forget: float = setting(
-        2.0, 0.1, 30.0, "seconds after which an emotion not shown again gives way to unknown"
+        2.0,
+        "time after which an emotion that is no longer shown gives way to unknown",
+        low=0.1,
+        high=30.0,
+        unit="s",
     )
     gap: float = setting(
-        1.0, 0.1, 5.0, "seconds between two sights of a face after which durations start afresh"
+        1.0,
+        "time between two images of a face above which durations start at zero",
+        low=0.1,
+        high=5.0,
+        unit="s",
     )
     evidence_rise: float = setting(
-        1.5, 0.1, 30.0, "time constant in seconds by which fear and distress build up"
+        1.5, "time constant with which fear and distress build up", low=0.1, high=30.0, unit="s"
     )
     evidence_fall: float = setting(
-        1.5, 0.1, 30.0, "time constant in seconds by which fear and distress fade"
+        1.5, "time constant with which fear and distress decay", low=0.1, high=30.0, unit="s"
     )
     eyes_closed: float = setting(
-        0.5, 0.1, 0.95, "share of a person's open eye height below which the eyes are closed"
+        0.5,
+        "fraction of a person's open eye height below which the eyes are closed",
+        low=0.1,
+        high=0.95,
     )
     eyes_open: float = setting(
-        0.65, 0.1, 1.0, "share of a person's open eye height above which the eyes are open again"
+        0.65,
+        "fraction of a person's open eye height above which the eyes are open again",
+        low=0.1,
+        high=1.0,
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
         if self.eyes_open < self.eyes_closed:
             raise SettingsError("eyes_open must not be below eyes_closed")
         if self.forget < self.settle:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edan_ros.behaviors.settings import SettingsError, check, setting
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced
 from edan_ros.core.emotions import UNKNOWN
+from edan_ros.core.settings import SettingsError, check_settings, setting
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,32 @@ class PeopleSettings:
     """How long looks must last and people are remembered."""
 
     settle: float = setting(
-        0.3, 0.0, 5.0, "seconds for which an emotion must show before it counts as the person's"
+        0.3,
+        "time for which an emotion must last before it counts as the person's",
+        low=0.0,
+        high=5.0,
+        unit="s",
     )
     forget: float = setting(
-        1.5, 0.1, 30.0, "seconds after which an emotion not shown again gives way to unknown"
+        1.5,
+        "time after which an emotion that is no longer shown gives way to unknown",
+        low=0.1,
+        high=30.0,
+        unit="s",
     )
     gap: float = setting(
-        1.0, 0.1, 5.0, "seconds between two sights of a face after which durations start afresh"
+        1.0,
+        "time between two images of a face above which durations start at zero",
+        low=0.1,
+        high=5.0,
+        unit="s",
     )
-    lost: float = setting(1.5, 0.1, 30.0, "seconds after which a person not seen again is gone")
+    lost: float = setting(
+        1.5, "time without a face after which a person is gone", low=0.1, high=30.0, unit="s"
+    )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
         if self.forget < self.settle:
             raise SettingsError("forget must not be below settle")
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import yaml
 
-from edan_ros.behaviors.settings import SettingsError
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+from edan_ros.core.settings import SettingsError
 
 
 class ReactionTableError(SettingsError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edan_ros.behaviors.settings import check, setting
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
+from edan_ros.core.settings import check_settings, setting
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,15 @@ class RosterSettings:
     """How long faces are kept."""
 
     lost: float = setting(
-        1.0, 0.0, 30.0, "seconds after which a face that is not seen again is gone"
+        1.0,
+        "time after which a face that is no longer visible is removed",
+        low=0.0,
+        high=30.0,
+        unit="s",
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
 
 
 class Roster:

@@ -9,10 +9,10 @@ from edan_ros.behaviors.attention import Attention, AttentionSettings, Score
 from edan_ros.behaviors.people import People, PeopleSettings, Person
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.reactions import Fired, Reactions
-from edan_ros.behaviors.settings import check, choice, setting
 from edan_ros.behaviors.snapshot import NEUTRAL, Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+from edan_ros.core.settings import check_settings, setting
 
 Point = tuple[float, float, float]
 
@@ -37,21 +37,37 @@ class ExpressionSettings:
     """Gaze, reactions and the robot's own face."""
 
     reaction_interval: float = setting(
-        4.0, 0.0, 3600.0, "seconds between two reactions at least, whatever the rules"
+        4.0,
+        "shortest time between two reactions, whatever the rules",
+        low=0.0,
+        high=3600.0,
+        unit="s",
     )
     gaze_smoothing: float = setting(
-        0.2, 0.0, 2.0, "time constant in seconds by which the gaze target is smoothed; 0 for none"
+        0.2,
+        "time constant with which the gaze target is smoothed; 0 for none",
+        low=0.0,
+        high=2.0,
+        unit="s",
     )
-    mirror: bool = choice(True, "the robot's face mirrors the person whom it attends to")
+    mirror: bool = setting(True, "the robot's face mirrors the person attended to")
     expression_hold: float = setting(
-        1.5, 0.1, 60.0, "seconds for which the robot's face keeps an expression at least"
+        1.5,
+        "shortest time for which the robot's face keeps an expression",
+        low=0.1,
+        high=60.0,
+        unit="s",
     )
     expression_time: float = setting(
-        4.0, 0.1, 60.0, "seconds for which a reaction's expression stays on the robot's face"
+        4.0,
+        "time for which a reaction's expression stays on the robot's face",
+        low=0.1,
+        high=60.0,
+        unit="s",
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
 
 
 @dataclass(frozen=True)

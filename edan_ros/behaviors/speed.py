@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edan_ros.behaviors.occupants import Occupant
-from edan_ros.behaviors.settings import SettingsError, check, setting
 from edan_ros.behaviors.timing import approach
+from edan_ros.core.settings import SettingsError, check_settings, setting
 
 
 class Reason(enum.IntEnum):
@@ -35,33 +35,47 @@ class Reason(enum.IntEnum):
 class SpeedSettings:
     """When and how the speed is advised on."""
 
-    minimum: float = setting(0.5, 0.05, 1.0, "smallest scale ever advised")
+    minimum: float = setting(0.5, "smallest scale that is advised", low=0.05, high=1.0)
     fear_on: float = setting(
-        0.45, 0.05, 1.0, "level of sustained fear, 0 to 1, from which an occupant causes advice"
+        0.45, "level of sustained fear from which an occupant causes advice", low=0.05, high=1.0
     )
     fear_off: float = setting(
-        0.25, 0.0, 1.0, "level of sustained fear, 0 to 1, below which the cause has gone"
+        0.25, "level of sustained fear below which the cause has gone", low=0.0, high=1.0
     )
     distress_on: float = setting(
-        0.7, 0.05, 1.0, "level of sustained sadness, disgust or anger from which there is advice"
+        0.7,
+        "level of sustained sadness, disgust or anger from which an occupant causes advice",
+        low=0.05,
+        high=1.0,
     )
     distress_off: float = setting(
-        0.4, 0.0, 1.0, "level of sustained sadness, disgust or anger below which the cause has gone"
+        0.4,
+        "level of sustained sadness, disgust or anger below which the cause has gone",
+        low=0.0,
+        high=1.0,
     )
     distress_share: float = setting(
-        0.5, 0.0, 1.0, "how far towards the minimum distress alone may bring the scale, 0 to 1"
+        0.5, "how far towards the minimum distress alone may bring the scale", low=0.0, high=1.0
     )
-    slow_rate: float = setting(0.1, 0.01, 1.0, "largest fall of the scale a second")
-    release_rate: float = setting(0.05, 0.01, 1.0, "largest rise of the scale a second")
+    slow_rate: float = setting(0.1, "fastest decrease of the scale", low=0.01, high=1.0, unit="1/s")
+    release_rate: float = setting(
+        0.05, "fastest increase of the scale", low=0.01, high=1.0, unit="1/s"
+    )
     hold: float = setting(
-        3.0, 0.0, 60.0, "seconds for which advice is kept after its cause has gone"
+        3.0, "time for which advice is kept after its cause has gone", low=0.0, high=60.0, unit="s"
     )
-    longest: float = setting(90.0, 5.0, 600.0, "seconds after which advice is given up")
-    rest: float = setting(30.0, 0.0, 600.0, "seconds without advice after it was given up")
-    validity: float = setting(1.0, 0.1, 10.0, "seconds for which one message of advice is valid")
+    longest: float = setting(
+        90.0, "time after which advice is given up", low=5.0, high=600.0, unit="s"
+    )
+    rest: float = setting(
+        30.0, "time without advice after it was given up", low=0.0, high=600.0, unit="s"
+    )
+    validity: float = setting(
+        1.0, "time for which one message of advice is valid", low=0.1, high=10.0, unit="s"
+    )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
         if self.fear_off >= self.fear_on or self.distress_off >= self.distress_on:
             raise SettingsError(
                 "fear_off must be below fear_on, and distress_off below distress_on"

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from edan_ros.behaviors.settings import check, setting
+from edan_ros.core.settings import check_settings, setting
 
 T = TypeVar("T")
 
@@ -32,23 +32,29 @@ class TimeSettings:
     """Limits on ages, jumps and gaps."""
 
     stale_after: float = setting(
-        1.0, 0.1, 10.0, "age in seconds at which the newest faces no longer say anything about now"
+        1.0,
+        "age from which the newest faces no longer describe the present",
+        low=0.1,
+        high=10.0,
+        unit="s",
     )
     ahead: float = setting(
         0.5,
-        0.0,
-        5.0,
-        "seconds that a stamp may lie ahead of this node's clock before it is ignored",
+        "time by which a stamp may lie ahead of this node's clock before it is ignored",
+        low=0.0,
+        high=5.0,
+        unit="s",
     )
     max_step: float = setting(
         0.5,
-        0.05,
-        2.0,
-        "longest time in seconds that one update may count for, whatever the clock says",
+        "longest time that one update may count for, however far the clock moves",
+        low=0.05,
+        high=2.0,
+        unit="s",
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        check_settings(self)
 
 
 class StampClock:

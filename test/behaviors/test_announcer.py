@@ -25,7 +25,7 @@ from edan_ros.behaviors.catalogue import (
     load_catalogue,
     parse_catalogue,
 )
-from edan_ros.behaviors.settings import SettingsError
+from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.snapshot import FaceSnapshot
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN

@@ -21,7 +21,7 @@ from scenarios import (
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
 from edan_ros.behaviors.occupants import Occupants, OccupantSettings, Seat, parse_seats
-from edan_ros.behaviors.settings import SettingsError
+from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.speed import Reason, SpeedSettings
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scenarios import whatever_happens
 
 from edan_ros.behaviors.limiter import STILL, LimiterSettings, Velocity, VelocityLimiter
-from edan_ros.behaviors.settings import SettingsError
+from edan_ros.core.settings import SettingsError
 
 FORWARD: Velocity = (2.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 BACKWARD: Velocity = (-2.0, 0.5, 0.0, 0.0, -0.0, 1.0)
@@ -61,7 +61,7 @@ def test_a_command_that_is_no_number_becomes_a_stop() -> None:
 
 
 def test_an_unknown_policy_is_explained() -> None:
-    with pytest.raises(SettingsError, match="on_failure is 'ajar': it must be one of open, stop"):
+    with pytest.raises(SettingsError, match="on_failure is 'ajar', must be one of open, stop"):
         LimiterSettings(on_failure="ajar")
 
 

@@ -19,7 +19,7 @@ from edan_ros.behaviors.reaction_table import (
     read_rules,
 )
 from edan_ros.behaviors.reactions import Fired
-from edan_ros.behaviors.settings import SettingsError
+from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.snapshot import NEUTRAL, FaceSnapshot
 from edan_ros.behaviors.social import ExpressionSettings, Social, SocialReport, SocialSettings
 from edan_ros.behaviors.timing import Admission

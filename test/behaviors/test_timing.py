@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edan_ros.behaviors.settings import SettingsError
+from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.timing import (
     Admission,
     Debounced,
@@ -170,7 +170,7 @@ def test_approach_moves_towards_the_target_by_no_more_than_a_step(
 
 
 def test_settings_out_of_range_are_named() -> None:
-    with pytest.raises(SettingsError, match=r"stale_after is 0\.0: it must be a number from 0\.1"):
+    with pytest.raises(SettingsError, match=r"stale_after is 0\.0, must be 0\.1 to 10 s"):
         TimeSettings(stale_after=0.0)
     with pytest.raises(SettingsError, match="ahead is nan"):
         TimeSettings(ahead=math.nan)

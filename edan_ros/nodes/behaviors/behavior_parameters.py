@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from edan_ros.behaviors.settings import settings_of
+from edan_ros.core.settings import fields_of, from_values
 from edan_ros.nodes.common.parameters import Change, Parameter
 
 T = TypeVar("T")
@@ -23,23 +23,13 @@ RATE = Parameter(
 
 
 def parameters_of(kind: Any, prefix: str) -> tuple[Parameter, ...]:
-    """Return a live parameter ``prefix.name`` for each setting of a dataclass.
+    """Return a parameter ``prefix.name`` for each setting of a dataclass.
 
     Args:
         kind: the dataclass, or an instance, whose values are the defaults then.
         prefix: of the names.
     """
-    return tuple(
-        Parameter(
-            name=f"{prefix}.{item.name}",
-            default=item.default,
-            help=item.meaning,
-            low=item.low,
-            high=item.high,
-            choices=item.choices,
-        )
-        for item in settings_of(kind)
-    )
+    return tuple(Parameter.of(item, prefix=f"{prefix}.") for item in fields_of(kind))
 
 
 def settings_from(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
@@ -48,4 +38,6 @@ def settings_from(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
     Raises:
         SettingsError: a value is out of its range.
     """
-    return kind(**{item.name: values[f"{prefix}.{item.name}"] for item in settings_of(kind)})
+    return from_values(
+        kind, {item.name: values[f"{prefix}.{item.name}"] for item in fields_of(kind)}
+    )

@@ -12,10 +12,10 @@ from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DriverSettings
 from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
-from edan_ros.behaviors.settings import SettingsError
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
+from edan_ros.core.settings import SettingsError
 from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
 from edan_ros.nodes.behaviors.behavior_messages import cabin_state, speed_advisory
 from edan_ros.nodes.behaviors.behavior_node import NANOSECONDS, BehaviorNode
