@@ -1,4 +1,4 @@
-"""What Python files import, read from their syntax trees without running them."""
+"""The imports of Python files, read from their syntax trees without running them."""
 
 from __future__ import annotations
 

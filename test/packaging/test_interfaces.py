@@ -18,20 +18,20 @@ FIELD = re.compile(
 
 
 def field_lines(path: Path) -> list[str]:
-    """The lines of an interface file that define a field or a constant."""
+    """Return the lines of an interface file that define a field or a constant."""
     lines = [line.strip() for line in path.read_text().splitlines()]
     return [line for line in lines if line and not line.startswith("#") and line != "---"]
 
 
 @pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.name)
 def test_every_field_is_documented(path: Path) -> None:
-    assert path.read_text().startswith("# "), "the file says first what the interface is"
+    assert path.read_text().startswith("# "), "the file begins with the purpose of the interface"
     for line in field_lines(path):
         definition, _, comment = line.partition("#")
         match = FIELD.match(definition)
         assert match, f"not a field: {line}"
-        saying_nothing = {"", match["name"].lower()}
-        assert comment.strip().lower() not in saying_nothing, f"no comment on the field: {line}"
+        empty = {"", match["name"].lower()}
+        assert comment.strip().lower() not in empty, f"no comment on the field: {line}"
 
 
 @pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.name)
@@ -40,8 +40,8 @@ def test_every_number_has_a_unit_or_a_range(path: Path) -> None:
     for line in field_lines(path):
         definition, _, comment = line.partition("#")
         if definition.startswith(("float", "uint32")) and "=" not in definition:
-            is_number_of_a_thing = re.search(r"track|number of", comment)
-            assert known.search(comment) or is_number_of_a_thing, f"no unit or range: {line}"
+            is_count = re.search(r"track|number of", comment)
+            assert known.search(comment) or is_count, f"no unit or range: {line}"
 
 
 @pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.name)
