@@ -20,8 +20,6 @@ from edan_ros.pipeline.camera_state import CameraState, probabilities_of
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.tracker import Candidate
 
-__all__ = ["FrameInput", "Pipeline", "PipelineConfig"]
-
 #: Camera key, image, stamp in seconds, and the camera's intrinsics where they are known.
 FrameInput = tuple[str, Image, float, CameraModel | None]
 
@@ -152,15 +150,12 @@ class Pipeline:
         *,
         overloaded: bool,
     ) -> _Job:
-        job = self._new_job(image, camera, CameraState(self._ids))
         state = self._continue(key, stamp)
-        if state is None:
-            state = job.state
-            if self._suspended[key].is_after(stamp):
-                job.warnings.append(
-                    ImageError("stamp", f"the stamp of {key} went back: its tracks are reset")
-                )
-        self._states[key] = job.state = state
+        job = self._new_job(image, camera, state or CameraState(self._ids))
+        self._states[key] = job.state
+        if state is None and self._suspended[key].is_after(stamp):
+            message = f"the stamp of {key} went back: its tracks are reset"
+            job.warnings.append(ImageError("stamp", message))
         self._detect(job, self._detector_of(key), stamp, self.config, overloaded=overloaded)
         return job
 

@@ -10,8 +10,9 @@ import pytest
 from scenes import Disc, DiscDetector, DiscEngine, scene
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN_REASONS
+from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.offline import OfflineSmoother
-from edan_ros.pipeline.pipeline import Pipeline, PipelineConfig
+from edan_ros.pipeline.pipeline import Pipeline
 
 STEP = 1 / 30
 NEUTRAL, HAPPY = EMOTIONS.index("neutral"), EMOTIONS.index("happy")

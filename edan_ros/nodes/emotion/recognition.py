@@ -38,7 +38,8 @@ from edan_ros.nodes.common.conversions import (
 )
 from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions, Frame, ReceivedImage
 from edan_ros.nodes.emotion.worker import NewestWorker
-from edan_ros.pipeline.pipeline import Pipeline, PipelineConfig
+from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.pipeline.pipeline import Pipeline
 
 #: Key of the detector of `analyze` in the pipeline.
 SINGLE_IMAGES = ""
