@@ -82,9 +82,9 @@ def _duration(seconds: float) -> str:
     """Return 5.0 s, 3 min 20 s, 7 h 5 min, or 12 days."""
     if seconds < 60.0:
         return f"{seconds:.1f} s"
-    minutes = round(seconds / 60.0)
-    if seconds < 3600.0:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{seconds / 86_400.0:.0f} days"

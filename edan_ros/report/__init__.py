@@ -1,1 +1,1 @@
-"""Recorded results as one HTML page that opens anywhere. No ROS in here."""
+"""Reports: recorded results as one self-contained HTML page. Without ROS."""

@@ -1,4 +1,4 @@
-"""The figures of a report: counts, shares, changes, latency, images without a result."""
+"""Statistics of a report: counts, shares, changes, latency, images without a result."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.report.records import LABELS, UNKNOWN_INDEX, Stream, Track
+from edan_ros.report.records import LABELS, UNKNOWN_INDEX, PersonTrack, Stream
 
-#: Two results farther apart than this many intervals have images missing between them.
+#: Intervals between two results above which images are missing between them.
 _MISSING_FROM = 1.5
-#: Seconds by which the stamp of a result may differ from that of its image.
+#: Largest difference in seconds between the stamps of a result and its image.
 _SAME_STAMP = 1e-6
 
 
 @dataclass(frozen=True)
 class PersonFigures:
-    """One track. seconds: in view. shares: of each of LABELS in the images, sum 1.
+    """Statistics of one track.
 
-    valence, arousal: means, NaN where never known.
+    seconds: in view. shares: of each of LABELS in the images, sum 1. valence, arousal: means, NaN
+    where they are never known.
     """
 
     number: int
@@ -35,18 +36,18 @@ class PersonFigures:
 
     @property
     def unknown(self) -> float:
-        """Share of the images in which the emotion was not decided."""
+        """Share of the images with an unknown emotion."""
         return self.shares[UNKNOWN_INDEX]
 
     @property
     def mostly(self) -> str:
-        """The label that was shown most."""
+        """The most frequent label."""
         return LABELS[int(np.argmax(self.shares))]
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Images without a result. at, seconds: the end and the length of the time without."""
+    """Images without a result. at, seconds: end and length of the time without."""
 
     at: float
     seconds: float
@@ -55,10 +56,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class StreamFigures:
-    """One camera. shares: of LABELS over all faces. latency_ms: percentile -> milliseconds.
+    """Statistics of one camera.
 
-    gaps: where results are missing; counted: whether that was counted against the recorded images,
-    else it is estimated from the results' stamps.
+    shares: of LABELS over all faces. latency_ms: percentile -> milliseconds. gaps: where results
+    are missing. counted: whether the gaps were counted against the recorded images; else they are
+    estimated from the stamps of the results.
     """
 
     images: int
@@ -73,12 +75,12 @@ class StreamFigures:
 
     @property
     def missing(self) -> int:
-        """Images without a result."""
+        """Number of images without a result."""
         return sum(gap.missing for gap in self.gaps)
 
 
-def person_figures(track: Track, interval: float) -> PersonFigures:
-    """The figures of one person. interval: seconds from one image to the next."""
+def person_figures(track: PersonTrack, interval: float) -> PersonFigures:
+    """Return the statistics of one person. interval: seconds from one image to the next."""
     runs = list(track.runs(interval))
     seconds = sum(float(track.times[r.stop - 1] - track.times[r.start]) + interval for r in runs)
     changes = int(np.count_nonzero(np.diff(track.labels)))
@@ -96,7 +98,7 @@ def person_figures(track: Track, interval: float) -> PersonFigures:
 
 
 def stream_figures(stream: Stream) -> StreamFigures:
-    """The figures of one camera."""
+    """Return the statistics of one camera."""
     count, interval = len(stream.times), stream.interval
     known = stream.latency_ms[np.isfinite(stream.latency_ms)]
     latency = {p: float(np.percentile(known, p)) for p in (50, 95, 99, 100)} if len(known) else {}
@@ -126,11 +128,13 @@ def _mean(values: NDArray[np.float32]) -> float:
 
 
 def _gaps_by_stamps(stream: Stream) -> list[Gap]:
-    """Where the stamps jump by more than one image."""
+    """Return where the stamps step by more than one image, within a segment."""
     if stream.interval <= 0.0:
         return []
     steps = np.diff(stream.times)
-    places = np.flatnonzero(steps > _MISSING_FROM * stream.interval)
+    segments = np.searchsorted(stream.segments, stream.times, side="right")
+    is_gap = (steps > _MISSING_FROM * stream.interval) & (np.diff(segments) == 0)
+    places = np.flatnonzero(is_gap)
     return [
         Gap(float(stream.times[i + 1]), float(steps[i]), round(steps[i] / stream.interval) - 1)
         for i in places.tolist()
@@ -138,7 +142,7 @@ def _gaps_by_stamps(stream: Stream) -> list[Gap]:
 
 
 def _gaps_by_images(stream: Stream) -> list[Gap]:
-    """The recorded images that no result belongs to, neighbours together."""
+    """Return the recorded images without a result, neighbours together."""
     assert stream.image_times is not None
     images, times = stream.image_times, stream.times
     after = np.searchsorted(times, images - _SAME_STAMP)

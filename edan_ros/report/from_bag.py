@@ -1,4 +1,4 @@
-"""Reads recorded topics of faces, and what was recorded beside them."""
+"""Read recorded topics of faces, and the images, model and diagnostics beside them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ from edan_ros.report.records import (
     Status,
     Stream,
     StreamBuilder,
+    TimeAxis,
+    jump_notes,
+    time_axis,
 )
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import IMAGES
 from edan_ros.sources.bag_reader import BagReader, Message
 
 DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
-#: What the emotion node draws has the stamps of the results, but is not what they were made from.
-_DRAWN = "/annotated"
-#: Milliseconds that a real latency lies between. Less has what was worked out afterwards and put
-#: beside its image; more comes of clocks that differ, or of stamps of another day.
+#: Suffix of annotated images, which have the stamps of results but are not their origin.
+_ANNOTATED = "/annotated"
+#: Range of a real latency in milliseconds. Results that were computed afterwards and stored beside
+#: their images have less; clocks that differ give more.
 _LATENCIES = (0.05, 60_000.0)
 
-#: Stamp -> when the message was recorded, both in nanoseconds.
+#: Stamp -> time of recording, both in nanoseconds.
 _Times = dict[int, int]
 
 
 def read_bag(path: Path) -> Recording:
-    """The recording in a bag: one stream for each topic of faces.
+    """Return the recording in a bag: one stream per topic of faces.
 
     Raises SourceError where the bag cannot be read or has no faces.
     """
@@ -48,31 +51,32 @@ def read_bag(path: Path) -> Recording:
         kinds = {name: topic.kind for name, topic in reader.topics.items()}
         if FACES not in kinds.values():
             raise SourceError(
-                f"{path} holds no topic of faces ({FACES}): record one from the emotion node, or "
+                f"{path} has no topic of faces ({FACES}): record one from the emotion node, or "
                 f"let `edan bag {path}` add it"
             )
-        found = _Found(reader)
+        found = _Contents(reader)
         for message in reader.messages(found.wanted(kinds)):
-            found.take(message, kinds[message.topic])
+            found.add(message, kinds[message.topic])
         damage = reader.damage
     streams = {name: builder for name, builder in found.builders.items() if len(builder)}
     if not streams:
-        raise SourceError(f"{path}: not one message can be read on {', '.join(found.builders)}")
+        raise SourceError(f"{path}: no message can be read on {', '.join(found.builders)}")
     info = read_run_info(path if path.is_dir() else path.parent)
-    begin = min(builder.begin_ns for builder in streams.values())
+    axis = time_axis(list(streams.values()))
     return Recording(
         str(path),
-        begin,
-        [_build(builder, begin, found) for builder in streams.values()],
+        min(builder.moments[0] for builder in streams.values())[1],
+        [_build(builder, axis, found) for builder in streams.values()],
         found.model or info.model,
         info.settings,
         list(found.diagnostics.values()),
-        [f"{line}." for line in damage] + found.notes(),
+        [f"{line}." for line in damage] + found.notes() + jump_notes(axis),
+        axis,
     )
 
 
-class _Found:
-    """What one pass through the bag collects."""
+class _Contents:
+    """Collects the messages of one pass through the bag."""
 
     def __init__(self, reader: BagReader) -> None:
         self._store = _store(reader)
@@ -84,13 +88,13 @@ class _Found:
         self._damaged = 0
 
     def wanted(self, kinds: dict[str, str]) -> list[str]:
-        """The topics to read."""
+        """Return the topics to read."""
         self.builders = {name: StreamBuilder(name) for name, kind in kinds.items() if kind == FACES}
         known = {FACES, MODEL_INFO, DIAGNOSTICS, *IMAGES}
-        return [n for n, kind in kinds.items() if kind in known and not n.endswith(_DRAWN)]
+        return [n for n, kind in kinds.items() if kind in known and not n.endswith(_ANNOTATED)]
 
-    def take(self, message: Message, kind: str) -> None:
-        """One more message."""
+    def add(self, message: Message, kind: str) -> None:
+        """Add a message."""
         if kind in IMAGES:
             stamp = _stamp_of(message.data) or message.time
             self.images[message.topic][stamp] = message.time
@@ -110,9 +114,9 @@ class _Found:
             self.diagnostics |= {status.name: _status(status) for status in record.status}
 
     def notes(self) -> list[str]:
-        """What was left out, a sentence each."""
+        """Return what was left out, a sentence each."""
         notes = [
-            f"{name}: {builder.repeated} result(s) with a stamp that was there before: left out."
+            f"{name}: {builder.repeated} result(s) with a repeated stamp were left out."
             for name, builder in self.builders.items()
             if builder.repeated
         ]
@@ -122,7 +126,7 @@ class _Found:
 
 
 def _store(reader: BagReader) -> Typestore:
-    """Reads messages of this package as the bag defines them, else as they are installed."""
+    """Return a store with the messages of this package as in the bag, else as installed."""
     store = get_typestore(Stores.LATEST)
     for kind in (FACES, MODEL_INFO):
         texts = (topic.definition for topic in reader.topics.values() if topic.kind == kind)
@@ -135,38 +139,43 @@ def _store(reader: BagReader) -> Typestore:
     return store
 
 
-def _build(builder: StreamBuilder, begin: int, found: _Found) -> Stream:
-    """The stream of one topic, with the images that belong to it and the latency."""
+def _build(builder: StreamBuilder, axis: TimeAxis, found: _Contents) -> Stream:
+    """Return the stream of one topic, with the images that belong to it and the latency."""
     recorded = found.recorded[builder.name]
     shared = {topic: len(stamps.keys() & recorded.keys()) for topic, stamps in found.images.items()}
     topic = max(shared, key=lambda name: shared[name], default="")
     if not topic or not shared[topic]:
-        return _with_latency(builder.build(begin), recorded, {s: s for s in recorded}, "stamped")
+        return _with_latency(
+            builder.build(axis), builder, recorded, {s: s for s in recorded}, "stamped"
+        )
     images = found.images[topic]
-    stream = builder.build(begin, list(images))
+    stream = builder.build(axis, list(images))
     stream.image_topic = topic
-    return _with_latency(stream, recorded, images, "recorded")
+    return _with_latency(stream, builder, recorded, images, "recorded")
 
 
-def _with_latency(stream: Stream, recorded: _Times, began: _Times, what: str) -> Stream:
-    """Fills in the time from each image to its result, where the recorder's clock tells it.
+def _with_latency(
+    stream: Stream, builder: StreamBuilder, recorded: _Times, began: _Times, origin: str
+) -> Stream:
+    """Fill in the time from each image to its result, by the clock of the recorder.
 
-    A recording that was worked on afterwards has its results at the time of the images, and one
-    with stamps of another day has them far off: then the latency is not known.
+    Where the results were computed afterwards they have the time of the images, and where clocks
+    differ they are far off: then the latency is not known.
     """
-    late = [1e-6 * (recorded[s] - began[s]) if s in began else math.nan for s in sorted(recorded)]
-    latency = np.array(late, np.float64)
+    stamps = [stamp for _, stamp in builder.moments]
+    delays = [1e-6 * (recorded[s] - began[s]) if s in began else math.nan for s in stamps]
+    latency = np.array(delays, np.float64)
     known = latency[np.isfinite(latency)]
     if len(known) and _LATENCIES[0] < np.median(known) < _LATENCIES[1]:
         stream.latency_ms = latency
-        stream.latency_of = f"image {what} to faces recorded"
+        stream.latency_of = f"image {origin} to faces recorded"
     return stream
 
 
 def _stamp_of(data: bytes) -> int:
-    """The stamp in the header that a serialised message (CDR) begins with, nanoseconds; 0: none.
+    """Return the stamp of the header of a serialised message (CDR), nanoseconds; 0 for none.
 
-    Only these bytes are read: what follows are megabytes of pixels.
+    Only these bytes are read: megabytes of pixels follow.
     """
     if len(data) < 12:
         return 0
@@ -180,7 +189,7 @@ def _sample(face: Any) -> Sample:
     return Sample(
         int(face.track_id),
         int(label),
-        np.asarray(face.probabilities, np.float32),
+        np.asarray(face.probabilities, np.float32).tolist(),
         float(face.valence),
         float(face.arousal),
         (float(roi.x_offset), float(roi.y_offset), float(roi.width), float(roi.height)),

@@ -1,4 +1,4 @@
-"""Reads faces.jsonl: one image's result a line, as recording/lines.py writes them."""
+"""Read faces.jsonl: the result of one image per line, as recording/lines.py writes them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, valence_arousal
 from edan_ros.recording.run_info import read_run_info
-from edan_ros.report.records import LABELS, Recording, Sample, StreamBuilder
+from edan_ros.report.records import (
+    LABELS,
+    Recording,
+    Sample,
+    StreamBuilder,
+    jump_notes,
+    time_axis,
+)
 from edan_ros.sources import SourceError
 
 _LATENCY = "image published to faces received"
 
 
 def read_lines(path: Path) -> Recording:
-    """The recording in a file of lines of JSON, with what is noted about the run beside it.
+    """Return the recording in a file of lines of JSON, with model and settings of the run.
 
-    A line that cannot be read, the last one of a run that was killed for example, is left out and
-    noted. Raises SourceError where there is no line that can be read.
+    A line that cannot be read, such as the last one of a killed run, is skipped and noted. Raises
+    SourceError where no line can be read.
     """
     stream = StreamBuilder("")
-    trouble: list[str] = []
+    faults: list[str] = []
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, 1):
@@ -34,28 +41,30 @@ def read_lines(path: Path) -> Recording:
                 try:
                     stream.add(*_result(json.loads(line)))
                 except (ValueError, RecursionError) as error:
-                    trouble.append(f"line {number}: {_first_words(error)}")
+                    faults.append(f"line {number}: {_summary(error)}")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
     if not len(stream):
-        why = f" ({trouble[0]})" if trouble else ": it is empty"
+        reason = f" ({faults[0]})" if faults else ": it is empty"
         raise SourceError(
-            f"{path} holds no results{why}; give the faces.jsonl that `edan demo` or "
+            f"{path} has no results{reason}; give the faces.jsonl that `edan demo` or "
             "`edan annotate` writes, or a bag with a topic of faces"
         )
     notes = []
-    if trouble:
-        notes.append(f"{len(trouble)} line(s) could not be read, the first: {trouble[0]}.")
+    if faults:
+        notes.append(f"{len(faults)} line(s) could not be read, the first: {faults[0]}.")
     if stream.repeated:
-        notes.append(f"{stream.repeated} result(s) with a stamp that was there before: left out.")
-    begin, info = stream.begin_ns, read_run_info(path.parent)
-    built = stream.build(begin)
+        notes.append(f"{stream.repeated} result(s) with a repeated stamp were left out.")
+    axis, info = time_axis([stream]), read_run_info(path.parent)
+    built = stream.build(axis)
     built.latency_of = _LATENCY
-    return Recording(str(path), begin, [built], info.model, info.settings, notes=notes)
+    begin = stream.moments[0][1]
+    notes += jump_notes(axis)
+    return Recording(str(path), begin, [built], info.model, info.settings, notes=notes, axis=axis)
 
 
 def _result(record: Any) -> tuple[int, list[Sample], float | None]:
-    """Stamp, faces and latency of a line. Raises ValueError for what is no such line."""
+    """Return stamp, faces and latency of a line. Raises ValueError for any other content."""
     if not isinstance(record, dict) or not {"stamp", "faces"} <= record.keys():
         raise ValueError("not a result: it has no stamp and faces")
     faces, latency = record["faces"], record.get("latency_ms")
@@ -78,7 +87,12 @@ def _sample(face: Any) -> Sample:
     if not all(0.0 <= p <= 1.0 for p in probabilities):
         raise ValueError("probabilities are not between 0 and 1")
     x, y, width, height = _numbers(face.get("roi"), 4, "roi")
-    valence, arousal = valence_arousal(probabilities)
+    valence, arousal = valence_arousal(np.array(probabilities))
+    if "valence" in face:  # not in lines of version 0.5 and before
+        valence, arousal = (
+            math.nan if face.get(name) is None else _number(face[name], name)
+            for name in ("valence", "arousal")
+        )
     return Sample(
         track,
         LABELS.index(label),
@@ -112,7 +126,7 @@ def _number(value: Any, name: str) -> float:
     return float(value)
 
 
-def _first_words(error: Exception) -> str:
+def _summary(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return "not JSON"
     return str(error) or type(error).__name__

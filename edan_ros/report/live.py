@@ -1,4 +1,4 @@
-"""A page that shows what a running node sees, served to a browser: no ROS in here."""
+"""Serve a page with the live results of running nodes to a browser. Without ROS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,21 +17,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
+import numpy as np
 
-from edan_ros.core.faces import Face, FrameResult
+from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.report.page import live_page
 from edan_ros.report.records import Status
 from edan_ros.sources import SourceError
 
-#: Seconds after which the last look at the page is over.
+#: Seconds after the last request for which the page counts as open.
 _WATCHED = 3.0
-#: Results of so many seconds are the rate made of.
+#: Seconds over which the rate is averaged.
 _RATE_WINDOW = 3.0
-#: Pictures are sent no larger than this, and in this quality: a robot's network is slow.
-_LARGEST_SIDE, _QUALITY = 960, 80
+#: Largest side and JPEG quality of images: the network of a robot is slow.
+_MAX_SIDE, _QUALITY = 960, 80
+#: Largest number of diagnostics, and the seconds after which one that was not repeated is dropped.
+MAX_STATUSES, STATUS_TIMEOUT = 200, 60.0
 _LOOPBACK = {"127.0.0.1", "localhost"}
-#: The page may load only what it has in itself, and the state and pictures from where it came.
+#: The page may load nothing but its own content, and state and images from this server.
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -40,85 +43,100 @@ _POLICY = (
 
 @dataclass
 class _Camera:
-    """number: in the page and its addresses. pictures: how many have come."""
+    """number: in the page and its URLs. images: number received."""
 
     number: int
     result: FrameResult | None = None
-    came: float = 0.0
+    received: float = 0.0
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=200))
     image: Image | None = None
-    pictures: int = 0
+    images: int = 0
 
 
 class LiveState:
-    """The newest of everything. Filled by the node's thread, read by those of the server."""
+    """The newest results and diagnostics. Thread-safe: the node writes, the server reads.
 
-    def __init__(self) -> None:
+    clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._cameras: dict[str, _Camera] = {}
         self._model: dict[str, str] = {}
         self._statuses: dict[str, tuple[float, Status]] = {}
-        self._looked = -math.inf
+        self._requested = -math.inf
 
     @property
     def watched(self) -> bool:
-        """Whether somebody has the page open."""
-        return time.monotonic() - self._looked < _WATCHED
+        """Whether the page is open in a browser."""
+        return self._clock() - self._requested < _WATCHED
 
     def add_result(self, topic: str, result: FrameResult) -> None:
-        """The faces of one more image."""
+        """Add the faces of an image."""
         with self._lock:
             camera = self._camera(topic)
-            camera.result, camera.came = result, time.monotonic()
-            camera.arrivals.append(camera.came)
+            camera.result, camera.received = result, self._clock()
+            camera.arrivals.append(camera.received)
 
-    def add_picture(self, topic: str, image: Image) -> None:
-        """One more picture with the faces of this topic drawn in."""
+    def add_image(self, topic: str, image: Image) -> None:
+        """Add an annotated image of a topic of faces."""
         with self._lock:
             camera = self._camera(topic)
             camera.image = image
-            camera.pictures += 1
+            camera.images += 1
 
     def add_status(self, status: Status) -> None:
-        """One entry of /diagnostics."""
+        """Add an entry of /diagnostics; it replaces the one of its name.
+
+        Beyond MAX_STATUSES names, the one that was repeated longest ago is dropped.
+        """
         with self._lock:
-            self._statuses[status.name] = time.monotonic(), status
+            self._statuses.pop(status.name, None)
+            self._statuses[status.name] = self._clock(), status  # at the end: the newest
+            if len(self._statuses) > MAX_STATUSES:
+                del self._statuses[next(iter(self._statuses))]
 
     def set_model(self, model: dict[str, str]) -> None:
-        """What runs."""
+        """Set names and values of the running model."""
         with self._lock:
             self._model = model
 
     def snapshot(self) -> dict[str, Any]:
-        """All but the pictures, ready for JSON."""
-        now = time.monotonic()
-        self._looked = now
+        """Return everything but the images, ready for JSON."""
+        now = self._requested = self._clock()
         with self._lock:
+            for name, (received, _) in list(self._statuses.items()):
+                if now - received > STATUS_TIMEOUT:
+                    del self._statuses[name]
             return {
                 "model": self._model,
-                "cameras": [_told(name, camera, now) for name, camera in self._cameras.items()],
+                "cameras": [
+                    _camera_state(name, camera, now) for name, camera in self._cameras.items()
+                ],
                 "diagnostics": [
                     {
                         "name": status.name,
                         "level": status.level,
                         "message": status.message,
                         "values": dict(status.values),
-                        "age": now - came,
+                        "age": now - received,
                     }
-                    for came, status in sorted(self._statuses.values(), key=lambda i: i[1].name)
+                    for received, status in sorted(self._statuses.values(), key=lambda i: i[1].name)
                 ],
             }
 
-    def picture(self, number: int) -> bytes | None:
-        """The newest picture of a camera as JPEG; None where there is none yet."""
+    def jpeg(self, number: int) -> bytes | None:
+        """Return the newest image of a camera as JPEG, None without any."""
         with self._lock:
             found = [c.image for c in self._cameras.values() if c.number == number]
         if not found or found[0] is None:
             return None
         pixels = found[0].bgr()
-        scale = _LARGEST_SIDE / max(pixels.shape[:2])
+        scale = _MAX_SIDE / max(pixels.shape[:2])
         if scale < 1.0:
-            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            pixels = np.asarray(small, np.uint8)
         _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         return data.tobytes()
 
@@ -127,10 +145,11 @@ class LiveState:
 
 
 class LiveServer:
-    """A context manager that serves the page.
+    """A context manager that serves the page at ``address``.
 
-    host: the address to listen on; one of this machine alone lets nobody else look. port: 0 takes
-    a free one.
+    Args:
+        host: address to listen on; a loopback address serves this machine alone.
+        port: 0 for a free one.
 
     Raises SourceError where it cannot listen there.
     """
@@ -139,9 +158,9 @@ class LiveServer:
         try:
             self._server = _Server((host, port), _Handler)
         except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
+            reason = getattr(error, "strerror", None) or error
             raise SourceError(
-                f"no page on {host}:{port}: {why}; choose another --port or --host"
+                f"no page on {host}:{port}: {reason}; choose another --port or --host"
             ) from error
         self._server.state = state
         self._server.own_names = _LOOPBACK if host in _LOOPBACK else None
@@ -161,27 +180,28 @@ class LiveServer:
 
 
 class _Server(ThreadingHTTPServer):
-    """own_names: by which a browser may call this machine; None for any."""
+    """own_names: host names that a request may have; None for any."""
 
     daemon_threads = True
+    request_queue_size = 128  # connections that wait to be accepted
     state: LiveState
     page: bytes
     own_names: set[str] | None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A page that was closed while it was answered is no error."""
+        """Ignore a connection that the browser closed during the answer."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = 10.0  # seconds for which a silent connection is kept
+    timeout = 10.0  # seconds for which an idle connection is kept
 
     def do_GET(self) -> None:
-        """The page, the state, or the picture of a camera."""
+        """Answer with the page, the state, or the image of a camera."""
         path = urlsplit(self.path).path
-        if not self._is_for_us():
+        if not self._names_this_machine():
             self.send_error(HTTPStatus.FORBIDDEN, "not a name of this machine")
         elif path == "/":
             self._answer("text/html; charset=utf-8", self.server.page)
@@ -189,19 +209,19 @@ class _Handler(BaseHTTPRequestHandler):
             text = json.dumps(self.server.state.snapshot(), allow_nan=False)
             self._answer("application/json", text.encode("utf-8"))
         elif path.startswith("/camera/") and path[8:].isdecimal():
-            picture = self.server.state.picture(int(path[8:]))
-            if picture is None:
-                self.send_error(HTTPStatus.NOT_FOUND, "no picture yet")
+            data = self.server.state.jpeg(int(path[8:]))
+            if data is None:
+                self.send_error(HTTPStatus.NOT_FOUND, "no image yet")
             else:
-                self._answer("image/jpeg", picture)
+                self._answer("image/jpeg", data)
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
-    def _is_for_us(self) -> bool:
-        """Whether the page was called by a name of this machine.
+    def _names_this_machine(self) -> bool:
+        """Return whether the request names this machine.
 
-        A page of somebody else could give its own name this machine's address, and so read what
-        only this machine may see.
+        Another website could resolve its own name to this machine's address (DNS rebinding) and
+        read what only this machine may see.
         """
         names = self.server.own_names
         try:
@@ -220,33 +240,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Not one line for each of ten requests a second."""
+        """Log nothing: there are ten requests per second."""
 
 
-def _told(name: str, camera: _Camera, now: float) -> dict[str, Any]:
+def _camera_state(name: str, camera: _Camera, now: float) -> dict[str, Any]:
     recent = [t for t in camera.arrivals if now - t < _RATE_WINDOW]
     result = camera.result
     return {
         "name": name,
         "number": camera.number,
-        "pictures": camera.pictures,
+        "images": camera.images,
         "rate": len(recent) / _RATE_WINDOW,
-        "age": None if result is None else now - camera.came,
+        "age": None if result is None else now - camera.received,
         "size": None if result is None else [result.width, result.height],
-        "faces": [] if result is None else [_face(face) for face in result.faces],
+        "faces": [] if result is None else [face.to_dict() for face in result.faces],
     }
-
-
-def _face(face: Face) -> Mapping[str, Any]:
-    return {
-        "track": int(face.track_id),
-        "label": face.label,
-        "confidence": float(face.confidence),
-        "probabilities": [float(p) for p in face.probabilities],
-        "valence": _finite(face.valence),
-        "arousal": _finite(face.arousal),
-    }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

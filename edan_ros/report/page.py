@@ -1,4 +1,4 @@
-"""Makes the page: one HTML file with its style, its script, its charts' library and its data."""
+"""Render the page: one HTML file with its style, script, chart library and data."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from edan_ros.report.figures import (
     stream_figures,
 )
 from edan_ros.report.packing import colour_code, joined, page_data
-from edan_ros.report.records import LABELS, Recording, Stream, Track
+from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream
 from edan_ros.report.thumbnails import Thumbnail
 
-#: People whose curves are shown; of the others there are the figures.
-MOST_PEOPLE = 12
-#: Together they are the page's script.
+#: Largest number of people with curves; of the others only figures are shown.
+MAX_PEOPLE = 12
+#: Parts of the script of the page.
 _SCRIPTS = ("report_data.js", "report_charts.js", "report_moments.js")
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonSection:
     """One person in the page."""
 
     figures: PersonFigures
@@ -40,35 +40,35 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraSection:
     """One camera in the page."""
 
     name: str
     figures: StreamFigures
     latency_of: str
-    people: list[Person]
+    people: list[PersonSection]
 
 
 def render(
     recording: Recording, thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]] | None = None
 ) -> str:
-    """The page as text. thumbnails: by the number of the stream and of the track."""
+    """Return the page as text. thumbnails: by the numbers of stream and track."""
     figures = [stream_figures(stream) for stream in recording.streams]
     shown = _shown(recording.streams)
     cameras = [
-        _camera(recording, number, told, shown[number], thumbnails or {})
-        for number, told in enumerate(figures)
+        _camera(recording, number, numbers, shown[number], thumbnails or {})
+        for number, numbers in enumerate(figures)
     ]
     people = [person for camera in cameras for person in camera.people]
     rows = sum(len(track.times) for tracks in shown for track in tracks)
-    return _template("report.html").render(
+    page = _template("report.html").render(
         recording=recording,
         title="/".join(Path(recording.name).parts[-2:]),
         begin=_date(recording.begin_ns * 1e-9),
         cameras=cameras,
         people=people,
         pictures=bool(people) and not any(person.figures.number for person in people),
-        most_people=MOST_PEOPLE,
+        most_people=MAX_PEOPLE,
         joined=joined(rows),
         data=page_data(recording, figures, shown),
         style=_text("report.css"),
@@ -77,10 +77,12 @@ def render(
         version=metadata.version("edan_ros"),
         thumbnails=bool(thumbnails),
     )
+    # A file name in it need not be UTF-8.
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def live_page() -> str:
-    """The page of `edan view` as text."""
+    """Return the page of `edan view` as text."""
     return _template("live.html").render(
         style=_text("report.css") + _text("live.css"),
         script=_text("live.js"),
@@ -88,14 +90,12 @@ def live_page() -> str:
 
 
 def chart_library() -> str:
-    """The script of D3, which mpld3 carries."""
-    from mpld3 import urls
-
-    return Path(urls.D3_LOCAL).read_text(encoding="utf-8")
+    """Return the script of D3."""
+    return _text("vendor/d3.min.js")
 
 
 def clock(seconds: float) -> str:
-    """A time of the recording: 4.2 s, 3:07.5 or 1:02:03."""
+    """Return a time of the recording as text: 4.2 s, 3:07.5 or 1:02:03."""
     tenths = round(10.0 * seconds)
     if tenths < 600:
         return f"{tenths / 10:.1f} s"
@@ -106,29 +106,29 @@ def clock(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 in per cent; what is there but rounds to nothing is "< 1 %"."""
+    """Return a share of 1 in per cent; "< 1 %" for one that would round to 0."""
     return "< 1 %" if 0.0 < share < 0.005 else f"{100.0 * share:.0f} %"
 
 
 def signed(value: float) -> str:
-    """A value from -1 to 1 with its sign, as text."""
+    """Return a value from -1 to 1 with its sign."""
     if math.isnan(value):
         return "\N{EN DASH}"
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")  # never -0.00
 
 
 def number(value: int) -> str:
-    """A count, in groups of three digits."""
+    """Return a count in groups of three digits."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _shown(streams: Sequence[Stream]) -> list[list[Track]]:
-    """The tracks of each stream whose curves are shown: those seen longest.
+def _shown(streams: Sequence[Stream]) -> list[list[PersonTrack]]:
+    """Return the tracks of each stream with curves: those in view longest.
 
-    Faces that were not followed (number 0) are those of many people, and no curve.
+    Faces without a track (number 0) are those of many people and have no curve.
     """
-    everybody = [(len(t.times), t) for stream in streams for t in stream.tracks if t.number]
-    longest = sorted(everybody, key=lambda item: -item[0])[:MOST_PEOPLE]
+    tracks = [(len(t.times), t) for stream in streams for t in stream.tracks if t.number]
+    longest = sorted(tracks, key=lambda item: -item[0])[:MAX_PEOPLE]
     chosen = {id(track) for _, track in longest}
     return [[track for track in stream.tracks if id(track) in chosen] for stream in streams]
 
@@ -136,14 +136,14 @@ def _shown(streams: Sequence[Stream]) -> list[list[Track]]:
 def _camera(
     recording: Recording,
     number: int,
-    told: StreamFigures,
-    shown: Sequence[Track],
+    figures: StreamFigures,
+    shown: Sequence[PersonTrack],
     thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]],
-) -> Camera:
+) -> CameraSection:
     stream = recording.streams[number]
     chosen = {track.number for track in shown}
     people = [
-        Person(
+        PersonSection(
             person_figures(track, stream.interval),
             f"{number}-{track.number}",
             _name(track, stream if len(recording.streams) > 1 else None),
@@ -152,16 +152,16 @@ def _camera(
         )
         for track in stream.tracks
     ]
-    return Camera(stream.name, told, stream.latency_of, people)
+    return CameraSection(stream.name, figures, stream.latency_of, people)
 
 
-def _name(track: Track, stream: Stream | None) -> str:
+def _name(track: PersonTrack, stream: Stream | None) -> str:
     name = f"Person {track.number}" if track.number else "Faces that were not followed"
     return name if stream is None else f"{name}, {stream.name}"
 
 
 def _date(seconds: float) -> str:
-    """Day and time in UTC; "" for stamps that count from some other beginning."""
+    """Return day and time in UTC; "" for stamps of another epoch."""
     try:
         date = datetime.fromtimestamp(seconds, timezone.utc)
     except (OverflowError, OSError, ValueError):

@@ -1,24 +1,28 @@
-"""What a report is made of: the results of a recording, as arrays by camera and person."""
+"""The results of a recording as arrays, by camera and person."""
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN_LABEL
+from edan_ros.core.stamps import MAX_STEP_BACK, SegmentClock, describe_jump, is_jump
 
 #: The labels by their index in a track; the last is the unknown.
 LABELS: tuple[str, ...] = (*EMOTIONS, UNKNOWN_LABEL)
 UNKNOWN_INDEX = len(EMOTIONS)
 #: The levels of /diagnostics, by their number.
 LEVELS = ("ok", "warning", "error", "stale")
-#: A person not seen for so many images, and for so many seconds, was away.
+#: A person without a detection for so many images, and for so many seconds, was away.
 _AWAY_IMAGES, _AWAY_SECONDS = 3.0, 0.3
+#: Largest number of jumps of the stamps that are described.
+_MAX_JUMPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,10 @@ class Sample:
 
 
 @dataclass(slots=True, eq=False)
-class Track:
-    """One person, for as long as the face was followed. All arrays have n rows, by time.
+class PersonTrack:
+    """The observations of one track. All arrays have n rows, by time.
 
-    times: seconds since the begin of the recording. labels: (n,) indices into LABELS.
+    times: seconds of the recording. labels: (n,) indices into LABELS.
     probabilities: (n, 7). valence, arousal: (n,) -1 to 1, NaN where unknown. boxes: (n, 4) x, y,
     width, height, and landmarks: (n, 68, 2), pixels.
     """
@@ -56,7 +60,7 @@ class Track:
     landmarks: NDArray[np.float32]
 
     def runs(self, interval: float) -> Iterator[slice]:
-        """The stretches of one label during which the person was in view without a break.
+        """Yield slices of rows with one label and without a break in view.
 
         interval: seconds from one image to the next.
         """
@@ -70,30 +74,32 @@ class Track:
 class Stream:
     """The results of one camera, m of them, by time.
 
-    name: topic of the results, "" where there is only one camera. times: (m,) seconds since the
-    begin of the recording. faces: (m,) how many each image shows. latency_ms: (m,) NaN where it is
-    not known; latency_of: from what to what it was measured. image_times: of the images recorded
-    on image_topic beside the results, None where there are none.
+    name: topic of the results, "" where there is only one camera. times: (m,) seconds of the
+    recording. faces: (m,) number in each image. latency_ms: (m,) NaN where it is not known;
+    latency_of: what it was measured from and to. image_times: of the images recorded on
+    image_topic beside the results, None without any. segments: begins of the segments after the
+    first, seconds, where stamps jump (``core.stamps``).
     """
 
     name: str
     times: NDArray[np.float64]
     faces: NDArray[np.int64]
     latency_ms: NDArray[np.float64]
-    tracks: list[Track]
+    tracks: list[PersonTrack]
     latency_of: str = ""
     image_times: NDArray[np.float64] | None = None
     image_topic: str = ""
+    segments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def interval(self) -> float:
-        """Seconds from one result to the next, the median; 0.0 for fewer than two."""
+        """Median of the seconds between two results; 0.0 for fewer than two."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.0
 
 
 @dataclass(slots=True, frozen=True)
 class Status:
-    """One entry of /diagnostics, the last that was recorded. level: one of LEVELS."""
+    """The last recorded entry of /diagnostics of one name. level: one of LEVELS."""
 
     name: str
     level: str
@@ -101,12 +107,66 @@ class Status:
     values: Mapping[str, str]
 
 
+#: Number of the segment that begins where a clock goes back, and stamp in nanoseconds.
+Moment = tuple[int, int]
+
+
+class MomentCounter:
+    """Numbers the stamps of one sequence: from where they go back on, they are later ones."""
+
+    def __init__(self) -> None:
+        self._epoch = 0
+        self._newest: int | None = None
+
+    def moment(self, stamp_ns: int) -> Moment:
+        """Return the moment of the next stamp."""
+        if self._newest is not None and (stamp_ns - self._newest) * 1e-9 < -MAX_STEP_BACK:
+            self._epoch += 1
+            self._newest = stamp_ns
+        self._newest = max(self._newest or stamp_ns, stamp_ns)
+        return self._epoch, stamp_ns
+
+
+class TimeAxis:
+    """Seconds of the recording for each moment, without the jumps of the stamps.
+
+    Attributes:
+        jumps: steps in seconds at which a segment began.
+        segments: begins of the segments after the first, seconds of the recording.
+    """
+
+    def __init__(self, moments: Iterable[Moment], interval: float = 0.0) -> None:
+        self._moments = sorted(set(moments))
+        self._interval = interval
+        clock = SegmentClock(interval)
+        begin = self._moments[0][1] if self._moments else 0
+        self._seconds: list[float] = []
+        segments: list[float] = []
+        for _, stamp in self._moments:
+            jumps = len(clock.jumps)
+            self._seconds.append(clock.place((stamp - begin) * 1e-9))
+            segments += self._seconds[-1:] if len(clock.jumps) > jumps else []
+        self.jumps = clock.jumps
+        self.segments = np.array(segments, np.float64)
+
+    def seconds(self, moment: Moment) -> float:
+        """Return the time of a moment, NaN for one that belongs to no segment."""
+        at = bisect.bisect_left(self._moments, moment)
+        for i in (at, at - 1):
+            if 0 <= i < len(self._moments):
+                epoch, stamp = self._moments[i]
+                step = (moment[1] - stamp) * 1e-9
+                if epoch == moment[0] and not is_jump(abs(step), self._interval):
+                    return self._seconds[i] + step
+        return float("nan")
+
+
 @dataclass(slots=True, eq=False)
 class Recording:
-    """All that a report tells.
+    """The content of a report.
 
     begin_ns: stamp of the first result. model, settings: names and values, as recorded.
-    notes: what was wrong with the recording, a sentence each.
+    notes: faults of the recording, a sentence each.
     """
 
     name: str
@@ -116,50 +176,62 @@ class Recording:
     settings: dict[str, str] = field(default_factory=dict)
     diagnostics: list[Status] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    axis: TimeAxis = field(default_factory=lambda: TimeAxis(()))
 
     @property
     def seconds(self) -> float:
-        """From the first result to the last."""
+        """Seconds from the first result to the last, less the jumps of the stamps."""
         return max((float(s.times[-1]) for s in self.streams if len(s.times)), default=0.0)
 
 
 class StreamBuilder:
-    """Collects the results of one camera in whatever order they come.
+    """Collects the results of one camera in the order of recording.
 
-    name: see Stream. A result whose stamp was there before is left out and counted in
-    `repeated`.
+    name: see Stream. A result whose stamp was there before is dropped and counted in `repeated`.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.repeated = 0
-        self._results: dict[int, tuple[float, list[Sample]]] = {}
+        self._moments = MomentCounter()
+        self._results: dict[Moment, tuple[float, list[Sample]]] = {}
+        self._stamps: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._results)
 
     def add(self, stamp_ns: int, samples: list[Sample], latency_ms: float | None) -> None:
-        """One more result. stamp_ns: of its image."""
-        if stamp_ns in self._results:
+        """Add a result. stamp_ns: of its image."""
+        if stamp_ns in self._stamps:
             self.repeated += 1
             return
-        self._results[stamp_ns] = (np.nan if latency_ms is None else latency_ms, samples)
+        self._stamps.add(stamp_ns)
+        latency = np.nan if latency_ms is None else latency_ms
+        self._results[self._moments.moment(stamp_ns)] = (latency, samples)
 
     @property
-    def begin_ns(self) -> int:
-        """The earliest stamp. Raises ValueError where there is none."""
-        return min(self._results)
+    def moments(self) -> list[Moment]:
+        """The moments of the results, in order."""
+        return sorted(self._results)
 
-    def build(self, begin_ns: int, image_stamps_ns: Sequence[int] = ()) -> Stream:
-        """The stream, its times counted from `begin_ns`."""
-        stamps = sorted(self._results)
-        seconds = [(stamp - begin_ns) * 1e-9 for stamp in stamps]
-        results = [self._results[stamp] for stamp in stamps]
+    @property
+    def interval(self) -> float:
+        """Median of the seconds between two results; 0.0 for fewer than two."""
+        stamps = np.array([stamp for _, stamp in self.moments], np.int64)
+        return float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
+
+    def build(self, axis: TimeAxis, image_stamps_ns: Sequence[int] = ()) -> Stream:
+        """Return the stream on a time axis. image_stamps_ns: in the order of recording."""
+        moments = self.moments
+        seconds = [axis.seconds(moment) for moment in moments]
+        results = [self._results[moment] for moment in moments]
         people: dict[int, list[tuple[float, Sample]]] = defaultdict(list)
         for time, (_, samples) in zip(seconds, results, strict=True):
             for sample in samples:
                 people[sample.track_id].append((time, sample))
-        images = np.sort((np.array(image_stamps_ns, np.int64) - begin_ns) * 1e-9)
+        counter = MomentCounter()
+        images = np.array([axis.seconds(counter.moment(stamp)) for stamp in image_stamps_ns])
+        images = np.sort(images[np.isfinite(images)])
         return Stream(
             self.name,
             np.array(seconds, np.float64),
@@ -167,17 +239,31 @@ class StreamBuilder:
             np.array([latency for latency, _ in results], np.float64),
             [_track(number, rows) for number, rows in sorted(people.items())],
             image_times=images if len(images) else None,
+            segments=axis.segments,
         )
 
 
+def time_axis(builders: Sequence[StreamBuilder]) -> TimeAxis:
+    """Return the time axis that the cameras of a recording share."""
+    moments = [moment for builder in builders for moment in builder.moments]
+    return TimeAxis(moments, max((builder.interval for builder in builders), default=0.0))
+
+
+def jump_notes(axis: TimeAxis) -> list[str]:
+    """Return a sentence about each of the first jumps of the stamps."""
+    notes = [f"{describe_jump(jump)}.".capitalize() for jump in axis.jumps[:_MAX_JUMPS]]
+    more = len(axis.jumps) - len(notes)
+    return [*notes, f"{more} more jumps of the stamps follow."] if more > 0 else notes
+
+
 def away_after(interval: float) -> float:
-    """Seconds without a face after which a person was away. interval: from image to image."""
+    """Return the seconds without a detection after which a person was away."""
     return max(_AWAY_IMAGES * interval, _AWAY_SECONDS)
 
 
-def _track(number: int, rows: Sequence[tuple[float, Sample]]) -> Track:
+def _track(number: int, rows: Sequence[tuple[float, Sample]]) -> PersonTrack:
     samples = [sample for _, sample in rows]
-    return Track(
+    return PersonTrack(
         number,
         np.array([time for time, _ in rows], np.float64),
         np.array([s.label for s in samples], np.uint8),

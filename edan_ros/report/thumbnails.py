@@ -1,4 +1,4 @@
-"""Small pictures of a face at the moments when its label changed."""
+"""Small images of a face at the moments when its label changed."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from numpy.typing import NDArray
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
 from edan_ros.drawing.privacy import FaceFinder, anonymize
-from edan_ros.report.records import LABELS, Recording, Stream, Track
+from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream
 from edan_ros.sources.base import Frame
 
-#: A label that held shorter than this, in seconds, gets no picture.
-_SHORTEST = 0.4
-#: At most so many pictures a person, and in all; those of the labels that held longest are taken.
-MOST_A_PERSON, MOST = 24, 150
+#: Seconds for which a label must hold to be shown.
+_MIN_SECONDS = 0.4
+#: Largest number of images per person, and in total: those of the labels that held longest.
+MAX_PER_PERSON, MAX_TOTAL = 24, 150
 _SIZE = 112
 _QUALITY = 82
-#: The picture's side, in parts of the face's: the landmarks' box ends at the brows.
+#: Side of the image in parts of the face's: the box of the landmarks ends at the brows.
 _MARGIN = 1.7
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """time: seconds of the recording. source: a data URI. label: of the face."""
+    """An image of a face. time: seconds of the recording. uri: of its data. label: its own."""
 
     time: float
     label: str
-    source: str
+    uri: str
 
 
 @dataclass(frozen=True)
 class _Moment:
     stream: int
-    track: Track
+    track: PersonTrack
     row: int
 
     @property
@@ -52,12 +52,14 @@ def make_thumbnails(
     recording: Recording,
     frames: Mapping[int, Iterable[Frame]],
     privacy: str = "none",
-    find: FaceFinder | None = None,
+    find_faces: FaceFinder | None = None,
 ) -> dict[tuple[int, int], list[Thumbnail]]:
-    """Pictures by stream and track, in the order of time.
+    """Return images by stream and track, in the order of time.
 
-    frames: of each stream that has any, their `time` in seconds of the recording. privacy: one of
-    PRIVACY_MODES. find: finds whom else to blur, beside those of the results.
+    Args:
+        frames: of each stream that has any, their `time` in seconds of the recording.
+        privacy: one of PRIVACY_MODES.
+        find_faces: detects faces to blur beside those of the results.
     """
     made: dict[tuple[int, int], list[Thumbnail]] = defaultdict(list)
     moments = _moments(recording)
@@ -65,8 +67,8 @@ def make_thumbnails(
         stream = recording.streams[number]
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
         for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
-            covered = _boxes_at(stream, moment.time)
-            pixels = anonymize(frame.image, covered, privacy, find)
+            hidden = _boxes_at(stream, moment.time)
+            pixels = anonymize(frame.image, hidden, privacy, find_faces)
             picture = _picture(moment, pixels, points_only=privacy == "landmarks-only")
             label = LABELS[moment.track.labels[moment.row]]
             made[number, moment.track.number].append(Thumbnail(moment.time, label, picture))
@@ -74,24 +76,24 @@ def make_thumbnails(
 
 
 def _moments(recording: Recording) -> list[_Moment]:
-    """The surest image of each stretch of one label, of the longest stretches."""
-    every: list[tuple[float, _Moment]] = []
+    """Return the most confident image of each run of one label, of the longest runs."""
+    runs: list[tuple[float, _Moment]] = []
     for number, stream in enumerate(recording.streams):
         for track in (t for t in stream.tracks if t.number):
-            mine = []
+            candidates = []
             for run in track.runs(stream.interval):
                 held = float(track.times[run.stop - 1] - track.times[run.start])
                 row = run.start + int(np.argmax(track.probabilities[run].max(axis=1)))
-                if held >= _SHORTEST:
-                    mine.append((held, _Moment(number, track, row)))
-            every += sorted(mine, key=lambda item: -item[0])[:MOST_A_PERSON]
-    return [moment for _, moment in sorted(every, key=lambda item: -item[0])[:MOST]]
+                if held >= _MIN_SECONDS:
+                    candidates.append((held, _Moment(number, track, row)))
+            runs += sorted(candidates, key=lambda item: -item[0])[:MAX_PER_PERSON]
+    return [moment for _, moment in sorted(runs, key=lambda item: -item[0])[:MAX_TOTAL]]
 
 
 def _together(
     wanted: Sequence[_Moment], frames: Iterable[Frame], tolerance: float
 ) -> Iterable[tuple[_Moment, Frame]]:
-    """Each moment with the frame of its time; both come in the order of time."""
+    """Yield each moment with the frame of its time; both come in the order of time."""
     left = list(wanted)
     for frame in frames:
         while left and left[0].time < frame.time - tolerance:
@@ -103,17 +105,17 @@ def _together(
 
 
 def _picture(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) -> str:
-    """The square around the face, as a data URI. points_only: draw the landmarks in."""
+    """Return the square around the face as a data URI. points_only: draw the landmarks in."""
     track, row = moment.track, moment.row
     x, y, width, height = track.boxes[row].tolist()
     side = _MARGIN * max(width, height)
-    # Landmarks end at the brows: the middle of a head lies higher than theirs.
+    # Landmarks end at the brows: the centre of a head lies higher than theirs.
     corner = np.array([x + 0.5 * (width - side), y + 0.45 * height - 0.5 * side])
     size = max(round(side), 1)
     moved = np.array([[1.0, 0.0, -corner[0]], [0.0, 1.0, -corner[1]]])
     square = cv2.warpAffine(pixels, moved, (size, size), flags=cv2.INTER_LINEAR)
-    way = cv2.INTER_AREA if size > _SIZE else cv2.INTER_CUBIC
-    small = cv2.resize(square, (_SIZE, _SIZE), interpolation=way)
+    interpolation = cv2.INTER_AREA if size > _SIZE else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(square, (_SIZE, _SIZE), interpolation=interpolation), np.uint8)
     if points_only:
         _draw_points(small, (track.landmarks[row] - corner) * (_SIZE / size))
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
@@ -121,7 +123,7 @@ def _picture(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) -
 
 
 def _boxes_at(stream: Stream, time: float) -> list[Detection]:
-    """Everybody in the image of that time: a neighbour is blurred too."""
+    """Return the faces in the image of that time: neighbours are blurred, too."""
     boxes = []
     for track in stream.tracks:
         for row in np.flatnonzero(np.abs(track.times - time) < 1e-6):

@@ -37,7 +37,7 @@ def camera(state: LiveState, name: str) -> dict | None:
     return next((c for c in state.snapshot()["cameras"] if c["name"] == name), None)
 
 
-def test_faces_pictures_diagnostics_and_model(probe: Probe, view: Callable) -> None:
+def test_faces_images_diagnostics_and_model(probe: Probe, view: Callable) -> None:
     state = view()
     wait_for(lambda: probe.node.count_subscribers("faces") > 1, "the view to find the faces")
     probe.answer(probe.image(bright()))
@@ -51,14 +51,14 @@ def test_faces_pictures_diagnostics_and_model(probe: Probe, view: Callable) -> N
         return camera(state, "/faces")["pictures"]
 
     wait_for(pictures, "an annotated picture")
-    assert state.picture(0).startswith(b"\xff\xd8")
+    assert state.jpeg(0).startswith(b"\xff\xd8")
     wait_for(lambda: state.snapshot()["model"], "the model")
     assert state.snapshot()["model"]["name"] == probe.engine.manifest.name
     wait_for(lambda: len(state.snapshot()["diagnostics"]) == 2, "the diagnostics")
     assert {d["name"].split(": ")[0] for d in state.snapshot()["diagnostics"]} == {"/emotion_node"}
 
 
-def test_nothing_is_drawn_while_nobody_looks(
+def test_nothing_is_drawn_while_no_browser_is_open(
     probe: Probe, view: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edan_ros.report.live._WATCHED", 0.3)

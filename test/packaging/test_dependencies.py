@@ -32,7 +32,6 @@ DISTRIBUTIONS = {
     "lz4": "lz4",
     "jinja2": "jinja2",
     "matplotlib": "matplotlib",
-    "mpld3": "mpld3",
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",

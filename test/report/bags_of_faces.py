@@ -59,6 +59,9 @@ def face(label: str = "happy", track_id: int = 1, valence: float = 0.5) -> Any:
         action_units=[],
         action_unit_intensities=np.zeros(0, np.float32),
         emfacs_consistency=float("nan"),
+        unknown_reason=0,
+        intensity=float("nan"),
+        baseline_seconds=0.0,
     )
 
 
@@ -78,6 +81,7 @@ def model() -> Any:
     told = {"name": "edan-lite", "version": "1.0.0", "engine": "onnxruntime", "input_size": 64}
     told |= {"labels": list(EMOTIONS), "terms": "as the data allow"}
     names = [name for name, _ in STORE.fielddefs[MODEL][1]]
+    told |= {"class_prior": np.full(7, 1 / 7, np.float32), "prior_strength": 0.0}
     return make(MODEL, **(dict.fromkeys(names, "") | told))
 
 

@@ -100,8 +100,35 @@ def test_damaged_messages_are_left_out_and_counted(tmp_path: Path) -> None:
 
 def test_bags_without_faces(tmp_path: Path) -> None:
     entries = [entry for entry in smile() if entry[0] == "/image_raw"]
-    with pytest.raises(SourceError, match="holds no topic of faces"):
+    with pytest.raises(SourceError, match="has no topic of faces"):
         read_bag(write_bag(tmp_path / "bag", entries))
     (tmp_path / "torn.mcap").write_bytes(b"\x00" * 500)
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         read_bag(tmp_path / "torn.mcap")
+
+
+def test_a_clock_that_was_set_back_begins_a_segment_for_all_topics(tmp_path: Path) -> None:
+    entries: list = []
+    for i in range(20):
+        seconds, stamp = i / 10, i / 10 - (3600.0 if i >= 10 else 0.0)
+        for topic in ("/front", "/rear"):
+            entries.append((f"{topic}/image_raw", seconds, image(stamp)))
+            entries.append((f"{topic}/faces", seconds + 0.02, faces(stamp, face())))
+    recording = read_bag(write_bag(tmp_path / "bag", entries))
+    expected = [i / 10 + (0.9 if i >= 10 else 0.0) for i in range(20)]
+    for stream in recording.streams:
+        np.testing.assert_allclose(stream.times, expected, atol=1e-6)
+        np.testing.assert_allclose(stream.latency_ms, 20.0, atol=1e-3)
+        figures = stream_figures(stream)
+        assert (figures.missing, figures.counted) == (0, True)
+    assert recording.notes == ["The stamps jump back by 1 h 0 min: a new segment begins."]
+
+
+def test_cameras_of_different_clocks_are_shown_one_after_the_other(tmp_path: Path) -> None:
+    entries: list = []
+    for i in range(10):
+        entries.append(("/front/faces", i / 10, faces(i / 10, face())))
+        entries.append(("/rear/faces", i / 10 + 0.01, faces(i / 10 - 1.6e9, face())))
+    recording = read_bag(write_bag(tmp_path / "bag", entries))
+    assert recording.seconds == pytest.approx(0.9 + 1.0 + 0.9)
+    assert len(recording.notes) == 1

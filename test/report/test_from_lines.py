@@ -11,6 +11,7 @@ from recordings import BEGIN, SECOND, face, line, smile, write_lines
 
 from edan_ros.core.emotions import valence_arousal
 from edan_ros.recording.run_info import RunInfo, write_run_info
+from edan_ros.report.figures import person_figures, stream_figures
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import LABELS
 from edan_ros.sources import SourceError
@@ -40,7 +41,46 @@ def test_lines_out_of_order_and_said_twice(tmp_path: Path) -> None:
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     np.testing.assert_allclose(recording.streams[0].times, [0.0, 0.1, 0.2], atol=1e-6)
     assert [LABELS[i] for i in recording.streams[0].tracks[0].labels] == ["happy", "happy", "sad"]
-    assert recording.notes == ["1 result(s) with a stamp that was there before: left out."]
+    assert recording.notes == ["1 result(s) with a repeated stamp were left out."]
+
+
+@pytest.mark.parametrize(
+    ("jump", "text"),
+    [(25_200.0, "ahead by 7 h 0 min"), (-3600.0, "back by 1 h 0 min"), (5e6, "ahead by 58 days")],
+)
+def test_segments_follow_one_another_where_stamps_jump(
+    tmp_path: Path, jump: float, text: str
+) -> None:
+    lines = [
+        line(i / 10 + (jump if i >= 10 else 0.0), face("happy" if i < 10 else "sad"))
+        for i in range(20)
+    ]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
+    (stream,) = recording.streams
+    expected = [i / 10 + (0.9 if i >= 10 else 0.0) for i in range(20)]
+    np.testing.assert_allclose(stream.times, expected, atol=1e-5)
+    assert recording.seconds == pytest.approx(2.8)
+    (note,) = recording.notes
+    assert note == f"The stamps jump {text}: a new segment begins."
+    (track,) = stream.tracks
+    assert [LABELS[i] for i in track.labels] == ["happy"] * 10 + ["sad"] * 10
+    assert [(run.start, run.stop) for run in track.runs(stream.interval)] == [(0, 10), (10, 20)]
+    assert stream_figures(stream).missing == 0
+    assert person_figures(track, stream.interval).seconds == pytest.approx(2.0)
+
+
+def test_images_far_apart_as_a_rule_keep_their_times(tmp_path: Path) -> None:
+    lines = [line(600.0 * i, face()) for i in range(20)]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
+    np.testing.assert_allclose(recording.streams[0].times, [600.0 * i for i in range(20)])
+    assert recording.notes == []
+
+
+def test_valence_and_arousal_of_the_lines_are_kept(tmp_path: Path) -> None:
+    lines = [line(0.0, {**face(), "valence": -0.25, "arousal": None})]
+    (track,) = read_lines(write_lines(tmp_path / "faces.jsonl", lines)).streams[0].tracks
+    assert track.valence[0] == -0.25
+    assert np.isnan(track.arousal[0])
 
 
 def test_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:
@@ -85,7 +125,7 @@ def test_a_face_that_is_none(tmp_path: Path, change: dict, why: str) -> None:
 def test_no_results_at_all(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "faces.jsonl"
     path.write_text(text)
-    with pytest.raises(SourceError, match="holds no results") as error:
+    with pytest.raises(SourceError, match="has no results") as error:
         read_lines(path)
     assert why in str(error.value)
     assert "\n" not in str(error.value)
@@ -94,7 +134,7 @@ def test_no_results_at_all(tmp_path: Path, text: str, why: str) -> None:
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "faces.jsonl"
     path.write_bytes(bytes(range(256)) * 40)
-    with pytest.raises(SourceError, match="holds no results"):
+    with pytest.raises(SourceError, match="has no results"):
         read_lines(path)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("mpld3")
+pytest.importorskip("jinja2")
 playwright = pytest.importorskip("playwright.sync_api")
 
 from chromium import launch  # noqa: E402

@@ -21,7 +21,7 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
-from edan_ros.report.live import LiveServer, LiveState
+from edan_ros.report.live import MAX_STATUSES, STATUS_TIMEOUT, LiveServer, LiveState
 from edan_ros.report.records import Status
 from edan_ros.sources import SourceError
 
@@ -66,20 +66,64 @@ def test_the_state_is_what_came_last(state: LiveState, server: LiveServer) -> No
     told = json.loads(data)
     assert status == 200
     (camera,) = told["cameras"]
-    assert (camera["name"], camera["size"], camera["pictures"]) == ("/faces", [640, 480], 0)
+    assert (camera["name"], camera["size"], camera["images"]) == ("/faces", [640, 480], 0)
     (face,) = camera["faces"]
-    assert (face["track"], face["label"], face["valence"]) == (3, "happy", None)
+    assert (face["track_id"], face["label"], face["valence"]) == (3, "happy", None)
     assert face["probabilities"][1] == 0.7
     assert told["diagnostics"][0]["message"] == "slow"
     assert told["model"] == {"name": "edan-lite"}
     assert state.watched, "somebody has asked"
 
 
+def test_diagnostics_of_many_names_stay_few(state: LiveState) -> None:
+    state.add_status(Status("first", "ok", "", {}))
+    for number in range(3 * MAX_STATUSES):
+        state.add_status(Status(f"node {number}", "ok", "", {}))
+        state.add_status(Status("repeated", "ok", str(number), {}))
+    names = [entry["name"] for entry in state.snapshot()["diagnostics"]]
+    assert len(names) == MAX_STATUSES
+    assert "repeated" in names
+    assert "first" not in names
+    assert f"node {3 * MAX_STATUSES - 1}" in names
+
+
+def test_a_silent_name_is_dropped_from_the_diagnostics() -> None:
+    times = iter([0.0, 10.0, STATUS_TIMEOUT, STATUS_TIMEOUT + 5.0])
+    state = LiveState(lambda: next(times))
+    state.add_status(Status("old", "ok", "", {}))
+    state.add_status(Status("new", "ok", "", {}))
+    assert [entry["name"] for entry in state.snapshot()["diagnostics"]] == ["new", "old"]
+    assert [entry["name"] for entry in state.snapshot()["diagnostics"]] == ["new"]
+
+
+def test_many_browsers_at_once_are_answered(state: LiveState, server: LiveServer) -> None:
+    state.add_result("/faces", result())
+    host, port = server.address.removeprefix("http://").rstrip("/").split(":")
+    opened = [socket.create_connection((host, int(port)), timeout=5) for _ in range(60)]
+    for connection in opened:
+        connection.sendall(f"GET /state HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+    for connection in opened:
+        with connection:
+            assert connection.recv(15) == b"HTTP/1.0 200 OK"
+
+
+def test_probabilities_that_are_no_numbers_are_answered(
+    state: LiveState, server: LiveServer
+) -> None:
+    broken = result()
+    broken.faces[0].probabilities = np.full(7, np.nan)
+    broken.faces[0].confidence = math.nan
+    state.add_result("/faces", broken)
+    status, data = get(server, "/state")
+    assert status == 200
+    assert json.loads(data)["cameras"][0]["faces"][0]["probabilities"] == [None] * 7
+
+
 def test_pictures_of_several_cameras(state: LiveState, server: LiveServer) -> None:
     state.add_result("/front/faces", result())
     assert get(server, "/camera/0")[0] == 404
-    state.add_picture("/front/faces", Image(np.full((480, 640, 3), (200, 0, 0), np.uint8)))
-    state.add_picture("/cabin/faces", Image(np.full((1200, 1920), 90, np.uint8), "mono"))
+    state.add_image("/front/faces", Image(np.full((480, 640, 3), (200, 0, 0), np.uint8)))
+    state.add_image("/cabin/faces", Image(np.full((1200, 1920), 90, np.uint8), "mono"))
     sizes = {}
     for number in (0, 1):
         status, data = get(server, f"/camera/{number}?7")
@@ -104,7 +148,7 @@ def test_a_page_that_is_closed_in_between_is_no_error(
     state: LiveState, server: LiveServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = np.random.default_rng(0)
-    state.add_picture("/faces", Image(rng.integers(0, 255, (900, 900, 3), np.uint8)))
+    state.add_image("/faces", Image(rng.integers(0, 255, (900, 900, 3), np.uint8)))
     host, port = server.address.removeprefix("http://").rstrip("/").split(":")
     for _ in range(5):
         with socket.create_connection((host, int(port))) as connection:
@@ -129,7 +173,7 @@ def test_a_port_that_is_taken(server: LiveServer, state: LiveState) -> None:
 def test_in_a_browser(state: LiveState, server: LiveServer, size: tuple[int, int]) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     state.add_result("/faces", result())
-    state.add_picture("/faces", Image(np.full((480, 640, 3), 90, np.uint8)))
+    state.add_image("/faces", Image(np.full((480, 640, 3), 90, np.uint8)))
     evil = "<img src=x onerror=alert(1)>"
     state.add_status(Status("node: camera", "error", evil, {evil: evil}))
     with playwright.sync_playwright() as started:

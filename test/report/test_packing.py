@@ -47,6 +47,16 @@ def test_what_is_not_known_stays_so(tmp_path: Path) -> None:
     assert unpacked(stream["tracks"][0]["a"], "i1")[0] == -128
 
 
+def test_a_recording_of_months_fits_the_numbers_of_the_page(tmp_path: Path) -> None:
+    """One image every two hours: more than 32 bits of milliseconds, and no jump of the stamps."""
+    lines = [line(7200.0 * i, face()) for i in range(900)]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
+    data = packed(recording)
+    times = unpacked(data["streams"][0]["t"], "<u4").astype(float) * data["tick"] / 1000
+    assert data["tick"] == 2
+    np.testing.assert_allclose(times, [7200.0 * i for i in range(900)], atol=2e-3)
+
+
 def test_polarity_of_each_emotion(tmp_path: Path) -> None:
     data = packed(read_lines(smile(tmp_path / "faces.jsonl")))
     told = {
@@ -66,7 +76,7 @@ def test_long_recordings_are_joined_between_changes(
         for i, label in enumerate(labels)
     ]
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
-    monkeypatch.setattr(packing, "MOST_ROWS", 10)
+    monkeypatch.setattr(packing, "MAX_ROWS", 10)
     (stream,) = packed(recording)["streams"]
     track = stream["tracks"][0]
     times, codes = unpacked(track["t"], "<u4"), unpacked(track["l"], "u1")

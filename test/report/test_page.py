@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("jinja2")
-pytest.importorskip("mpld3")
+pytest.importorskip("jinja2")
 
 from recordings import face, line, long_recording, smile, write_lines
 
 from edan_ros.recording.run_info import RunInfo, write_run_info
 from edan_ros.report.from_lines import read_lines
-from edan_ros.report.page import MOST_PEOPLE, chart_library, clock, percent, render, signed
+from edan_ros.report.page import MAX_PEOPLE, chart_library, clock, percent, render, signed
 from edan_ros.report.records import Status
 
 
@@ -84,13 +84,13 @@ def test_what_was_recorded_is_text_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_a_crowd_has_few_curves_and_all_figures(tmp_path: Path) -> None:
-    people = MOST_PEOPLE + 5
+    people = MAX_PEOPLE + 5
     lines = [line(i / 10, *(face(track_id=n) for n in range(1, people + 1))) for i in range(5)]
     page = page_of(write_lines(tmp_path / "faces.jsonl", lines))
     outline = Outline(page)
-    assert sum(a.get("class") == "person" for _, a in outline.tags) == MOST_PEOPLE
+    assert sum(a.get("class") == "person" for _, a in outline.tags) == MAX_PEOPLE
     assert page.count('<th scope="row">') == people
-    assert f"Curves are shown of the {MOST_PEOPLE} people" in page
+    assert f"Curves are shown of the {MAX_PEOPLE} people" in page
 
 
 def test_nobody(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import FaceFinder
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import Recording
-from edan_ros.report.thumbnails import MOST_A_PERSON, Thumbnail, make_thumbnails
+from edan_ros.report.thumbnails import MAX_PER_PERSON, Thumbnail, make_thumbnails
 from edan_ros.sources.base import Frame
 
 FACE = np.array((30, 40, 220))
@@ -35,7 +35,7 @@ def frames(count: int = 40, rate: float = 10.0) -> Iterator[Frame]:
 
 
 def pixels_of(thumbnail: Thumbnail) -> np.ndarray:
-    data = base64.b64decode(thumbnail.source.removeprefix("data:image/jpeg;base64,"))
+    data = base64.b64decode(thumbnail.uri.removeprefix("data:image/jpeg;base64,"))
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
@@ -100,10 +100,10 @@ def test_whom_nobody_recognised_is_blurred_too(recording: Recording) -> None:
 
 
 def test_not_more_than_a_page_can_carry(tmp_path: Path) -> None:
-    labels = ["happy", "sad"] * (MOST_A_PERSON + 6)
+    labels = ["happy", "sad"] * (MAX_PER_PERSON + 6)
     lines = [line(i / 10, face(labels[i // 6])) for i in range(6 * len(labels))]
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     made = make_thumbnails(recording, {0: frames(6 * len(labels))})
-    assert len(made[0, 1]) == MOST_A_PERSON
+    assert len(made[0, 1]) == MAX_PER_PERSON
     times = [thumbnail.time for thumbnail in made[0, 1]]
     assert times == sorted(times)

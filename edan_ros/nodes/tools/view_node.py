@@ -87,7 +87,7 @@ class ViewNode(Node):
 
         def add(message: ImageMessage) -> None:
             try:
-                self._state.add_picture(topic, decode_image(message))
+                self._state.add_image(topic, decode_image(message))
             except ImageError as error:
                 self._refuse(topic + ANNOTATED, error)
 

@@ -1,9 +1,9 @@
 "use strict";
-// Asks the server for the newest state, again and again, and shows it; see live.py.
+// Polls the newest state from the server and shows it; see live.py.
 (() => {
   const LABELS = JSON.parse(document.getElementById("labels").textContent);
-  const EVERY = 100; // milliseconds from one question to the next
-  const OLD = 2; // seconds after which what is shown is no longer now
+  const EVERY = 100; // milliseconds between two requests
+  const OLD = 2; // seconds after which a result is out of date
   const cameras = new Map();
   const place = (id) => document.getElementById(id);
 
@@ -17,32 +17,32 @@
   const percent = (share) => `${Math.round(100 * share)} %`;
   const signed = (value) => (value === null ? "–" : (value <= -0.005 ? "−" : "+") + Math.abs(value).toFixed(2));
 
-  function cameraOf(told) {
-    if (cameras.has(told.number)) return cameras.get(told.number);
+  function cameraOf(data) {
+    if (cameras.has(data.number)) return cameras.get(data.number);
     const section = make(place("cameras"), "section", "camera");
-    const title = make(section, "h2", "", told.name);
+    const title = make(section, "h2", "", data.name);
     const camera = { section, figures: make(title, "small"), shown: -1, faces: new Map() };
     camera.picture = make(section, "div", "picture");
-    camera.waiting = make(camera.picture, "p", "", "Waiting for the first picture …");
+    camera.waiting = make(camera.picture, "p", "", "Waiting for the first image …");
     camera.list = make(section, "div", "faces");
     camera.nobody = make(camera.list, "p", "", "No face in view.");
-    cameras.set(told.number, camera);
+    cameras.set(data.number, camera);
     return camera;
   }
 
-  function showPicture(camera, told) {
-    if (told.size) camera.picture.style.aspectRatio = `${told.size[0]} / ${told.size[1]}`;
-    if (told.pictures === camera.shown || camera.loading || !told.pictures) return;
+  function showPicture(camera, data) {
+    if (data.size) camera.picture.style.aspectRatio = `${data.size[0]} / ${data.size[1]}`;
+    if (data.images === camera.shown || camera.loading || !data.images) return;
     camera.loading = true;
     const image = new Image();
-    image.alt = `The picture of ${told.name} with the faces drawn in`;
+    image.alt = `The image of ${data.name} with the faces drawn in`;
     image.onload = () => {
       camera.loading = false;
-      camera.shown = told.pictures;
+      camera.shown = data.images;
       camera.picture.replaceChildren(image);
     };
     image.onerror = () => { camera.loading = false; };
-    image.src = `/camera/${told.number}?${told.pictures}`;
+    image.src = `/camera/${data.number}?${data.images}`;
   }
 
   function faceOf(camera, track) {
@@ -61,78 +61,89 @@
     return face;
   }
 
-  function showFaces(camera, told) {
-    const here = new Set(told.faces.map((face) => face.track));
+  function showFaces(camera, data) {
+    const here = new Set(data.faces.map((face) => face.track_id));
     for (const [track, face] of camera.faces) {
       if (here.has(track)) continue;
       face.box.remove();
       camera.faces.delete(track);
     }
     camera.nobody.hidden = here.size > 0;
-    for (const seen of told.faces) {
-      const face = faceOf(camera, seen.track);
-      face.box.style.setProperty("--of", `var(--${seen.label})`);
-      face.label.textContent = seen.label === "unknown" ? "unknown" : `${seen.label}, ${percent(seen.confidence)}`;
+    for (const found of data.faces) {
+      const face = faceOf(camera, found.track_id);
+      face.box.style.setProperty("--of", `var(--${found.label})`);
+      const reason = found.unknown_reason ? ` (${found.unknown_reason.replace("_", " ")})` : "";
+      face.label.textContent = found.label === "unknown" ? `unknown${reason}` : `${found.label}, ${percent(found.confidence)}`;
       face.rows.forEach(({ bar, value }, e) => {
-        bar.style.width = `${100 * seen.probabilities[e]}%`;
-        value.textContent = percent(seen.probabilities[e]);
+        bar.style.width = `${100 * found.probabilities[e]}%`;
+        value.textContent = percent(found.probabilities[e]);
       });
-      face.also.textContent = `valence ${signed(seen.valence)}, arousal ${signed(seen.arousal)}`;
+      face.also.textContent = `valence ${signed(found.valence)}, arousal ${signed(found.arousal)}`;
     }
   }
 
   const statuses = new Map();
-  function showStatus(told) {
-    let status = statuses.get(told.name);
+  function showStatus(data) {
+    let status = statuses.get(data.name);
     if (!status) {
       const box = make(place("diagnostics"), "details");
       const line = make(box, "summary");
       status = { box, level: make(line, "span", "level"), text: make(line, "span"), values: make(box, "dl", "settings") };
-      statuses.set(told.name, status);
+      statuses.set(data.name, status);
     }
-    const old = told.age > 5;
-    status.level.className = `level ${old ? "stale" : told.level}`;
-    status.level.textContent = old ? "silent" : told.level;
-    status.text.textContent = `${told.name}: ${told.message}` + (old ? ` (${Math.round(told.age)} s ago)` : "");
+    const old = data.age > 5;
+    status.level.className = `level ${old ? "stale" : data.level}`;
+    status.level.textContent = old ? "silent" : data.level;
+    status.text.textContent = `${data.name}: ${data.message}` + (old ? ` (${Math.round(data.age)} s ago)` : "");
     if (!status.box.open) return;
     status.values.replaceChildren();
-    for (const [name, value] of Object.entries(told.values)) {
+    for (const [name, value] of Object.entries(data.values)) {
       const row = make(status.values, "div");
       make(row, "dt", "", name);
       make(row, "dd", "", value || "–");
     }
   }
 
-  function show(state) {
-    for (const told of state.cameras) {
-      const camera = cameraOf(told);
-      const old = told.age === null || told.age > OLD;
-      camera.section.classList.toggle("old", old);
-      camera.figures.textContent = told.age === null ? "no results yet"
-        : old ? `no results for ${told.age.toFixed(0)} s` : `${told.rate.toFixed(1)} images a second`;
-      showPicture(camera, told);
-      showFaces(camera, told);
+  function dropStatuses(data) {
+    const named = new Set(data.map((status) => status.name));
+    for (const [name, status] of statuses) {
+      if (named.has(name)) continue;
+      status.box.remove();
+      statuses.delete(name);
     }
+  }
+
+  function show(state) {
+    for (const data of state.cameras) {
+      const camera = cameraOf(data);
+      const old = data.age === null || data.age > OLD;
+      camera.section.classList.toggle("old", old);
+      camera.figures.textContent = data.age === null ? "no results yet"
+        : old ? `no results for ${data.age.toFixed(0)} s` : `${data.rate.toFixed(1)} images a second`;
+      showPicture(camera, data);
+      showFaces(camera, data);
+    }
+    dropStatuses(state.diagnostics);
     state.diagnostics.forEach(showStatus);
     const { name, version, engine, device } = state.model;
     const model = name ? `${name} ${version} on ${engine} (${device})` : "";
     const nobody = "No emotion node publishes here yet. Start one: edan run 0";
-    say(state.cameras.length ? model || "Receiving" : nobody);
+    report(state.cameras.length ? model || "Receiving" : nobody);
   }
 
-  function say(text) {
+  function report(text) {
     if (place("situation").textContent !== text) place("situation").textContent = text;
   }
 
-  async function ask() {
+  async function poll() {
     try {
       const answer = await fetch("/state", { cache: "no-store", signal: AbortSignal.timeout(3000) });
       show(await answer.json());
     } catch (error) {
-      say("edan view has ended, or cannot be reached. Trying again …");
+      report("edan view has ended, or cannot be reached. Trying again …");
       for (const camera of cameras.values()) camera.section.classList.add("old");
     }
-    setTimeout(ask, document.hidden ? 1000 : EVERY);
+    setTimeout(poll, document.hidden ? 1000 : EVERY);
   }
-  ask();
+  poll();
 })();

@@ -89,9 +89,9 @@ function drawOverview(place) {
   const layer = chart.svg.append("g").call(brush);
   const zoomed = view[0] > 0 || view[1] < end;
   if (zoomed) layer.call(brush.move, view.map(chart.x));
-  brush.on("end", () => {
-    if (!d3.event.sourceEvent) return;
-    const chosen = d3.event.selection;
+  brush.on("end", (event) => {
+    if (!event.sourceEvent) return;
+    const chosen = event.selection;
     show(chosen ? chosen.map(chart.x.invert) : whole);
   });
   const moveCursor = cursorLine(chart, margin.top - 4, height - margin.bottom);

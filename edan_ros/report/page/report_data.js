@@ -12,7 +12,7 @@ function bytes(text) {
   for (let i = 0; i < values.length; i += 1) values[i] = letters.charCodeAt(i);
   return values;
 }
-const seconds = (text) => Float64Array.from(new Uint32Array(bytes(text).buffer)).map((ms) => ms / 1000);
+const seconds = (text) => Float64Array.from(new Uint32Array(bytes(text).buffer)).map((t) => data.tick * t / 1000);
 const people = [];
 const streams = data.streams.map((stream, number) => {
   const unpacked = {
