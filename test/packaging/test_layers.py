@@ -67,7 +67,7 @@ def is_ros(found: Import) -> bool:
 
 
 def is_for_launch_files(path: Path) -> bool:
-    """Whether a module needs `ros2 launch`, of which there are no wheels."""
+    """Return whether a module needs `ros2 launch`, which has no wheels."""
     return any(found.top in {"launch", "launch_ros"} for found in imports_of(path))
 
 
@@ -137,19 +137,19 @@ def test_ros_is_imported_in_nodes_alone(folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", [name for name in FOLDERS if name not in {"networks", "training", "explain"}]
+    "folder", [name for name in FOLDERS if name not in {"networks", "training"}]
 )
-def test_torch_is_imported_by_networks_training_and_explain_alone(folder: str) -> None:
+def test_torch_is_imported_by_networks_and_training_alone(folder: str) -> None:
     wrong = [found for found in imports(folder) if found.top in TORCH]
-    # Loaded only when they are asked for: the engines that run a model with torch, and the
-    # benchmark, which holds its matrix products against those of the others.
+    # Imported only when selected: the engine torch, and the benchmark, which compares the speed of
+    # its matrix products.
     lazy = {*WITH_TORCH, "benchmark/machine.py"}
     wrong = [found for found in wrong if found.path.relative_to(PACKAGE).as_posix() not in lazy]
     assert [str(found) for found in wrong] == []
 
 
-def test_every_file_of_the_tests_has_a_name_of_its_own() -> None:
-    """They are imported as modules of one level: two of a name, and nothing is collected."""
+def test_test_files_have_unique_names() -> None:
+    """pytest imports them as top-level modules and fails on two of one name."""
     counts = Counter(path.name for path in (ROOT / "test").rglob("*.py"))
     assert [name for name, count in counts.items() if count > 1] == ["conftest.py"]
 
@@ -160,9 +160,9 @@ def test_tensorrt_is_imported_by_its_engine_alone() -> None:
     assert [str(item) for item in gpu if "tensorrt" not in item.path.name] == []
 
 
-def test_cli_loads_nodes_only_when_they_are_needed() -> None:
-    early = [item for item in imports("cli") if item.module.startswith("edan_ros.nodes")]
-    assert [str(item) for item in early if item.at_load] == []
+def test_the_command_line_imports_nodes_only_inside_functions() -> None:
+    nodes = [item for item in imports("cli") if item.module.startswith("edan_ros.nodes")]
+    assert [str(item) for item in nodes if item.at_load] == []
 
 
 def test_the_run_time_path_needs_no_torch() -> None:
