@@ -1,4 +1,4 @@
-"""What the tests of training share: one finished run, of which each test takes a copy."""
+"""Fixtures of the training tests: a training set, and a finished run to copy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """A network this small is slower on two threads than on one."""
+    """Use one thread, with which a small network is fastest."""
     torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -46,7 +46,7 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def finished(_finished: Path) -> Callable[[Path], Path]:
-    """Puts the folder of a finished run of small_training's CONFIG at a path, and returns it."""
+    """A function that copies the folder of a finished run of CONFIG to a path."""
 
     def put(path: Path) -> Path:
         return Path(shutil.copytree(_finished, path))

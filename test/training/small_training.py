@@ -1,4 +1,4 @@
-"""A whole training that takes seconds: two emotions that a small network tells apart."""
+"""A training run of seconds: a small network and two emotions that differ clearly."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_the_effect_of_the_seed_is_pooled_over_configurations() -> None:
 
 
 def test_a_difference_is_paired_by_image() -> None:
-    """Right where the other is, and on ten more: known much better than either accuracy."""
+    """Right on the same images and on ten more: the interval is narrower than of an accuracy."""
     reference = np.arange(1000)[None] < 600
     better = np.arange(1000)[None] < 610
     mean, half = difference(better, reference, SeedNoise())
@@ -74,8 +74,7 @@ def test_a_difference_uses_the_seeds_that_both_have() -> None:
 
 
 def test_sums_use_calibrated_probabilities() -> None:
-    """Right seven of ten times, neutral at .4 against four negatives of .15: summed as they are,
-    they would outweigh it; sharpened as the labels say, they do not."""
+    """Four negatives of .15 outweigh a neutral of .4, but not at the temperature of the labels."""
     probabilities = np.array([0.4, 0.0, 0.15, 0.0, 0.15, 0.15, 0.15]).clip(1e-9)
     labels = np.where(np.arange(200) % 10 < 7, 0, 2)
     logits = np.tile(np.log(probabilities), (200, 1))
@@ -92,7 +91,7 @@ def write(folder: Path, logits: np.ndarray, majority: np.ndarray) -> Path:
 
 
 def test_seven_classes_are_summed_to_three(tmp_path: Path) -> None:
-    """Sad said of anger is wrong among seven, right among three; a head of three has no seven."""
+    """Sad for anger is wrong with seven classes and right with three."""
     seven = write(tmp_path / "seven", np.eye(7)[[2, 1]] * 9, np.array([6, 1]))
     three = write(tmp_path / "three", np.eye(3)[[2, 0]] * 9, np.array([6, 1]))
     rows = [read_row(path.name, [path]) for path in (seven, three)]

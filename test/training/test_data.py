@@ -44,6 +44,9 @@ PLAIN = Augmentation(
 )
 
 
+HAPPY = np.eye(7, dtype=np.float32)[1]
+
+
 def dotted_face(angle: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """A gray image with a bright dot on every landmark of a rotated mean face."""
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -68,13 +71,13 @@ def augmented(
 ) -> AugmentedFace:
     image, points = dotted_face(angle)
     crop = Crop.from_landmarks(points)
-    return augment(image, crop, points, size, np.random.default_rng(seed), options)
+    return augment(image, crop, points, HAPPY, size, np.random.default_rng(seed), options)
 
 
 @given(seed=st.integers(0, 10_000), angle=st.floats(-3, 3))
 @settings(max_examples=40, deadline=None)
 def test_landmarks_move_with_the_image(seed: int, angle: float) -> None:
-    """Whatever the crop and the mirror do, the dots stay on the landmarks."""
+    """The dots stay on the landmarks under jitter and mirroring."""
     moved = replace(PLAIN, shift=0.1, scale=1.22, roll_deg=12.0, wide_roll_share=0.12, mirror=0.5)
     face = augmented(moved, 96, seed, angle)
     points = np.round(face.landmarks).astype(int)
@@ -83,8 +86,8 @@ def test_landmarks_move_with_the_image(seed: int, angle: float) -> None:
     assert (face.pixels[points[inside, 1], points[inside, 0]] > 100).all()
 
 
-def test_an_upright_mean_face_fills_the_crop_as_the_network_expects() -> None:
-    """Without jitter the landmarks of a mean face are the network's starting shape."""
+def test_the_crop_of_a_mean_face_has_the_initial_landmarks_of_the_network() -> None:
+    """Without jitter, whatever the roll of the face."""
     torch = pytest.importorskip("torch")
     from edan_ros.networks.emotional_dan import EmotionalDAN
 
@@ -93,8 +96,22 @@ def test_an_upright_mean_face_fills_the_crop_as_the_network_expects() -> None:
     assert torch.allclose(torch.from_numpy(face.landmarks), canonical, atol=0.02)
 
 
-def test_mirror_swaps_left_and_right() -> None:
-    """The mirrored mean face is the mean face: only the order of the points tells."""
+def test_slight_smiles_have_their_probability_and_change_labels() -> None:
+    """Neutral faces get a share of happy; without the option, nothing changes."""
+    image, points = dotted_face()
+    crop, neutral = Crop.from_landmarks(points), np.eye(7, dtype=np.float32)[0]
+
+    def happy(probability: float) -> np.ndarray:
+        options, rng = replace(PLAIN, slight_smile=probability), np.random.default_rng(0)
+        faces = [augment(image, crop, points, neutral, 64, rng, options) for _ in range(60)]
+        return np.array([face.emotion[1] for face in faces])
+
+    assert not happy(0.0).any()
+    assert 0.3 < (happy(0.5) > 0.2).mean() < 0.7
+
+
+def test_the_mirror_permutation_swaps_left_and_right() -> None:
+    """The mean face is symmetric: mirrored and permuted, it is unchanged."""
     mirrored = MEAN_SHAPE[MIRROR_PERMUTATION] * [-1, 1]
     np.testing.assert_allclose(mirrored, MEAN_SHAPE, atol=2e-5)
     assert (MIRROR_PERMUTATION[MIRROR_PERMUTATION] == np.arange(68)).all()
@@ -134,7 +151,7 @@ def test_noise_is_as_coarse_as_that_of_enlarged_faces() -> None:
 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_jitter_keeps_to_its_bounds(seed: int) -> None:
+def test_jitter_stays_within_its_bounds(seed: int) -> None:
     options = Augmentation()
     crop = jitter(Crop(np.zeros(2), 100.0, 0.0), np.random.default_rng(seed), options)
     assert np.abs(crop.center).max() <= 100 * options.shift + 1e-9

@@ -112,19 +112,23 @@ def test_a_crash_costs_at_most_the_time_between_checkpoints(tmp_path: Path) -> N
     assert_equal(train(tmp_path / "cut", epoch_samples=20), whole)
 
 
-def test_a_checkpoint_of_version_0_5_is_resumed_and_exported(tmp_path: Path) -> None:
+def test_a_checkpoint_of_version_0_5_is_resumed(tmp_path: Path) -> None:
     """It was written after an epoch, with a log that counts from 0."""
-    whole = train(tmp_path / "whole")
-    train(tmp_path / "old", epochs=1)
-    path = tmp_path / "old/detector.pt"
-    state = read_state(path)
-    kept = ("epoch", "network", "average", "steps", "optimiser")
-    torch.save({name: state[name] for name in kept}, path)
-    (tmp_path / "old/log.jsonl").write_text('{"epoch": 0, "train_score": 2.0}\n')
-    assert_equal(load_averaged(config(), tmp_path / "old"), train(tmp_path / "one", epochs=1))
-    resumed = train(tmp_path / "old", learning_rate=config().learning_rate)
-    assert [entry["epoch"] for entry in read_log(tmp_path / "old")] == [1, 2]
-    assert resumed.config == whole.config
+    whole, out = train(tmp_path / "whole"), tmp_path / "old"
+
+    def crash(state: PhaseState) -> None:
+        if state.epoch == 1:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(out, on_step=crash)
+    state = read_state(out / "detector.pt")
+    old = ("epoch", "network", "average", "steps", "optimiser")
+    torch.save({name: state[name] for name in old}, out / "detector.pt")
+    (out / "log.jsonl").write_text('{"epoch": 0, "train_score": 2.0}\n')
+    assert load_averaged(config(), out).config == whole.config
+    assert_equal(train(out), whole)
+    assert [(entry["phase"], entry["epoch"]) for entry in read_log(out)] == [(1, 1), (1, 2)]
 
 
 def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
@@ -230,7 +234,7 @@ def save_manifest(path: Path) -> None:
     Manifest(path=path, name=path.stem, version="1", **values).save()
 
 
-def test_a_run_is_finished_with_its_manifest(tmp_path: Path, monkeypatch) -> None:
+def test_a_run_is_exported_with_its_manifest(tmp_path: Path, monkeypatch) -> None:
     from edan_ros.training.detector import export as detector_export
 
     with pytest.raises(ConfigError, match="holds no checkpoint"):

@@ -1,4 +1,4 @@
-"""The ONNX file says what the network says, and keeps to operators that TensorRT runs."""
+"""The ONNX file equals the network and has only operators that TensorRT runs."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def test_onnx_equals_torch(tmp_path: Path, stages: int) -> None:
         ("emotional_dan", {"width": 0.125, "classes": 3, "landmarks": 32}),
     ],
 )
-def test_every_network_is_exported_with_what_it_gives(
+def test_every_kind_of_network_is_exported_with_its_outputs(
     tmp_path: Path, kind: str, options: dict
 ) -> None:
-    """The file says what torch says; the manifest names outputs and classes; robots refuse it."""
+    """Outputs equal those of torch; the manifest names them and the classes."""
     if kind in ("inception_v3", "emotionnet2", "action_units"):
         need_torchvision()
     network = create_network(kind=kind, size=48, **options).eval()
@@ -99,7 +99,7 @@ def test_every_network_is_exported_with_what_it_gives(
         create_engine("onnxruntime", path)
 
 
-def test_half_storage_halves_the_file_and_keeps_the_answer(tmp_path: Path) -> None:
+def test_fp16_storage_halves_the_file_and_keeps_the_outputs(tmp_path: Path) -> None:
     network = network_with_random_state(size=64, width=0.25)
     full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
     export(network, full)
@@ -113,7 +113,7 @@ def test_half_storage_halves_the_file_and_keeps_the_answer(tmp_path: Path) -> No
     np.testing.assert_allclose(answers[0].logits, answers[1].logits, atol=0.01)
 
 
-def test_graph_keeps_to_what_every_engine_runs(tmp_path: Path) -> None:
+def test_the_graph_has_only_operators_that_every_engine_runs(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     export(EmotionalDAN(size=64, width=0.25).eval(), path)
     model = onnx.load(path)
@@ -125,6 +125,6 @@ def test_graph_keeps_to_what_every_engine_runs(tmp_path: Path) -> None:
         assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-def test_cost_of_the_papers_network() -> None:
+def test_operations_of_the_network_of_the_paper() -> None:
     """Two stages at 112 pixels and width 1: 5.13 giga multiply-adds."""
     assert flops(EmotionalDAN(), 112) / 2e9 == pytest.approx(5.13, rel=0.01)

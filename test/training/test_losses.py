@@ -71,7 +71,7 @@ def test_total_by_hand() -> None:
 
 
 def test_only_the_subset_of_landmarks_of_a_network_counts() -> None:
-    """Outline, brows and nose 5 pixels off do not count where eyes and mouth alone are learned."""
+    """Errors of outline, brows and nose do not count for a network of eyes and mouth."""
     moved = FACE.clone()
     moved[:, :36] += torch.tensor([3.0, 4.0])
     out = output(moved, torch.zeros(1, 7), torch.zeros(1))
@@ -129,7 +129,7 @@ def test_unknown_labels_give_no_loss_and_no_gradient() -> None:
     assert logits.grad[1].abs().max() == 0
 
 
-def test_a_batch_without_any_label_is_no_error() -> None:
+def test_a_batch_without_labels_has_no_loss() -> None:
     labels = batch(2)
     labels["landmarks"][:] = float("nan")
     labels["emotion"][:] = float("nan")
@@ -144,7 +144,7 @@ def test_a_network_of_logits_alone_has_one_term() -> None:
 
 
 def test_three_classes_learn_the_sums_of_seven() -> None:
-    """Half sad, half disgust is negative: a network sure of negative loses nothing."""
+    """Half sad, half disgust is negative: predicting negative has no loss."""
     labels = batch(1)
     labels["emotion"] = torch.tensor([[0.0, 0.0, 0.5, 0.0, 0.0, 0.5, 0.0]])
     sure = NetworkOutput(torch.tensor([[0.0, 0.0, 50.0]]))
@@ -152,7 +152,7 @@ def test_three_classes_learn_the_sums_of_seven() -> None:
 
 
 def test_units_without_a_label_have_no_gradient() -> None:
-    """The last of three units has no label, the second none in this picture."""
+    """The last of three units has no label, the second none in this sample."""
     logits = torch.zeros(1, 3, requires_grad=True)
     loss = unit_loss(logits, torch.tensor([[1.0, float("nan")]]))
     loss.backward()
@@ -161,7 +161,7 @@ def test_units_without_a_label_have_no_gradient() -> None:
 
 
 def test_a_student_equal_to_its_teacher_has_no_loss() -> None:
-    """Equal up to a constant: no divergence; crops without a face take no part."""
+    """Logits that differ by a constant have no divergence; crops without a face do not count."""
     teacher = torch.randn(2, 7, generator=torch.Generator().manual_seed(1))
     faces = torch.tensor([1.0, 0.0])
     student = teacher + 3.0
@@ -171,7 +171,7 @@ def test_a_student_equal_to_its_teacher_has_no_loss() -> None:
 
 
 def test_views_with_equal_predictions_have_no_loss() -> None:
-    """Two sure and opposite answers are ln 2 apart; a picture with a view off its face is left."""
+    """Confident opposite predictions diverge by ln 2; images with a missed face do not count."""
     alike = torch.tensor([[5.0, 0.0], [6.0, 1.0]])
     opposite = torch.tensor([[50.0, 0.0], [0.0, 50.0]])
     faces = torch.ones(2)
@@ -182,7 +182,7 @@ def test_views_with_equal_predictions_have_no_loss() -> None:
 
 
 def test_consistency_moves_the_predictions_of_views_together() -> None:
-    """Of a picture's two views, the loss moves the answers towards each other."""
+    """The gradient moves the predictions for two views towards each other."""
     logits = torch.tensor([[2.0, *[0.0] * 6], [0.0, 2.0, *[0.0] * 5]], requires_grad=True)
     weights = LossWeights(emotion=0.0, landmarks=0.0, presence=0.0, consistency=2.0)
     losses = EmotionLearner(Fixed(NetworkOutput(logits)), weights, views=2)(batch(2))

@@ -20,6 +20,7 @@ FACE = MEAN_SHAPE * 60 + SIZE / 2
 EVEN = np.full((SIZE, SIZE), 128, np.uint8)
 #: Noise, on which whatever is drawn shows.
 NOISE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE)).astype(np.uint8)
+HAPPY = np.eye(7, dtype=np.float32)[1]
 STILL = Augmentation(
     shift=0, scale=1, roll_deg=0, wide_roll_share=0, mirror=0, low_resolution=0, light=0, blur=0,
     noise=0, jpeg=0, erase=0, background_crop_prob=0, occluder_prob=1,
@@ -62,7 +63,7 @@ def test_occluders_have_their_probability_and_need_landmarks() -> None:
     def occluded(landmarks: np.ndarray, probability: float) -> list[bool]:
         options = replace(STILL, occluder_prob=probability)
         crop = Crop.from_landmarks(FACE)
-        faces = [augment(EVEN, crop, landmarks, 64, rng, options) for _ in range(300)]
+        faces = [augment(EVEN, crop, landmarks, HAPPY, 64, rng, options) for _ in range(300)]
         return [bool((face.pixels != 128).any()) for face in faces]
 
     known = FACE.astype(np.float32)

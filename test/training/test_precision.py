@@ -1,4 +1,4 @@
-"""A model in another precision: what is quantised, what stays, and what it then says."""
+"""A model in another precision: quantised layers, predictions, manifest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODEL = "edan-lite"
 
 @pytest.fixture(scope="module")
 def crops() -> np.ndarray:
-    """Twenty crops of the astronaut's face, moved and turned."""
+    """Twenty crops of the astronaut's face, shifted and rotated."""
     data = pytest.importorskip("skimage.data", reason="the photograph is scikit-image's")
     from edan_ros.core.crops import Crop, extract
     from edan_ros.core.images import Image
@@ -54,7 +54,7 @@ def int8(
     return made
 
 
-def test_it_says_what_the_model_says(int8: Manifest, crops: np.ndarray) -> None:
+def test_int8_predictions_equal_those_of_the_model(int8: Manifest, crops: np.ndarray) -> None:
     """On crops that it was not calibrated on: within a pixel of 64 and 10 % of probability."""
     engine = create_engine("onnxruntime", int8.path, threads=1)
     expected = create_engine("onnxruntime", MODEL, threads=1).infer(crops[8:])
@@ -66,8 +66,8 @@ def test_it_says_what_the_model_says(int8: Manifest, crops: np.ndarray) -> None:
     assert np.abs(softmax(found.logits, 0.5) - softmax(expected.logits, 0.5)).max() < 0.1
 
 
-def test_it_is_compared_with_what_it_was_made_from(int8: Manifest) -> None:
-    """Accuracy in points, the error in percent; nothing of what was not measured."""
+def test_int8_is_compared_with_its_source_model(int8: Manifest) -> None:
+    """Accuracy in points, the error in percent; figures that were not measured are left out."""
     source = load_manifest(MODEL).metrics
     accuracy, error = "ferplus_public_accuracy", "landmarks68_tenth_error_outer_eye"
     figures = {accuracy: source[accuracy] - 0.01, error: 1.02 * source[error]}
@@ -78,7 +78,7 @@ def test_it_is_compared_with_what_it_was_made_from(int8: Manifest) -> None:
     assert set(compare(int8, MODEL)) == {"times_as_fast"}
 
 
-def test_what_is_quantised_and_what_is_kept(int8: Manifest) -> None:
+def test_all_layers_but_entries_and_heads_are_quantised(int8: Manifest) -> None:
     model = onnx.load(int8.path)
     makers = {output: node for node in model.graph.node for output in node.output}
     quantised_layers = Counter()
@@ -87,7 +87,7 @@ def test_what_is_quantised_and_what_is_kept(int8: Manifest) -> None:
             maker = makers.get(node.input[1])
             quantised_layers[maker is not None and maker.op_type == "DequantizeLinear"] += 1
     # 16 convolutions but the first of each stage, and the two hidden layers. Kept: those two,
-    # two landmark steps, the feature picture, both heads.
+    # two landmark steps, the feature image, both heads.
     assert quantised_layers == {True: 16, False: 7}
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     activations = [
@@ -104,7 +104,7 @@ def test_what_is_quantised_and_what_is_kept(int8: Manifest) -> None:
     assert int8.path.stat().st_size < 0.85 * load_manifest(MODEL).path.stat().st_size
 
 
-def test_tensorrt_builds_what_was_quantised_for_it_alone(int8: Manifest, tmp_path: Path) -> None:
+def test_tensorrt_refuses_a_model_quantised_for_cpus(int8: Manifest, tmp_path: Path) -> None:
     from edan_ros.engines.cuda_driver import Gpu
     from edan_ros.engines.tensorrt_build import (
         batch_profile,
@@ -130,7 +130,7 @@ def test_tensorrt_builds_what_was_quantised_for_it_alone(int8: Manifest, tmp_pat
     assert len(plan) > 4_000_000
 
 
-def test_widened_weights_are_the_same_numbers(crops: np.ndarray, tmp_path: Path) -> None:
+def test_weights_in_fp32_have_equal_values(crops: np.ndarray, tmp_path: Path) -> None:
     source = load_manifest(MODEL)
     path = tmp_path / "wide.onnx"
     onnx.save(widened(source.path), path)
@@ -144,7 +144,7 @@ def test_widened_weights_are_the_same_numbers(crops: np.ndarray, tmp_path: Path)
     )
 
 
-def test_fp16_is_the_graph_that_tensorrt_builds(
+def test_the_fp16_model_is_the_graph_that_tensorrt_builds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", MODEL, "--precision", "fp16", "--to", str(tmp_path)]) == 0
@@ -166,7 +166,7 @@ def test_fp16_is_the_graph_that_tensorrt_builds(
         (["edan-lite", "--precision", "fp8"], "invalid choice: 'fp8'"),
     ],
 )
-def test_what_is_missing_on_the_command_line(
+def test_missing_arguments_of_export_are_named(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as error:
@@ -175,6 +175,8 @@ def test_what_is_missing_on_the_command_line(
     assert message in capsys.readouterr().err
 
 
-def test_a_model_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_does_not_exist_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["export", "edan-x", "--precision", "fp16", "--to", str(tmp_path)]) != 0
     assert "no model is called 'edan-x'" in capsys.readouterr().err

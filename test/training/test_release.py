@@ -12,8 +12,8 @@ from edan_ros.training.emotion.validation import fit_temperature  # noqa: E402
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_fit_temperature_finds_the_one_that_made_the_labels(temperature: float) -> None:
-    """Labels drawn from softmax(logits / T) are explained best by T."""
+def test_the_temperature_of_random_labels_is_found(temperature: float) -> None:
+    """Labels sampled from softmax(logits / T) have the least loss at T."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (20_000, 7))
     chances = softmax(logits, temperature).cumsum(axis=1)

@@ -61,7 +61,7 @@ def test_entries_name_layout_path_and_options(tmp_path: Path) -> None:
         ({}, "names no data set"),
     ],
 )
-def test_a_wrong_entry_is_named(
+def test_wrong_entries_are_named(
     data: dict[str, dict[str, object]], expected: str, tmp_path: Path
 ) -> None:
     trees.save(tmp_path / "jaffe" / "KA.AN1.39.tiff")
@@ -74,7 +74,7 @@ def test_a_wrong_entry_is_named(
     [("london", {}), ("kdef", {}), ("faces", {"layout": "london"}), ("kdef", {"layout": "folder"})],
 )
 def test_sets_for_validation_only_are_refused(name: str, entry: dict, tmp_path: Path) -> None:
-    """Before anything is read: no set here has a folder."""
+    """They are refused before reading: no set here has a folder."""
     with pytest.raises(ConfigError, match=f"data: {name}: .*{name} is for validation only; remove"):
         load_training_set({"fer2013": {}, name: entry}, tmp_path)
 
@@ -111,7 +111,7 @@ def test_landmarks_from_a_model_weigh_less() -> None:
 
 
 def test_large_images_are_reduced_to_the_region_of_the_face() -> None:
-    """A dot on every landmark of a face in a picture of a thousand pixels stays on it."""
+    """A dot on every landmark of a face in a large image stays on the landmark."""
     points = (MEAN_SHAPE * 300 + 600).astype(np.float32)
     pixels = np.zeros((1200, 1000), np.uint8)
     for x, y in points:
@@ -148,7 +148,7 @@ def test_unreadable_images_are_left_out_and_logged(tmp_path: Path) -> None:
 
 
 class RightHalfDetector:
-    """A face in the right half of each picture that is not dark."""
+    """Detects a face in the right half of each image that is not dark."""
 
     def detect(self, image: Image) -> list[Detection]:
         if image.pixels.mean() < 5:

@@ -1,4 +1,4 @@
-"""A training run, small but whole: it learns, it resumes where it stopped, it exports."""
+"""Small but complete training runs: learning, starting points, configurations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 Finished = Callable[[Path], Path]
 
 
-def test_it_learns_and_logs(tmp_path: Path, finished: Finished) -> None:
+def test_a_run_learns_and_logs_every_epoch(tmp_path: Path, finished: Finished) -> None:
     out = finished(tmp_path / "run")
     assert load_average(out / "phase1.pt").config["stages"] == 2
     log = read_log(out)
@@ -73,9 +73,7 @@ def test_both_stages_learn_in_a_joint_phase(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != DEFAULT])
-def test_every_network_is_trained_by_the_same_command(
-    tmp_path: Path, samples: TrainingSet, kind: str
-) -> None:
+def test_every_kind_of_network_is_trained(tmp_path: Path, samples: TrainingSet, kind: str) -> None:
     if kind in ("inception_v3", "emotionnet2", "action_units"):
         need_torchvision()
     small = {"emotionnet2": {"layers": 18}, "action_units": {"layers": 11}}.get(kind, {})
@@ -94,31 +92,33 @@ def test_every_network_is_trained_by_the_same_command(
     assert same(load_average(tmp_path / "run/phase0.pt"), network)
 
 
-def test_the_curves_show_every_loss_by_itself(tmp_path: Path, finished: Finished) -> None:
+def test_the_curves_have_a_line_for_every_loss(tmp_path: Path, finished: Finished) -> None:
     (path,) = finished(tmp_path / "run").glob("*.png")
-    picture = cv2.imread(str(path)).astype(int)
+    image = cv2.imread(str(path)).astype(int)
     # Matplotlib's first five: total, emotion, landmarks, intermediate, presence.
     for rgb in ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)):
-        close = np.abs(picture[..., ::-1] - rgb).max(axis=2) < 12
+        close = np.abs(image[..., ::-1] - rgb).max(axis=2) < 12
         assert close.sum() > 20, rgb
 
 
-def test_views_are_trained_to_agree(tmp_path: Path, samples: TrainingSet) -> None:
-    """With the term in the loss, the answers to two views differ less than without."""
+def test_consistency_brings_the_predictions_of_views_together(
+    tmp_path: Path, samples: TrainingSet
+) -> None:
+    """With the term in the loss, the predictions for two views differ less than without."""
 
-    def apart(factor: float) -> float:
+    def divergence(factor: float) -> float:
         loss = {"landmarks": 0.0, "presence": 0.0, "consistency": factor}
         config = write(tmp_path, phases=CONFIG["phases"][:1], views=2, loss=loss)
         run(config, samples, tmp_path / f"run{factor:g}")
         return read_log(tmp_path / f"run{factor:g}")[-1]["train_consistency"]
 
-    assert apart(20.0) < 0.8 * apart(0.0)
+    assert divergence(20.0) < 0.8 * divergence(0.0)
 
 
-def test_a_teacher_draws_its_student_to_what_it_says(
+def test_a_student_learns_the_predictions_of_its_teacher(
     tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
-    """With the teacher's term alone, the student learns its answers; from a run and from a file."""
+    """With the teacher's term alone; the teacher is a run or a file."""
     teacher = load_average(finished(tmp_path / "teacher") / "phase1.pt")
     file = tmp_path / "teacher.onnx"
     export(teacher, file)
@@ -136,10 +136,10 @@ def test_a_teacher_draws_its_student_to_what_it_says(
         assert terms[-1] < 0.9 * terms[0]
 
 
-def test_a_run_goes_on_from_a_model_file(
+def test_a_run_starts_from_a_model_file(
     tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
-    """Before the first step it says what the model says; then the second stage alone learns."""
+    """Before the first step it predicts what the model does; then the second stage learns."""
     model = load_average(finished(tmp_path / "first") / "phase1.pt")
     file = tmp_path / "first.onnx"
     export(model, file)
@@ -173,12 +173,12 @@ def test_a_teacher_of_other_classes_is_refused(
         network={"size": 32, "width": 0.125, "classes": 3},
         teacher={"model": str(tmp_path / "teacher")},
     )
-    with pytest.raises(ConfigError, match="knows 7 classes, the network 3"):
+    with pytest.raises(ConfigError, match="has 7 classes, the network 3"):
         run(config, samples, tmp_path / "run")
 
 
 def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: TrainingSet) -> None:
-    """Its weights, nearly: one epoch with a rate of nearly nothing moves the statistics alone."""
+    """One epoch with a tiny learning rate changes the running statistics alone."""
     need_torchvision()
     network = create_network(kind="emotionnet2", size=32, layers=18)
     state = network.backbone.state_dict()
@@ -200,7 +200,7 @@ def test_a_backbone_starts_from_a_file(tmp_path: Path, samples: TrainingSet) -> 
             run(config, samples, tmp_path / "other")
 
 
-def test_a_wide_run_starts_where_a_narrow_one_ended(
+def test_a_wide_network_starts_from_the_function_of_a_narrow_one(
     tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
     narrow = load_average(finished(tmp_path / "narrow") / "phase1.pt")
@@ -215,10 +215,10 @@ def test_a_wide_run_starts_where_a_narrow_one_ended(
     assert (after.landmarks - before.landmarks).abs().max() < 1.0
 
 
-def test_a_run_goes_on_from_one_with_the_same_network(
+def test_a_run_starts_from_a_run_of_the_same_network(
     tmp_path: Path, samples: TrainingSet, finished: Finished
 ) -> None:
-    """It begins with the averaged weights, and a second stage alone leaves the first as it is."""
+    """It starts with the averaged weights; training the second stage keeps the first."""
     before = load_average(finished(tmp_path / "first") / "phase1.pt")
     second = [{"stages": 2, "epochs": 1, "learning_rate": 0.01}]
     config = write(tmp_path, phases=second)
@@ -233,7 +233,7 @@ def test_a_run_goes_on_from_one_with_the_same_network(
             torch.testing.assert_close(mean.state_dict()[name], (value + other) / 2)
 
 
-def test_networks_that_differ_have_no_mean(tmp_path: Path, finished: Finished) -> None:
+def test_different_networks_cannot_be_averaged(tmp_path: Path, finished: Finished) -> None:
     finished(tmp_path / "one")
     (finished(tmp_path / "other") / "phase1.pt").unlink()  # one stage is left
     with pytest.raises(ConfigError, match=r"the networks of .*other and .*one differ"):
@@ -279,8 +279,8 @@ def test_missing_configuration_is_named(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
-def test_a_configuration_stands_on_its_base(tmp_path: Path) -> None:
-    """Mappings are merged, an entry without a value is taken away, the rest is replaced."""
+def test_a_configuration_is_merged_into_its_base(tmp_path: Path) -> None:
+    """Mappings are merged, entries without a value are removed, others are replaced."""
     write(tmp_path, loss={"emotion": 0.5, "landmarks": 0.1})
     path = tmp_path / "other.yaml"
     path.write_text(

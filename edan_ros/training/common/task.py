@@ -35,6 +35,7 @@ class Task(ABC, Generic[NetworkT]):
     """A network to train: :class:`edan_ros.training.common.trainer.Trainer` does the rest.
 
     Attributes:
+        config: dataclass with the settings of the run, which checkpoints store.
         seed: decides, with the numbers of phase, epoch, step and process, all that is random.
         batch: samples per step, over all processes together.
         views: samples in a row that no two processes may share.
@@ -43,6 +44,7 @@ class Task(ABC, Generic[NetworkT]):
         clip_norm: norm to which gradients are clipped.
     """
 
+    config: Any
     seed: int
     batch: int
     views: int
@@ -80,10 +82,6 @@ class Task(ABC, Generic[NetworkT]):
         del network
         return {}
 
-    @abstractmethod
     def describe(self, network: NetworkT) -> dict[str, Any]:
-        """Return what the checkpoint stores to create the network again."""
-
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """Return the configuration as plain values, which the checkpoint stores."""
+        """Return what checkpoints store to create the network again, ``config`` among it."""
+        return {"config": network.config}

@@ -7,7 +7,7 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -326,7 +326,7 @@ class Trainer(Generic[NetworkT]):
 
     def _description(self, state: PhaseState) -> tuple[dict[str, Any], dict[str, Any]]:
         network = cast(NetworkT, state.average.module)
-        return self.task.describe(network), self.task.settings()
+        return self.task.describe(network), asdict(self.task.config)
 
     def _save(self, state: PhaseState) -> None:
         if self.world.is_main_process:

@@ -7,7 +7,7 @@ faces: image borders, occluders, darkness, blur, noise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -177,7 +177,7 @@ class Composer:
         region = _extent(image, matrix, self.size)
         mask = None
         if rng.random() < 0.7:  # the background stays beyond the photograph's border
-            white = SourceImage.without_faces(np.full_like(image.levels[0], 255))
+            white = replace(image, levels=[np.full_like(image.levels[0], 255)])
             mask = warp(white, matrix, region, fill=0).astype(np.float32) / 255.0
         canvas.paste(image, matrix, region, mask)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +155,6 @@ class DetectorTask(Task[FaceDetector]):
     def checkpoint_name(self, phase: int) -> str:
         del phase  # there is one
         return CHECKPOINT
-
-    def describe(self, network: FaceDetector) -> dict[str, Any]:
-        return {"config": network.config}
-
-    def settings(self) -> dict[str, Any]:
-        return asdict(self.config)
 
     def create_learner(
         self, phase: int, previous: FaceDetector | None, device: torch.device, *, resumed: bool

@@ -13,6 +13,7 @@ from edan_ros.core.crops import Crop, extract
 from edan_ros.core.geometry import MIRROR_PERMUTATION
 from edan_ros.core.images import Image
 from edan_ros.training.emotion.occluders import add_occluder
+from edan_ros.training.emotion.smile_warp import warp_smile
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Augmentation:
             JPEG artefacts, and of an erased rectangle.
         background_crop_prob: probability that a crop misses its face, for the presence head.
         occluder_prob: probability of a mask or glasses, for faces with landmarks.
+        slight_smile: probability of the warp of ``smile_warp.py``, for neutral and happy faces.
     """
 
     shift: float = 0.10
@@ -53,6 +55,7 @@ class Augmentation:
     erase: float = 0.2
     background_crop_prob: float = 0.04
     occluder_prob: float = 0.0
+    slight_smile: float = 0.0
 
 
 @dataclass
@@ -62,11 +65,13 @@ class AugmentedFace:
     Attributes:
         pixels: (S, S) uint8.
         landmarks: (68, 2) float32 pixels of the crop; NaN where unknown.
+        emotion: (7,) float32 target distribution; NaN where unknown.
         has_face: whether the crop shows the face.
     """
 
     pixels: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
+    emotion: NDArray[np.float32]
     has_face: bool
 
 
@@ -74,6 +79,7 @@ def augment(
     image: NDArray[np.uint8],
     crop: Crop,
     landmarks: NDArray[np.float32],
+    emotion: NDArray[np.float32],
     size: int,
     rng: np.random.Generator,
     options: Augmentation,
@@ -86,6 +92,7 @@ def augment(
         image: (h, w) gray.
         crop: of the face.
         landmarks: (68, 2) pixels of the image; NaN where unknown.
+        emotion: (7,) target distribution; NaN where unknown.
         size: side of the crop in pixels.
         rng: source of all that is random.
         options: ranges and probabilities.
@@ -93,7 +100,7 @@ def augment(
     """
     if has_face and rng.random() < options.background_crop_prob:
         crop, has_face = _miss(crop, rng), False
-        landmarks = np.full_like(landmarks, np.nan)
+        landmarks, emotion = np.full_like(landmarks, np.nan), np.full_like(emotion, np.nan)
     else:
         crop = jitter(crop, rng, options)
     pixels = extract(Image(image, "mono"), [crop], size)[0, 0].astype(np.uint8)
@@ -102,10 +109,12 @@ def augment(
         pixels = np.ascontiguousarray(pixels[:, ::-1])
         landmarks = landmarks[MIRROR_PERMUTATION]
         landmarks[:, 0] = size - 1 - landmarks[:, 0]
+    if options.slight_smile and rng.random() < options.slight_smile:
+        pixels, landmarks, emotion = warp_smile(pixels, landmarks, emotion, rng)
     occluded = options.occluder_prob > 0.0 and rng.random() < options.occluder_prob
     if occluded and np.isfinite(landmarks).all():
         pixels = add_occluder(pixels, landmarks, rng)
-    return AugmentedFace(degrade(pixels, rng, options), landmarks, has_face)
+    return AugmentedFace(degrade(pixels, rng, options), landmarks, emotion, has_face)
 
 
 def jitter(crop: Crop, rng: np.random.Generator, options: Augmentation) -> Crop:

@@ -200,16 +200,16 @@ class EpochData(Dataset[dict[str, Any]]):
             data.images[index],
             data.crops[index],
             data.landmarks[index],
+            data.emotions[index],
             self.size,
             np.random.default_rng((*self.key, i)),
             self.options,
             has_face=bool(data.faces[index]),
         )
-        emotion = data.emotions[index]
         sample = {
             "crop": face.pixels,
             "landmarks": face.landmarks,
-            "emotion": emotion if face.has_face else np.full_like(emotion, np.nan),
+            "emotion": face.emotion,
             "face": np.float32(face.has_face),
             "landmark_weight": data.landmark_weights[index],
             "log_prior": data.log_prior[index],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +83,6 @@ class EmotionTask(Task[EmotionNetwork]):
 
     def describe(self, network: EmotionNetwork) -> dict[str, Any]:
         return {"kind": kind_of(network), "config": network.config}
-
-    def settings(self) -> dict[str, Any]:
-        return asdict(self.config)
 
     def create_learner(
         self, phase: int, previous: EmotionNetwork | None, device: torch.device, *, resumed: bool
