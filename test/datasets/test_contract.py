@@ -131,3 +131,15 @@ def test_a_missing_label_file_is_named(layout: str, tmp_path: Path) -> None:
         shutil.move(file, tmp_path / file.name)
     with pytest.raises(DataError, match=r"should hold the file labels\.(csv|npz)"):
         read(layout, folder)
+
+
+@pytest.mark.parametrize("layout", ["fer2013", "landmarks68", "ytf68", "muxspace"])
+@pytest.mark.parametrize("damage", ["cut", "column"])
+def test_a_damaged_label_file_is_named(layout: str, damage: str, tmp_path: Path) -> None:
+    folder = FORMS[layout][0][0](tmp_path / "set")
+    if damage == "cut":
+        (folder / "labels.npz").write_bytes(b"PK\x03\x04")
+    else:
+        np.savez(folder / "labels.npz", landmarks=np.zeros((0, 68, 2)))
+    with pytest.raises(DataError, match=r"labels\.npz should hold the arrays "):
+        read(layout, folder)

@@ -51,7 +51,7 @@ class TestFer2013:
     def kept(self, tmp_path: Path) -> Path:
         return trees.fer2013_npz(tmp_path / "fer")
 
-    def test_training_keeps_clear_pictures_that_are_not_in_the_tests(self, kept: Path) -> None:
+    def test_training_images_are_clear_and_not_in_the_test_parts(self, kept: Path) -> None:
         faces = read("fer2013", kept, training=True, original_label_weight=0.25)
         assert levels(faces) == [0]
         assert faces.samples[0].landmarks is None
@@ -80,11 +80,11 @@ class TestFer2013:
         )
         np.testing.assert_allclose(target.samples[0].distribution()[:2], [0.2, 0.8])
 
-    def test_kept_landmarks_count_from_the_picture_s_corner(self, kept: Path) -> None:
+    def test_stored_landmarks_count_from_the_image_corner(self, kept: Path) -> None:
         found = read("fer2013", kept).samples[0].landmarks
         np.testing.assert_allclose(found, trees.landmarks() - 0.5, atol=0.02)
 
-    def test_the_test_part_is_the_public_one_unless_another_is_asked_for(self, kept: Path) -> None:
+    def test_the_public_test_is_the_default_part(self, kept: Path) -> None:
         public = read("fer2013", kept)
         assert (levels(public), labels(public)) == ([30], ["happy"])
         assert [record.agreement for record in public.samples] == [1.0]
@@ -93,7 +93,7 @@ class TestFer2013:
         assert (levels(private), labels(private)) == ([50], ["anger"])
         assert private.about == "private test, FER+ majority"
 
-    def test_original_labels_hold_every_picture(self, kept: Path) -> None:
+    def test_original_labels_include_every_image(self, kept: Path) -> None:
         faces = read("fer2013", kept, labels="original")
         assert labels(faces) == ["sad", "happy"]
         assert levels(faces) == [30, 40]
@@ -105,7 +105,7 @@ class TestFer2013:
         assert labels(read("fer2013", folder / "fer2013.csv")) == ["fear"]
         assert labels(read("fer2013", folder, labels="original")) == ["sad"]
         assert labels(read("fer2013", folder, part="private_test")) == ["anger"]
-        # The second training picture has eight votes for contempt.
+        # The second training image has eight votes for contempt.
         assert levels(read("fer2013", folder, training=True)) == [10]
 
     def test_the_csv_without_votes(self, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ class TestFer2013:
         assert (labels(public), public.about) == (["sad"], "public test, original labels")
         assert labels(read("fer2013", tmp_path, part="private_test")) == ["neutral"]
 
-    def test_a_folder_that_is_none_of_these_forms(self, tmp_path: Path) -> None:
+    def test_a_folder_of_no_known_form_is_named(self, tmp_path: Path) -> None:
         trees.save(tmp_path / "faces.png")
         with pytest.raises(DataError, match=r"fer2013\.csv or images\.zip .* or train/angry"):
             read("fer2013", tmp_path)
@@ -164,7 +164,7 @@ class TestFer2013:
 
 
 @pytest.mark.parametrize("header", [True, False])
-def test_affectnet_csv(tmp_path: Path, header: bool) -> None:
+def test_affectnet_as_csv(tmp_path: Path, header: bool) -> None:
     faces = read("affectnet", trees.affectnet_csv(tmp_path / "a", header=header))
     assert labels(faces) == ["neutral", "anger"]
     assert levels(faces) == [40, 41]
@@ -175,7 +175,7 @@ def test_affectnet_csv(tmp_path: Path, header: bool) -> None:
     ]
 
 
-def test_affectnet_npy(tmp_path: Path) -> None:
+def test_affectnet_as_arrays(tmp_path: Path) -> None:
     folder = trees.affectnet_npy(tmp_path / "a")
     faces = read("affectnet", folder, training=True)
     assert labels(faces) == ["happy"]
@@ -204,14 +204,14 @@ def test_affectnet_in_numbered_folders(tmp_path: Path) -> None:
         read("folder", tmp_path / "val")
 
 
-def test_affectnet_s_blank_lines_are_no_rows(tmp_path: Path) -> None:
+def test_blank_lines_of_affectnet_are_skipped(tmp_path: Path) -> None:
     folder = trees.affectnet_csv(tmp_path / "a")
     file = folder / "Manually_Annotated_file_lists" / "validation.csv"
     file.write_text(file.read_text() + "\n")
     assert labels(read("affectnet", folder)) == ["neutral", "anger"]
 
 
-def test_affectnet_says_all_layouts(tmp_path: Path) -> None:
+def test_affectnet_names_all_its_forms(tmp_path: Path) -> None:
     expected = r"validation\.csv.*; or the folder val_set of the npy layout, or val with a folder"
     with pytest.raises(DataError, match=expected):
         read("affectnet", tmp_path)
@@ -228,7 +228,7 @@ def test_affectnet_as_folders(tmp_path: Path) -> None:
     assert labels(read("affectnet", tmp_path / "Train")) == labels(train)
 
 
-def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
+def test_ckplus_reads_the_peak_and_the_first_frame(tmp_path: Path) -> None:
     folder = trees.ckplus(tmp_path / "ck")
     faces = read("CK+", folder)
     assert labels(faces) == ["neutral", "surprise"]
@@ -242,7 +242,7 @@ def test_ckplus_takes_the_peak_and_the_first_frame(tmp_path: Path) -> None:
     assert levels(read("ckplus", folder, peaks="2", neutral="no")) == [53, 54]
 
 
-def test_ckplus_takes_what_there_is_of_damaged_sequences(tmp_path: Path) -> None:
+def test_damaged_sequences_of_ckplus_are_read_in_part(tmp_path: Path) -> None:
     folder = trees.ckplus(tmp_path / "ck")
     frames = folder / "cohn-kanade-images"
     trees.write(folder / "Emotion" / "S011" / "003" / "S011_003_00000004_emotion.txt", "4")
@@ -300,7 +300,7 @@ def test_ckplus_as_archives_unpack(tmp_path: Path, images: str, emotions: str) -
     assert labels(read("ckplus", folder)) == ["neutral", "surprise"]
 
 
-def test_sets_of_links_are_read_whole(tmp_path: Path) -> None:
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     """Links to folders are followed, one that leads back to where it is but once."""
     made = trees.ckplus(tmp_path / "made")
     for name in ("cohn-kanade-images", "Emotion", "Landmarks"):
@@ -321,7 +321,7 @@ def test_ckplus_without_landmarks(tmp_path: Path) -> None:
     assert [record.landmarks for record in read("ckplus", folder).samples] == [None, None]
 
 
-def test_ckplus_says_what_is_missing(tmp_path: Path) -> None:
+def test_ckplus_names_what_is_missing(tmp_path: Path) -> None:
     expected = (
         "should hold the folder cohn-kanade-images or .*; or faces of 48x48 as ckextended.csv"
     )
@@ -340,7 +340,7 @@ def test_ckplus_says_what_is_missing(tmp_path: Path) -> None:
         read("ckplus", folder)
 
 
-def test_jaffe(tmp_path: Path) -> None:
+def test_jaffe_labels_are_in_the_file_names(tmp_path: Path) -> None:
     trees.save(trees.jaffe(tmp_path) / "average.png")
     faces = read("jaffe", tmp_path)
     assert labels(faces) == ["anger", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
@@ -364,7 +364,7 @@ def test_jaffe_in_other_forms(tmp_path: Path, name: str) -> None:
     assert labels(read("jaffe", tmp_path)) == ["anger"]
 
 
-def test_kdef(tmp_path: Path) -> None:
+def test_kdef_labels_and_views_are_in_the_file_names(tmp_path: Path) -> None:
     codes = {"AF": "fear", "AN": "anger", "DI": "disgust", "HA": "happy"}
     codes |= {"NE": "neutral", "SA": "sad", "SU": "surprise"}
     trees.kdef(tmp_path)
@@ -379,13 +379,13 @@ def test_kdef(tmp_path: Path) -> None:
         read("kdef", tmp_path, views=["left"])
 
 
-def test_ferg(tmp_path: Path) -> None:
+def test_ferg_labels_are_in_the_file_names(tmp_path: Path) -> None:
     assert labels(read("ferg", trees.ferg(tmp_path))) == [
         *("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
     ]
 
 
-def test_rafdb(tmp_path: Path) -> None:
+def test_rafdb_aligned_and_original_images(tmp_path: Path) -> None:
     folder = trees.rafdb(tmp_path / "raf")
     assert labels(read("RAF-DB", folder)) == ["neutral"]
     train = read("rafdb", folder, training=True)
@@ -420,7 +420,7 @@ def test_rafdb_as_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", [True, False])
-def test_ised(tmp_path: Path, header: bool) -> None:
+def test_ised_labels_are_in_the_details(tmp_path: Path, header: bool) -> None:
     faces = read("ised", trees.ised(tmp_path, header=header))
     assert labels(faces) == ["happy", "surprise", "sad", "disgust", "disgust"]
     assert levels(faces) == [80, 81, 82, 83, 84]
@@ -448,7 +448,7 @@ def test_300w_counts_pixels_from_one(tmp_path: Path) -> None:
         read("300w", tmp_path)
 
 
-def test_a_folder_a_class_in_any_words(tmp_path: Path) -> None:
+def test_class_folders_may_be_named_by_synonyms(tmp_path: Path) -> None:
     words = ("Happiness", "JOY", "angry", "Anger", "scared", "afraid", "fear", "Surprised")
     words += ("sadness", "disgusted", "Neutral", "6_happy")
     meant = ("happy", "happy", "anger", "anger", "fear", "fear", "fear", "surprise")
@@ -463,7 +463,7 @@ def test_a_folder_a_class_in_any_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "cropped"), [((100, 128), True), ((490, 640), False)])
-def test_small_pictures_of_a_folder_are_cut_to_the_face(
+def test_small_images_count_as_cropped_to_the_face(
     tmp_path: Path, size: tuple[int, int], cropped: bool
 ) -> None:
     for number in range(3):
@@ -471,7 +471,7 @@ def test_small_pictures_of_a_folder_are_cut_to_the_face(
     assert read("folder", tmp_path).cropped == cropped
 
 
-def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
+def test_an_unknown_class_folder_is_named(tmp_path: Path) -> None:
     trees.save(tmp_path / "happy" / "1.png")
     trees.save(tmp_path / "grumpy" / "1.png")
     with pytest.raises(DataError, match="the folder 'grumpy' is none of afraid, anger, angry"):
@@ -480,7 +480,7 @@ def test_an_unknown_class_is_not_lost_unseen(tmp_path: Path) -> None:
         read("folder", tmp_path / "nowhere")
 
 
-def test_classes_one_level_down_are_pointed_at(tmp_path: Path) -> None:
+def test_class_folders_one_level_down_are_pointed_out(tmp_path: Path) -> None:
     for part in ("train", "test"):
         trees.save(tmp_path / part / "happy" / "1.png")
     with pytest.raises(DataError, match=r"'test' is none of .*: give the path of one part, such"):
