@@ -57,8 +57,8 @@ def write(folder: Path, name: str, **changes: object) -> str:
 def test_an_own_data_set_is_trained_on_and_exported(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    """A network without landmarks, on pictures without landmarks, with the same two commands."""
-    config, run = write(tmp_path, "small", logit_adjustment=0.0), str(tmp_path / "run")
+    """A network and images without landmarks are trained by the same two commands."""
+    config, run = write(tmp_path, "small"), str(tmp_path / "run")
     common = ["--data", str(data)]
     assert main(["train", config, *common, "--out", run, "--device", "cpu", "--workers", "0"]) == 0
     assert "48 images, 48 samples per epoch, on cpu" in capsys.readouterr().out
@@ -118,7 +118,7 @@ def test_configurations_are_compared_and_finished_runs_kept(
         (
             {"data": {"yours": {"layout": "folder"}}},
             [],
-            "should hold a folder of pictures for each emotion",
+            "should hold a folder of images for each emotion",
         ),
         ({"validate": {"path": "mine"}}, [], "should name the layout"),
         ({"validate": None}, [], "holds no fer2013 to measure epochs on"),
