@@ -54,7 +54,7 @@ class FaceTable:
 
 def _row(face: Face) -> dict[str, Any]:
     values = face.to_dict()
-    pose = values["head_pose"]
+    pose = None if values["head_pose_assumed_lens"] else values["head_pose"]
     angles = {name: None if pose is None else pose[name] for name in _ANGLES}
     measures = {name: values[name] for name in ("confidence", "valence", "arousal", "presence")}
     measures |= dict(zip(EMOTIONS, values["probabilities"], strict=True))
