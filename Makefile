@@ -72,7 +72,7 @@ $(VENV)/.ros: $(REQUIREMENTS) scripts/requirements/ros-build-tools.txt
 
 $(VENV)/.demo: $(VENV)/.ros $(PACKAGED)
 	@echo "Building the messages and installing edan_ros into $(VENV). This takes a minute."
-	@$(PIP) install --no-build-isolation -e '.[demo,report]'
+	@EDAN_ROS_INTERFACES=on $(PIP) install --no-build-isolation -e '.[demo,report]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt \
@@ -81,7 +81,7 @@ $(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt \
 	@if $(PIP) install $(TORCH); then extras=test,train; else extras=test; \
 	  echo "PyTorch was not installed: the tests of networks and training will be skipped."; \
 	  echo "To take it from the package index all the same (gigabytes): make test TORCH=torch"; fi; \
-	$(PIP) install --no-build-isolation -e ".[demo,report,$$extras]"
+	EDAN_ROS_INTERFACES=on $(PIP) install --no-build-isolation -e ".[demo,report,$$extras]"
 	@$(PIP) install $(RTX) || \
 	  echo "TensorRT-RTX was not installed: the tests that build plans will be skipped."
 	@touch $@
