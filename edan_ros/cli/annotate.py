@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from edan_ros.core.faces import FrameResult
     from edan_ros.recording.annotations import Annotations
     from edan_ros.recording.progress import ImageProgress
+
+#: Largest number of notes about the source at each end of a long list.
+_MAX_NOTES = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console(highlight=False)
     log = partial(console.print, markup=False, soft_wrap=True)
-    skipped: list[str] = []
-    source = create_source(args.source, topic=args.bag_topic, log=skipped.append)
+    faults: list[str] = []
+    source = create_source(args.source, topic=args.bag_topic, log=faults.append)
     settings = settings_of(args)
     loaded = load_pipeline(settings)
     folder = _folder(args, source)
@@ -80,19 +83,27 @@ def run(args: argparse.Namespace) -> int:
     ):
         complete = _annotate(source, loaded.pipeline, annotations, progress, args.seconds, stopped)
     values = {"made by": "edan annotate", "source": source.name, "privacy": args.privacy}
+    values |= source.properties if isinstance(source, VideoSource) else {}
     values |= {name: str(value) for name, value in settings.items()}
     model = describe_model(SimpleNamespace(**model_fields(loaded.engine)))
     write_run_info(folder, RunInfo(model, values))
     log(f"{plural(progress.images, 'image')}, {progress.rate:.1f}/s")
-    if skipped:
-        more = f", and {len(skipped) - 1} more" if skipped[1:] else ""
-        log(f"skipped: {skipped[0]}{more}")
+    for line in _abridged(faults):
+        log(f"note: {line}")
     if not complete:
         log(f"Stopped before the end; the results so far are in {folder}/")
     log("  ".join(str(path) for path in annotations.files()))
     if complete or source.live:
         return 0
     return handler.exit_code if handler.number else 130
+
+
+def _abridged(lines: Sequence[str]) -> list[str]:
+    """Return the first and the last lines: what a bag has lost comes after its damaged images."""
+    if len(lines) <= 2 * _MAX_NOTES:
+        return list(lines)
+    more = f"{len(lines) - 2 * _MAX_NOTES} more images were skipped"
+    return [*lines[:_MAX_NOTES], more, *lines[-_MAX_NOTES:]]
 
 
 def _annotate(

@@ -71,6 +71,12 @@ class VideoSource:
             self.length = _length(container, stream, self.rate)
             self.pixel_aspect = _pixel_aspect(stream)
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """Orientation and pixel aspect of the file, as text; the former after frames()."""
+        aspect = f"{self.pixel_aspect.numerator}:{self.pixel_aspect.denominator}"
+        return {"orientation": self.orientation, "pixel aspect": aspect}
+
     def frames(self) -> Generator[Frame, None, None]:
         """Yield the frames in the order they are shown. Raises SourceError where none decodes."""
         self.start = None

@@ -235,3 +235,21 @@ def test_wrong_sources_are_one_sentence(
     assert capsys.readouterr().err.count("\n") == 1
     assert not out.exists()
     assert expected_images(create_source("demo"), 2.0) is not None
+
+
+def test_what_a_bag_has_lost_and_jumps_of_its_stamps_are_noted(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten images cannot be decoded, the clock is set back, and metadata promises more."""
+    messages = [("/cam/image_raw", SECOND * i, raw(SECOND * i, step=10)) for i in range(1, 11)]
+    stamps = [SECOND * i for i in (4000, 4001, 401, 402)]
+    messages += [("/cam/image_raw", SECOND * (20 + i), raw(s)) for i, s in enumerate(stamps)]
+    bag = write_bag(tmp_path / "bag", messages)
+    metadata = bag / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("message_count: 14", "message_count: 16"))
+    assert main(["annotate", str(bag), "--out", str(out)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "14 of the 16 messages that metadata.yaml promises on /cam/image_raw were read" in said
+    assert "the stamps jump back by 1 h 0 min" in said
+    times, _ = frames_of(out / "annotated.mp4")
+    assert times == pytest.approx([0.0, 1.0, 2.0, 3.0], abs=0.01)

@@ -132,8 +132,10 @@ def test_pixels_that_are_not_square_are_resampled(
 
 def test_the_aspect_of_a_turned_video_is_that_of_the_stored_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [0, 40], pixel_aspect=Fraction(2), rotation=90)
-    image = next(VideoSource(path).frames()).image
+    source = VideoSource(path)
+    image = next(source.frames()).image
     assert (image.width, image.height) == (48, 128)
+    assert source.properties == {"orientation": "rotated by 270 degrees", "pixel aspect": "2:1"}
 
 
 def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
