@@ -1,9 +1,9 @@
-"""Says to a person who cannot see who is where, how they look and what has changed.
+"""Tells a person who cannot see who is where, which emotions they show and what has changed.
 
-Nothing is queued: whenever a sentence may be said, the most important difference between what is
-seen now and what was told before is put into words. So the words are never about long ago, and
-however much happens, they come no more often than set. In order of importance: somebody has come,
-looks different, has gone, has moved. In a crowd only the number and the nearest are told.
+Nothing is queued. Whenever a sentence may be said, it is on the most important difference between
+the people in view and what was announced before, so that sentences are never late and never come
+more often than set. In order of importance: a person has arrived, shows another emotion, has gone,
+has moved. Of a crowd only the number and the nearest person are announced.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edan_ros.core.settings import SettingsError, check_settings, setting
 
 @dataclass(frozen=True)
 class AnnouncerSettings:
-    """What is told, and how often."""
+    """What is announced, and how often."""
 
     language: str = setting(
         "en", "language of the sentences: en, es, pl, or the path of your own catalogue (.yaml)"
@@ -86,7 +86,7 @@ class AnnouncerSettings:
             raise SettingsError("near must be below far, and far_size below near_size")
 
 
-#: People as the announcer takes them: looks that last, and patience with who is hidden.
+#: Settings of people for announcements: longer emotions, and longer absences.
 PEOPLE = PeopleSettings(settle=0.8, forget=2.5, lost=3.0)
 
 
@@ -101,7 +101,13 @@ class AnnouncerOptions:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Something to say. kind: arrived, changed, gone, moved, crowd, blind; track_id: 0 for none."""
+    """A sentence to say.
+
+    Attributes:
+        text: in the language of the catalogue.
+        kind: arrived, changed, gone, moved, crowd or blind.
+        track_id: of the person, 0 for none.
+    """
 
     text: str
     kind: str
@@ -115,8 +121,8 @@ class _Place:
 
 
 @dataclass
-class _Told:
-    """What was last told of a person."""
+class _Announced:
+    """The last announcement on a person. when: `elapsed` in seconds."""
 
     place: _Place
     emotion: int
@@ -124,113 +130,115 @@ class _Told:
 
 
 class Announcer:
-    """Feed it snapshots by `observe`; `step` it at a steady rate and say what it returns."""
+    """The announcer. `observe` snapshots, `step` at a steady rate and say what it returns."""
 
-    #: By how much of its limit a position must go back to count as back: no wavering at a limit.
+    #: Hysteresis of directions and distances, as a fraction of the range between their limits.
     HYSTERESIS = 0.12
 
     def __init__(self, options: AnnouncerOptions) -> None:
         self.clock = StampClock(options.time)
         self._restarts = 0
         self._spoke = -math.inf  # `elapsed` at the last sentence
-        self._crowd_told = -math.inf
-        self._seen_at = 0.0  # `elapsed` at the newest snapshot
-        self._blind_told = False
+        self._crowd_announced = -math.inf
+        self._observed_at = 0.0  # `elapsed` at the newest snapshot
+        self._blind_announced = False
         self.options = options
         self.catalogue: Catalogue = load_catalogue(options.announcer.language)
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
-        """Nobody has been seen and nothing told."""
+    def _reset(self) -> None:
+        """Drop all people and announcements."""
         self._people = People(self.options.people)
         self._places: dict[int, _Place] = {}
-        self._told: dict[int, _Told] = {}
+        self._announced: dict[int, _Announced] = {}
         self._crowd = 0
         self._stamp = -math.inf
 
     def reconfigure(self, options: AnnouncerOptions) -> None:
-        """Takes new settings. Who is there is told anew, no sooner than the interval allows.
+        """Set new settings. The people in view are announced again when the interval allows.
 
-        Raises CatalogueError, and leaves all as it was, where the language cannot be had.
+        Raises CatalogueError, and changes nothing, if the language is not available.
         """
         self.catalogue = load_catalogue(options.announcer.language)
         self.clock.settings = options.time
         self.options = options
-        self._begin()
+        self._reset()
 
     def observe(self, snapshot: Snapshot, now: float) -> Admission:
-        """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
-        self._follow(now)
+        """Add the faces of one image arriving at `now`; return whether its stamp counts."""
+        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is not Admission.NEW:
             return admission
-        self._seen_at, self._blind_told, self._stamp = self.clock.elapsed, False, snapshot.stamp
+        self._observed_at, self._stamp = self.clock.elapsed, snapshot.stamp
+        self._blind_announced = False
         self._people.observe(snapshot)
         self._places = {
             p.track_id: self._place(p.face, self._places.get(p.track_id), snapshot)
             for p in self._people.all()
         }
-        self._recognise()
+        self._rejoin()
         return admission
 
     def step(self, now: float) -> Sentence | None:
-        """What to say at `now`, if anything."""
-        self._follow(now)
+        """Return the sentence to say at `now`, or None."""
+        self._advance(now)
         s, elapsed = self.options.announcer, self.clock.elapsed
         if elapsed - self._spoke < s.interval:
             return None
-        if self.clock.is_stale(now):
-            sentence = self._blind(elapsed)
-        else:
-            sentence = self._difference(elapsed)
+        find = self._blind if self.clock.is_stale(now) else self._difference
+        sentence = find(elapsed)
         if sentence is not None:
             self._spoke = elapsed
         return sentence
 
-    def _follow(self, now: float) -> None:
-        """Moves the clock; after it has restarted, people are told of anew."""
+    def _advance(self, now: float) -> None:
+        """Move the clock; start anew if it has gone back."""
         self.clock.advance(now)
         if self.clock.restarts != self._restarts:
             self._restarts = self.clock.restarts
-            self._begin()
+            self._reset()
 
     def _blind(self, elapsed: float) -> Sentence | None:
-        if self._blind_told or elapsed - self._seen_at < self.options.announcer.blind_after:
+        if (
+            self._blind_announced
+            or elapsed - self._observed_at < self.options.announcer.blind_after
+        ):
             return None
-        self._blind_told = True
-        self._told.clear()
+        self._blind_announced = True
+        self._announced.clear()
         self._crowd = 0
         return Sentence(self.catalogue.blind(), "blind")
 
     def _difference(self, elapsed: float) -> Sentence | None:
-        """The most important difference between what is seen and what was told."""
+        """Return a sentence on the most important difference to what was announced, or None."""
         s = self.options.announcer
         present = [
             p
             for p in self._people.all()
-            if p.track_id in self._told
+            if p.track_id in self._announced
             or (p.last_seen == self._stamp and p.last_seen - p.first_seen >= s.appear)
         ]
         present.sort(key=self._nearness)
         if len(present) >= s.crowd or self._crowd:
-            return self._of_a_crowd(present, elapsed)
+            return self._count_crowd(present, elapsed)
         for find in (self._arrived, self._changed, self._gone, self._moved):
             sentence = find(present, elapsed)
             if sentence is not None:
                 return sentence
         return None
 
-    def _of_a_crowd(self, present: list[Person], elapsed: float) -> Sentence | None:
-        """The number of people and the nearest, also when they have ceased to be a crowd."""
+    def _count_crowd(self, present: list[Person], elapsed: float) -> Sentence | None:
+        """Return a sentence on the number of people and the nearest, also when a crowd ends."""
         s = self.options.announcer
-        self._told.clear()  # who came or went in a crowd is not told of afterwards
+        self._announced.clear()  # arrivals and departures in a crowd are not announced later
         for person in present:
-            self._tell(person, elapsed)
-        due = elapsed - self._crowd_told >= s.crowd_interval
+            self._mark_announced(person, elapsed)
+        due = elapsed - self._crowd_announced >= s.crowd_interval
         if len(present) == self._crowd or not due:
             return None
         self._crowd = len(present) if len(present) >= s.crowd else 0
-        self._crowd_told = elapsed
+        self._crowd_announced = elapsed
         if not present:
             return Sentence(self.catalogue.nobody(), "crowd")
         nearest = present[0]
@@ -242,10 +250,10 @@ class Announcer:
 
     def _arrived(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
-            if person.track_id not in self._told:
-                told = self._tell(person, elapsed)
+            if person.track_id not in self._announced:
+                announced = self._mark_announced(person, elapsed)
                 text = self.catalogue.arrived(
-                    told.place.direction, told.place.distance, told.emotion
+                    announced.place.direction, announced.place.distance, announced.emotion
                 )
                 return Sentence(text, "arrived", person.track_id)
         return None
@@ -253,58 +261,58 @@ class Announcer:
     def _changed(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
             emotion = person.emotion.value
-            if emotion in (UNKNOWN, self._told[person.track_id].emotion):
+            if emotion in (UNKNOWN, self._announced[person.track_id].emotion):
                 continue
-            if self._may_speak_of(person, elapsed) and person.last_seen == self._stamp:
-                told = self._tell(person, elapsed)
-                text = self.catalogue.changed(told.place.direction, emotion)
+            if self._is_due(person, elapsed) and person.last_seen == self._stamp:
+                announced = self._mark_announced(person, elapsed)
+                text = self.catalogue.changed(announced.place.direction, emotion)
                 return Sentence(text, "changed", person.track_id)
         return None
 
     def _gone(self, present: list[Person], elapsed: float) -> Sentence | None:
         del elapsed
-        gone = [track for track in self._told if self._people.find(track) is None]
+        gone = [track for track in self._announced if self._people.find(track) is None]
         if not gone:
             return None
         if len(gone) > 1 and not present:
-            self._told.clear()
+            self._announced.clear()
             return Sentence(self.catalogue.nobody(), "gone")
-        told = self._told.pop(gone[0])
-        text = self.catalogue.gone(told.place.direction, last=not present)
+        announced = self._announced.pop(gone[0])
+        text = self.catalogue.gone(announced.place.direction, last=not present)
         return Sentence(text, "gone", gone[0])
 
     def _moved(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
-            place, before = self._places[person.track_id], self._told[person.track_id].place
-            if place == before or not self._may_speak_of(person, elapsed):
+            place, before = self._places[person.track_id], self._announced[person.track_id].place
+            if place == before or not self._is_due(person, elapsed):
                 continue
-            emotion = self._told[person.track_id].emotion
-            self._told[person.track_id] = _Told(place, emotion, elapsed)
+            emotion = self._announced[person.track_id].emotion
+            self._announced[person.track_id] = _Announced(place, emotion, elapsed)
             text = self.catalogue.moved(before.direction, place.direction, place.distance)
             return Sentence(text, "moved", person.track_id)
         return None
 
-    def _may_speak_of(self, person: Person, elapsed: float) -> bool:
-        told = self._told[person.track_id]
-        return elapsed - told.when >= self.options.announcer.person_interval
+    def _is_due(self, person: Person, elapsed: float) -> bool:
+        announced = self._announced[person.track_id]
+        return elapsed - announced.when >= self.options.announcer.person_interval
 
-    def _tell(self, person: Person, elapsed: float) -> _Told:
-        told = _Told(self._places[person.track_id], person.emotion.value, elapsed)
-        self._told[person.track_id] = told
-        return told
+    def _mark_announced(self, person: Person, elapsed: float) -> _Announced:
+        announced = _Announced(self._places[person.track_id], person.emotion.value, elapsed)
+        self._announced[person.track_id] = announced
+        return announced
 
-    def _recognise(self) -> None:
-        """Who comes in where somebody told of has just been lost is that person, not a new one."""
+    def _rejoin(self) -> None:
+        """Take a new track for an announced person who was lost in the same direction."""
         for person in list(self._people.all()):
-            if person.track_id in self._told or person.last_seen != self._stamp:
+            if person.track_id in self._announced or person.last_seen != self._stamp:
                 continue
             place = self._places[person.track_id]
-            for track, told in list(self._told.items()):
+            for track, announced in list(self._announced.items()):
                 known = self._people.find(track)
                 hidden = known is None or known.last_seen < self._stamp
-                if hidden and told.place.direction == place.direction:
-                    self._told[person.track_id] = self._told.pop(track)
-                    self._people.forget(track)
+                if hidden and announced.place.direction == place.direction:
+                    self._announced[person.track_id] = self._announced.pop(track)
+                    self._people.remove(track)
                     break
 
     def _nearness(self, person: Person) -> tuple[int, float]:
@@ -312,7 +320,7 @@ class Announcer:
         return distance, -person.face.box.size
 
     def _place(self, face: FaceSnapshot, before: _Place | None, snapshot: Snapshot) -> _Place:
-        """Direction and distance of a face, kept as before while it wavers about a limit."""
+        """Return direction and distance of a face, with hysteresis to those before."""
         s = self.options.announcer
         x = (face.box.x + 0.5 * face.box.width) / snapshot.width
         x = 1.0 - x if s.mirrored else x
@@ -331,7 +339,7 @@ class Announcer:
         )
 
     def _bin(self, x: float, low: float, high: float, names: tuple[str, ...], old: str) -> str:
-        """Which of three ranges x is in; it stays in the old one until well out of it."""
+        """Return the name of the range that x is in, with hysteresis to the old one."""
         margin = self.HYSTERESIS * (high - low)
         if old == names[0]:
             low += margin

@@ -1,14 +1,14 @@
-"""Whom to attend to: the nearest, the newest, the most expressive, without hopping about.
+"""Selection of the person to attend to, by nearness, novelty and expression, with inertia.
 
-The score of a person is the weighted mean of three shares from 0 to 1:
+The score of a person is the weighted mean of three values from 0 to 1:
 
-- nearness: 1 at `near` metres and less, 0 at `far` and more, linear between; where the distance is
-  unknown, the size of the face in the image stands for it (`near_size`, `far_size`);
-- novelty: exp(-t / new_for), t seconds after the person came;
+- nearness: 1 up to `near` metres, 0 from `far` on, linear in between; if the distance is unknown,
+  the size of the face in the image is used instead (`near_size`, `far_size`);
+- novelty: exp(-t / new_for), t seconds after the first image of the person;
 - expression: 1 minus the probability of neutral, 0 while the emotion is unknown.
 
-Attention has inertia: it moves to another only who leads by `inertia` for `patience` seconds, and
-not before it has rested on somebody for `dwell` seconds, unless that person is gone.
+Attention moves to another person only if that person leads by `inertia` for `patience` seconds, and
+after it has rested on one person for `dwell` seconds, unless that person is gone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class AttentionSettings:
 
 @dataclass(frozen=True)
 class Score:
-    """A person's score, 0 to 1, and what it is made of, each 0 to 1."""
+    """The score of a person and its three parts, each 0 to 1."""
 
     total: float
     near: float
@@ -80,7 +80,7 @@ class Score:
 
 
 class Attention:
-    """Chooses one of the people. Feed it after every snapshot."""
+    """Selects one person; call `choose` after every snapshot."""
 
     def __init__(self, settings: AttentionSettings) -> None:
         self.settings = settings
@@ -92,7 +92,7 @@ class Attention:
         self._rival_since = -math.inf
 
     def choose(self, people: Iterable[Person], stamp: float, image_height: int) -> int:
-        """The track of whom to attend to in the snapshot of this stamp, 0 for nobody."""
+        """Return the track of the person to attend to in the snapshot with this stamp, or 0."""
         scores = {p.track_id: self.rate(p, stamp, image_height) for p in people}
         if not scores:
             self.release()
@@ -101,10 +101,10 @@ class Attention:
             self.track_id = self._paused
         self._paused = 0
         best = max(scores, key=lambda track: (scores[track].total, -track))
-        mine = scores.get(self.track_id)
-        if mine is None:
+        current = scores.get(self.track_id)
+        if current is None:
             self._turn_to(best, stamp)
-        elif scores[best].total > mine.total + self.settings.inertia:
+        elif scores[best].total > current.total + self.settings.inertia:
             if best != self._rival:
                 self._rival, self._rival_since = best, stamp
             patient = stamp - self._rival_since >= self.settings.patience
@@ -127,7 +127,7 @@ class Attention:
         self.score = Score(0.0, 0.0, 0.0, 0.0)
 
     def rate(self, person: Person, stamp: float, image_height: int) -> Score:
-        """The score of one person, as the module says."""
+        """Return the score of one person, as defined above."""
         s, face = self.settings, person.face
         if face.position is not None:
             near = (s.far - math.hypot(*face.position)) / (s.far - s.near)

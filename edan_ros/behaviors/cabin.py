@@ -1,4 +1,4 @@
-"""The vehicle's behaviour: the state of the cabin and the advice on speed, from snapshots to both."""
+"""The vehicle's behaviour: state of the cabin and advice on speed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CabinSettings:
 
 @dataclass(frozen=True)
 class OccupantReport:
-    """One person as in edan_ros/msg/OccupantState. Times in seconds, angles in radians."""
+    """One person, as in edan_ros/msg/OccupantState. Times in seconds, angles in radians."""
 
     occupant: Occupant
     visible: bool
@@ -69,13 +69,13 @@ class CabinReport:
 
 
 class Cabin:
-    """The vehicle's behaviour. `observe` snapshots as they come, `step` at a steady rate."""
+    """The vehicle's behaviour. `observe` snapshots as they arrive, `step` at a steady rate."""
 
     def __init__(self, settings: CabinSettings) -> None:
         self.clock = StampClock(settings.time)
         self._advisor = SpeedAdvisor(settings.speed)
         self._restarts = 0
-        self._stepped = 0.0  # the timeline's `elapsed` at the last step
+        self._stepped = 0.0  # the clock's `elapsed` at the last step
         self._configure(settings)
 
     def _configure(self, settings: CabinSettings) -> None:
@@ -88,18 +88,21 @@ class Cabin:
         self._mood = NO_MOOD
 
     def reconfigure(self, settings: CabinSettings) -> None:
-        """Takes new settings. The advice goes on from where it is, and so do the people unless the
-        seats or what is told of those in them change: then they are counted anew."""
+        """Set new settings.
+
+        The advice continues from its current scale. The people are kept unless the settings of
+        seats, occupants or driver change.
+        """
         before, self.settings = self.settings, settings
         self.clock.settings = settings.time
         self._advisor.settings = settings.speed
-        if _of_people(before) != _of_people(settings):
+        if _people_settings(before) != _people_settings(settings):
             self._advisor.restart()
             self._configure(settings)
 
     def observe(self, snapshot: Snapshot, now: float) -> Admission:
-        """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
-        self._follow(now)
+        """Add the faces of one image that arrives at `now`; return whether its stamp counts."""
+        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is Admission.NEW:
             self._occupants.observe(snapshot)
@@ -108,19 +111,19 @@ class Cabin:
         return admission
 
     def step(self, now: float) -> CabinReport:
-        """What holds and what is advised at `now`."""
-        self._follow(now)
-        time = self.clock
-        passed = time.elapsed - self._stepped
-        self._stepped = time.elapsed
-        stale = time.is_stale(now)
+        """Return the state of the cabin and the advice at `now`."""
+        self._advance(now)
+        clock = self.clock
+        passed = clock.elapsed - self._stepped
+        self._stepped = clock.elapsed
+        stale = clock.is_stale(now)
         people = self._occupants.counted()
         known = self.settings.has_driver and not stale
         return CabinReport(
             now=now,
             stale=stale,
-            age=time.age(now),
-            occupants=tuple(_report(person, time.newest, now, stale) for person in people),
+            age=clock.age(now),
+            occupants=tuple(_report(person, clock.newest, now, stale) for person in people),
             emotion=self._emotion.value,
             mood=self._mood,
             polarity=self._polarity.value,
@@ -128,8 +131,8 @@ class Cabin:
             advice=self._advisor.step(people, now, passed, stale=stale),
         )
 
-    def _follow(self, now: float) -> None:
-        """Moves the clock; after it has restarted, nothing from before says anything about now."""
+    def _advance(self, now: float) -> None:
+        """Move the clock; start anew if it has gone back."""
         self.clock.advance(now)
         if self.clock.restarts != self._restarts:
             self._restarts = self.clock.restarts
@@ -137,7 +140,7 @@ class Cabin:
             self._configure(self.settings)
 
     def _observe_mood(self, stamp: float) -> None:
-        """Mean probabilities of those whose emotion is known, and what dominates in them."""
+        """Update the mean probabilities of the people whose emotion is known."""
         known = [o for o in self._occupants.counted() if o.emotion.value != UNKNOWN]
         if not known:
             self._mood = NO_MOOD
@@ -151,7 +154,7 @@ class Cabin:
         self._polarity.update(int(polarities.argmax()), stamp)
 
 
-def _of_people(settings: CabinSettings) -> tuple[object, ...]:
+def _people_settings(settings: CabinSettings) -> tuple[object, ...]:
     return settings.seats, settings.occupants, settings.driver
 
 

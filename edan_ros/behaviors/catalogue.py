@@ -1,15 +1,15 @@
-"""The sentences of the announcer in a language: a small YAML file each, in languages/.
+"""The sentences of the announcer in one language: a YAML file in languages/.
 
 A catalogue has
 
-- `voice`: the code that speech programs know the language by;
-- `plural`: the forms that `crowd` needs, one_other or one_few_many;
-- `direction` (left, ahead, right), `distance` (near, middle, far; an empty one is not said) and
-  `emotion` (a phrase for each emotion);
+- `voice`: code of the language for speech synthesis;
+- `plural`: the plural forms that `crowd` has, one_other or one_few_many;
+- `direction` (left, ahead, right), `distance` (near, middle, far; an empty one is left out) and
+  `emotion` (one phrase per emotion);
 - the sentences `arrived`, `changed`, `moved`, `gone`, `crowd`, and `nobody` and `blind` without
-  a field. Their fields: {direction} and {before} are directions, {place} is direction and distance,
-  {emotion} is an emotion's phrase, {look} the same after a comma, or nothing when the emotion is
-  unknown, {n} a number of people.
+  fields. {direction} and {before} are directions, {place} is direction and distance, {emotion} is
+  the phrase of an emotion, {look} the same after a comma, or nothing if the emotion is unknown, and
+  {n} a number of people.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ CROWD_FIELDS = {"n", "place", "look"}
 
 
 class CatalogueError(SettingsError):
-    """A catalogue that cannot be used; the message says which, and what is wrong with it."""
+    """An invalid catalogue. The message names it and its fault."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The phrases and sentences of one language; see the module."""
+    """The phrases and sentences of one language, as described above."""
 
     voice: str
     plural: str
@@ -57,39 +57,39 @@ class Catalogue:
     sentences: dict[str, str]
 
     def arrived(self, direction: str, distance: str, emotion: int) -> str:
-        """Somebody new is there. emotion: index into EMOTIONS, or UNKNOWN to leave it out."""
+        """Return: a person has arrived. emotion: index into EMOTIONS, UNKNOWN to leave it out."""
         return self.sentences["arrived"].format(
             place=self._place(direction, distance), look=self._look(emotion)
         )
 
     def changed(self, direction: str, emotion: int) -> str:
-        """Somebody looks different. emotion: index into EMOTIONS."""
+        """Return: a person shows another emotion. emotion: index into EMOTIONS."""
         phrase = self.emotion[EMOTIONS[emotion]]
         return self.sentences["changed"].format(direction=self.direction[direction], emotion=phrase)
 
     def moved(self, before: str, direction: str, distance: str) -> str:
-        """Somebody is elsewhere; `before`: the direction where that person was."""
+        """Return: a person has moved. before: the previous direction."""
         return self.sentences["moved"].format(
             before=self.direction[before], place=self._place(direction, distance)
         )
 
     def gone(self, direction: str, *, last: bool) -> str:
-        """Somebody has gone; `last`: nobody else is there."""
+        """Return: a person has gone. last: nobody else is in view."""
         text = self.sentences["gone"].format(direction=self.direction[direction])
         return f"{text} {self.nobody()}" if last else text
 
     def many(self, n: int, direction: str, distance: str, emotion: int) -> str:
-        """n people, and the nearest of them."""
+        """Return: there are n people; direction, distance and emotion are those of the nearest."""
         return self.crowd[self._form(n)].format(
             n=n, place=self._place(direction, distance), look=self._look(emotion)
         )
 
     def nobody(self) -> str:
-        """Nobody is there."""
+        """Return: nobody is in view."""
         return self.sentences["nobody"]
 
     def blind(self) -> str:
-        """No pictures come."""
+        """Return: no images arrive."""
         return self.sentences["blind"]
 
     def _place(self, direction: str, distance: str) -> str:
@@ -100,7 +100,7 @@ class Catalogue:
         return "" if emotion == UNKNOWN else f", {self.emotion[EMOTIONS[emotion]]}"
 
     def _form(self, n: int) -> str:
-        """The plural form for n, by the rules of the Unicode CLDR for whole numbers."""
+        """Return the plural form for n by the rules of the Unicode CLDR."""
         if n == 1:
             return "one"
         if self.plural == "one_other":
@@ -109,7 +109,7 @@ class Catalogue:
 
 
 def languages() -> tuple[str, ...]:
-    """The codes of the catalogues that ship."""
+    """Return the codes of the included catalogues."""
     folder = resources.files(__package__).joinpath("languages")
     return tuple(
         sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
@@ -117,12 +117,16 @@ def languages() -> tuple[str, ...]:
 
 
 def load_catalogue(language: str) -> Catalogue:
-    """The catalogue of a language that ships ("en") or of a YAML file of your own.
+    """Return the catalogue of a language.
 
-    Raises CatalogueError where there is none, or naming what is wrong with it.
+    Args:
+        language: code of an included catalogue, such as "en", or the path of a YAML file.
+
+    Raises:
+        CatalogueError: if there is no such catalogue, or it is invalid.
     """
     if language in languages():
-        return _shipped(language)
+        return _included(language)
     if not language.endswith((".yaml", ".yml")):
         raise CatalogueError(
             f"language '{language}' is not one of {', '.join(languages())}, nor a .yaml file"
@@ -134,19 +138,19 @@ def load_catalogue(language: str) -> Catalogue:
 
 
 @functools.cache
-def _shipped(language: str) -> Catalogue:
+def _included(language: str) -> Catalogue:
     file = resources.files(__package__).joinpath("languages", f"{language}.yaml")
     return parse_catalogue(file.read_text(encoding="utf-8"))
 
 
 def parse_catalogue(text: str) -> Catalogue:
-    """A catalogue from YAML. Raises CatalogueError."""
+    """Return the catalogue of a YAML text. Raises CatalogueError if it is invalid."""
     try:
         table = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise CatalogueError(f"not YAML: {error}") from error
     if not isinstance(table, dict):
-        raise CatalogueError("it is no table of entries")
+        raise CatalogueError("it is not a table of entries")
     plural = _text(table, "plural")
     if plural not in PLURALS:
         raise CatalogueError(f"plural is '{plural}', it must be one of {', '.join(PLURALS)}")
@@ -170,7 +174,7 @@ def parse_catalogue(text: str) -> Catalogue:
 def _text(table: dict[str, Any], key: str) -> str:
     value = table.get(key)
     if not isinstance(value, str) or not value:
-        raise CatalogueError(f"'{key}' is missing or is no text")
+        raise CatalogueError(f"'{key}' is missing or not a text")
     return value
 
 

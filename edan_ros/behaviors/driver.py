@@ -1,4 +1,4 @@
-"""Whether the driver drives: in the seat, turned to the road, eyes open, not in distress."""
+"""State of the driver: absent, eyes closed, looking away, in distress, or attentive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DriverState(enum.IntEnum):
     UNKNOWN = 255
 
 
-#: States in which the driver is disengaged; of several that apply, the first is given.
+#: States in which the driver is disengaged. The first one that applies is reported.
 DISENGAGED = (
     DriverState.ABSENT,
     DriverState.EYES_CLOSED,
@@ -30,7 +30,7 @@ DISENGAGED = (
     DriverState.DISTRESSED,
 )
 
-#: Seconds for which closed eyes may seem open and still count as closed without a break.
+#: Seconds for which closed eyes may be measured as open without a break.
 BLINK_GRACE = 0.15
 
 
@@ -113,7 +113,7 @@ class DriverSettings:
 
 @dataclass(frozen=True)
 class DriverReport:
-    """What holds of the driver. held: seconds without a break. reason: a sentence, or empty."""
+    """The driver's state. held: seconds since it began. reason: one sentence, or empty."""
 
     state: DriverState
     held: float
@@ -126,7 +126,7 @@ class DriverReport:
 
 
 class DriverMonitor:
-    """Follows the driver. `observe` every snapshot, and ask for a `report` at any time after it."""
+    """Monitors the driver. Call `observe` for every snapshot and `report` at any time after it."""
 
     def __init__(self, settings: DriverSettings, gap: float) -> None:
         s = settings
@@ -137,19 +137,19 @@ class DriverMonitor:
             DriverState.LOOKING_AWAY: s.away_after,
             DriverState.DISTRESSED: s.distress_after,
         }
-        # A head that turns further is lost by the detector: until it counts as absent, it is away.
+        # The detector loses a head that turns further: it is turned away until it is absent.
         self._conditions = {
             state: Sustained(grace=s.grace, gap=gap, bridge=s.absent_after) for state in self._after
         }
-        # Between two blinks the eyes are open for longer than this, but not always than `grace`.
+        # Between two blinks the eyes may be open for less than `grace`, but never this briefly.
         self._conditions[DriverState.EYES_CLOSED].grace = BLINK_GRACE
         self._away = False
-        self._met = False  # whether anybody has been seen in the seat yet
+        self._was_present = False  # whether anybody has been in the seat yet
         self._state = DriverState.UNKNOWN
         self._since = -math.inf
 
     def observe(self, driver: Occupant | None, stamp: float) -> None:
-        """Takes who is seen in the driver's seat in the snapshot of this stamp; None if nobody is."""
+        """Add the occupant in the driver's seat in the snapshot with this stamp, None if empty."""
         c = self._conditions
         c[DriverState.ABSENT].update(driver is None, stamp)
         if driver is None:
@@ -160,18 +160,18 @@ class DriverMonitor:
             ):
                 c[state].update(None, stamp)
             return
-        self._met = True
+        self._was_present = True
         self._away = away = self._is_away(driver)
         c[DriverState.LOOKING_AWAY].update(away, stamp)
-        # The eye landmarks of a face turned down or aside say nothing.
+        # The eye landmarks of a face turned down or aside are unreliable.
         c[DriverState.EYES_CLOSED].update(driver.eyes.closed and not away, stamp)
         c[DriverState.DISTRESSED].update(driver.is_negative(), stamp)
 
     def report(self, now: float, *, known: bool) -> DriverReport:
-        """What holds now; UNKNOWN unless `known`, that is with a driver's seat and fresh snapshots."""
+        """Return the current state; UNKNOWN unless there are a driver's seat and new snapshots."""
         state, held = DriverState.UNKNOWN, 0.0
         if known:
-            state = DriverState.ATTENTIVE if self._met else DriverState.UNKNOWN
+            state = DriverState.ATTENTIVE if self._was_present else DriverState.UNKNOWN
             for candidate in DISENGAGED:
                 held = self._conditions[candidate].held(now)
                 if held >= self._after[candidate]:
@@ -182,26 +182,26 @@ class DriverMonitor:
         return DriverReport(state, max(0.0, now - self._since), _reason(state, held))
 
     def _is_away(self, driver: Occupant) -> bool:
-        """Whether the head is turned from the road; not, while its direction is unknown."""
+        """Return whether the head is turned away from the road; False if its angles are unknown."""
         s = self.settings
         yaw, pitch = driver.face.yaw, driver.face.pitch
         if not math.isfinite(yaw + pitch):
             return False
         share = s.back_share if self._away else 1.0
-        turn = abs(math.remainder(yaw - s.road_yaw, math.tau))
-        return turn > share * s.away_yaw or abs(pitch - s.road_pitch) > share * s.away_pitch
+        rotation = abs(math.remainder(yaw - s.road_yaw, math.tau))
+        return rotation > share * s.away_yaw or abs(pitch - s.road_pitch) > share * s.away_pitch
 
 
 def _reason(state: DriverState, held: float) -> str:
-    """One sentence on what led to a state; empty for an attentive driver."""
+    """Return one sentence on the reason for a state; empty for an attentive driver."""
     if state is DriverState.ABSENT:
         return f"No face has been in the driver's seat for {held:.1f} s."
     if state is DriverState.LOOKING_AWAY:
-        return f"The driver's head has been turned from the road for {held:.1f} s."
+        return f"The driver's head has been turned away from the road for {held:.1f} s."
     if state is DriverState.EYES_CLOSED:
         return f"The driver's eyes have been closed for {held:.1f} s."
     if state is DriverState.DISTRESSED:
         return f"The driver has shown a negative emotion for {held:.1f} s."
     if state is DriverState.UNKNOWN:
-        return "No driver's seat is configured, no faces arrive, or nobody was seen there yet."
+        return "No driver's seat is configured, no faces arrive, or nobody has been there yet."
     return ""

@@ -1,4 +1,4 @@
-"""Scales the velocity commands of a robot by the advice on speed, for where no planner takes it."""
+"""Scales velocity commands by the advice on speed, for robots whose planner does not take it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from edan_ros.core.settings import check_settings, setting
 #: Linear x, y, z in m/s and angular x, y, z in rad/s, as in geometry_msgs/Twist.
 Velocity = tuple[float, float, float, float, float, float]
 STILL: Velocity = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-#: No advice is valid for longer than this, in seconds: an older clock's would be for ever.
+#: Longest validity of advice in seconds. After the clock has jumped back, old advice would
+#: otherwise stay valid.
 LONGEST_VALIDITY = 10.0
 
 
 @dataclass(frozen=True)
 class LimiterSettings:
-    """What becomes of velocity commands."""
+    """How velocity commands are scaled."""
 
     on_failure: str = setting(
         "open",
@@ -40,9 +41,9 @@ class LimiterSettings:
 
 
 class VelocityLimiter:
-    """A factor from 0 to 1 on velocity commands, which follows the advice at the set rates.
+    """A factor from 0 to 1 on velocity commands that follows the advice at the set rates.
 
-    It never makes a command larger, never turns its direction and never makes one up.
+    It never increases a command, changes its direction or creates one.
     """
 
     def __init__(self, settings: LimiterSettings) -> None:
@@ -53,12 +54,12 @@ class VelocityLimiter:
         self._now: float | None = None
 
     def advise(self, scale: float, valid_until: float) -> None:
-        """Takes the newest advice; `valid_until` in seconds, -inf to withdraw it."""
+        """Set the newest advice; `valid_until` in seconds, -inf to withdraw it."""
         self._scale = min(max(scale, 0.0), 1.0) if math.isfinite(scale) else 1.0
         self._valid_until = valid_until
 
     def limit(self, command: Velocity, now: float) -> Velocity:
-        """The command to pass on at `now`; one with a number that is not finite becomes a stop."""
+        """Return the command to pass on at `now`; one that is not finite becomes a stop."""
         passed = 0.0 if self._now is None else min(max(now - self._now, 0.0), 0.5)
         self._now = now
         valid = now <= self._valid_until <= now + LONGEST_VALIDITY

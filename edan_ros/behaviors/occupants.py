@@ -1,4 +1,4 @@
-"""The people in a cabin: counted over occlusions, in their seats, what they show and how long."""
+"""The people in a cabin: counted over occlusions, with seats, emotions and closed eyes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _DISTRESS = tuple(EMOTIONS.index(name) for name in ("sad", "disgust", "anger"))
 
 @dataclass(frozen=True)
 class Seat:
-    """A seat and the part of the image where the face of who sits there is.
+    """A seat and the region of the image where the face of its occupant is.
 
-    Corners as shares of the image's width and height, 0 to 1, from the top left.
+    Corners as fractions of the image's width and height, 0 to 1, from the top left.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Seat:
 
     @staticmethod
     def parse(text: str) -> Seat:
-        """A seat of a text such as "driver: 0.5 0.0 1.0 1.0" (left, top, right, bottom).
+        """Return the seat of a text such as "driver: 0.5 0.0 1.0 1.0" (left, top, right, bottom).
 
-        Raises SettingsError saying what is wrong with the text.
+        Raises SettingsError for a text of another form.
         """
         name, _, numbers = text.partition(":")
         try:
@@ -42,29 +42,29 @@ class Seat:
             x0 = y0 = x1 = y1 = math.nan
         if not name.strip() or not (0.0 <= x0 < x1 <= 1.0 and 0.0 <= y0 < y1 <= 1.0):
             raise SettingsError(
-                f"'{text}' is no seat: write 'name: left top right bottom' in shares of the image "
-                "from 0 to 1, for example 'driver: 0.5 0.0 1.0 1.0'"
+                f"'{text}' is no seat: write 'name: left top right bottom' in fractions of the "
+                "image from 0 to 1, for example 'driver: 0.5 0.0 1.0 1.0'"
             )
         return Seat(name.strip(), x0, y0, x1, y1)
 
     def holds(self, x: float, y: float) -> bool:
-        """Whether a point, in shares of the image, lies in the seat's region."""
+        """Return whether a point, in fractions of the image, lies in the seat's region."""
         return self.x0 <= x < self.x1 and self.y0 <= y < self.y1
 
 
 def parse_seats(texts: Iterable[str]) -> tuple[Seat, ...]:
-    """The seats of several texts. Raises SettingsError for a bad one or a name used twice."""
+    """Return the seats of several texts. Raises SettingsError for a bad text or a repeated name."""
     seats = tuple(Seat.parse(text) for text in texts if text.strip())
     names = [seat.name for seat in seats]
     for name in names:
         if names.count(name) > 1:
-            raise SettingsError(f"seat '{name}' is there {names.count(name)} times: name it once")
+            raise SettingsError(f"seat '{name}' is given {names.count(name)} times: give it once")
     return seats
 
 
 @dataclass(frozen=True)
 class OccupantSettings:
-    """How occupants are counted and what they show is judged."""
+    """How occupants are counted, and how their emotions and eyes are evaluated."""
 
     appear: float = setting(
         0.5, "time for which a new face must be present to be counted", low=0.0, high=10.0, unit="s"
@@ -132,10 +132,10 @@ class OccupantSettings:
 
 
 class Eyes:
-    """Whether one person's eyes are closed, against the height that is theirs when open.
+    """Detects closed eyes of one person, relative to the height of this person's open eyes.
 
-    That height is learned from this face: quickly upwards, slowly downwards, from a usual one; no
-    further up than a calm look, or eyes once wide with fear would make a smile's look closed.
+    The open height is estimated from a usual one, quickly upwards and slowly downwards. It is
+    bounded, because after eyes wide with fear those of a smile would count as closed.
     """
 
     USUAL_OPENNESS = 0.27
@@ -152,7 +152,7 @@ class Eyes:
         self._stamp = math.inf
 
     def update(self, openness: float, stamp: float) -> None:
-        """Takes the openness of the eyes (see FaceSnapshot) in the image of this stamp."""
+        """Add the openness of the eyes (see FaceSnapshot) in the image with this stamp."""
         if not 0.0 <= openness < 2.0:
             return
         passed = min(max(stamp - self._stamp, 0.0), self.settings.gap)
@@ -166,7 +166,7 @@ class Eyes:
 
 
 class Occupant:
-    """One person, kept while the face comes and goes. Times are stamps in seconds."""
+    """One person, kept over occlusions of the face. Times are stamps in seconds."""
 
     __slots__ = (
         "_seat",
@@ -202,8 +202,8 @@ class Occupant:
         """Name of the seat; empty for none."""
         return self._seat.value
 
-    def see(self, face: FaceSnapshot, seat: str, stamp: float, appear: float) -> None:
-        """Takes the person's face in the image of this stamp, in the region of this seat."""
+    def update(self, face: FaceSnapshot, seat: str, stamp: float, appear: float) -> None:
+        """Add the person's face in the image with this stamp, in the region of this seat."""
         if not self.counted:
             self.counted = stamp - self.first_seen >= appear
             self._seat.put(seat, stamp)
@@ -213,18 +213,18 @@ class Occupant:
         self.emotion.update(face.emotion, stamp)
         self.polarity.update(face.polarity, stamp)
         self.eyes.update(face.eye_openness, stamp)
-        known = face.emotion != UNKNOWN  # a face turned away or unclear is evidence of nothing
+        known = face.emotion != UNKNOWN  # a face turned away or unclear is no evidence
         p = face.probabilities
         self.fear.update(p[FEAR] if known else 0.0, stamp)
         self.distress.update(sum(p[i] for i in _DISTRESS) if known else 0.0, stamp)
 
     def is_negative(self) -> bool:
-        """Whether the polarity that holds is negative."""
+        """Return whether the current polarity is negative."""
         return self.polarity.value == NEGATIVE
 
 
 class Occupants:
-    """Everybody in the cabin. Feed it snapshots whose stamps never go back."""
+    """All people in the cabin. Stamps of snapshots must not go back."""
 
     def __init__(self, seats: Sequence[Seat], settings: OccupantSettings) -> None:
         self.seats = tuple(seats)
@@ -235,32 +235,32 @@ class Occupants:
         self._stamp = -math.inf
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Takes one image: who is whom, who is new, who has been away too long."""
+        """Add one image: match faces to occupants, add new ones, drop those absent for too long."""
         self._stamp = stamp = snapshot.stamp
-        self._forget_absent(stamp)
-        strangers = []
+        self._drop_absent(stamp)
+        unmatched = []
         for face in snapshot.usable_faces():
             occupant = self._by_track.get(face.track_id)
             if occupant is None:
-                strangers.append(face)
+                unmatched.append(face)
             else:
-                occupant.see(face, self.seat_at(face.box, snapshot), stamp, self.settings.appear)
-        for face in strangers:
-            self._meet(face, snapshot)
+                occupant.update(face, self.seat_at(face.box, snapshot), stamp, self.settings.appear)
+        for face in unmatched:
+            self._add(face, snapshot)
 
     def counted(self) -> list[Occupant]:
-        """The occupants that count, seats in their order, those in no seat last."""
+        """Return the counted occupants in the order of their seats, those without a seat last."""
         order = {seat.name: i for i, seat in enumerate(self.seats)}
         people = [occupant for occupant in self._people if occupant.counted]
         return sorted(people, key=lambda o: (order.get(o.seat, len(order)), o.key))
 
     def in_seat(self, seat: str) -> Occupant | None:
-        """Who in the newest snapshot is in this seat, counted yet or not; the largest face."""
-        seen = [o for o in self._people if o.seat == seat and o.last_seen == self._stamp]
-        return max(seen, key=lambda o: o.face.box.size, default=None)
+        """Return who is in a seat in the newest snapshot, counted or not; the largest face."""
+        visible = [o for o in self._people if o.seat == seat and o.last_seen == self._stamp]
+        return max(visible, key=lambda o: o.face.box.size, default=None)
 
     def seat_at(self, box: Box, snapshot: Snapshot) -> str:
-        """The first seat whose region holds the middle of a box; empty for none."""
+        """Return the first seat whose region contains the centre of a box; empty for none."""
         x = (box.x + 0.5 * box.width) / snapshot.width
         y = (box.y + 0.5 * box.height) / snapshot.height
         for seat in self.seats:
@@ -268,19 +268,19 @@ class Occupants:
                 return seat.name
         return ""
 
-    def _forget_absent(self, stamp: float) -> None:
+    def _drop_absent(self, stamp: float) -> None:
         kept = []
         for occupant in self._people:
-            # Who has not been counted yet is gone sooner: a false face does not linger.
-            patience = self.settings.occlusion if occupant.counted else self.settings.appear + 0.2
-            if stamp - occupant.last_seen <= patience:
+            # Faces that are not counted yet are dropped sooner: most are false detections.
+            limit = self.settings.occlusion if occupant.counted else self.settings.appear + 0.2
+            if stamp - occupant.last_seen <= limit:
                 kept.append(occupant)
             else:
                 self._by_track.pop(occupant.face.track_id, None)
         self._people = kept
 
-    def _meet(self, face: FaceSnapshot, snapshot: Snapshot) -> None:
-        """A face of an unknown track: an occupant who was hidden, or somebody new."""
+    def _add(self, face: FaceSnapshot, snapshot: Snapshot) -> None:
+        """Add a face of an unknown track: a hidden occupant, or a new one."""
         seat = self.seat_at(face.box, snapshot)
         occupant = self._hidden_match(face, seat, snapshot.stamp)
         if occupant is None:
@@ -290,10 +290,10 @@ class Occupants:
         else:
             self._by_track.pop(occupant.face.track_id, None)
         self._by_track[face.track_id] = occupant
-        occupant.see(face, seat, snapshot.stamp, self.settings.appear)
+        occupant.update(face, seat, snapshot.stamp, self.settings.appear)
 
     def _hidden_match(self, face: FaceSnapshot, seat: str, stamp: float) -> Occupant | None:
-        """Who of those not in this image the face may be: in the same seat or the same place."""
+        """Return the occupant not in this image who had the same seat or place as the face."""
         best, best_distance = None, math.inf
         x, y = face.box.center
         for occupant in self._people:

@@ -1,4 +1,4 @@
-"""The people before a robot: since when, how they look, for how long and how strongly."""
+"""The people in view: since when, with which emotion, for how long and how strongly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edan_ros.core.settings import SettingsError, check_settings, setting
 
 @dataclass(frozen=True)
 class PeopleSettings:
-    """How long looks must last and people are remembered."""
+    """How long emotions must last and people are kept."""
 
     settle: float = setting(
         0.3,
@@ -47,7 +47,7 @@ class PeopleSettings:
 
 
 class Person:
-    """One person by the track of the face. Times are stamps in seconds."""
+    """One person, identified by the track of the face. Times are stamps in seconds."""
 
     __slots__ = (
         "_count",
@@ -73,16 +73,16 @@ class Person:
 
     @property
     def track_id(self) -> int:
-        """Track of the face."""
+        """The track of the face."""
         return self.face.track_id
 
     @property
     def intensity(self) -> float:
-        """Mean probability of the emotion that holds while it held, 0 to 1; 0 for unknown."""
+        """Mean probability of the current emotion since it began, 0 to 1; 0 for unknown."""
         return self._sum / self._count if self._count else 0.0
 
-    def see(self, face: FaceSnapshot, stamp: float) -> None:
-        """Takes the person's face in the image of this stamp."""
+    def update(self, face: FaceSnapshot, stamp: float) -> None:
+        """Add the person's face in the image with this stamp."""
         gap = stamp - self.last_seen > self.emotion.gap
         self.face = face
         self.last_seen = stamp
@@ -102,14 +102,14 @@ class Person:
 
 
 class People:
-    """Everybody in view or seen a moment ago. Feed it snapshots whose stamps never go back."""
+    """The people in view or visible a moment ago. Stamps of snapshots must not go back."""
 
     def __init__(self, settings: PeopleSettings) -> None:
         self.settings = settings
         self._people: dict[int, Person] = {}
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Takes one image."""
+        """Add the faces of one image."""
         stamp = snapshot.stamp
         lost = self.settings.lost
         self._people = {k: p for k, p in self._people.items() if stamp - p.last_seen <= lost}
@@ -117,16 +117,16 @@ class People:
             person = self._people.get(face.track_id)
             if person is None:
                 person = self._people[face.track_id] = Person(stamp, self.settings)
-            person.see(face, stamp)
+            person.update(face, stamp)
 
     def all(self) -> Iterable[Person]:
-        """The people, in the order in which they came."""
+        """Return the people in the order of their first image."""
         return self._people.values()
 
     def find(self, track_id: int) -> Person | None:
-        """Who has this track, if anybody."""
+        """Return the person with this track, or None."""
         return self._people.get(track_id)
 
-    def forget(self, track_id: int) -> None:
-        """Forgets who has this track, if anybody."""
+    def remove(self, track_id: int) -> None:
+        """Remove the person with this track, if any."""
         self._people.pop(track_id, None)

@@ -1,17 +1,17 @@
-"""The table of what a robot does about how a person looks. It is YAML:
+"""The reaction table of a robot: which behaviour follows which emotion. It is YAML:
 
 rules:
   - name: share_joy          # unique
     emotion: happy           # or a list of emotions
-    after: 0.8               # seconds for which the emotion must have held
-    intensity: 0.5           # mean probability that it must have had, 0 to 1
-    priority: 10             # any whole number; the largest of the rules that apply wins
-    cooldown: 20             # seconds before the rule may fire again, for anybody
+    after: 0.8               # seconds for which the emotion must have lasted
+    intensity: 0.5           # minimum of its mean probability, 0 to 1
+    priority: 10             # any integer; of the rules that apply, the largest fires
+    cooldown: 20             # seconds before the rule may fire again, for any person
     who: attended            # or anyone in view
     behavior: nod            # any of these four may be left out
-    utterance: How nice!     # a list is said in turn
+    utterance: How nice!     # the entries of a list are used in turn
     expression: happy        # of the robot's own face
-    repeat: false            # true: again after the cooldown though the emotion never ended
+    repeat: false            # true: fire again after the cooldown while the emotion lasts
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from edan_ros.core.settings import SettingsError
 
 
 class ReactionTableError(SettingsError):
-    """A reaction table that cannot be used; the message says why, and what is allowed."""
+    """An invalid reaction table. The message names the fault and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the table; see the module. emotions, expression: indices into EMOTIONS."""
+    """One row of the table (see above). emotions, expression: indices into EMOTIONS."""
 
     name: str
     emotions: frozenset[int]
@@ -49,7 +49,7 @@ class Rule:
 
 
 def read_rules(path: str | Path) -> tuple[Rule, ...]:
-    """The rules of a file. Raises ReactionTableError naming the file."""
+    """Read the rules of a file. Raises ReactionTableError, which names the file."""
     try:
         text = Path(path).read_text(encoding="utf-8")
         return parse_rules(text)
@@ -58,7 +58,7 @@ def read_rules(path: str | Path) -> tuple[Rule, ...]:
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
-    """The rules of a table in YAML. Raises ReactionTableError."""
+    """Return the rules of a table in YAML. Raises ReactionTableError."""
     try:
         table = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -77,26 +77,26 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
 def _rule(row: Any, number: int) -> Rule:
     if not isinstance(row, dict) or not isinstance(row.get("name"), str) or not row["name"]:
         raise ReactionTableError(f"rule {number} has no name")
-    take = _Row(row)
+    values = _RowReader(row)
     rule = Rule(
         name=row["name"],
-        emotions=frozenset(take.emotions("emotion")),
-        after=take.number("after", 0.5, 0.0, 3600.0),
-        intensity=take.number("intensity", 0.0, 0.0, 1.0),
-        priority=take.whole("priority"),
-        cooldown=take.number("cooldown", 10.0, 0.0, 86400.0),
-        anyone=take.one_of("who", ("attended", "anyone")) == "anyone",
-        behavior=take.text("behavior"),
-        utterances=take.texts("utterance"),
-        expression=take.emotion("expression"),
-        repeat=take.switch("repeat"),
+        emotions=frozenset(values.emotions("emotion")),
+        after=values.number("after", 0.5, 0.0, 3600.0),
+        intensity=values.number("intensity", 0.0, 0.0, 1.0),
+        priority=values.whole("priority"),
+        cooldown=values.number("cooldown", 10.0, 0.0, 86400.0),
+        anyone=values.one_of("who", ("attended", "anyone")) == "anyone",
+        behavior=values.text("behavior"),
+        utterances=values.texts("utterance"),
+        expression=values.emotion("expression"),
+        repeat=values.switch("repeat"),
     )
-    take.finish()
+    values.finish()
     return rule
 
 
-class _Row:
-    """Takes the values of one row out, each checked."""
+class _RowReader:
+    """Removes the values of one row, each checked."""
 
     def __init__(self, row: dict[str, Any]) -> None:
         self._name = row["name"]

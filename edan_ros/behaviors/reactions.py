@@ -1,4 +1,4 @@
-"""Which rule of the reaction table fires, and when: durations, priorities, cooldowns."""
+"""Selects the rule of the reaction table that fires: durations, priorities, cooldowns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edan_ros.core.emotions import label_of
 
 @dataclass(frozen=True)
 class Fired:
-    """A rule that fired. held: seconds; intensity: 0 to 1; why: one sentence."""
+    """A rule that fired. held: seconds; intensity: 0 to 1; reason: one sentence."""
 
     rule: Rule
     person: Person
@@ -25,9 +25,9 @@ class Fired:
 
 
 class Reactions:
-    """Decides which rule fires. Ask it after every snapshot.
+    """Selects the rule that fires; call `decide` after every snapshot.
 
-    interval: seconds between two reactions at least, of whatever rules.
+    interval: shortest time in seconds between two reactions, of whatever rules.
     """
 
     def __init__(self, rules: Iterable[Rule], interval: float) -> None:
@@ -41,10 +41,14 @@ class Reactions:
     def decide(
         self, people: Sequence[Person], attended: int, stamp: float, elapsed: float
     ) -> Fired | None:
-        """The rule that fires on the snapshot of this stamp, if any.
+        """Return the rule that fires on the snapshot with this stamp, or None.
 
-        elapsed: time that only grows (see StampClock); with the stamp it keeps the cooldowns, so
-        that neither late images nor a clock that jumps shorten them.
+        Args:
+            people: the people in view.
+            attended: track of the person attended to, 0 for none.
+            stamp: of the snapshot in seconds.
+            elapsed: of the StampClock. Cooldowns are measured in both, so that neither late images
+                nor a clock that jumps shorten them.
         """
         self._done = {
             p.track_id: self._done[p.track_id] for p in people if p.track_id in self._done
@@ -57,16 +61,16 @@ class Reactions:
             if self._too_soon(before, rule.cooldown, stamp, elapsed):
                 continue
             for person in people:
-                mine = person.track_id == attended
-                if (mine or rule.anyone) and self._applies(rule, person, stamp):
-                    options.append((rule.priority, mine, rule, person))
+                is_attended = person.track_id == attended
+                if (is_attended or rule.anyone) and self._applies(rule, person, stamp):
+                    options.append((rule.priority, is_attended, rule, person))
         if not options:
             return None
-        _, mine, rule, person = max(options, key=lambda option: option[:2])
-        return self._fire(rule, person, stamp, elapsed, attended=mine)
+        _, is_attended, rule, person = max(options, key=lambda option: option[:2])
+        return self._fire(rule, person, stamp, elapsed, attended=is_attended)
 
     def restart(self) -> None:
-        """Takes the stamps of a clock that went back. The cooldowns go on by `elapsed`."""
+        """Accept the stamps of a clock that went back. Cooldowns continue by `elapsed`."""
         self._last = {name: (-math.inf, elapsed) for name, (_, elapsed) in self._last.items()}
         self._latest = (-math.inf, self._latest[1])
         self._done.clear()
@@ -76,7 +80,7 @@ class Reactions:
         return stamp - last[0] < wait or elapsed - last[1] < wait
 
     def _applies(self, rule: Rule, person: Person, stamp: float) -> bool:
-        """Whether the person shows what the rule asks for, now and for long enough."""
+        """Return whether the person meets the conditions of the rule."""
         emotion = person.emotion.value
         if emotion not in rule.emotions or person.last_seen != stamp:
             return False
@@ -101,9 +105,9 @@ class Reactions:
             utterance = rule.utterances[turn % len(rule.utterances)]
         held, intensity = person.emotion.held(stamp), person.intensity
         emotion = person.emotion.value
-        who = "whom it attends to" if attended else "in view"
+        role = "whom it attends to" if attended else "in view"
         reason = (
-            f"Person {person.track_id}, {who}, has looked {label_of(emotion)} for {held:.1f} s, "
+            f"Person {person.track_id}, {role}, has looked {label_of(emotion)} for {held:.1f} s, "
             f"mean probability {intensity:.2f}: rule '{rule.name}', priority {rule.priority}."
         )
         return Fired(rule, person, emotion, held, intensity, utterance, reason)

@@ -1,4 +1,4 @@
-"""Which faces are there, for those who keep something for each: kept over short gaps."""
+"""The tracks of the faces in view, kept over short gaps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edan_ros.core.settings import check_settings, setting
 
 @dataclass(frozen=True)
 class RosterSettings:
-    """How long faces are kept."""
+    """How long tracks are kept."""
 
     lost: float = setting(
         1.0,
@@ -26,38 +26,38 @@ class RosterSettings:
 
 
 class Roster:
-    """The tracks that are there. `observe` snapshots as they come, `step` at a steady rate."""
+    """The tracks in view. `observe` snapshots as they arrive, `step` at a steady rate."""
 
     def __init__(self, settings: RosterSettings, time: TimeSettings) -> None:
         self.clock = StampClock(time)
         self.settings = settings
         self._restarts = 0
-        self._seen: dict[int, float] = {}
+        self._stamps: dict[int, float] = {}
 
     @property
     def tracks(self) -> tuple[int, ...]:
-        """The tracks that are there, in the order in which they came."""
-        return tuple(self._seen)
+        """The tracks in the order of their first image."""
+        return tuple(self._stamps)
 
     def observe(self, snapshot: Snapshot, now: float) -> Admission:
-        """Takes the faces of one image that arrives at `now`; says whether its stamp counts."""
-        self._follow(now)
+        """Add the faces of one image that arrives at `now`; return whether its stamp counts."""
+        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is Admission.NEW:
             for face in snapshot.usable_faces():
-                self._seen[face.track_id] = snapshot.stamp
+                self._stamps[face.track_id] = snapshot.stamp
             oldest = snapshot.stamp - self.settings.lost
-            self._seen = {track: seen for track, seen in self._seen.items() if seen >= oldest}
+            self._stamps = {track: last for track, last in self._stamps.items() if last >= oldest}
         return admission
 
     def step(self, now: float) -> None:
-        """Lets go of everybody when the faces are stale at `now`."""
-        self._follow(now)
+        """Remove all tracks if the newest faces are outdated at `now`."""
+        self._advance(now)
         if self.clock.is_stale(now):
-            self._seen.clear()
+            self._stamps.clear()
 
-    def _follow(self, now: float) -> None:
+    def _advance(self, now: float) -> None:
         self.clock.advance(now)
         if self.clock.restarts != self._restarts:
             self._restarts = self.clock.restarts
-            self._seen.clear()
+            self._stamps.clear()

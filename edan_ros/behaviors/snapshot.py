@@ -1,6 +1,6 @@
-"""The faces of one image as the behaviours take them: plain numbers, checked once.
+"""The faces of one image as plain, checked numbers: the input of the behaviours.
 
-A `Snapshot` is made from the pipeline's `FrameResult` by `take_snapshot`, in a node or a demo alike.
+`take_snapshot` creates them from the pipeline's `FrameResult`, in nodes and in the demo alike.
 """
 
 from __future__ import annotations
@@ -26,12 +26,19 @@ NEGATIVE = POLARITIES.index("negative")
 class FaceSnapshot:
     """One face in one image.
 
-    track_id: 1 or more. box: pixels of the full image. emotion: index into EMOTIONS or UNKNOWN;
-    confidence: 0 to 1; probabilities: 7, each 0 to 1. polarity: index into POLARITIES or
-    POLARITY_UNKNOWN. valence, arousal: -1 to 1, NaN where unknown. yaw, pitch, roll: of the head
-    against the optical axis, radians, as in core.faces.HeadPose, NaN where unknown. position: point
-    between the eyes in the camera optical frame, metres, or None. eye_openness: height over width
-    of the eyes, 0 or more, about 0.3 for open ones, NaN where unknown.
+    Attributes:
+        track_id: 1 or more.
+        box: in pixels of the full image.
+        emotion: index into EMOTIONS, or UNKNOWN.
+        confidence: 0 to 1.
+        probabilities: of the 7 emotions, each 0 to 1.
+        polarity: index into POLARITIES, or POLARITY_UNKNOWN.
+        valence, arousal: -1 to 1, NaN if unknown.
+        yaw, pitch, roll: of the head against the optical axis in radians, as in
+            core.faces.HeadPose; NaN if unknown.
+        position: point between the eyes in the camera optical frame in metres, None if unknown.
+        eye_openness: height over width of the eyes, 0 or more, about 0.3 for open eyes; NaN if
+            unknown.
     """
 
     track_id: int
@@ -51,7 +58,13 @@ class FaceSnapshot:
 
 @dataclass(slots=True, frozen=True)
 class Snapshot:
-    """The faces of one image. stamp: its time in seconds. width, height: pixels, 1 or more."""
+    """The faces of one image.
+
+    Attributes:
+        stamp: acquisition time in seconds.
+        width, height: of the image in pixels, 1 or more.
+        faces: the faces, not yet checked.
+    """
 
     stamp: float
     width: int
@@ -59,18 +72,18 @@ class Snapshot:
     faces: tuple[FaceSnapshot, ...] = ()
 
     def usable_faces(self) -> list[FaceSnapshot]:
-        """The faces whose numbers make sense, one a track; the rest is left out."""
-        seen: set[int] = set()
+        """Return the faces whose values are in their ranges, one per track."""
+        tracks: set[int] = set()
         usable = []
         for face in self.faces:
-            if face.track_id not in seen and is_usable(face):
-                seen.add(face.track_id)
+            if face.track_id not in tracks and is_usable(face):
+                tracks.add(face.track_id)
                 usable.append(face)
         return usable
 
 
 def is_usable(face: FaceSnapshot) -> bool:
-    """Whether track, box, emotion and probabilities of a face are in their ranges."""
+    """Return whether the values of a face are in their ranges."""
     box = face.box
     return (
         face.track_id > 0
@@ -88,10 +101,13 @@ def is_usable(face: FaceSnapshot) -> bool:
 
 
 def take_snapshot(result: FrameResult, stamp: float, *, assume_lens: bool = False) -> Snapshot:
-    """The snapshot of one processed image with its stamp in seconds.
+    """Return the snapshot of one processed image.
 
-    assume_lens: where a head's pose is not known, for want of a calibration, its angles are
-    estimated for a usual lens. They tell how far it is turned, not how far away it is.
+    Args:
+        result: the faces of the pipeline.
+        stamp: acquisition time in seconds.
+        assume_lens: estimate the angles of heads without a pose, for want of a calibration, with
+            a usual lens. The distance stays unknown.
     """
     lens = assumed_camera(result.width, result.height) if assume_lens else None
     faces = tuple(face_snapshot(face, lens) for face in result.faces)
@@ -99,7 +115,7 @@ def take_snapshot(result: FrameResult, stamp: float, *, assume_lens: bool = Fals
 
 
 def face_snapshot(face: Face, lens: CameraModel | None = None) -> FaceSnapshot:
-    """One face of the pipeline as an observation; lens: assumed where the pose is not known."""
+    """Return one face of the pipeline as a snapshot; ``lens`` is used where it has no pose."""
     pose = None if face.head_pose_assumed else face.head_pose
     angles = estimate_pose(face.landmarks, lens) if pose is None and lens is not None else pose
     turned = (NAN, NAN, NAN) if angles is None else (angles.yaw, angles.pitch, angles.roll)
@@ -119,7 +135,7 @@ def face_snapshot(face: Face, lens: CameraModel | None = None) -> FaceSnapshot:
 
 
 def eye_openness(landmarks: NDArray[np.floating]) -> float:
-    """Eye aspect ratio of (68, 2) landmarks: height over width, the mean of both eyes; else NaN.
+    """Return the eye aspect ratio, the mean of both eyes, of (68, 2) landmarks; NaN without width.
 
     Soukupova & Cech, "Real-Time Eye Blink Detection using Facial Landmarks", 2016, equation 1.
     """

@@ -1,4 +1,4 @@
-"""The humanoid's behaviour: whom to attend to, where to look, what face to make, how to react."""
+"""The humanoid's behaviour: attention, gaze, reactions and the expression of its own face."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from edan_ros.core.settings import check_settings, setting
 
 Point = tuple[float, float, float]
 
-#: What the robot's face shows for a person's emotion: joy and surprise are shared, sadness is met
-#: with sadness, and fear, disgust and anger, which mirroring would feed, with a neutral face.
+#: Expression of the robot for the emotion of a person. Fear, disgust and anger, which mirroring
+#: would reinforce, are met with a neutral face.
 MIRROR: dict[int, int] = {
     EMOTIONS.index(shown): EMOTIONS.index(mirrored)
     for shown, mirrored in (
@@ -83,11 +83,17 @@ class SocialSettings:
 
 @dataclass(frozen=True)
 class SocialReport:
-    """What holds at one time.
+    """The decisions at one time.
 
-    track_id: whom the robot attends to, 0 for nobody. gaze: point to look at in the camera optical
-    frame, metres, or None; gaze_stamp: of the snapshot it is from. expression: index into EMOTIONS.
-    why: a sentence on whom and why.
+    Attributes:
+        now: the time in seconds.
+        stale: whether the newest faces are outdated.
+        track_id: of the person attended to, 0 for nobody.
+        score: of that person.
+        gaze: point to look at in the camera optical frame in metres, or None.
+        gaze_stamp: stamp in seconds of the snapshot that ``gaze`` is from.
+        expression: of the robot's face, index into EMOTIONS.
+        reason: one sentence on the person attended to.
     """
 
     now: float
@@ -101,7 +107,7 @@ class SocialReport:
 
 
 class Gaze:
-    """Where to look: the attended person's eyes, smoothed; starts afresh with another person."""
+    """The gaze target: the eyes of the person attended to, smoothed per person."""
 
     def __init__(self, smoothing: float) -> None:
         self.smoothing = smoothing
@@ -110,12 +116,12 @@ class Gaze:
         self._track = 0
 
     def update(self, person: Person | None, stamp: float) -> None:
-        """Takes the person attended to in the snapshot of this stamp."""
+        """Add the person attended to in the snapshot with this stamp."""
         if person is None or person.face.position is None:
             self.point = None
             return
         if person.last_seen != stamp:
-            return  # hidden for a moment: keep looking where the eyes were
+            return  # hidden for a moment: keep the last target
         target = person.face.position
         if self.point is not None and person.track_id == self._track and self.smoothing > 0.0:
             share = -math.expm1(-(stamp - self.stamp) / self.smoothing)
@@ -125,36 +131,36 @@ class Gaze:
 
 
 class OwnFace:
-    """The expression of the robot's face; changes no more often than set."""
+    """The expression of the robot's face, which changes no more often than set."""
 
     def __init__(self, settings: ExpressionSettings) -> None:
         self.settings = settings
         self.expression = NEUTRAL
         self._changed = -math.inf
-        self._ordered = UNKNOWN
-        self._ordered_until = -math.inf
+        self._reaction = UNKNOWN
+        self._reaction_until = -math.inf
 
-    def order(self, expression: int, elapsed: float) -> None:
-        """A reaction's expression, kept for `expression_time`."""
+    def react(self, expression: int, elapsed: float) -> None:
+        """Set a reaction's expression for `expression_time`."""
         if expression != UNKNOWN:
-            self._ordered = expression
-            self._ordered_until = elapsed + self.settings.expression_time
+            self._reaction = expression
+            self._reaction_until = elapsed + self.settings.expression_time
 
     def update(self, shown: int, elapsed: float) -> int:
-        """Takes what the person attended to shows (UNKNOWN for nothing sure, or nobody)."""
-        if elapsed < self._ordered_until:
-            wanted = self._ordered
+        """Add the emotion of the person attended to, UNKNOWN for none; return the expression."""
+        if elapsed < self._reaction_until:
+            target = self._reaction
         elif self.settings.mirror:
-            wanted = MIRROR.get(shown, NEUTRAL)
+            target = MIRROR.get(shown, NEUTRAL)
         else:
-            wanted = NEUTRAL
-        if wanted != self.expression and elapsed - self._changed >= self.settings.expression_hold:
-            self.expression, self._changed = wanted, elapsed
+            target = NEUTRAL
+        if target != self.expression and elapsed - self._changed >= self.settings.expression_hold:
+            self.expression, self._changed = target, elapsed
         return self.expression
 
 
 class Social:
-    """The humanoid's behaviour. `observe` snapshots as they come, `step` at a steady rate."""
+    """The humanoid's behaviour. `observe` snapshots as they arrive, `step` at a steady rate."""
 
     def __init__(self, settings: SocialSettings) -> None:
         self.clock = StampClock(settings.time)
@@ -170,8 +176,11 @@ class Social:
         self._gaze = Gaze(settings.expression.gaze_smoothing)
 
     def reconfigure(self, settings: SocialSettings) -> None:
-        """Takes new settings. Cooldowns and the robot's face go on, and so do the people unless
-        what is told of them or who is attended to changes: then they are met anew."""
+        """Set new settings.
+
+        Cooldowns and the robot's expression continue. The people are kept unless the settings of
+        people or attention change.
+        """
         before, self.settings = self.settings, settings
         self.clock.settings = settings.time
         self._face.settings = settings.expression
@@ -182,8 +191,8 @@ class Social:
             self._configure(settings)
 
     def observe(self, snapshot: Snapshot, now: float) -> tuple[Admission, Fired | None]:
-        """Takes the faces of one image arriving at `now`: does it count, and what follows."""
-        self._follow(now)
+        """Add the faces of an image arriving at `now`; return whether it counts, and a reaction."""
+        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is not Admission.NEW:
             return admission, None
@@ -193,16 +202,16 @@ class Social:
         self._gaze.update(self._people.find(attended), snapshot.stamp)
         fired = self._reactions.decide(people, attended, snapshot.stamp, self.clock.elapsed)
         if fired is not None:
-            self._face.order(fired.rule.expression, self.clock.elapsed)
+            self._face.react(fired.rule.expression, self.clock.elapsed)
         return admission, fired
 
     def score(self, person: Person, snapshot: Snapshot) -> float:
-        """The attention score of a person in a snapshot, 0 to 1."""
+        """Return the attention score of a person in a snapshot, 0 to 1."""
         return self._attention.rate(person, snapshot.stamp, snapshot.height).total
 
     def step(self, now: float) -> SocialReport:
-        """Whom the robot attends to at `now`, where it looks and what face it makes."""
-        self._follow(now)
+        """Return the decisions at `now`."""
+        self._advance(now)
         stale = self.clock.is_stale(now)
         if stale:
             self._attention.pause()
@@ -220,8 +229,8 @@ class Social:
             reason=self._reason(person, stale=stale),
         )
 
-    def _follow(self, now: float) -> None:
-        """Moves the clock; after it has restarted, nothing from before says anything about now."""
+    def _advance(self, now: float) -> None:
+        """Move the clock; start anew if it has gone back."""
         self.clock.advance(now)
         if self.clock.restarts != self._restarts:
             self._restarts = self.clock.restarts

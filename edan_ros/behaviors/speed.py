@@ -1,13 +1,13 @@
-"""Advice on speed from the fear and distress of the people in a vehicle. It never commands.
+"""Advice on speed from the fear and distress of the people in a vehicle; never a command.
 
 The advice is a scale from `minimum` to 1 on the speed that the planner would choose. It
 
-- falls only on the sustained fear or distress of an occupant, by thresholds with hysteresis,
-- moves by no more than the set rates, whatever the faces or the clock do,
+- decreases only on sustained fear or distress of an occupant, by thresholds with hysteresis,
+- changes no faster than the set rates, whatever happens to faces and clock,
 - is held for a while after its cause has gone, then released,
-- is released at once when faces go stale, and
-- is given up after `longest` seconds: who keeps looking frightened must have calmed down before
-  causing new advice, and there is none from anybody for `rest` seconds.
+- is released at once while faces are outdated, and
+- is given up after `longest` seconds: then nobody causes advice for `rest` seconds, and an occupant
+  who kept it up causes new advice only after the level was below its release threshold.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Reason(enum.IntEnum):
 
 @dataclass(frozen=True)
 class SpeedSettings:
-    """When and how the speed is advised on."""
+    """When and how speed is advised."""
 
     minimum: float = setting(0.5, "smallest scale that is advised", low=0.05, high=1.0)
     fear_on: float = setting(
@@ -105,11 +105,11 @@ class _Cause:
     occupant: Occupant
     reason: Reason
     level: float
-    depth: float  # how far towards the minimum it asks the scale to go, 0 to 1
+    depth: float  # requested scale, from 0 for no change to 1 for the minimum
 
 
 class SpeedAdvisor:
-    """Turns the occupants' fear and distress into advice. `step` it at a steady rate."""
+    """Computes advice from the occupants' fear and distress. Call `step` at a steady rate."""
 
     def __init__(self, settings: SpeedSettings) -> None:
         self.settings = settings
@@ -118,12 +118,12 @@ class SpeedAdvisor:
         self._alarmed: dict[int, Reason] = {}
         self._spent: set[int] = set()
         self._active_for = 0.0
-        self._quiet_for = settings.hold  # time since the last cause
+        self._quiet_for = settings.hold  # seconds since the last cause
         self._rest_left = 0.0
         self._given_up = False
 
     def restart(self) -> None:
-        """Forgets every cause, as after a jump of the clock; the scale then rises as always."""
+        """Drop every cause, as after a jump of the clock; the scale then rises at its rate."""
         self._alarmed.clear()
         self._spent.clear()
         self._target = 1.0
@@ -132,7 +132,14 @@ class SpeedAdvisor:
     def step(
         self, occupants: Sequence[Occupant], now: float, passed: float, *, stale: bool
     ) -> Advice:
-        """The advice at `now`, `passed` seconds after the last; a stale snapshot causes none."""
+        """Return the advice at `now`.
+
+        Args:
+            occupants: the people that count.
+            now: time in seconds.
+            passed: seconds since the last step.
+            stale: whether the newest faces are outdated; they cause no advice then.
+        """
         s = self.settings
         # Without new images nothing is known to have calmed down: the alarms stay raised.
         causes = [] if stale else self._causes(occupants, now)
@@ -152,7 +159,7 @@ class SpeedAdvisor:
         return self._advice(causes, now, stale=stale)
 
     def _pace(self, passed: float) -> bool:
-        """Counts how long advice has been given; True while it is given up and at rest."""
+        """Count how long advice has been given; return whether it is given up."""
         s = self.settings
         if self._given_up:
             if self._scale >= 1.0:
@@ -171,7 +178,7 @@ class SpeedAdvisor:
         return self._given_up
 
     def _causes(self, occupants: Sequence[Occupant], now: float) -> list[_Cause]:
-        """Who gives cause for advice now, by thresholds with hysteresis."""
+        """Return the current causes of advice, by thresholds with hysteresis."""
         alarmed: dict[int, Reason] = {}
         causes = []
         present = set()
@@ -214,10 +221,10 @@ class SpeedAdvisor:
             return Reason.STALE, "No faces arrive: the advice is withdrawn at the set rate."
         if causes:
             cause = max(causes, key=lambda c: c.depth)
-            who = cause.occupant.seat or f"person {cause.occupant.face.track_id}"
+            name = cause.occupant.seat or f"person {cause.occupant.face.track_id}"
             what = "fear" if cause.reason is Reason.FEAR else "distress"
             others = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
-            return cause.reason, f"Sustained {what} of {who} (level {cause.level:.2f}){others}."
+            return cause.reason, f"Sustained {what} of {name} (level {cause.level:.2f}){others}."
         if self._given_up:
             return Reason.RELEASING, "The advice has lasted for its longest time and is given up."
         if self._target < 1.0:

@@ -1,8 +1,8 @@
-"""Time as the behaviours see it: which stamps count, how long things hold, how fast outputs move.
+"""Time in the behaviours: stamps, durations and rates.
 
-Three things can go wrong with time on a robot: images come late, twice or not at all; their stamps
-come from another clock; the clock itself jumps (a bag loops, a simulation restarts, NTP steps). The
-classes here meet each of them once, so that the behaviours need not.
+Images may arrive late, twice or not at all; their stamps may come from another clock; and the clock
+itself may jump (a bag loops, a simulation restarts, NTP steps). The classes in this module handle
+each case once for all behaviours.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Admission(enum.Enum):
-    """What a `StampClock` says of the stamp of a snapshot. Only NEW snapshots may change anything."""
+    """Verdict of a `StampClock` on a snapshot. Only NEW snapshots may change a behaviour."""
 
     NEW = "new"
-    REPEATED = "repeated"  # the stamp of the newest snapshot again
+    REPEATED = "repeated"  # the same stamp as the newest snapshot
     LATE = "late"  # older than the newest snapshot
     STALE = "stale"  # older than `stale_after` when it arrived
     FUTURE = "future"  # further ahead of the clock than `ahead`
@@ -29,7 +29,7 @@ class Admission(enum.Enum):
 
 @dataclass(frozen=True)
 class TimeSettings:
-    """Limits on ages, jumps and gaps."""
+    """Limits on ages, jumps and gaps of time."""
 
     stale_after: float = setting(
         1.0,
@@ -58,10 +58,13 @@ class TimeSettings:
 
 
 class StampClock:
-    """One behaviour's clock and the newest stamp it has accepted.
+    """The clock of one behaviour and the newest stamp that it has accepted.
 
-    `elapsed` is a time of its own that only ever grows, in seconds, by at most `max_step` an
-    update: what must hold over any jump of the clock (rates, cooldowns) is measured in it.
+    Attributes:
+        elapsed: time in seconds that never decreases and grows by at most `max_step` per update.
+            Rates and cooldowns, which must hold over jumps of the clock, are measured in it.
+        newest: the newest accepted stamp in seconds, None before the first.
+        restarts: how often the clock has gone back.
     """
 
     def __init__(self, settings: TimeSettings) -> None:
@@ -72,10 +75,10 @@ class StampClock:
         self._now: float | None = None
 
     def advance(self, now: float) -> float:
-        """Moves the clock to `now`; returns the seconds that passed, 0 to `max_step`.
+        """Move the clock to `now` and return the seconds that passed, 0 to `max_step`.
 
-        A clock that goes back by more than `ahead` has restarted: `restarts` is counted up, and the
-        newest stamp, which belongs to the old run of the clock, is forgotten.
+        A clock that goes back by more than `ahead` has restarted: `restarts` is incremented, and
+        the newest stamp, which belongs to the previous run of the clock, is reset.
         """
         if self._now is None:
             self._now = now
@@ -94,13 +97,13 @@ class StampClock:
         return passed
 
     def admit(self, stamp: float, now: float) -> Admission:
-        """Whether a snapshot of this stamp, arriving at `now`, counts. Keeps the newest stamp."""
-        admission = self._judge(stamp, now)
+        """Return whether a snapshot arriving at `now` counts, and store its stamp if so."""
+        admission = self._check(stamp, now)
         if admission is Admission.NEW:
             self.newest = stamp
         return admission
 
-    def _judge(self, stamp: float, now: float) -> Admission:
+    def _check(self, stamp: float, now: float) -> Admission:
         if not stamp <= now + self.settings.ahead:
             return Admission.FUTURE
         if now - stamp > self.settings.stale_after:
@@ -110,11 +113,11 @@ class StampClock:
         return Admission.REPEATED if stamp == self.newest else Admission.LATE
 
     def age(self, now: float) -> float:
-        """Seconds since the newest snapshot, 0 or more; infinite when there has been none."""
+        """Return the seconds since the newest snapshot, 0 or more; infinity without any."""
         return math.inf if self.newest is None else max(0.0, now - self.newest)
 
     def is_stale(self, now: float) -> bool:
-        """Whether the newest snapshot is too old to say anything about now."""
+        """Return whether the newest snapshot is too old to describe the present."""
         return self.age(now) > self.settings.stale_after
 
 
@@ -134,8 +137,8 @@ class Debounced(Generic[T]):
     __slots__ = (
         "_candidate",
         "_candidate_since",
+        "_confirmed",
         "_last",
-        "_seen",
         "fallback",
         "forget",
         "gap",
@@ -152,44 +155,44 @@ class Debounced(Generic[T]):
         self.value: T = fallback
         self.since = -math.inf
         self._last = -math.inf
-        self._seen = -math.inf
+        self._confirmed = -math.inf
         self._candidate: T = fallback
         self._candidate_since = -math.inf
 
     def update(self, value: T, stamp: float) -> T:
-        """Takes the input of this stamp, stamps never going back; returns what holds now."""
+        """Add the input at this stamp and return the value. Stamps must not go back."""
         if stamp - self._last > self.gap:
             self.put(value if value == self.value else self.fallback, stamp)
         self._last = stamp
         if value == self.value:
-            self._seen = stamp
+            self._confirmed = stamp
             self._candidate = value
             return self.value
         if value != self._candidate:
             self._candidate = value
             self._candidate_since = stamp
         if stamp - self._candidate_since >= self.settle:
-            self.value, self.since, self._seen = value, self._candidate_since, stamp
-        elif stamp - self._seen >= self.forget and self.value != self.fallback:
-            self.value, self.since, self._seen = self.fallback, stamp, stamp
+            self.value, self.since, self._confirmed = value, self._candidate_since, stamp
+        elif stamp - self._confirmed >= self.forget and self.value != self.fallback:
+            self.value, self.since, self._confirmed = self.fallback, stamp, stamp
         return self.value
 
     def put(self, value: T, stamp: float) -> None:
-        """Sets the value from this stamp on, without waiting."""
+        """Set the value from this stamp on, without waiting."""
         self.value = self._candidate = value
-        self.since = self._seen = self._candidate_since = self._last = stamp
+        self.since = self._confirmed = self._candidate_since = self._last = stamp
 
     def held(self, now: float) -> float:
-        """Seconds for which `value` has held, 0 or more."""
+        """Return the seconds for which `value` has held, 0 or more."""
         return max(0.0, now - self.since)
 
 
 class Evidence:
-    """A level from 0 to 1 that grows while its input is high and fades when the input is gone.
+    """A level from 0 to 1 that follows its input with a first-order lag.
 
-    A first-order lag: towards a higher input by time constant `rise`, towards a lower one by `fall`
-    (seconds). After more than `gap` seconds without an update the level fades, and the next input
-    counts for nothing but the start of a new interval.
+    The time constant is `rise` towards a higher and `fall` towards a lower input, in seconds. After
+    more than `gap` seconds without an update the level decays, and the next input only starts a
+    new interval.
     """
 
     __slots__ = ("_stamp", "_value", "fall", "gap", "rise")
@@ -202,7 +205,7 @@ class Evidence:
         self._stamp = -math.inf
 
     def update(self, level: float, stamp: float) -> None:
-        """Takes the input, 0 to 1, that held from the last update to this stamp."""
+        """Add the input, 0 to 1, that held from the last update to this stamp."""
         value = self.at(stamp)
         passed = stamp - self._stamp
         if passed <= self.gap:
@@ -211,7 +214,7 @@ class Evidence:
         self._value, self._stamp = value, stamp
 
     def at(self, now: float) -> float:
-        """The level at a time not before the last update, 0 to 1."""
+        """Return the level, 0 to 1, at a time not before the last update."""
         beyond = now - self._stamp - self.gap
         if beyond <= 0.0:
             return self._value
@@ -238,7 +241,7 @@ class Sustained:
         self._last_true = -math.inf
 
     def update(self, condition: bool | None, stamp: float) -> None:
-        """Takes the condition, None if it cannot be judged; stamps never go back."""
+        """Add the condition, None if it is unknown. Stamps must not go back."""
         passed = stamp - self._last
         if self._since is not None and passed > self.gap:
             self._since = self._since + passed if passed <= self.bridge else None
@@ -251,12 +254,12 @@ class Sustained:
             self._since = None
 
     def held(self, now: float) -> float:
-        """Seconds for which the condition has held at a time not before the last update, else 0."""
+        """Return for how many seconds the condition has held; 0 if it does not."""
         return 0.0 if self._since is None else max(0.0, now - self._since)
 
 
 def approach(value: float, target: float, step: float) -> float:
-    """`value` moved towards `target` by `step` (0 or more) at most."""
+    """Return `value` moved towards `target` by at most `step`, 0 or more."""
     if target > value:
         return min(target, value + step)
     return max(target, value - step)

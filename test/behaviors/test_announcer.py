@@ -219,7 +219,7 @@ GOOD = (Path(__file__).parents[2] / "edan_ros" / "behaviors" / "languages" / "en
     ("old", "new", "message"),
     [
         ("voice: en", "voice: [", "not YAML"),
-        (GOOD, "- 1", "no table"),
+        (GOOD, "- 1", "not a table"),
         ("voice: en", "", "'voice' is missing"),
         ("plural: one_other", "plural: dual", "plural is 'dual', it must be one of one_other"),
         ("  sad: looks sad\n", "", "'emotion' has no text for 'sad'"),
