@@ -85,7 +85,7 @@ def test_an_own_data_set_is_trained_on_and_exported(
         assert measured["accuracy"] > 0.9
     with pytest.raises(SystemExit):
         main(["evaluate", str(model.manifest.path), *sets, "--crop", "detect"])
-    assert "gives no landmarks" in capsys.readouterr().err
+    assert "has no landmarks" in capsys.readouterr().err
 
 
 def test_configurations_are_compared_and_finished_runs_kept(
