@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -32,9 +33,10 @@ class Launched:
         return self.process.returncode
 
     def kill(self) -> None:
-        """Kill it with all its nodes, unless it has ended."""
-        if self.process.poll() is None:
+        """Kill it with all its nodes, unless they have ended."""
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.poll() is None:
             self.process.communicate()
 
 

@@ -48,7 +48,7 @@ def arguments(module: ModuleType) -> dict[str, DeclareLaunchArgument]:
     return {e.name: e for e in entities if isinstance(e, DeclareLaunchArgument)}
 
 
-def test_every_argument_says_what_it_is_for(module: ModuleType) -> None:
+def test_every_argument_has_a_description(module: ModuleType) -> None:
     found = arguments(module)
     wanted = {"source", "image_topic", "compressed", "engine", "model", "params_file"}
     assert wanted | {"namespace", "log_level"} <= set(found)

@@ -1,4 +1,4 @@
-"""A camera node and somebody who listens to it over DDS, each on a thread of its own."""
+"""A camera node and a subscriber over DDS, each on a thread of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edan_ros.nodes.common import qos
 
 
 def write_pictures(folder: Path, count: int, width: int = 64, height: int = 48) -> Path:
-    """A folder of grey pictures; the level of each is its number."""
+    """A folder of grey images; the level of each is its number."""
     folder.mkdir(exist_ok=True)
     for number in range(count):
         pixels = np.full((height, width, 3), number, np.uint8)

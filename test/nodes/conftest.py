@@ -26,7 +26,7 @@ def ros(ros_domain: int) -> Iterator[None]:  # noqa: ARG001
 
 @pytest.fixture
 def make_probe(ros: None) -> Iterator[Callable[..., Probe]]:  # noqa: ARG001
-    """Makes emotion nodes, each with somebody to talk to, and takes them down."""
+    """Makes emotion nodes, each with a client, and destroys them."""
     probes: list[Probe] = []
 
     def make(**options: Any) -> Probe:
@@ -40,5 +40,5 @@ def make_probe(ros: None) -> Iterator[Callable[..., Probe]]:  # noqa: ARG001
 
 @pytest.fixture
 def probe(make_probe: Callable[..., Probe]) -> Probe:
-    """An active emotion node with default parameters, and somebody to talk to."""
+    """An active emotion node with default parameters, and its client."""
     return make_probe()

@@ -1,4 +1,4 @@
-"""An emotion node and somebody who talks to it over DDS, each on a thread of its own."""
+"""An emotion node and its client over DDS, each on a thread of its own."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Probe:
         self.arrays: list[FaceEmotionArray] = []
         self.reports: list[DiagnosticArray] = []
         self._stamps = itertools.count(1_000)
-        self._publishers: dict[str, Any] = {}
+        self.publishers: dict[str, Any] = {}
         self.listen(FaceEmotionArray, "faces", self.arrays)
         self.listen(DiagnosticArray, "/diagnostics", self.reports)
         self._threads = [spin(self.node), spin(self.me)]
@@ -139,15 +139,15 @@ class Probe:
         self, message: Any, topic: str = "image_raw", reliability: str = "reliable"
     ) -> None:
         """Publish a message to a node that has been discovered."""
-        if topic not in self._publishers:
+        if topic not in self.publishers:
             publisher = self.me.create_publisher(type(message), topic, qos.images(reliability, 5))
-            self._publishers[topic] = publisher
+            self.publishers[topic] = publisher
             wait_for(publisher.get_subscription_count, f"a subscriber of {topic}")
-        self._publishers[topic].publish(message)
+        self.publishers[topic].publish(message)
 
     def figures(self, camera: str = "camera") -> Snapshot:
         """What the node counts of a camera, now."""
-        return self.node._recognition.cameras[camera].statistics.snapshot()
+        return self.node.cameras[camera].statistics.snapshot()
 
     def offer(self, message: Any, topic: str = "image_raw", camera: str = "camera") -> None:
         """Publish an image and wait until the node has used it or counted what is wrong."""

@@ -1,4 +1,4 @@
-"""A node of a behaviour and somebody who replays faces to it over DDS, on simulated time."""
+"""A behaviour node and a player of faces over DDS, on simulated time."""
 
 from __future__ import annotations
 
@@ -154,27 +154,27 @@ class Replay:
         wait_for(lambda: clock.now().to_msg() == stamp, "the node to take the time", period=PERIOD)
 
     def show(self, *faces: FaceEmotion, stamp: float | None = None, **fields: Any) -> None:
-        """Publish faces, stamped now unless said otherwise."""
+        """Publish faces, by default with the current time."""
         header = header_at(self.now if stamp is None else stamp)
         array = FaceEmotionArray(
             header=header, image_width=WIDTH, image_height=HEIGHT, faces=list(faces)
         )
         for name, value in fields.items():
             setattr(array, name, value)
-        counts = self.node._counts
+        counts = self.node.counts
         before = counts.total()
         self._faces.publish(array)
         wait_for(lambda: counts.total() > before, "the node to take the faces", period=PERIOD)
 
     def play(self, seconds: float, *faces: FaceEmotion, rate: float = 20.0) -> None:
-        """Show faces for some simulated seconds, and hear what the node says to that."""
+        """Publish faces for some simulated seconds, and wait for the results."""
         for _ in range(round(seconds * rate)):
             self.tick(1.0 / rate)
             self.show(*faces)
         self.settle()
 
     def pause(self, seconds: float, rate: float = 20.0) -> None:
-        """Let simulated time pass without faces, and hear what the node says to that."""
+        """Let simulated time pass without faces, and wait for the results."""
         for _ in range(round(seconds * rate)):
             self.tick(1.0 / rate)
         self.settle()

@@ -37,7 +37,7 @@ def said(replay: Replay) -> list[str]:
     return [message.data for message in replay.heard["announcement"]]
 
 
-def test_who_is_there_and_what_changes(make_replay: Callable[..., Replay]) -> None:
+def test_people_and_their_changes_are_announced(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay()
     replay.play(3.0, face(1, "happy", x=0.2))
     assert said(replay) == ["A person on your left, near, looks happy."]
@@ -50,7 +50,7 @@ def test_who_is_there_and_what_changes(make_replay: Callable[..., Replay]) -> No
     assert replay.report().message.startswith("newest sentence: The person on your left has gone")
 
 
-def test_not_more_often_than_set(make_replay: Callable[..., Replay]) -> None:
+def test_sentences_keep_the_configured_interval(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay(**{"announcer.interval": 1.5, "announcer.person_interval": 1.5})
     stamps = []
     rate = 10.0
@@ -100,7 +100,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_sentence_is_handed_to_the_program(program: str, stand_in: Callable[..., Path]) -> None:
+def test_a_sentence_is_passed_to_the_speech_program(
+    program: str, stand_in: Callable[..., Path]
+) -> None:
     log = stand_in(program, 30.0)
     speaker = Speaker(program)
     assert speaker.say("Ein Satz; $(ls).", "de")
@@ -113,7 +115,7 @@ def test_a_sentence_is_handed_to_the_program(program: str, stand_in: Callable[..
     assert not speaker.busy()
 
 
-def test_auto_takes_what_is_there_and_off_nothing() -> None:
+def test_auto_selects_an_installed_program_and_off_none() -> None:
     assert Speaker("auto", which=lambda name: name if name == "espeak-ng" else None).program == (
         "espeak-ng"
     )
@@ -124,7 +126,7 @@ def test_auto_takes_what_is_there_and_off_nothing() -> None:
         Speaker("spd-say", which=lambda _: None)
 
 
-def test_nothing_is_said_while_a_sentence_is_being_said(
+def test_no_sentence_starts_while_another_is_spoken(
     make_replay: Callable[..., Replay], stand_in: Callable[..., Path]
 ) -> None:
     log = stand_in("espeak-ng", 30.0)

@@ -10,8 +10,8 @@ pytest.importorskip("rclpy")
 
 import yaml
 
-from edan_ros.behaviors.settings import SettingsError
 from edan_ros.behaviors.speed import SpeedSettings
+from edan_ros.core.settings import SettingsError
 from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
 from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
 

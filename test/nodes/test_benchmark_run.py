@@ -29,7 +29,7 @@ def test_two_cameras_are_measured_from_stamp_to_result(ros_domain: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_long_run_tells_its_memory(ros_domain: int) -> None:  # noqa: ARG001
+def test_a_soak_reports_its_memory(ros_domain: int) -> None:  # noqa: ARG001
     """Here of nine seconds; the first half is for settling."""
     with RosBenchmark("edan-lite", 1, lambda _: None) as ros:
         soak = ros.soak(0.15)
@@ -38,7 +38,7 @@ def test_a_long_run_tells_its_memory(ros_domain: int) -> None:  # noqa: ARG001
 
 
 @pytest.mark.slow
-def test_a_node_that_does_not_start_is_told(ros_domain: int) -> None:  # noqa: ARG001
+def test_a_node_that_does_not_start_is_reported(ros_domain: int) -> None:  # noqa: ARG001
     with (
         RosBenchmark("no_such_model", 1, lambda _: None) as ros,
         pytest.raises(SessionError, match="no model is called"),

@@ -74,7 +74,7 @@ def test_best_effort_is_the_default(listen: Listen, tmp_path: Path) -> None:
     assert info.qos_profile.reliability.name == "BEST_EFFORT"
 
 
-def test_stamps_are_of_now_and_the_rate_is_kept(listen: Listen, tmp_path: Path) -> None:
+def test_stamps_are_current_and_the_rate_is_kept(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 10)
     before = time.time_ns()
     camera = listen(source=str(source), rate=20.0)
@@ -133,7 +133,7 @@ def test_a_calibration_of_another_size_is_held_back(listen: Listen, tmp_path: Pa
     assert camera.infos == []
 
 
-def test_compressed_images_hold_the_same_picture(listen: Listen, tmp_path: Path) -> None:
+def test_compressed_images_hold_the_same_pixels(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 2)
     camera = listen(source=str(source), rate=10.0, compressed=True, jpeg_quality=95)
     images = camera.wait_for_images(2)
@@ -145,7 +145,7 @@ def test_compressed_images_hold_the_same_picture(listen: Listen, tmp_path: Path)
     assert abs(int(pixels.mean()) - 1) <= 1
 
 
-def test_a_missing_source_is_told_and_found_again(listen: Listen, tmp_path: Path) -> None:
+def test_a_missing_source_is_reported_and_retried(listen: Listen, tmp_path: Path) -> None:
     camera = listen(source=str(tmp_path / "later"), rate=50.0, retry=0.05)
     status = camera.wait_for_status("no images: there is no")
     assert status.level == DiagnosticStatus.ERROR
@@ -159,10 +159,10 @@ def test_a_missing_source_is_told_and_found_again(listen: Listen, tmp_path: Path
 def test_a_number_is_a_webcam(listen: Listen) -> None:
     # What `ros2 run edan_ros camera_node --ros-args -p source:=987` gives.
     camera = listen(source=987)
-    assert "webcam 987 is not there" in camera.wait_for_status("no images").message
+    assert "webcam 987 does not exist" in camera.wait_for_status("no images").message
 
 
-def test_unreadable_pictures_are_counted(listen: Listen, tmp_path: Path) -> None:
+def test_unreadable_images_are_counted(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 3)
     (source / "1.png").write_bytes(b"broken")
     camera = listen(source=str(source), rate=50.0)
@@ -172,7 +172,7 @@ def test_unreadable_pictures_are_counted(listen: Listen, tmp_path: Path) -> None
 
 
 def levels(camera: CameraListener) -> set[int]:
-    """Of the pictures that came; the first is sent again until it is acknowledged."""
+    """Of the received images; the first is published again until it is acknowledged."""
     return {image.data[0] for image in camera.images}
 
 
@@ -189,7 +189,9 @@ def test_waiting_for_acknowledgements(listen: Listen, tmp_path: Path) -> None:
     assert float(values(status)["behind_the_recording_s"]) > 0.2
 
 
-def test_without_acknowledgement_it_goes_on_in_the_end(listen: Listen, tmp_path: Path) -> None:
+def test_it_continues_without_acknowledgement_after_the_timeout(
+    listen: Listen, tmp_path: Path
+) -> None:
     source = write_pictures(tmp_path, 3)
     camera = listen(
         source=str(source),

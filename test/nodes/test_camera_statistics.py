@@ -62,7 +62,7 @@ def test_rate_falls_when_images_stop(statistics: CameraStatistics, clock: FakeCl
     assert statistics.snapshot().rate_in == 0.0
 
 
-def test_a_gap_is_an_outage_and_is_told_once(
+def test_a_gap_is_an_outage_and_is_reported_once(
     statistics: CameraStatistics, clock: FakeClock
 ) -> None:
     assert statistics.snapshot().silent
@@ -105,7 +105,7 @@ def test_bad_input_is_counted_by_reason(statistics: CameraStatistics) -> None:
     assert statistics.snapshot().bad == {"step": 2, "encoding": 1}
 
 
-def test_images_that_were_lost_just_now_are_told_from_remarks(
+def test_lost_images_are_distinguished_from_warnings(
     statistics: CameraStatistics, clock: FakeClock
 ) -> None:
     statistics.bad("sixteen_bit")

@@ -1,4 +1,4 @@
-"""What /diagnostics says of a camera: the first cause of a silence, in every situation."""
+"""The diagnostics of a camera: the first cause of a silence, in every situation."""
 
 from __future__ import annotations
 
@@ -140,6 +140,6 @@ def test_the_figures_are_shown() -> None:
     assert values["bad_input.encoding"] == "1"
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_values_are_omitted() -> None:
     values = camera_values(FRESH, ALONE)
     assert not [key for key in values if key.startswith(("latency", "stamp_age", "stage"))]

@@ -65,7 +65,7 @@ def warnings(text: str) -> list[str]:
     return [line for line in text.splitlines() if "[WARN]" in line]
 
 
-def test_bad_images_are_skipped_and_counted(
+def test_invalid_images_are_skipped_and_counted(
     probe: Probe, capfd: pytest.CaptureFixture[str]
 ) -> None:
     track = probe.answer(probe.image(bright())).faces[0].track_id
@@ -131,7 +131,7 @@ def _jpeg() -> bytes:
     return cv2.imencode(".jpg", noise)[1].tobytes()
 
 
-def test_bad_compressed_images_are_skipped_and_counted(
+def test_invalid_compressed_images_are_skipped_and_counted(
     make_probe: Callable[..., Probe], capfd: pytest.CaptureFixture[str]
 ) -> None:
     probe = make_probe(image_transport="compressed")
@@ -154,9 +154,9 @@ def test_a_stamp_that_goes_back_is_counted_and_the_image_processed(
     assert back.header.stamp.sec == 50
     assert len(back.faces) == 1
     assert probe.answer(probe.image(bright(), 50.033)).faces
-    assert bad_input(probe) == {"stamp": 1}
-    (warning,) = warnings(capfd.readouterr().err)
-    assert "stamp" in warning
+    assert bad_input(probe)["stamp"] == 1
+    # On a busy machine there may be warnings of other causes.
+    assert sum("stamp" in warning for warning in warnings(capfd.readouterr().err)) == 1
 
 
 def test_a_pause_of_the_camera_is_no_bad_input(probe: Probe) -> None:
@@ -165,7 +165,7 @@ def test_a_pause_of_the_camera_is_no_bad_input(probe: Probe) -> None:
     assert bad_input(probe) == {}
 
 
-def test_images_without_stamps_are_followed_all_the_same(probe: Probe) -> None:
+def test_images_without_stamps_are_tracked(probe: Probe) -> None:
     ids = {probe.answer(probe.image(bright(), 0.0)).faces[0].track_id for _ in range(3)}
     assert len(ids) == 1
     assert bad_input(probe) == {}

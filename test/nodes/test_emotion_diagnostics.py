@@ -44,7 +44,7 @@ def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -
     says(probe, "no images yet", "/image_raw has no publisher")
     probe.answer(probe.image(dark()))
     says(probe, "no images on /image_raw for")
-    publisher = probe._publishers.pop("image_raw")
+    publisher = probe.publishers.pop("image_raw")
     probe.me.destroy_publisher(publisher)
     says(probe, "no images on /image_raw for", "publisher is gone")
     capfd.readouterr()
@@ -55,7 +55,7 @@ def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -
     says(probe, "back")
 
 
-def test_nobody_in_the_picture(make_probe: Callable[..., Probe]) -> None:
+def test_an_image_without_people(make_probe: Callable[..., Probe]) -> None:
     probe = make_probe(silence_timeout=30.0)
     probe.answer(probe.image(dark()))
     says(probe, "no face yet")

@@ -1,4 +1,4 @@
-"""What the node says of its engine: which and why, and how far it is while one is built."""
+"""What the node reports about its engine: name, reason, and progress while it is built."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SlowBuild:
             time.sleep(0.002)
 
 
-def test_progress_of_a_build_is_told_while_the_node_is_configuring(
+def test_progress_of_a_build_is_reported_while_configuring(
     make_probe: Callable[..., Probe], capfd: pytest.CaptureFixture[str]
 ) -> None:
     build = SlowBuild()

@@ -16,6 +16,7 @@ from fakes import FakeDetector, FakeEngine, bright
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from probe import Probe, wait_for
+from rclpy.lifecycle import LifecyclePublisher
 from std_srvs.srv import SetBool
 
 from edan_ros.detection.base import DetectorError
@@ -46,7 +47,7 @@ def test_the_transitions_a_manager_asks_for(make_probe: Callable[..., Probe]) ->
     assert len(probe.arrays) == 1
 
 
-def test_shutdown_from_active_lets_go_of_everything(probe: Probe) -> None:
+def test_shutdown_from_active_releases_everything(probe: Probe) -> None:
     probe.answer(probe.image(bright()))
     assert probe.transition("shutdown")
     assert probe.state() == "finalized"
@@ -68,8 +69,8 @@ def entities(probe: Probe) -> dict[str, int]:
     node = probe.node
     kinds = ("publishers", "subscriptions", "services", "timers", "waitables", "clients")
     counts = {kind: len(list(getattr(node, kind))) for kind in kinds}
-    managed = node._managed_entities
-    return counts | {"managed": len(managed), "threads": threading.active_count()}
+    managed = sum(isinstance(item, LifecyclePublisher) for item in gc.get_objects())
+    return counts | {"managed": managed, "threads": threading.active_count()}
 
 
 def cycle(probe: Probe) -> None:
@@ -132,7 +133,7 @@ def expected_sum(model: Path) -> str:
 
 
 def configure_fails(probe: Probe) -> str:
-    """What the node says of a configure that failed; it is alive and can be configured again."""
+    """The reason for a configure that failed; the node is alive and can be configured again."""
     assert not probe.transition("configure")
     assert probe.state() == "unconfigured"
     report = probe.report("model")
@@ -183,7 +184,7 @@ def test_a_wrong_model_file_fails_configure(make_probe: Callable[..., Probe], mo
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "/no/such/model.onnx"])
-def test_a_model_that_is_not_there_fails_autostart_but_not_the_process(
+def test_a_missing_model_fails_autostart_but_not_the_process(
     make_probe: Callable[..., Probe], name: str
 ) -> None:
     probe = make_probe(autostart=False, node={"make_engine": create_engine}, model=name)
@@ -203,7 +204,9 @@ def test_autostart_that_fails_leaves_the_node_unconfigured(
     assert "no-such-model" in capfd.readouterr().err
 
 
-def test_a_detector_that_cannot_be_made_fails_configure(make_probe: Callable[..., Probe]) -> None:
+def test_a_detector_that_cannot_be_created_fails_configure(
+    make_probe: Callable[..., Probe],
+) -> None:
     probe = make_probe(
         autostart=False,
         node={"make_detector": create_detector},
@@ -234,7 +237,7 @@ def test_a_configure_that_fails_at_its_end_leaves_nothing_behind(
     assert probe.transition("configure")
 
 
-def test_a_bug_on_the_way_is_told_and_the_node_recovers(
+def test_an_internal_error_is_reported_and_the_node_recovers(
     make_probe: Callable[..., Probe], capfd: pytest.CaptureFixture[str]
 ) -> None:
     engines = iter([None, FakeEngine()])

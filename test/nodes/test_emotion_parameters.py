@@ -88,7 +88,7 @@ def test_names_of_cameras_may_have_several_parts() -> None:
     check(DEFAULTS | {"cameras": ["", "front", "cabin/left"]})
 
 
-def test_the_node_tells_what_its_parameters_mean(probe: Probe) -> None:
+def test_the_node_describes_its_parameters(probe: Probe) -> None:
     service = "emotion_node/list_parameters"
     names = probe.call(ListParameters, service, ListParameters.Request()).result.names
     assert set(DEFAULTS) <= set(names)
@@ -128,7 +128,9 @@ def test_the_detector_changes_while_the_node_runs(probe: Probe) -> None:
     assert probe.answer(probe.image(bright())).faces
 
 
-def test_one_switch_decides_what_runs_model_and_detector(make_probe: Callable[..., Probe]) -> None:
+def test_one_parameter_selects_the_engine_of_model_and_detector(
+    make_probe: Callable[..., Probe],
+) -> None:
     probe = make_probe(engine="onnxruntime")
     options = probe.detectors[0].options
     assert options["engine"] == "onnxruntime"
@@ -138,7 +140,7 @@ def test_one_switch_decides_what_runs_model_and_detector(make_probe: Callable[..
 def test_a_change_that_the_detector_cannot_follow_is_refused(
     make_probe: Callable[..., Probe],
 ) -> None:
-    """As a search in larger pictures than the plan of TensorRT takes, where that is demanded."""
+    """For example a larger image than the TensorRT plan of the detector accepts."""
 
     def make(_name: str, *, max_side: int, **_: object) -> FakeDetector:
         if max_side > 1280:
@@ -173,7 +175,7 @@ def test_the_time_after_which_a_camera_is_gone_changes_live(probe: Probe) -> Non
         ({"no_such": 1}, "undeclared"),
     ],
 )
-def test_a_change_that_cannot_be_is_refused_with_the_reason(
+def test_an_invalid_change_is_refused_with_the_reason(
     probe: Probe, change: dict[str, Any], word: str
 ) -> None:
     successful, reason = probe.set(**change)
@@ -182,7 +184,9 @@ def test_a_change_that_cannot_be_is_refused_with_the_reason(
     assert probe.answer(probe.image(bright())).faces[0].label == "happy"
 
 
-def test_what_is_read_on_configure_may_change_before(make_probe: Callable[..., Probe]) -> None:
+def test_a_configure_parameter_may_change_before_configuring(
+    make_probe: Callable[..., Probe],
+) -> None:
     probe = make_probe(autostart=False)
     assert probe.set(image_transport="compressed") == (True, "")
     assert probe.transition("configure")

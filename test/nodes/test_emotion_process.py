@@ -59,7 +59,7 @@ def start(ros: None) -> Iterator[Start]:  # noqa: ARG001
 
 @pytest.fixture
 def me(ros: None) -> Iterator[Node]:  # noqa: ARG001
-    """Somebody to talk to the process."""
+    """A client of the process."""
     node = Node("me")
     executor, thread = spin(node)
     yield node
@@ -145,7 +145,7 @@ def test_a_missing_model_leaves_the_process_alive(start: Start, me: Node) -> Non
         ("cameras:=[front, front]", "cameras"),
     ],
 )
-def test_a_bad_parameter_is_one_sentence_and_an_exit_code(
+def test_an_invalid_parameter_gives_one_sentence_and_an_exit_code(
     start: Start, argument: str, word: str
 ) -> None:
     process = start("-p", argument)

@@ -59,7 +59,7 @@ def test_a_face_in_a_photograph(
     assert not answer(np.zeros_like(photograph)).faces
 
 
-def test_the_reading_of_a_photograph_is_explained(
+def test_the_prediction_for_a_photograph_is_explained(
     make_probe: Callable[..., Probe], photograph: np.ndarray
 ) -> None:
     probe = make_probe(node=REAL)

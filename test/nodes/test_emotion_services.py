@@ -27,7 +27,7 @@ def explain(probe: Probe, **fields: object) -> ExplainFace.Response:
     return probe.call(ExplainFace, EXPLAIN, ExplainFace.Request(**fields))
 
 
-def test_a_single_picture_raw(probe: Probe) -> None:
+def test_a_single_image_raw(probe: Probe) -> None:
     message = probe.image(bright())
     answer = analyze(probe, image=message)
     assert (answer.success, answer.message) == (True, "")
@@ -37,7 +37,7 @@ def test_a_single_picture_raw(probe: Probe) -> None:
     assert not face.head_pose_valid
 
 
-def test_a_single_picture_compressed(probe: Probe) -> None:
+def test_a_single_image_compressed(probe: Probe) -> None:
     message = probe.compressed(bright())
     answer = analyze(probe, is_compressed=True, compressed_image=message)
     assert answer.success
@@ -45,19 +45,19 @@ def test_a_single_picture_compressed(probe: Probe) -> None:
     assert len(answer.result.faces) == 1
 
 
-def test_a_camera_is_not_gone_while_the_node_works_on_a_service(probe: Probe) -> None:
+def test_no_outage_is_counted_while_the_node_answers_a_service(probe: Probe) -> None:
     probe.answer(probe.image(bright()))
-    statistics = probe.node._recognition.cameras["camera"].statistics
-    statistics._last_image -= 100.0
+    statistics = probe.node.cameras["camera"].statistics
+    statistics.clock = lambda: time.monotonic() + 100.0
     analyze(probe, image=probe.image(bright()))
     assert not statistics.snapshot().silent
     probe.answer(probe.image(bright()))
-    statistics._last_image -= 100.0
+    statistics.clock = lambda: time.monotonic() + 200.0
     explain(probe)
     assert not statistics.snapshot().silent
 
 
-def test_a_single_picture_with_calibration(probe: Probe) -> None:
+def test_a_single_image_with_calibration(probe: Probe) -> None:
     info = CameraInfo(width=320, height=240, distortion_model="plumb_bob", d=[0.0] * 5)
     info.k = np.array([300.0, 0, 160, 0, 300.0, 120, 0, 0, 1])
     assert (
@@ -71,13 +71,13 @@ def test_a_single_picture_with_calibration(probe: Probe) -> None:
     assert "200x240" in answer.message
 
 
-def test_a_single_picture_without_faces(probe: Probe) -> None:
+def test_a_single_image_without_faces(probe: Probe) -> None:
     answer = analyze(probe, image=probe.image(dark()))
     assert answer.success
     assert not answer.result.faces
 
 
-def test_a_single_picture_that_is_bad(probe: Probe) -> None:
+def test_a_single_image_that_is_invalid(probe: Probe) -> None:
     message = probe.image(bright())
     message.encoding = "bgr9"
     answer = analyze(probe, image=message)
@@ -89,13 +89,13 @@ def test_a_single_picture_that_is_bad(probe: Probe) -> None:
     assert analyze(probe, image=probe.image(bright())).success
 
 
-def test_single_pictures_do_not_disturb_the_camera(probe: Probe) -> None:
+def test_single_images_do_not_disturb_the_camera(probe: Probe) -> None:
     track = probe.answer(probe.image(bright())).faces[0].track_id
     analyze(probe, image=probe.image(dark(640, 480)))
     assert probe.answer(probe.image(bright())).faces[0].track_id == track
 
 
-def test_services_say_so_when_nothing_is_loaded(make_probe: Callable[..., Probe]) -> None:
+def test_services_report_that_no_model_is_loaded(make_probe: Callable[..., Probe]) -> None:
     probe = make_probe(autostart=False)
     for answer in (analyze(probe, image=probe.image(bright())), explain(probe)):
         assert not answer.success
@@ -167,9 +167,7 @@ def test_explain_by_occlusion(probe: Probe) -> None:
 
 
 @pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
-def test_the_picture_of_an_explanation_keeps_the_privacy_that_is_set(
-    probe: Probe, mode: str
-) -> None:
+def test_the_image_of_an_explanation_respects_the_privacy_mode(probe: Probe, mode: str) -> None:
     pixels = bright()
     pixels[:, ::4] = 90  # stripes, which no map has
     probe.answer(probe.image(pixels))
@@ -185,7 +183,7 @@ def test_the_picture_of_an_explanation_keeps_the_privacy_that_is_set(
     assert stripes() < 5
 
 
-def test_the_face_of_a_jpeg_that_was_read_reduced_is_covered_where_it_is(
+def test_the_face_in_a_reduced_jpeg_is_blurred_at_its_position(
     make_probe: Callable[..., Probe],
 ) -> None:
     probe = make_probe(image_transport="compressed", annotated_privacy="blur")
@@ -193,7 +191,7 @@ def test_the_face_of_a_jpeg_that_was_read_reduced_is_covered_where_it_is(
     pixels[160:800, 320:960] = 130  # face and surroundings
     for _ in range(2):  # the second is read by the crop of the first
         probe.answer(probe.compressed(pixels), "image_raw/compressed")
-    frame, _ = probe.node._recognition.cameras["camera"].last
+    frame, _ = probe.node.cameras["camera"].last
     assert frame.image.reduction > 1
     answer = explain(probe, emotion=FaceEmotion.SAD)
     picture = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
@@ -209,7 +207,7 @@ def test_the_face_of_a_jpeg_that_was_read_reduced_is_covered_where_it_is(
         ({"emotion": 7}, "7"),
     ],
 )
-def test_explain_what_is_not_there(probe: Probe, fields: dict[str, object], word: str) -> None:
+def test_explain_a_missing_face(probe: Probe, fields: dict[str, object], word: str) -> None:
     probe.answer(probe.image(bright()))
     answer = explain(probe, **fields)
     assert not answer.success

@@ -107,7 +107,7 @@ def look(probe: Probe) -> Callable[[np.ndarray], ImageMessage]:
     """Subscribe to the annotated images; what is returned gives that of an image."""
     seen: list[ImageMessage] = []
     probe.listen(ImageMessage, "faces/annotated", seen, qos.images("reliable"))
-    publisher = probe.node._recognition.cameras["camera"].annotated
+    publisher = probe.node.cameras["camera"].annotated
     wait_for(publisher.get_subscription_count, "the subscription to be known")
 
     def annotated(pixels: np.ndarray) -> ImageMessage:
@@ -121,17 +121,17 @@ def pixels_of(picture: ImageMessage) -> np.ndarray:
     return np.frombuffer(picture.data, np.uint8).reshape(240, 320, 3).astype(int)
 
 
-def test_annotated_images_only_when_somebody_looks(probe: Probe) -> None:
+def test_annotated_images_only_for_subscribers(probe: Probe) -> None:
     probe.answer(probe.image(bright()))
     assert probe.me.count_publishers("faces/annotated") == 1
-    assert probe.node._recognition.cameras["camera"].annotated.get_subscription_count() == 0
+    assert probe.node.cameras["camera"].annotated.get_subscription_count() == 0
     picture = look(probe)(bright())
     assert (picture.width, picture.height, picture.encoding) == (320, 240, "bgr8")
     assert picture.header.frame_id == "front_optical"
     assert (pixels_of(picture) != 200).any()
 
 
-def test_the_attention_map_is_drawn_while_it_is_asked_for(probe: Probe) -> None:
+def test_the_attention_map_is_drawn_while_enabled(probe: Probe) -> None:
     annotated = look(probe)
     plain = pixels_of(annotated(bright()))
     assert probe.set(attention_overlay=True)[0]
@@ -197,7 +197,7 @@ def test_camera_info_gives_the_head_pose(probe: Probe) -> None:
     assert probe.values()["camera_info"] == "of 320x240"
 
 
-def test_camera_info_is_looked_for_beside_a_remapped_image(
+def test_camera_info_is_expected_next_to_a_remapped_image(
     make_probe: Callable[..., Probe],
 ) -> None:
     node = {"cli_args": ["--ros-args", "-r", "image_raw:=/cam/left/image"]}

@@ -46,7 +46,7 @@ def make_replay(ros: None, tmp_path: Path) -> Iterator[Callable[..., Replay]]:  
         replay.close()
 
 
-def test_a_smile_gets_a_reaction_that_says_why(make_replay: Callable[..., Replay]) -> None:
+def test_a_smile_gets_a_reaction_with_a_reason(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay()
     replay.play(1.0, face(3, x=0.6))
     replay.play(2.0, face(3, "happy", x=0.6))
@@ -65,7 +65,7 @@ def test_a_smile_gets_a_reaction_that_says_why(make_replay: Callable[..., Replay
     assert "Person 3, whom it attends to, has looked happy for" in reaction.why
 
 
-def test_a_table_that_is_set_again_is_read_anew(
+def test_a_table_that_is_set_again_is_read_again(
     make_replay: Callable[..., Replay], tmp_path: Path
 ) -> None:
     replay = make_replay()
@@ -81,7 +81,7 @@ def test_a_table_that_is_set_again_is_read_anew(
     assert "it needs a list called 'rules'" in why
 
 
-def test_the_gaze_follows_whom_it_attends_to(make_replay: Callable[..., Replay]) -> None:
+def test_the_gaze_follows_the_attended_person(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay()
     replay.play(2.0, face(1, x=0.2, distance=3.0), face(2, x=0.7, distance=1.0))
     gaze = replay.heard["gaze_target"][-1]
@@ -140,7 +140,7 @@ def test_the_robots_face_is_latched_and_mirrors(make_replay: Callable[..., Repla
     assert replay.heard["robot_expression"][-1].data == "neutral"
 
 
-def test_another_table_takes_over_and_a_bad_one_is_refused(
+def test_another_table_takes_over_and_an_invalid_one_is_refused(
     make_replay: Callable[..., Replay], tmp_path: Path
 ) -> None:
     replay = make_replay()
@@ -155,7 +155,7 @@ def test_another_table_takes_over_and_a_bad_one_is_refused(
     assert "No such file" in why
 
 
-def test_a_bad_table_keeps_the_node_from_starting(ros: None, tmp_path: Path) -> None:  # noqa: ARG001
+def test_an_invalid_table_keeps_the_node_from_starting(ros: None, tmp_path: Path) -> None:  # noqa: ARG001
     bad = tmp_path / "bad.yaml"
     bad.write_text("rules: [{name: greet, emotion: bored}]")
     with pytest.raises(ParameterException, match="emotion is 'bored', it must be one of"):
@@ -182,7 +182,7 @@ def test_a_frame_is_kept_at_the_gaze_target(make_replay: Callable[..., Replay]) 
     assert frame.transform.rotation.w == 1.0
 
 
-def test_without_tf2_there_is_no_frame_and_all_else_goes_on(
+def test_without_tf2_only_the_frame_is_missing(
     make_replay: Callable[..., Replay],
 ) -> None:
     try:

@@ -37,7 +37,7 @@ def check(values: Mapping[str, Any]) -> None:
 
 
 class Owner:
-    """A node with the table, and what its set told it."""
+    """A node with the table, and the changes that were applied to it."""
 
     def __init__(self, **overrides: object) -> None:
         self.configurable = True
@@ -77,7 +77,7 @@ def owner() -> Iterator[Owner]:
     value.node.destroy_node()
 
 
-def test_declares_defaults_and_says_what_they_mean(owner: Owner) -> None:
+def test_declares_defaults_with_their_descriptions(owner: Owner) -> None:
     assert owner.set.values == {p.name: p.default for p in TABLE}
     assert owner.set["names"] == [""]
     assert not owner.applied
@@ -113,7 +113,9 @@ def test_a_live_change_is_applied_once_with_all_values(owner: Owner) -> None:
         ({"count": 5, "kind": "liquid"}, "soft, hard"),
     ],
 )
-def test_a_bad_change_is_refused_whole(owner: Owner, change: dict[str, object], word: str) -> None:
+def test_an_invalid_change_is_refused_completely(
+    owner: Owner, change: dict[str, object], word: str
+) -> None:
     before = dict(owner.set.values)
     successful, reason = owner.change(**change)
     assert not successful
@@ -122,7 +124,7 @@ def test_a_bad_change_is_refused_whole(owner: Owner, change: dict[str, object], 
     assert not owner.applied
 
 
-def test_what_is_read_on_configure_changes_only_before(owner: Owner) -> None:
+def test_a_configure_parameter_changes_only_while_unconfigured(owner: Owner) -> None:
     assert owner.change(file="b", names=["x", "y"])[0]
     owner.configurable = False
     successful, reason = owner.change(file="c")
@@ -136,7 +138,7 @@ def test_what_is_read_on_configure_changes_only_before(owner: Owner) -> None:
     assert owner.applied[-1][1] == {"low"}
 
 
-def test_takes_values_from_outside() -> None:
+def test_takes_overrides() -> None:
     owner = Owner(low=0.1, names=["front", "cabin"], fixed=False)
     assert owner.set["names"] == ["front", "cabin"]
     assert owner.set["fixed"] is False
@@ -144,12 +146,12 @@ def test_takes_values_from_outside() -> None:
 
 
 @pytest.mark.parametrize("given", [{"low": 2.0}, {"kind": "liquid"}])
-def test_a_bad_value_from_outside_is_refused(given: dict[str, object]) -> None:
+def test_an_invalid_override_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(InvalidParameterValueException):
         Owner(**given)
 
 
-def test_a_conflict_from_outside_names_only_the_parameters_in_conflict() -> None:
+def test_conflicting_overrides_name_only_the_parameters_in_conflict() -> None:
     with pytest.raises(ConflictingParametersError) as caught:
         Owner(low=0.95)
     assert str(caught.value) == "low must not exceed high"
@@ -177,6 +179,6 @@ def test_a_check_that_fails_with_another_error_still_gets_an_answer() -> None:
     node.destroy_node()
 
 
-def test_a_value_of_another_type_from_outside_is_refused() -> None:
+def test_an_override_of_another_type_is_refused() -> None:
     with pytest.raises(InvalidParameterTypeException):
         Owner(low="much")

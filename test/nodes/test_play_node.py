@@ -52,7 +52,7 @@ KINDS = {FRONT: ImageMessage, CABIN: CompressedImage, "/front/camera_info": Came
 
 
 class Room:
-    """Nodes on threads of their own, taken down together, and what is heard of them."""
+    """Nodes on threads of their own, destroyed together, and what they have published."""
 
     def __init__(self) -> None:
         self.me = Node("listener")
@@ -155,7 +155,7 @@ def recorded(path: Path, *topics: str) -> list[Message]:
         return list(reader.messages(topics or None))
 
 
-def test_messages_come_as_they_were_recorded(room: Room, bag: Path) -> None:
+def test_messages_are_published_as_recorded(room: Room, bag: Path) -> None:
     profile = qos.images("reliable", 100)
     heard = {topic: room.hear(kind, topic, profile) for topic, kind in KINDS.items()}
     options = BagPlayOptions(wait=True, speed=8.0)

@@ -21,7 +21,7 @@ def test_arguments_of_a_node() -> None:
     ]
 
 
-def test_without_anything_there_is_nothing_to_say() -> None:
+def test_no_arguments_without_parameters() -> None:
     assert ros_arguments({}) == ["--ros-args"]
 
 

@@ -43,7 +43,7 @@ MESSAGES: Any = SimpleNamespace(
 )
 
 
-def test_every_emotion_has_a_name_there() -> None:
+def test_every_emotion_has_a_name_in_hri_msgs() -> None:
     names = {
         EMOTIONS[e]: ros4hri_messages.expression(MESSAGES, header_at(1.0), e, 0.9).expression
         for e in range(len(EMOTIONS))
@@ -75,7 +75,7 @@ def test_regions_and_landmarks_are_shares_of_the_image() -> None:
     assert (points.landmarks[68].x, points.landmarks[68].c) == (pytest.approx(right_eye), 0.0)
 
 
-def test_landmarks_outside_of_the_image_have_no_confidence() -> None:
+def test_landmarks_outside_the_image_have_no_confidence() -> None:
     points = ros4hri_messages.landmarks(MESSAGES, header_at(1.0), face(1, x=0.0), SIZE).landmarks
     assert all(0.0 <= p.x <= 1.0 and 0.0 <= p.y <= 1.0 for p in points)
     assert points[0].c == 0.0
@@ -103,7 +103,7 @@ def test_frames_are_those_of_rep_155() -> None:
     assert ros4hri_messages.frames(header_at(2.0), face(1, distance=None), "ab1") == []
 
 
-def test_without_hri_msgs_the_node_ends_and_says_what_to_install(
+def test_without_hri_msgs_the_node_exits_and_names_the_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> None:
@@ -179,7 +179,7 @@ def test_topics_live_as_long_as_the_face(replay: Replay) -> None:
     assert list(replay.heard["/humans/faces/tracked"][-1].ids) == []
 
 
-def test_images_of_faces_are_cut_only_when_somebody_wants_them(replay: Replay) -> None:
+def test_face_images_are_made_only_for_subscribers(replay: Replay) -> None:
     camera = replay.me.create_publisher(ImageMessage, "image_raw", qos.images("reliable", 5))
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     pixels[:, : WIDTH // 2] = (255, 0, 0)

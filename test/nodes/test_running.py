@@ -48,7 +48,7 @@ class FragileNode(Node):
 
 
 class Bench:
-    """A fragile node and somebody who talks to it."""
+    """A fragile node and its client."""
 
     def __init__(self) -> None:
         self.fragile, self.me = FragileNode(), Node("me")

@@ -28,7 +28,7 @@ from edan_ros.nodes.common.topics import camera_topics
         ({"image_raw": "/cam/x", "camera_info": "/calibration"}, False, "/cam/x", "/calibration"),
     ],
 )
-def test_whoever_remaps_the_images_moves_the_rest(
+def test_a_remapping_of_the_images_moves_camera_info_too(
     ros: None,  # noqa: ARG001
     remapped: dict[str, str],
     compressed: bool,

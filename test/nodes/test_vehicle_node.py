@@ -13,16 +13,17 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from edan_ros.msg import CabinState, FaceEmotion, FaceEmotionArray, SpeedAdvisory
 from geometry_msgs.msg import Twist, TwistStamped
-from probe import wait_for
+from probe import TIMEOUT, spin, wait_for
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from replay import Replay, face, header_at, seconds_of
 
 from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
+from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
 
 SEATS = ["driver: 0.5 0 1 1", "passenger: 0 0 0.5 1"]
@@ -76,18 +77,34 @@ def test_cabin_and_advice_at_a_steady_rate(make_replay: Callable[..., Replay]) -
     assert sum(gaps) / len(gaps) == pytest.approx(0.1, abs=0.02)
 
 
-def test_faces_without_a_clock_are_said_so(ros: None) -> None:  # noqa: ARG001
+def test_simulated_time_without_a_clock_is_reported(ros: None) -> None:  # noqa: ARG001
     node = VehicleNode(parameter_overrides=[Parameter("use_sim_time", value=True)])
-    node._on_faces(FaceEmotionArray(image_width=640, image_height=480))
-    assert node._judge()[1] == "use_sim_time is set, but /clock has no publisher"
-    node.destroy_node()
+    me = Node("me")
+    reports: list[DiagnosticArray] = []
+    me.create_subscription(DiagnosticArray, "/diagnostics", reports.append, qos.RESULTS)
+    faces = me.create_publisher(FaceEmotionArray, "faces", qos.RESULTS)
+    threads = [spin(node), spin(me)]
+
+    def reported() -> bool:
+        faces.publish(FaceEmotionArray(image_width=640, image_height=480))
+        messages = [status.message for report in reports for status in report.status]
+        return "use_sim_time is set, but /clock has no publisher" in messages
+
+    try:
+        wait_for(reported, "the diagnostics to say so", period=0.1)
+    finally:
+        for executor, thread in threads:
+            executor.shutdown()
+            thread.join(TIMEOUT)
+        me.destroy_node()
+        node.destroy_node()
 
 
 @pytest.mark.parametrize("given", [{"rate": 0.5}, {"rate": 2.0}, {"speed.validity": 0.1}])
-def test_a_rate_below_what_one_decision_is_good_for_is_refused(
+def test_a_rate_slower_than_the_validity_of_a_decision_is_refused(
     make_replay: Callable[..., Replay], given: dict[str, float]
 ) -> None:
-    with pytest.raises(ParameterException, match="a decision comes every"):
+    with pytest.raises(ParameterException, match="between two decisions"):
         make_replay(**given)
 
 
@@ -142,7 +159,7 @@ def test_fear_raises_and_calm_releases_with_drops_and_repeats(
             assert list(after.track_ids) == [2]
 
 
-def test_when_the_faces_stop_the_advice_decays_and_says_why(
+def test_the_advice_decays_with_a_reason_when_the_faces_stop(
     make_replay: Callable[..., Replay],
 ) -> None:
     replay = make_replay(**{"speed.release_rate": 0.2})
@@ -174,7 +191,7 @@ def test_a_clock_that_jumps_back_does_not_stop_the_node(
     assert seconds_of(newest(replay)[0].header.stamp) < 20.0
 
 
-def test_bad_messages_are_told_of_and_left_out(make_replay: Callable[..., Replay]) -> None:
+def test_invalid_messages_are_reported_and_skipped(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay()
     replay.tick(0.1)
     bad = face(1)
@@ -188,10 +205,10 @@ def test_bad_messages_are_told_of_and_left_out(make_replay: Callable[..., Replay
     assert [o.track_id for o in newest(replay)[0].occupants] == [1]
 
 
-def test_diagnostics_say_why_nothing_is_decided(make_replay: Callable[..., Replay]) -> None:
+def test_diagnostics_give_the_reason_for_no_decision(make_replay: Callable[..., Replay]) -> None:
     replay = make_replay()
     replay.tick(1.0)
-    assert "though it has a publisher" in replay.report().message
+    assert "which has a publisher" in replay.report().message
     for _ in range(5):
         replay.tick(0.1)
         replay.show(face(1), stamp=replay.now - 50.0)
@@ -204,7 +221,7 @@ def test_diagnostics_say_why_nothing_is_decided(make_replay: Callable[..., Repla
     assert said.startswith("1 occupant, driver attentive, speed scale 1.00")
 
 
-def test_parameters_change_at_run_time_and_bad_ones_are_refused(
+def test_parameters_change_at_run_time_and_invalid_ones_are_refused(
     make_replay: Callable[..., Replay],
 ) -> None:
     replay = make_replay()
@@ -220,7 +237,7 @@ def test_parameters_change_at_run_time_and_bad_ones_are_refused(
     assert not replay.set(speed__minimum=0.0)[0]
 
 
-def test_a_bad_parameter_from_outside_is_refused(ros: None) -> None:  # noqa: ARG001
+def test_an_invalid_parameter_override_is_refused(ros: None) -> None:  # noqa: ARG001
     with pytest.raises(ParameterException, match="is no seat"):
         Replay(VehicleNode, {}, seats=["driver 1 2 3 4"])
 
@@ -261,7 +278,7 @@ def test_velocity_commands_are_scaled(make_replay: Callable[..., Replay], kind: 
     assert slowed.angular.z == pytest.approx(-0.5 * slowed.linear.x)
 
 
-def test_the_limiter_stops_the_robot_if_told_to_when_faces_stop(
+def test_the_limiter_stops_the_robot_without_faces_if_configured(
     make_replay: Callable[..., Replay],
 ) -> None:
     replay = make_replay(**{"commands": "twist", "limiter.on_failure": "stop"})
@@ -281,7 +298,7 @@ def test_the_limiter_stops_the_robot_if_told_to_when_faces_stop(
 
 
 @pytest.mark.parametrize("planner", ["nav2", "autoware"])
-def test_a_planner_that_is_not_installed_is_told_of(
+def test_a_planner_that_is_not_installed_is_reported(
     make_replay: Callable[..., Replay], planner: str
 ) -> None:
     package = {"nav2": "nav2_msgs", "autoware": "autoware_internal_planning_msgs"}[planner]

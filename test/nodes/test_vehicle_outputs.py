@@ -45,9 +45,9 @@ class Listener:
             self.me.create_subscription(kind, topic, self.heard[name].append, qos.RESULTS)
         self._executor, self._thread = spin(self.me)
 
-    def tell(self, output: Output, *scales: float) -> None:
+    def update(self, output: Output, *scales: float) -> None:
         for scale in scales:
-            output.tell(advice(scale), NOW)
+            output.update(advice(scale), NOW)
             time.sleep(0.02)
 
     def close(self) -> None:
@@ -57,23 +57,23 @@ class Listener:
         self.node.destroy_node()
 
 
-def test_nav2_is_told_percentages_and_that_there_is_no_limit(ros: None) -> None:  # noqa: ARG001
+def test_nav2_gets_percentages_and_the_end_of_the_limit(ros: None) -> None:  # noqa: ARG001
     nav2 = pytest.importorskip("nav2_msgs.msg", reason="nav2_msgs is not installed")
     listener = Listener(limit=(nav2.SpeedLimit, "speed_limit"))
     output = Nav2Output(listener.node)
     wait_for(lambda: listener.node.count_subscribers("speed_limit"), "the planner")
-    listener.tell(output, 1.0, 0.9, 0.899, 0.7, 1.0, 1.0)
+    listener.update(output, 1.0, 0.9, 0.899, 0.7, 1.0, 1.0)
     wait_for(lambda: len(listener.heard["limit"]) == 4, "four messages")
     assert all(m.percentage for m in listener.heard["limit"])
     assert [m.speed_limit for m in listener.heard["limit"]] == pytest.approx([0, 90, 70, 0])
-    listener.tell(output, 0.5)
+    listener.update(output, 0.5)
     output.release(NOW)
     wait_for(lambda: len(listener.heard["limit"]) == 6, "the limit and its end")
     assert listener.heard["limit"][-1].speed_limit == Nav2Output.NO_LIMIT
     listener.close()
 
 
-def test_autoware_is_told_speeds_and_to_clear_them(ros: None) -> None:  # noqa: ARG001
+def test_autoware_gets_speeds_and_clear_commands(ros: None) -> None:  # noqa: ARG001
     for package in AutowareOutput.PACKAGES:
         try:
             messages = __import__(f"{package}.msg", fromlist=["VelocityLimit"])
@@ -88,7 +88,7 @@ def test_autoware_is_told_speeds_and_to_clear_them(ros: None) -> None:  # noqa: 
     )
     output = AutowareOutput(listener.node, cruise_speed=10.0)
     wait_for(lambda: listener.node.count_subscribers(AutowareOutput.CLEAR_TOPIC), "the planner")
-    listener.tell(output, 1.0, 0.8, 0.799, 0.6, 1.0, 1.0)
+    listener.update(output, 1.0, 0.8, 0.799, 0.6, 1.0, 1.0)
     wait_for(lambda: len(listener.heard["clear"]) == 2, "the clear commands, the first at once")
     limits = listener.heard["limit"]
     assert [m.max_velocity for m in limits] == pytest.approx([8.0, 6.0])
@@ -116,7 +116,7 @@ class Ear:
 
 
 @pytest.mark.parametrize("make", [Nav2Output, lambda node: AutowareOutput(node, 10.0)])
-def test_what_a_node_that_died_has_told_is_withdrawn_at_first(
+def test_a_limit_of_a_node_that_died_is_withdrawn_at_the_start(
     monkeypatch: pytest.MonkeyPatch, make: Callable[[Any], Output]
 ) -> None:
     messages = SimpleNamespace(
@@ -128,7 +128,7 @@ def test_what_a_node_that_died_has_told_is_withdrawn_at_first(
     ear = Ear()
     output = make(ear)
     for scale in (1.0, 1.0, 0.5, 1.0, 1.0):
-        output.tell(advice(scale), NOW)
+        output.update(advice(scale), NOW)
     output.release(NOW)
     assert [limit > 0.0 for _, limit in ear.heard] == [False, True, False]
 
@@ -143,7 +143,7 @@ class Planner:
     def __init__(self, node):
         self.publisher = node.create_publisher(String, "told", qos.LATCHED)
 
-    def tell(self, advice, stamp):
+    def update(self, advice, stamp):
         self.publisher.publish(String(data="a limit" if advice.active else "nothing"))
 
     def release(self, stamp):
@@ -156,11 +156,11 @@ vehicle_node.main()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_node_that_is_ended_withdraws_its_limit_first(
+def test_a_node_withdraws_its_limit_before_it_ends(
     ros: None,  # noqa: ARG001
     number: signal.Signals,
 ) -> None:
-    """The real process, ended while somebody is afraid."""
+    """The real process, ended while an occupant shows fear."""
     listener = Listener(told=(String, "told"))
     arguments = ros_arguments({"nav2": True, "speed.slow_rate": 1.0})
     process = subprocess.Popen([sys.executable, "-c", STANDING_IN, *arguments])

@@ -33,7 +33,7 @@ def view(ros: None) -> Iterator[Callable[..., LiveState]]:  # noqa: ARG001
 
 
 def camera(state: LiveState, name: str) -> dict | None:
-    """What the page is told of a camera; to ask is to look."""
+    """The state of a camera on the page; reading it counts as an open browser."""
     return next((c for c in state.snapshot()["cameras"] if c["name"] == name), None)
 
 

@@ -39,7 +39,7 @@ def recorder() -> Recorder:
     return Recorder()
 
 
-def test_takes_only_the_newest_of_each_source_and_tells_of_drops(
+def test_takes_only_the_newest_of_each_source_and_reports_drops(
     recorder: Recorder, errors: list[Exception]
 ) -> None:
     worker = NewestWorker(recorder, errors.append)
@@ -55,7 +55,7 @@ def test_takes_only_the_newest_of_each_source_and_tells_of_drops(
     assert recorder.batches == [{"a": 1}, {"a": 4, "b": 7}]
 
 
-def test_stop_waits_for_the_round_at_work_and_forgets_the_rest(
+def test_stop_waits_for_the_call_in_progress_and_drops_the_rest(
     recorder: Recorder, errors: list[Exception]
 ) -> None:
     worker = NewestWorker(recorder, errors.append)

@@ -31,9 +31,7 @@ def describe(executable: str, parameters: str) -> LaunchDescription:
 
     def node(context: LaunchContext) -> list[Node]:
         given = LaunchConfiguration("use_sim_time").perform(context)
-        file = LaunchConfiguration("behavior_params").perform(context)
-        require_file("behavior_params", file)
-        values: list[Any] = [file]
+        values: list[Any] = [LaunchConfiguration("behavior_params")]
         if given:  # if empty, the parameter file decides
             values.append({"use_sim_time": given == "true"})
         return [
@@ -48,10 +46,14 @@ def describe(executable: str, parameters: str) -> LaunchDescription:
             )
         ]
 
+    def check(context: LaunchContext) -> None:
+        require_file("behavior_params", LaunchConfiguration("behavior_params").perform(context))
+
     namespace = PushRosNamespace(LaunchConfiguration("namespace"))
     return LaunchDescription(
         [
             *_arguments(executable, share / "config" / parameters),
+            OpaqueFunction(function=check),  # before the first node starts
             # In a group, so that the namespace that it pushes does not reach the node beside it.
             GroupAction([IncludeLaunchDescription(emotion)]),
             GroupAction([namespace, OpaqueFunction(function=node)]),

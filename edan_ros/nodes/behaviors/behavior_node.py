@@ -54,7 +54,8 @@ class BehaviorNode(Node, abc.ABC):
             apply=lambda values, _: self.reconfigure(values),
         )
         self.frame_id = ""
-        self._counts: Counter[str] = Counter()
+        #: Messages by what became of them: an Admission, refused or no_clock.
+        self.counts: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()  # the counts at the last diagnostics
         self._offset = 0.0
         self._throttle = Throttle()
@@ -94,20 +95,24 @@ class BehaviorNode(Node, abc.ABC):
     def _on_faces(self, message: FaceEmotionArray) -> None:
         now = self.get_clock().now().nanoseconds * NANOSECONDS
         if now == 0.0:  # simulated time that has not started
-            self._counts["no_clock"] += 1
+            self.counts["no_clock"] += 1
             return
         stamp = stamp_seconds(message.header)
         try:
-            snapshot = take_snapshot(frame_result(message), stamp, assume_lens=self.assume_lens)
+            result = frame_result(message)
+            snapshot = take_snapshot(result, stamp, assume_lens=self.assume_lens)
         except ValueError as error:
-            self._counts["refused"] += 1
+            self.counts["refused"] += 1
             self.warn("refused", f"a message on {self.resolve_topic_name('faces')}: {error}")
             return
         self._offset = now - stamp
         admission = self.observe(snapshot, now, message)
         if admission is Admission.NEW:
             self.frame_id = message.header.frame_id
-        self._counts[admission.value] += 1
+        self.counts[admission.value] += 1
+        for refusal in result.warnings:
+            self.counts["refused_faces"] += 1
+            self.warn("refused", str(refusal))
         if admission in (Admission.STALE, Admission.FUTURE):
             self.warn(admission.value, _off_clock(self._offset))
 
@@ -118,14 +123,14 @@ class BehaviorNode(Node, abc.ABC):
 
     def _statuses(self) -> list[DiagnosticStatus]:
         level, text = self._judge()
-        values = {f"faces_{key}": str(count) for key, count in sorted(self._counts.items())}
-        self._reported = Counter(self._counts)
+        values = {f"faces_{key}": str(count) for key, count in sorted(self.counts.items())}
+        self._reported = Counter(self.counts)
         return [self.health.status("behaviour", level, text, values)]
 
     def _judge(self) -> tuple[bytes, str]:
         """Return the level and one sentence: the first cause that keeps the node from deciding."""
         topic = self.resolve_topic_name("faces")
-        fresh = self._counts - self._reported
+        fresh = self.counts - self._reported
         if fresh[Admission.NEW.value]:
             return DiagnosticStatus.OK, self.situation()
         if fresh[Admission.STALE.value] or fresh[Admission.FUTURE.value]:

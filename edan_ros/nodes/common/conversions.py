@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult, HeadPose
+from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import face_fields, model_fields
 from edan_ros.engines.base import Engine
 from edan_ros.msg import FaceEmotion, FaceEmotionArray, ModelInfo
@@ -92,24 +93,7 @@ def face_message(face: Face, width: int, height: int) -> FaceEmotion:
 
 
 class MessageError(ValueError):
-    """A FaceEmotionArray whose fields break the rules of its definition; the message says which."""
-
-
-def check_array(message: FaceEmotionArray) -> None:
-    """Check a FaceEmotionArray of another node against FaceEmotion.msg.
-
-    Fields that may be NaN by definition may be; all other numbers are finite and in their range.
-
-    Raises:
-        MessageError: a field is out of its range.
-    """
-    _require(message.image_width > 0 and message.image_height > 0, "the image has no size")
-    _require(len(message.faces) <= MAX_FACES, f"{len(message.faces)} faces in one image")
-    for face in message.faces:
-        try:
-            _check_face(face)
-        except MessageError as error:
-            raise MessageError(f"face {face.track_id}: {error}") from error
+    """A FaceEmotionArray that breaks the rules of its definition; the error names the field."""
 
 
 def _check_face(face: FaceEmotion) -> None:
@@ -154,16 +138,30 @@ def _require(condition: bool, fault: str) -> None:
 
 
 def frame_result(message: FaceEmotionArray) -> FrameResult:
-    """Return the faces of a message: everything but crops and attention maps.
+    """Check a message of another node, and return its faces without crops and attention maps.
 
-    The boxes are in whole pixels, as messages carry them.
+    Faces that break the rules of FaceEmotion.msg are refused: they are missing in the result, and
+    its ``warnings`` name them. Fields may be NaN only where the definition says so. The boxes are
+    in whole pixels, as messages carry them.
 
     Raises:
-        MessageError: the message breaks the rules of its definition.
+        MessageError: the image has no size, there are more faces than any node publishes, or none
+            of the faces is valid.
     """
-    check_array(message)
-    faces = [_face(face) for face in message.faces]
-    return FrameResult(faces, message.image_width, message.image_height)
+    _require(message.image_width > 0 and message.image_height > 0, "the image has no size")
+    _require(len(message.faces) <= MAX_FACES, f"{len(message.faces)} faces in one image")
+    faces: list[Face] = []
+    refused: list[str] = []
+    for face in message.faces:
+        try:
+            _check_face(face)
+        except MessageError as error:
+            refused.append(f"face {face.track_id} refused: {error}")
+        else:
+            faces.append(_face(face))
+    _require(bool(faces) or not refused, "; ".join(refused[:1]))
+    warnings = [ImageError("face", text) for text in refused]
+    return FrameResult(faces, message.image_width, message.image_height, warnings=warnings)
 
 
 def detections(message: FaceEmotionArray) -> list[Detection]:

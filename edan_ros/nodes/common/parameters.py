@@ -46,7 +46,7 @@ class Parameter:
     Attributes:
         name, default, help, low, high, unit, choices: as of core.settings.Setting.
         change: when it may change.
-        file: whether it names a file, which is read anew when the parameter is set again.
+        file: whether it names a file, which is read again when the parameter is set again.
         dynamic: whether values of other types are accepted too.
     """
 

@@ -79,7 +79,7 @@ def _guard_service(node: Node, service: Service) -> None:
 def _answer_error(node: Node, service: Service, error: Exception) -> Any:
     """Return the response of a service whose callback has raised."""
     if service.srv_type is ChangeState:
-        # rclpy raises when a transition is asked for by an id that the state does not allow.
+        # rclpy raises when the id of a requested transition is not possible in the current state.
         # The request is wrong, not the node; the state stays as it is.
         node.get_logger().warning(f"transition refused: {error}")
     else:

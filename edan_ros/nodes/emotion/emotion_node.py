@@ -27,7 +27,7 @@ from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.emotion import diagnostics, services
-from edan_ros.nodes.emotion.camera_input import CameraOptions
+from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions
 from edan_ros.nodes.emotion.emotion_parameters import (
     DETECTOR_PARAMETERS,
     PARAMETERS,
@@ -196,6 +196,11 @@ class EmotionNode(LifecycleNode):
         """The recognition of a configured node."""
         assert self._recognition is not None
         return self._recognition
+
+    @property
+    def cameras(self) -> Mapping[str, CameraInput]:
+        """The cameras by name; none while the node is not configured."""
+        return {} if self._recognition is None else self._recognition.cameras
 
     def enter(self, state: str) -> None:
         """Note the state after a transition, for diagnostics and services."""

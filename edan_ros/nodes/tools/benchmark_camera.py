@@ -1,9 +1,9 @@
-"""The cameras of `edan benchmark`: a process that publishes images it has ready, and counts them.
+"""The cameras of `edan benchmark`: a process that publishes prepared images and counts them.
 
     python -m edan_ros.nodes.tools.benchmark_camera '{"resolution": "vga", "faces": 1, ...}'
 
-The fields are those of CameraOptions. It prints COUNTING when images begin to count, and at the
-end JSON: begin_ns, the stamp of the first that counted, and published, how many did.
+The argument has the fields of CameraOptions. The process prints COUNTING when it starts to count,
+and JSON at the end: begin_ns, the stamp of the first counted image, and published, their number.
 """
 
 from __future__ import annotations
@@ -25,18 +25,23 @@ from edan_ros.nodes.common.conversions import image_message
 from edan_ros.nodes.common.environment import prepare
 
 COUNTING = "counting"
-#: Bytes of images held ready.
-_READY = 64 * 2**20
-#: Seconds that subscribers are waited for.
-_PATIENCE = 15.0
+#: Bytes of prepared images.
+_IMAGE_BYTES = 64 * 2**20
+#: Seconds to wait for subscribers.
+_SUBSCRIBER_TIMEOUT = 15.0
 
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """What is published.
+    """What to publish.
 
-    topics: one a camera. hz: images a second on each. warm_up: seconds that do not count, before
-    the ``seconds`` that do.
+    Attributes:
+        resolution: name of the image size.
+        faces: number of faces in each image.
+        topics: one per camera.
+        hz: images per second on each topic.
+        seconds: duration of the counted part.
+        warm_up: seconds before it.
     """
 
     resolution: str
@@ -48,14 +53,14 @@ class CameraOptions:
 
 
 class BenchmarkCamera(Node):
-    """Publishes on all topics in turn, evenly spread over the period."""
+    """Publishes on all topics in turn, evenly distributed over the period."""
 
     def __init__(self, options: CameraOptions) -> None:
         super().__init__("benchmark_camera")
         self._options = options
         self._cameras = [self._publisher(topic) for topic in options.topics]
         first, *_ = moving_faces(options.resolution, options.faces, 1)
-        count = max(4, min(48, _READY // first.nbytes))
+        count = max(4, min(48, _IMAGE_BYTES // first.nbytes))
         images = moving_faces(options.resolution, options.faces, count)
         self._messages = [image_message(image, Header()) for image in images]
 
@@ -63,18 +68,18 @@ class BenchmarkCamera(Node):
         return self.create_publisher(ImageMessage, topic, qos.images("best_effort"))
 
     def ready(self) -> bool:
-        """Whether every topic has a subscriber."""
+        """Return whether every topic has a subscriber."""
         return all(publisher.get_subscription_count() for publisher in self._cameras)
 
     def run(self) -> dict[str, int]:
-        """Publish; the stamp from which images count, and their number."""
+        """Publish, and return the stamp of the first counted image and their number."""
         options, cameras = self._options, len(self._cameras)
         step = 1.0 / (options.hz * cameras)
         start = due = time.monotonic()
         number = published = begin_ns = 0
         while due - start < options.warm_up + options.seconds:
             time.sleep(max(due - time.monotonic(), 0.0))
-            # The pictures move on once all cameras have shown one.
+            # All cameras publish an image before the next one.
             message = self._messages[number // cameras % len(self._messages)]
             stamp_ns = time.time_ns()
             message.header.frame_id = "camera_optical_frame"
@@ -86,21 +91,21 @@ class BenchmarkCamera(Node):
                     print(COUNTING, flush=True)
                 published += 1
             number += 1
-            # Later than a whole period is not caught up with: a camera skips too.
+            # A delay of more than one period is not made up for, as by a camera.
             due = max(due + step, time.monotonic() - step)
         return {"begin_ns": begin_ns, "published": published}
 
 
 def _main() -> None:
-    """Wait for the subscribers, publish, print what was published."""
+    """Wait for the subscribers, publish, and print the result."""
     prepare()
     options = CameraOptions(**json.loads(sys.argv[1]))
     rclpy.init()
     node = BenchmarkCamera(options)
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _SUBSCRIBER_TIMEOUT
     while not node.ready():
         if time.monotonic() > end:
-            sys.exit(f"nobody subscribed to {', '.join(options.topics)}")
+            sys.exit(f"no subscriber on {', '.join(options.topics)}")
         time.sleep(0.02)
     print(json.dumps(node.run()))
     node.destroy_node()

@@ -1,4 +1,4 @@
-"""Who listens in `edan benchmark`: when each result arrived, and what the emotion node says."""
+"""The subscriber of `edan benchmark`: times of arrival, and stage times of the emotion node."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import time
 from collections.abc import Sequence
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.common import qos
+from edan_ros.nodes.common.running import GuardedExecutor
 
 
 class BenchmarkListener(Node):
     """Subscribes to the faces of all cameras, on a thread of its own from `start` to `stop`.
 
-    arrivals: stamp of the image and arrival of its result, nanoseconds since 1970, and how many
-    faces there were, in order. stages: image topic -> stage -> mean milliseconds.
+    Attributes:
+        arrivals: in order, the stamp of the image and the arrival of its result in nanoseconds
+            since 1970, and the number of faces.
+        stages: image topic -> stage -> mean milliseconds.
     """
 
     def __init__(self, namespace: str, cameras: Sequence[str]) -> None:
@@ -30,17 +32,17 @@ class BenchmarkListener(Node):
                 FaceEmotionArray, f"{camera}/faces", self._on_faces, qos.RESULTS
             )
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.RESULTS)
-        self._executor = SingleThreadedExecutor()
+        self._executor = GuardedExecutor()
         self._executor.add_node(self)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="listener", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start to receive."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more, and let go of the node."""
+        """Stop, and destroy the node."""
         self._stopping.set()
         self._thread.join()
         self._executor.shutdown()
@@ -63,7 +65,7 @@ class BenchmarkListener(Node):
                 for key, value in values.items()
                 if key.startswith("stage.")
             }
-            # Other nodes of this domain report on the same topic.
+            # Other nodes of the domain publish on the same topic.
             topic = values.get("topic", "")
             if stages and topic.startswith(f"{self.get_namespace()}/"):
                 self.stages[topic] = stages

@@ -23,15 +23,15 @@ from edan_ros.nodes.tools.benchmark_camera import COUNTING, CameraOptions
 from edan_ros.nodes.tools.benchmark_listener import BenchmarkListener
 from edan_ros.nodes.tools.session import SessionError, keep_to_this_machine, reserved_namespace
 
-#: Seconds in which the emotion node must become active.
-_PATIENCE = 60.0
-#: Seconds that results are given after the last image, and between two looks at the memory.
-_SETTLE, _LOOK = 0.7, 5.0
+#: Seconds in which the emotion node must become active, and in which the cameras must end.
+_TIMEOUT = 60.0
+#: Seconds to wait for results after the last image, and between two readings of the memory.
+_SETTLE_TIME, _MEMORY_PERIOD = 0.7, 5.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the cameras publish: hz images a second each, of this resolution and many faces."""
+    """What the cameras publish: ``hz`` images per second each, with ``faces`` faces."""
 
     resolution: str = "vga"
     faces: int = 1
@@ -39,7 +39,7 @@ class Load:
     hz: float = 30.0
 
 
-#: The third offers more than any processor takes: what counts there is how little latency grows.
+#: The third load exceeds every processor; it shows how much the latency grows.
 LOADS = (
     Load(),
     Load(hz=60.0),
@@ -52,16 +52,20 @@ LOADS = (
 
 
 class RosBenchmark:
-    """A context manager that holds ROS. model, threads: of the emotion node, threads 0 its own
-    choice. say: is told what the node warns of.
+    """A context manager that initialises ROS and runs loads.
 
-    starts: seconds that each start of the emotion node took. memory_mb: its memory at the end of
-    the last run.
+    Args:
+        model, threads: parameters of the emotion node; threads 0 selects its default.
+        on_trouble: called with the warnings and errors of the node.
+
+    Attributes:
+        starts: seconds that each start of the emotion node took.
+        memory_mb: memory of the node at the end of the last run.
     """
 
-    def __init__(self, model: str, threads: int, say: Callable[[str], None]) -> None:
+    def __init__(self, model: str, threads: int, on_trouble: Callable[[str], None]) -> None:
         self._parameters: dict[str, object] = {"model": model, "threads": threads}
-        self._say = say
+        self._on_trouble = on_trouble
         self.starts: list[float] = []
         self.memory_mb: float | None = None
         self._stack = contextlib.ExitStack()
@@ -79,11 +83,15 @@ class RosBenchmark:
 
     @property
     def startup_s(self) -> float | None:
-        """Median seconds from the start of the emotion node's process until it is active."""
+        """Median of the seconds from the start of the emotion node's process until it is active."""
         return round(statistics.median(self.starts), 2) if self.starts else None
 
     def run(self, load: Load, seconds: float) -> RosRow:
-        """One load for ``seconds``. Raises SessionError when a process does not do its part."""
+        """Run one load for ``seconds``.
+
+        Raises:
+            SessionError: a process did not start, or failed.
+        """
         with self._emotion_node(load) as (node, listener):
             cameras = self._start_cameras(load, seconds)
             _wait_until_counting(cameras)
@@ -92,22 +100,22 @@ class RosBenchmark:
             spent = cpu_seconds(node.pid) - before[0]
             share = 100.0 * spent / (time.monotonic() - before[1])
             sent = _published(cameras)
-            time.sleep(_SETTLE)
+            time.sleep(_SETTLE_TIME)
             self.memory_mb = round(resident_mb(node.pid), 1)
         return _row(load, seconds, listener, sent, share)
 
     def soak(self, minutes: float) -> SoakRow:
-        """One camera at 30 Hz with one face: does memory grow?"""
+        """Run one camera at 30 Hz with one face, and measure the growth of the memory."""
         with self._emotion_node(Load()) as (node, _):
             cameras = self._start_cameras(Load(), 60.0 * minutes)
             memory: list[tuple[float, float]] = []
-            # Of a run that is shorter than two minutes, half of it is for settling.
+            # The memory settles for a minute, or for half of a run of less than two.
             begin = time.monotonic() + min(60.0, 30.0 * minutes)
             while cameras.poll() is None:
                 if time.monotonic() >= begin:
                     own = resident_mb(node.pid, shared=False)
                     memory.append((resident_mb(node.pid), own))
-                time.sleep(min(_LOOK, 5.0 * minutes))
+                time.sleep(min(_MEMORY_PERIOD, 5.0 * minutes))
             _published(cameras)
         if not memory:
             raise SessionError("the cameras of the benchmark ended too early")
@@ -117,16 +125,16 @@ class RosBenchmark:
 
     @contextlib.contextmanager
     def _emotion_node(self, load: Load) -> Iterator[tuple[NodeProcess, BenchmarkListener]]:
-        """The node, active, and who listens to it."""
+        """Start the emotion node, and yield it with its subscriber when it is active."""
         names = [f"camera_{i}" for i in range(load.cameras)]
         parameters = self._parameters | {"cameras": names}
         arguments = ros_arguments(parameters, namespace=self._namespace)
         start = time.monotonic()
-        node = NodeProcess("emotion_node", arguments, self._say)
+        node = NodeProcess("emotion_node", arguments, self._on_trouble)
         try:
-            while not _says(node, "active: subscribed"):
-                ended = node.exit_code() is not None or _says(node, "[ERROR]")
-                if ended or time.monotonic() - start > _PATIENCE:
+            while not _has_logged(node, "active: subscribed"):
+                ended = node.exit_code() is not None or _has_logged(node, "[ERROR]")
+                if ended or time.monotonic() - start > _TIMEOUT:
                     raise SessionError("emotion_node did not start: " + " ".join(node.tail))
                 time.sleep(0.005)
             self.starts.append(time.monotonic() - start)
@@ -155,12 +163,12 @@ class RosBenchmark:
         )
 
 
-def _says(node: NodeProcess, words: str) -> bool:
+def _has_logged(node: NodeProcess, words: str) -> bool:
     return any(words in line for line in list(node.tail))
 
 
 def _wait_until_counting(cameras: subprocess.Popen[str]) -> None:
-    """Until the images count, or the cameras have ended without any."""
+    """Wait until the cameras start to count, or have ended."""
     assert cameras.stdout is not None
     while line := cameras.stdout.readline():
         if line.strip() == COUNTING:
@@ -168,9 +176,9 @@ def _wait_until_counting(cameras: subprocess.Popen[str]) -> None:
 
 
 def _published(cameras: subprocess.Popen[str]) -> dict[str, int]:
-    """What the cameras say at their end, which is near."""
+    """Wait for the end of the cameras, and return what they have published."""
     try:
-        output, errors = cameras.communicate(timeout=_PATIENCE)
+        output, errors = cameras.communicate(timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
         cameras.kill()
         raise SessionError("the cameras of the benchmark did not end") from None
@@ -184,7 +192,7 @@ def _row(
 ) -> RosRow:
     counted = [(s, a) for s, a, _ in listener.arrivals if s >= sent["begin_ns"]]
     if not counted:
-        raise SessionError("no result came back: see what the node says above")
+        raise SessionError("no result was received: see the messages of the node above")
     latency = np.array([(arrival - stamp) / 1e6 for stamp, arrival in counted])
     third = max(len(latency) // 3, 1)
     p50, p90, p99 = np.percentile(latency, (50, 90, 99))

@@ -98,16 +98,20 @@ class ViewNode(Node):
     def _on_faces(self, topic: str) -> Any:
         def add(message: FaceEmotionArray) -> None:
             try:
-                self._state.add_result(topic, frame_result(message))
+                result = frame_result(message)
             except MessageError as error:
                 self._refuse(topic, error)
+                return
+            for refusal in result.warnings:
+                self._refuse(topic, refusal)
+            self._state.add_result(topic, result)
 
         return add
 
     def _refuse(self, topic: str, error: ValueError) -> None:
         """Count a message that cannot be shown, and warn of it now and then."""
         self._refused[topic] += 1
-        warning = self._throttle.admit(topic, f"{topic}: message refused: {error}")
+        warning = self._throttle.admit(topic, f"{topic}: {error}")
         if warning:
             self.get_logger().warning(warning)
 
@@ -117,7 +121,7 @@ class ViewNode(Node):
             return []
         recent, self._reported = self._refused - self._reported, Counter(self._refused)
         level = DiagnosticStatus.WARN if recent else DiagnosticStatus.OK
-        text = f"{self._refused.total()} messages refused"
+        text = f"{self._refused.total()} messages or faces refused"
         values = {topic: str(count) for topic, count in self._refused.items()}
         return [self.health.status("input", level, text, values)]
 
