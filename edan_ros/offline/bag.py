@@ -23,6 +23,7 @@ from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import camera_model, decode_image, model_fields, stamp_ns
+from edan_ros.core.stamps import describe_jump
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.definitions import FACES, MODEL_INFO, Definition, Definitions, digest_of
 from edan_ros.recording.face_messages import FaceMessages
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from edan_ros.engines import Engine
     from edan_ros.pipeline.pipeline import Pipeline
 
+#: Largest number of jumps of the stamps that are described.
+_MAX_JUMPS = 3
 #: Encodings of depth images, which are skipped unless their topic is named.
 _DEPTH = ("16UC1", "32FC1")
 
@@ -88,7 +91,8 @@ class Camera:
             text += "".join(f", {name} {100 * share:.0f} %" for name, share in labels)
         if self.undecoded:
             text += f"; {self.undecoded} could not be decoded ({self.fault})"
-        return text
+        jumps = self.summary.jumps
+        return text + "".join(f"; {describe_jump(jump)}" for jump in jumps[:_MAX_JUMPS])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -345,3 +346,42 @@ def test_calibrated_cameras_get_head_poses(tmp_path: Path) -> None:
     assert [array.faces[0].head_pose_valid for array in arrays] == [False, False, True, True]
     assert 0.2 < arrays[-1].faces[0].head_pose.position.z < 1.5
     assert arrays[0].faces[0].label == "happy"
+
+
+@pytest.mark.parametrize("storage", ["sqlite3", "mcap"])
+@pytest.mark.parametrize(
+    ("jump", "text"), [(-3600, "back by 59 min 59 s"), (25_200, "ahead by 7 h")]
+)
+def test_jumps_of_the_stamps_are_named_and_are_no_recorded_time(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    storage: str,
+    jump: int,
+    text: str,
+) -> None:
+    stamps = [START + i * SECOND + (jump * SECOND if i >= 3 else 0) for i in range(6)]
+    messages = [(FRONT, START + i * SECOND, raw(stamp)) for i, stamp in enumerate(stamps)]
+    bag = write_bag(tmp_path / "run", messages, storage)
+    assert main(["bag", str(bag)]) == 0
+    said = capsys.readouterr().out
+    assert f"the stamps jump {text}" in said
+    assert "5.0 s of recording in" in said
+    assert len(read(tmp_path / "run_faces")["/front/faces"]) == 6
+
+
+def test_a_bag_whose_recorder_was_killed_is_read_with_its_log(tmp_path: Path) -> None:
+    bag = write_humble_bag(tmp_path / "run", recording(1))
+    (file,) = bag.glob("*.db3")
+    base = sqlite3.connect(file)
+    base.execute("PRAGMA journal_mode=WAL")
+    base.execute("PRAGMA wal_autocheckpoint=0")
+    ids = dict(base.execute("SELECT name, id FROM topics"))
+    for topic, recorded, message in recording(COUNT)[3:]:
+        data = bytes(STORE.serialize_cdr(message, message.__msgtype__))
+        row = (ids[topic], recorded, data)
+        base.execute("INSERT INTO messages (topic_id, timestamp, data) VALUES (?, ?, ?)", row)
+    base.commit()
+    (bag / "metadata.yaml").unlink()
+    assert main(["bag", str(bag)]) == 0
+    base.close()
+    assert len(read(tmp_path / "run_faces")["/front/faces"]) == COUNT
