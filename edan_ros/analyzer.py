@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -151,7 +151,9 @@ class FaceAnalyzer:
         threads: int = 0,
         **settings: Any,
     ) -> None:
-        known = {item.name for kind in (DetectionConfig, PipelineConfig) for item in fields_of(kind)}
+        known = {
+            item.name for kind in (DetectionConfig, PipelineConfig) for item in fields_of(kind)
+        }
         if unknown := sorted(settings.keys() - known):
             raise TypeError(
                 f"FaceAnalyzer has no setting {', '.join(unknown)}: choose from "
@@ -225,7 +227,7 @@ class FaceAnalyzer:
         fps: float | None = None,
         topic: str = "",
         camera: CameraModel | None = None,
-    ) -> Iterator[TrackedFrame]:
+    ) -> Generator[TrackedFrame, None, None]:
         """Track the faces through a sequence of images of one camera.
 
         A person keeps the ``track_id`` while in view; labels are smoothed over time. Every call

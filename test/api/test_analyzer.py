@@ -126,7 +126,7 @@ def test_an_image_without_faces_gives_none(analyzer: FaceAnalyzer) -> None:
 def test_number_of_faces_on_photographs(
     analyzer: FaceAnalyzer, name: str, fewest: int, most: int
 ) -> None:
-    """The two groups have 5 and 10 people; one or two are turned away or hidden in part."""
+    """The groups have 5 and 10 people; those with dark glasses or turned away may be missed."""
     assert fewest <= len(analyzer.analyze(media(f"photos/{name}.jpg"))) <= most
 
 
