@@ -10,7 +10,7 @@ from bags import SECOND, camera_info, compressed, raw, write_bag
 from clips import corner_picture
 
 from edan_ros.sources import SourceError, create_source
-from edan_ros.sources.bag import BagSource, is_bag
+from edan_ros.sources.bag import BagPlayback, BagSource, is_bag
 
 START = 1_700_000_000 * SECOND
 STORAGES = pytest.mark.parametrize("storage", ["sqlite3", "mcap"])
@@ -134,3 +134,39 @@ def test_an_empty_file_is_said_so(tmp_path: Path, storage: str) -> None:
     file.write_bytes(b"")
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         list(create_source(str(path)).frames())
+
+
+@STORAGES
+def test_playback_and_source_go_on_where_the_times_jump(tmp_path: Path, storage: str) -> None:
+    """Five days are missing; playback waits a second and says so."""
+    day = 86_400 * SECOND
+    times = [START, START + SECOND // 2, START + 5 * day, START + 5 * day + SECOND // 2]
+    path = write_bag(tmp_path / "bag", [("/image", time, raw(time)) for time in times], storage)
+    logged: list[str] = []
+    due = [message.time for message in BagPlayback(path, log=logged.append).frames()]
+    assert due == pytest.approx([0.0, 0.5, 1.5, 2.0])
+    assert logged == [f"{path}: the stamps jump ahead by 5 days: a new segment begins"]
+    frames = list(BagSource(path, log=logged.append).frames())
+    assert [frame.stamp_ns for frame in frames] == times
+    assert [frame.time for frame in frames] == pytest.approx([0.0, 0.5, 432_000.0, 432_000.5])
+    assert len(logged) == 2
+
+
+def test_stamps_that_go_back_are_kept(tmp_path: Path) -> None:
+    stamps = [START + 3600 * SECOND, START + 3601 * SECOND, START]
+    messages = [("/image", START + i, raw(stamp)) for i, stamp in enumerate(stamps)]
+    logged: list[str] = []
+    frames = list(BagSource(write_bag(tmp_path / "bag", messages), log=logged.append).frames())
+    assert [frame.time for frame in frames] == [0.0, 1.0, -3600.0]
+    assert "the stamps jump back by 1 h 0 min" in logged[0]
+
+
+def test_a_damaged_first_time_loses_no_message_of_a_playback(tmp_path: Path) -> None:
+    times = [START + i * SECOND for i in range(4)]
+    path = write_bag(tmp_path / "bag", [("/image", t, raw(t)) for t in times], "mcap")
+    (file,) = path.glob("*.mcap")
+    data = bytearray(file.read_bytes())
+    at = data.rindex(times[0].to_bytes(8, "little") + times[-1].to_bytes(8, "little"))
+    data[at : at + 8] = (times[2] + 5).to_bytes(8, "little")  # in the statistics record
+    file.write_bytes(data)
+    assert [due.message.time for due in BagPlayback(path).frames()] == times
