@@ -241,7 +241,7 @@ def landmarks68(folder: Path) -> Path:
 
 def ytf68(folder: Path) -> Path:
     """Two frames of 30 people each."""
-    names = [f"Person_{who}_{frame:02d}.jpg" for who in range(30) for frame in (1, 2)]
+    names = [f"Person_{number}_{frame:02d}.jpg" for number in range(30) for frame in (1, 2)]
     return landmark_archive(folder, names)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="evaluate at most N of each set, evenly spaced",
     )
-    model.add_argument("--pictures", type=integer_from(1), dest="images", help=argparse.SUPPRESS)
+    model.add_argument("--pictures", type=integer_from(1), help=argparse.SUPPRESS)
     model.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     model.add_argument("--markdown", type=Path, metavar="FILE", help="write the printed tables")
     model.add_argument(
@@ -114,6 +115,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     if not args.data and not args.failures and os.environ.get("EDAN_DATA"):
         args.data = [Path(os.environ["EDAN_DATA"])]
+    if args.pictures is not None:
+        print("edan evaluate: --pictures is deprecated: use --images", file=sys.stderr)
+        args.images = args.pictures
     if args.what == DETECTOR:
         return _compare_detectors(args)
     specs = _specs(args)
@@ -177,7 +181,7 @@ def _specs(args: argparse.Namespace) -> list[DatasetSpec]:
 
 
 def _engine(args: argparse.Namespace) -> PriorEngine:
-    """Return the engine of the model; end the command if the model lacks what is asked for."""
+    """Return the engine of the model; a usage error if it lacks a required output."""
     from edan_ros.engines import create_engine, load_manifest
     from edan_ros.engines.evaluation_model import EvaluationEngine
     from edan_ros.engines.manifest import is_complete
@@ -252,7 +256,7 @@ def _evaluate_set(
 def _evaluate_robustness(
     engine: PriorEngine, specs: Sequence[DatasetSpec], args: argparse.Namespace
 ) -> None:
-    from edan_ros.cli._output import progress
+    from edan_ros.cli._output import plural, progress
     from edan_ros.evaluation import robustness
     from edan_ros.evaluation.classification import read_set
     from edan_ros.evaluation.prior import describe_prior
@@ -262,13 +266,14 @@ def _evaluate_robustness(
     results = list(progress(conditions, len(robustness.CONDITIONS), "evaluating conditions"))
     lines = [_title(engine), describe_prior(engine.strength)]
     for name, faces in sets.items():
-        lines.append("; ".join([f"{name}: {faces.about}", f"{len(faces)} images", *faces.notes]))
+        size = plural(len(faces), "image")
+        lines.append("; ".join([f"{name}: {faces.about}", size, *faces.notes]))
     pseudo = [name for name, faces in sets.items() if faces.pseudo_landmarks]
     _output([*lines, "", *robustness.table(results, pseudo)], robustness.as_json(results), args)
 
 
 def _output(lines: Iterable[str], figures: object, args: argparse.Namespace) -> None:
-    """Print the lines, and write them and the figures where the command line says."""
+    """Print the lines, and write them to --markdown and the figures to --json."""
     text = "\n".join(lines)
     print(text)
     for file, content in ((args.markdown, text), (args.json, None)):
@@ -294,6 +299,7 @@ def _write_report(args: argparse.Namespace, results: Sequence[SetResult], model:
 
 def _draw_failures(engine: PriorEngine, file: Path) -> None:
     import cv2
+    import numpy as np
 
     from edan_ros.detection.factory import create_detector
     from edan_ros.evaluation.failures import draw_failures, recognise_distorted
@@ -301,10 +307,10 @@ def _draw_failures(engine: PriorEngine, file: Path) -> None:
 
     detector, manifest = create_detector(), engine.manifest
     photographs = [cv2.cvtColor(p, cv2.COLOR_BGR2GRAY) for p in load_photographs()]
-    rows = [recognise_distorted(engine, detector, photograph) for photograph in photographs]
+    rows = [recognise_distorted(engine, detector, np.asarray(p, np.uint8)) for p in photographs]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         draw_failures(rows, f"{manifest.name} {manifest.version} with the package's detector", file)
-    except (OSError, ValueError) as error:  # ValueError: a suffix that matplotlib does not know
+    except (OSError, ValueError) as error:  # ValueError: unknown suffix
         raise DataError(f"cannot write {file}: {error}") from error
     print(f"failures: {file}")

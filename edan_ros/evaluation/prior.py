@@ -14,7 +14,7 @@ from edan_ros.pipeline.config import PipelineConfig
 
 #: Prior strengths by name.
 STRENGTHS = {"uniform": 0.0, "natural": 1.0}
-#: Strength unless another is asked for: that of the pipeline.
+#: Strength by default: that of the pipeline.
 DEFAULT_STRENGTH = PipelineConfig().prior_strength
 
 

@@ -44,9 +44,11 @@ def test_a_folder_is_evaluated(images: Path, capsys: pytest.CaptureFixture[str])
     pytest.importorskip("matplotlib")
     command = ["evaluate", SHIPPED, "--data", f"folder:mine={images}", "--crop", "given"]
     assert main([*command, "--json", "new/figures.json", "--out", "report"]) == 0
-    said = capsys.readouterr().out
-    assert "mine: all; left out: contempt (2)" in said
-    assert any(line.split("|")[1:4] == [" mine ", " given ", " 4 "] for line in said.splitlines())
+    printed = capsys.readouterr().out
+    assert "mine: all; left out: contempt (2)" in printed
+    assert any(
+        line.split("|")[1:4] == [" mine ", " given ", " 4 "] for line in printed.splitlines()
+    )
     mine = json.loads(Path("new/figures.json").read_text())["sets"]["mine"]
     assert (mine["n"], mine["detected"]) == (4, 1.0)
     assert set(mine["per_class"]) == {"happy", "sad"}
@@ -76,9 +78,9 @@ def test_three_classes_over_several_sets(images: Path) -> None:
 def test_groups(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", SHIPPED, "--data", f"folder={images}", "--crop", "given", "--groups"]
     assert main(command) == 0
-    said = capsys.readouterr().out
-    assert "folder: groups of images" in said
-    assert "| sharpness (grey step a pixel): " in said
+    printed = capsys.readouterr().out
+    assert "folder: groups of images" in printed
+    assert "| sharpness (grey step a pixel): " in printed
 
 
 def test_a_damaged_image_is_left_out(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,9 +99,9 @@ def test_all_sets_are_checked_before_the_first_is_evaluated(
         file.unlink()
     sets = [f"folder={images}", "rafdb=raf"]
     assert main(["evaluate", SHIPPED, "--data", *sets, "--crop", "given"]) == 1
-    said = capsys.readouterr()
-    assert "none of 1 images that were tried can be read: cannot read the image raf" in said.err
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert "none of 1 images that were tried can be read: cannot read the image raf" in printed.err
+    assert printed.out == ""
 
 
 def test_a_part_of_the_images_is_evaluated(
@@ -133,6 +135,16 @@ def test_validation_sets_of_a_folder_side_by_side(
     assert "class prior: " in printed
 
 
+def test_the_old_name_of_images_still_works(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", SHIPPED, "--data", f"folder={images}", "--pictures", "2"]
+    assert main([*command, "--crop", "given"]) == 0
+    printed = capsys.readouterr()
+    assert "2 of 4 images, evenly spaced" in printed.out
+    assert "--pictures is deprecated: use --images" in printed.err
+
+
 def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     Path("points").mkdir()
@@ -141,9 +153,9 @@ def test_robustness(capsys: pytest.CaptureFixture[str]) -> None:
     Path("points/a.pts").write_text(f"version: 1\nn_points: 68\n{{\n{body}\n}}\n")
     command = ["evaluate", SHIPPED, "--robustness", "--data", "300w:p=points", "--json", "r.json"]
     assert main(command) == 0
-    said = capsys.readouterr().out
-    assert "p: all; 1 images" in said
-    assert "| eyes under sunglasses" in said
+    printed = capsys.readouterr().out
+    assert "p: all; 1 image" in printed
+    assert "| eyes under sunglasses" in printed
     figures = json.loads(Path("r.json").read_text())["clean"]["p"]
     assert figures["n"] == 1
     assert figures["accuracy"] is None
@@ -181,10 +193,10 @@ def test_a_set_that_cannot_be_read_is_one_sentence(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", *arguments]) != 0
-    said = capsys.readouterr()
-    assert said.err.startswith(f"edan evaluate: {expected}")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"edan evaluate: {expected}")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
 
 
 def test_a_report_that_cannot_be_written_is_named(

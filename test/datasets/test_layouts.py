@@ -155,7 +155,7 @@ def test_image_suffixes_of_any_case(tmp_path: Path, name: str) -> None:
 def test_images_of_sixteen_bits_keep_their_grey_levels(
     tmp_path: Path, bits: int, ending: str
 ) -> None:
-    """Whatever part of the bits is in use, 256 levels are told apart."""
+    """The bits in use keep 256 levels, whatever they are."""
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
     (tmp_path / "happy").mkdir()
     cv2.imwrite(str(tmp_path / "happy" / f"a.{ending}"), levels << (bits - 8))

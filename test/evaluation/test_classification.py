@@ -313,7 +313,7 @@ class TestReport:
         pytest.importorskip("matplotlib")
         from edan_ros.evaluation.report import write_report
 
-        found = result((0, FEAR), crop="detect")  # not found: all of the picture is shown
+        found = result((0, FEAR), crop="detect")  # not found: the full image is shown
         noise = np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
         found.faces.samples[:] = [replace(r, read=lambda: noise) for r in found.faces.samples]
         page = write_report(tmp_path, [found], "grey", privacy).read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ def test_without_faces_there_is_no_recall() -> None:
 
 @pytest.fixture
 def photograph() -> tuple[np.ndarray, np.ndarray]:
-    """A picture of 320 x 200, black but for a white rectangle where the landmarks are."""
+    """An image of 320 x 200, black but for a white rectangle where the landmarks are."""
     pixels = np.zeros((200, 320, 3), np.uint8)
     pixels[50:100, 100:140] = 255
     x, y = np.meshgrid(np.linspace(100, 139, 17), np.linspace(50, 99, 4))

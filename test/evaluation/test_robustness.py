@@ -26,7 +26,7 @@ RNG = np.random.default_rng(0)
 
 
 def dotted(face: float = 200.0) -> FaceImage:
-    """A bright dot on every landmark of a dark picture."""
+    """A bright dot on every landmark of a dark image."""
     points = landmarks(face, 1.2 * face).astype(float)
     side = int(2.4 * face)
     pixels = np.zeros((side, side), np.uint8)
