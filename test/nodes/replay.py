@@ -180,8 +180,13 @@ class Replay:
         self.settle()
 
     def settle(self) -> None:
-        """Hear what the node has published: its answer to a question comes after that."""
-        self._ask(self._settled, GetParameters.Request())
+        """Wait until the node has handled the current time, and its results have arrived.
+
+        Twice: the executor may answer the first request in the round in which it gets the time,
+        before the timers of the next one.
+        """
+        for _ in range(2):
+            self._ask(self._settled, GetParameters.Request())
 
     def set(self, **parameters: Any) -> tuple[bool, str]:
         """Set parameters (a__b for a.b) as `ros2 param set` does; whether all were, and why not."""

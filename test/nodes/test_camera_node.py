@@ -156,6 +156,32 @@ def test_a_missing_source_is_reported_and_retried(listen: Listen, tmp_path: Path
     assert camera.wait_for_status("the recording has ended").level == DiagnosticStatus.OK
 
 
+class BrokenSource:
+    """A source whose decoder raises an error that nobody expects."""
+
+    rate, live = 10.0, False
+
+    def frames(self) -> Iterator[object]:
+        raise RuntimeError("bad frame")
+        yield
+
+
+def test_the_end_of_the_player_stays_an_error_in_diagnostics(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "edan_ros.nodes.camera.camera_node.create_source", lambda *_, **__: BrokenSource()
+    )
+    camera = listen(source="any", wait_for_subscribers=0)
+    status = camera.wait_for_status("the player has ended: RuntimeError: bad frame")
+    assert status.name == "/camera_node: node"
+    assert status.level == DiagnosticStatus.ERROR
+    source = next(s for report in camera.reports for s in report.status if "bad frame" in s.message)
+    assert source.name == "/camera_node: source"
+    assert "Traceback" in capfd.readouterr().err
+    assert camera.node.health.ended
+
+
 def test_a_number_is_a_webcam(listen: Listen) -> None:
     # What `ros2 run edan_ros camera_node --ros-args -p source:=987` gives.
     camera = listen(source=987)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Iterator
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from edan_ros.msg import FaceEmotionArray
 from fakes import bright
 from probe import Probe, spin, wait_for
 
 pytest.importorskip("jinja2")
 
+from edan_ros.nodes.common import qos
 from edan_ros.nodes.tools.view_node import ViewNode
 from edan_ros.report.live import LiveState
 
@@ -73,6 +78,28 @@ def test_nothing_is_drawn_while_no_browser_is_open(
 
     wait_for(look, "the pictures to be asked for")
     wait_for(lambda: probe.node.count_subscribers(topic) == 0, "the pictures to be given up")
+
+
+def test_hostile_messages_are_refused_and_counted(probe: Probe, view: Callable) -> None:
+    state = view()
+    wait_for(lambda: probe.node.count_subscribers("faces") > 1, "the view to find the faces")
+    good = probe.answer(probe.image(bright()))
+    wait_for(lambda: camera(state, "/faces"), "a result")
+    hostile = probe.me.create_publisher(FaceEmotionArray, "faces", qos.RESULTS)
+    wait_for(lambda: hostile.get_subscription_count() > 1, "the view to be found")
+    message = FaceEmotionArray(image_width=640, image_height=480, faces=good.faces)
+    message.faces[0].probabilities = [math.nan] * 7
+    hostile.publish(message)
+    status = wait_for(lambda: refused(probe), "the diagnostics to say so")
+    assert {value.key: value.value for value in status.values} == {"/faces": "1"}
+    assert camera(state, "/faces")["size"] == [320, 240]
+    json.dumps(state.snapshot(), allow_nan=False)
+
+
+def refused(probe: Probe) -> DiagnosticStatus | None:
+    """The status of the view node about refused messages."""
+    statuses = [status for report in probe.reports for status in report.status]
+    return next((s for s in statuses if s.name == "/view_node: input"), None)
 
 
 def test_only_below_a_namespace(make_probe: Callable[..., Probe], view: Callable) -> None:
