@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from edan_ros.core.faces import CameraModel
-from edan_ros.core.head_pose import CAMERA_MODELS
+from edan_ros.core.head_pose import CAMERA_MODELS, CameraModelError, fit_camera
 from edan_ros.sources.base import SourceError
 
 
@@ -30,7 +30,7 @@ def load_calibration(path: str | Path) -> CameraModel:
         K = _matrix(content["camera_matrix"]).reshape(3, 3)
         D = _matrix(content["distortion_coefficients"])
         size = int(content["image_width"]), int(content["image_height"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} is no calibration in the format of camera_calibration: {error!r}"
         ) from error
@@ -40,7 +40,11 @@ def load_calibration(path: str | Path) -> CameraModel:
         )
     if not (K[0, 0] > 0 and K[1, 1] > 0 and min(size) > 0):
         raise SourceError(f"{path}: image size and focal lengths must be positive")
-    return CameraModel(*size, K, D, model)
+    camera = CameraModel(*size, K, D, model)
+    try:
+        return fit_camera(camera, *size)
+    except CameraModelError as error:
+        raise SourceError(f"{path}: {error}") from error
 
 
 def _matrix(entry: Mapping[str, Any]) -> NDArray[np.float64]:

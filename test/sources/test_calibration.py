@@ -42,6 +42,8 @@ def test_a_calibration_is_read(tmp_path: Path) -> None:
         (GOOD.replace("plumb_bob", "magic"), "distortion model 'magic', known: plumb_bob"),
         (GOOD.replace("[500.0,", "[0.0,"), "must be positive"),
         (GOOD.replace("640", "0"), "must be positive"),
+        (GOOD.replace("640", ".inf"), "no calibration"),
+        (GOOD.replace("[500.0,", "[.inf,"), "not finite"),
     ],
 )
 def test_a_bad_file_is_said_so(tmp_path: Path, content: str, message: str) -> None:
