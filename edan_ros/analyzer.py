@@ -30,7 +30,7 @@ from edan_ros.engines.manifest import shipped_models
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.sources import Frame, SourceError, create_source
-from edan_ros.sources.pictures import PictureSource
+from edan_ros.sources.image_files import ImageFileSource
 from edan_ros.sources.webcam import webcam_index
 
 if TYPE_CHECKING:
@@ -444,7 +444,7 @@ def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame,
         if is_path and not Path(source).expanduser().exists():
             raise FileNotFoundError(str(error)) from None
         raise
-    if fps is not None and isinstance(opened, PictureSource):
+    if fps is not None and isinstance(opened, ImageFileSource):
         opened.rate = fps
     return opened.frames()
 

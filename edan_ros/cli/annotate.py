@@ -24,7 +24,7 @@ from edan_ros.core.message_fields import model_fields
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Frame, Source, create_source
-from edan_ros.sources.pictures import PictureSource
+from edan_ros.sources.image_files import ImageFileSource
 from edan_ros.sources.video import VideoSource
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     loaded = load_pipeline(settings)
     folder = _folder(args, source)
-    video = not isinstance(source, PictureSource)
+    video = not isinstance(source, ImageFileSource)
     people = privacy_filter(args.privacy, settings, video=video)
     sound = source if isinstance(source, VideoSource) else None
     log(f"{source.name} -> {folder}/")
@@ -115,7 +115,7 @@ def _annotate(
     stopped: Callable[[], bool],
 ) -> bool:
     """Process all images and return whether the end was reached before a stop was requested."""
-    alone = isinstance(source, PictureSource)
+    alone = isinstance(source, ImageFileSource)
     try:
         with closing(source.frames()) as frames:
             for frame in frames:
@@ -145,7 +145,7 @@ def _folder(args: argparse.Namespace, source: Source) -> Path:
     from edan_ros.recording.annotations import FILES
 
     refuse_to_replace(source, FILES, args.out)
-    origins = source.paths if isinstance(source, PictureSource) else []
+    origins = source.paths if isinstance(source, ImageFileSource) else []
     if any(path.resolve().parent == args.out.resolve() for path in origins):
         raise RecordingError(f"{args.out} holds the images: name another folder with --out")
     return make_folder(args.out)

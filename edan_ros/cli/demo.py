@@ -22,7 +22,7 @@ from edan_ros.cli._pipeline import (
 )
 from edan_ros.cli._signals import handler
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
-from edan_ros.sources.pictures import PICTURE_RATE, PictureSource
+from edan_ros.sources.image_files import IMAGE_RATE, ImageFileSource
 
 if TYPE_CHECKING:
     from edan_ros.behaviors.companions import AnyCompanion
@@ -187,8 +187,8 @@ def _options(args: argparse.Namespace, source: Source, namespace: str) -> Sessio
         "stamps": "now" if source.live else "recorded",
     }
     emotion = {"image_reliability": "reliable", **chosen_parameters(args)}
-    if isinstance(source, PictureSource) and not args.rate:
+    if isinstance(source, ImageFileSource) and not args.rate:
         # Images of a folder need not show the same people.
-        emotion.setdefault("max_gap", 0.5 / PICTURE_RATE)
+        emotion.setdefault("max_gap", 0.5 / IMAGE_RATE)
     files = (args.parameters,) if args.parameters else ()
     return SessionOptions(namespace, camera, emotion, files)

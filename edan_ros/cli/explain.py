@@ -25,7 +25,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import DataError
 from edan_ros.engines.select import FP32_MODEL
 from edan_ros.sources import create_source
-from edan_ros.sources.pictures import PictureSource
+from edan_ros.sources.image_files import ImageFileSource
 
 if TYPE_CHECKING:
     from edan_ros.core.faces import Face, FrameResult
@@ -96,7 +96,8 @@ def _explain_source(args: argparse.Namespace) -> int:
     from edan_ros.drawing.privacy import anonymize
     from edan_ros.explain.record import explanation_record
     from edan_ros.explain.sheet import draw_sheet
-    from edan_ros.recording.pictures import Stems, write_picture
+    from edan_ros.recording.image_files import Stems, write_image
+    from edan_ros.recording.locks import locked_folder
 
     warn = partial(print, "edan explain:", file=sys.stderr)
     source = create_source(args.source, topic=args.bag_topic, log=warn)
@@ -107,7 +108,11 @@ def _explain_source(args: argparse.Namespace) -> int:
     print(loaded.description)
     points_only = args.privacy == "landmarks-only"
     faces, images, stems = 0, 0, Stems()
-    with handler.deferred() as stopped, (args.out / LINES).open("w", encoding="utf-8") as lines:
+    with (
+        locked_folder(args.out),
+        handler.deferred() as stopped,
+        (args.out / LINES).open("w", encoding="utf-8") as lines,
+    ):
         for frame, result in _results(source, loaded.pipeline, args.every, stopped):
             images += 1
             shown = anonymize(frame.image, result.faces, args.privacy, find)
@@ -116,7 +121,7 @@ def _explain_source(args: argparse.Namespace) -> int:
                 name = f"{stem}_" + (f"face{number}" if frame.name else f"track{face.track_id}")
                 rows = _explain(args, loaded.engine, frame, face)
                 sheet = draw_sheet(shown, rows, title=printable(name), outlines=points_only)
-                write_picture(args.out / f"{name}.png", sheet)
+                write_image(args.out / f"{name}.png", sheet)
                 for explanation in (one for row in rows for one in row):
                     line = {
                         "picture": name,
@@ -140,7 +145,7 @@ def _results(
     for frame in progress(source.frames(), source.length, source.name):
         if stopped():
             return
-        if isinstance(source, PictureSource):
+        if isinstance(source, ImageFileSource):
             yield frame, pipeline.analyze(frame.image)
             continue
         # Every frame is processed, so that tracks are the same as in other commands.
@@ -189,7 +194,8 @@ def _explain_dataset(args: argparse.Namespace) -> int:
 
     from edan_ros.explain import study_report
     from edan_ros.explain.study import run_study
-    from edan_ros.recording.pictures import write_picture
+    from edan_ros.recording.image_files import write_image
+    from edan_ros.recording.locks import locked_folder
 
     if args.emotion or args.method:
         raise DataError(
@@ -208,16 +214,16 @@ def _explain_dataset(args: argparse.Namespace) -> int:
             "no comparison with averaged Grad-CAM: it needs the onnx library, and a model that is "
             "not quantised"
         )
-    with console.status("reading") as status:
+    with locked_folder(args.out), console.status("reading") as status:
 
         def show(emotion: int, done: int) -> None:
             status.update(f"{EMOTIONS[emotion]}: {done} of at most {args.count} faces")
 
         study = run_study(faces, engine, count=args.count, averaged=averaged, on_face=show)
-    report = study_report.create_report(study, spec, faces, engine.manifest)
-    (args.out / study_report.TABLES).write_text(report.text, encoding="utf-8")
-    for name, pixels in report.figures.items():
-        write_picture(args.out / name, pixels)
+        report = study_report.create_report(study, spec, faces, engine.manifest)
+        (args.out / study_report.TABLES).write_text(report.text, encoding="utf-8")
+        for name, pixels in report.figures.items():
+            write_image(args.out / name, pixels)
     print(report.text)
     print(f"{plural(len(study.faces), 'face')} explained: {args.out}/")
     return 0

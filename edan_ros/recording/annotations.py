@@ -13,7 +13,7 @@ from edan_ros.core.images import Image
 from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.errors import writing
-from edan_ros.recording.pictures import Stems, write_picture
+from edan_ros.recording.image_files import Stems, write_image
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.sound import FilmedSound, Sound
@@ -82,7 +82,7 @@ class Annotations(RunFolder[_Drawing]):
         drawn = annotate(pixels, item.result)
         if item.name:
             file = f"{self._stems.new(item.name)}.jpg"
-            write_picture(self.folder / file, drawn)
+            write_image(self.folder / file, drawn)
             self._images.append(file)
         else:
             self._video.write(drawn, item.seconds)

@@ -11,11 +11,11 @@ from edan_ros.drawing.faces import unknown_text
 
 @dataclass(slots=True)
 class _Visit:
-    """One person in view. since, seen: seconds of the first and the last image."""
+    """One person in view. since, latest: seconds of the first and the last image."""
 
     label: str
     since: float
-    seen: float
+    latest: float
 
 
 class Changes:
@@ -45,15 +45,15 @@ class Changes:
                     _line(seconds, face.track_id, f"{person.label} -> {_appearance(face)}")
                 )
                 person.label = face.label
-            person.seen = seconds
+            person.latest = seconds
         return lines + self._departures(seconds)
 
     def _departures(self, seconds: float) -> list[str]:
         lines = []
         for track_id, person in list(self._present.items()):
-            if seconds - person.seen > self._timeout:
+            if seconds - person.latest > self._timeout:
                 del self._present[track_id]
-                stay = person.seen - person.since
+                stay = person.latest - person.since
                 lines.append(_line(seconds, track_id, f"is gone after {stay:.1f} s"))
         return lines
 

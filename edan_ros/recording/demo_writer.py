@@ -18,8 +18,8 @@ from edan_ros.drawing.faces import Colour, annotate
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.drawing.timeline import TimelineStrip, under
 from edan_ros.recording.changes import Changes
+from edan_ros.recording.image_files import write_image
 from edan_ros.recording.moments import Moments
-from edan_ros.recording.pictures import write_picture
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary
@@ -105,8 +105,8 @@ class DemoWriter(RunFolder[_Drawing]):
     def _finish(self) -> None:
         sheet = self._moments.sheet()
         if sheet is not None:
-            write_picture(self.folder / PICTURE, sheet)
+            write_image(self.folder / PICTURE, sheet)
         if self._companion is not None:
             end = self.summary.recorded_seconds
             whole = self._companion.timeline.whole(_TIMELINE_WIDTH, 0.0, end)
-            write_picture(self.folder / TIMELINE, whole)
+            write_image(self.folder / TIMELINE, whole)

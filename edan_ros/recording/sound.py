@@ -15,7 +15,7 @@ from av.packet import Packet
 
 from edan_ros.core.stamps import MAX_STEP_BACK
 
-#: Codecs that players accept in an MP4: these are copied. Others are encoded anew.
+#: Codecs that players accept in an MP4: these are copied. Others are encoded again.
 _COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 _ENCODER = "aac"
 

@@ -67,7 +67,7 @@ def render(
         begin=_date(recording.begin_ns * 1e-9),
         cameras=cameras,
         people=people,
-        pictures=bool(people) and not any(person.figures.number for person in people),
+        single_images=bool(people) and not any(person.figures.number for person in people),
         most_people=MAX_PEOPLE,
         joined=joined(rows),
         data=page_data(recording, figures, shown),
@@ -156,7 +156,7 @@ def _camera(
 
 
 def _name(track: PersonTrack, stream: Stream | None) -> str:
-    name = f"Person {track.number}" if track.number else "Faces that were not followed"
+    name = f"Person {track.number}" if track.number else "Faces without a track"
     return name if stream is None else f"{name}, {stream.name}"
 
 

@@ -69,9 +69,9 @@ def make_thumbnails(
         for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
             hidden = _boxes_at(stream, moment.time)
             pixels = anonymize(frame.image, hidden, privacy, find_faces)
-            picture = _picture(moment, pixels, points_only=privacy == "landmarks-only")
+            uri = _uri_of(moment, pixels, points_only=privacy == "landmarks-only")
             label = LABELS[moment.track.labels[moment.row]]
-            made[number, moment.track.number].append(Thumbnail(moment.time, label, picture))
+            made[number, moment.track.number].append(Thumbnail(moment.time, label, uri))
     return dict(made)
 
 
@@ -104,7 +104,7 @@ def _together(
             yield left.pop(0), frame
 
 
-def _picture(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) -> str:
+def _uri_of(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) -> str:
     """Return the square around the face as a data URI. points_only: draw the landmarks in."""
     track, row = moment.track, moment.row
     x, y, width, height = track.boxes[row].tolist()
@@ -131,6 +131,6 @@ def _boxes_at(stream: Stream, time: float) -> list[Detection]:
     return boxes
 
 
-def _draw_points(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> None:
+def _draw_points(pixels: NDArray[np.uint8], points: NDArray[np.floating]) -> None:
     for x, y in np.round(16 * points).astype(int).tolist():
-        cv2.circle(picture, (x, y), 20, (235, 235, 235), -1, cv2.LINE_AA, 4)
+        cv2.circle(pixels, (x, y), 20, (235, 235, 235), -1, cv2.LINE_AA, 4)

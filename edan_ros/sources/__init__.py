@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edan_ros.sources.bag import BagSource, is_bag
 from edan_ros.sources.base import Frame, Log, Source, SourceError, discard
-from edan_ros.sources.pictures import PictureSource, is_picture, pictures_in, pictures_of
+from edan_ros.sources.image_files import ImageFileSource, images_in, images_matching, is_image_file
 from edan_ros.sources.scene import SceneSource
 from edan_ros.sources.video import VideoSource
 from edan_ros.sources.webcam import WebcamSource, webcam_index
@@ -56,7 +56,7 @@ def create_source(
 def _of_path(path: Path, text: str, topic: str, log: Log) -> Source:
     if not text or not path.exists():
         if any(sign in text for sign in "*?["):
-            return PictureSource(text, pictures_of(str(path)), log)
+            return ImageFileSource(text, images_matching(str(path)), log)
         raise SourceError(
             f"there is no {text or 'source named'}: give a video, an image, a folder, a bag, "
             f"the number of a webcam, or '{BUILT_IN}'"
@@ -64,7 +64,7 @@ def _of_path(path: Path, text: str, topic: str, log: Log) -> Source:
     if is_bag(path):
         return BagSource(path, topic, log)
     if path.is_dir():
-        return PictureSource(text, pictures_in(path), log)
-    if is_picture(path):
-        return PictureSource(text, [path], log)
+        return ImageFileSource(text, images_in(path), log)
+    if is_image_file(path):
+        return ImageFileSource(text, [path], log)
     return VideoSource(path, log)

@@ -68,8 +68,8 @@ class BagFile:
     indexed: bool = True
     broken: bool = False
     summary: McapSummary = field(default_factory=McapSummary)
-    #: Of the last call of messages(): topics and begin asked for, and whether it came to its end.
-    _asked: tuple[Collection[str], int | None] = ((), None)
+    #: Of the last call of messages(): topics and begin requested, and whether it was exhausted.
+    _requested: tuple[Collection[str], int | None] = ((), None)
     _complete: bool = False
     #: Topic -> times of the messages that were read.
     _read: dict[str, array[int]] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class BagFile:
 
     def messages(self, topics: Collection[str], start: int | None) -> Iterator[Entry]:
         """Yield the messages of some topics, recorded at ``start`` (ns) or later, decompressed."""
-        self._asked, self._complete = (topics, start), False
+        self._requested, self._complete = (topics, start), False
         self._read = {topic: array("q") for topic in topics}
         for connection, time, data in self._stored(topics, start):
             if data.startswith(ZSTD_MAGIC):
@@ -139,7 +139,7 @@ class BagFile:
         return [*faults, *(f"{name} is damaged: {line}" for line in missing)]
 
     def _what_was_read(self, promised: Mapping[str, int] | None) -> str:
-        topics, start = self._asked
+        topics, start = self._requested
         read = self.read.total() if topics else sum(c.msgcount for c in self.connections)
         promised = self.summary.counts or promised
         if promised is not None and start is None:
@@ -155,7 +155,7 @@ class BagFile:
         if not self._complete:
             return []
         lines = []
-        for topic in sorted(self._asked[0]):
+        for topic in sorted(self._requested[0]):
             read = np.sort(np.array(self._read[topic], np.int64))
             found = self._index_fault(topic, read) or self._count_fault(topic, len(read))
             lines += [f"{found} on {topic}"] if found else []
@@ -163,7 +163,7 @@ class BagFile:
 
     def _index_fault(self, topic: str, read: NDArray[np.int64]) -> str:
         """Compare the times of a topic with those in the message indexes of an MCAP file."""
-        start = self._asked[1]
+        start = self._requested[1]
         if self.summary.times is None:
             return ""
         indexed = self.summary.times.get(topic, np.zeros(0, np.uint64)).astype(np.int64)
@@ -178,7 +178,7 @@ class BagFile:
 
     def _count_fault(self, topic: str, read: int) -> str:
         """Compare the number of messages of a topic with the statistics, which count all."""
-        if self._asked[1] is not None:
+        if self._requested[1] is not None:
             return ""
         promised: dict[str, int] = defaultdict(int)
         if self.summary.counts is not None:
@@ -191,7 +191,7 @@ class BagFile:
         return f"{read} of the {promised.get(topic, 0)} messages in its statistics were read"
 
     def _stored(self, topics: Collection[str], start: int | None) -> Iterator[Entry]:
-        """Yield as stored; scan the rest of a file that turns out to be damaged on the way."""
+        """Yield as stored; where damage is found on the way, scan the rest of the file."""
         last: int | None = None
         at_last: list[tuple[str, bytes]] = []  # what was read with the time `last`
         wanted = self._of(topics)
@@ -268,7 +268,7 @@ def _summary(path: Path) -> McapSummary:
 
 
 def _salvage(path: Path, plain: Path, stack: ExitStack) -> Salvage:
-    """path: as the user knows it. plain: decompressed."""
+    """Return a reader that needs no index. path: for messages. plain: the decompressed file."""
     try:
         salvage = _SALVAGE[plain.suffix](plain)
     except (OSError, KeyError) as error:

@@ -17,7 +17,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from edan_ros.sources.bag_file import BagFile, is_storage, open_file
 from edan_ros.sources.base import SourceError
-from edan_ros.sources.pictures import natural_key
+from edan_ros.sources.image_files import natural_key
 
 
 class Message(NamedTuple):
@@ -77,7 +77,7 @@ class BagReader:
         self._missing: list[str] = []
         self._typestore = get_typestore(Stores.LATEST)
         self._ros1: AnyReader | None = None
-        self._asked: frozenset[str] | None = None  # topics of a call of messages() that has ended
+        self._requested: frozenset[str] | None = None  # topics of the last finished call
 
     def __enter__(self) -> BagReader:
         try:
@@ -95,7 +95,7 @@ class BagReader:
 
     @property
     def is_ros1(self) -> bool:
-        """Whether it is a bag of ROS 1, whose messages are serialised in another way."""
+        """Whether it is a bag of ROS 1, whose messages are serialised differently."""
         return self._ros1 is not None
 
     @property
@@ -138,11 +138,11 @@ class BagReader:
         They come in the order of recording.
         """
         names = frozenset(self.topics if topics is None else topics)
-        self._asked = None
+        self._requested = None
         for file in self._files:
             for connection, time, data in file.messages(names, start):
                 yield Message(connection.topic, time, data)
-        self._asked = names if start is None else None
+        self._requested = names if start is None else None
 
     @property
     def damage(self) -> list[str]:
@@ -151,8 +151,8 @@ class BagReader:
         alone = promised if len(self._files) == 1 else None
         lines = [self._metadata.fault, *(f"{name} is missing" for name in self._missing)]
         reported = [line for file in self._files for line in file.damage(alone)]
-        if promised is not None and self._asked is not None and not (alone and reported):
-            lines += self._broken_promises(promised, self._asked)
+        if promised is not None and self._requested is not None and not (alone and reported):
+            lines += self._broken_promises(promised, self._requested)
         return [line for line in [*lines, *reported] if line]
 
     def _broken_promises(self, promised: Mapping[str, int], topics: Collection[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""What an MCAP file promises to hold: its statistics record and its message indexes.
+"""Counts and times of the messages of an MCAP file by its statistics and message indexes.
 
-https://mcap.dev/spec. A reader that trusts the index skips what a damaged record hides, without a
-word; comparing what was read with these promises tells what is missing.
+https://mcap.dev/spec. A reader that trusts the index silently skips what a damaged record hides;
+comparing the messages read with these counts reveals what is missing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SummaryError(ValueError):
 
 @dataclass
 class McapSummary:
-    """The promises of a file.
+    """Messages that a file should hold.
 
     Attributes:
         counts: topic -> messages by the statistics record, None where there is none.
@@ -65,7 +65,7 @@ class _Records:
 
 
 def read_summary(path: Path) -> McapSummary:
-    """Return what a file promises. Raises SummaryError, OSError."""
+    """Read the summary of a file. Raises SummaryError, OSError."""
     with path.open("rb") as file:
         records = _read_records(file, path.stat().st_size)
         summary = McapSummary(chunks=len(records.indexes))

@@ -31,7 +31,7 @@ class McapSalvage(Salvage):
     """Reads every message that lies whole in the file, in a chunk whose checksum is right.
 
     Of the chunk in which the file ends, what can be decompressed counts. A record with an
-    impossible length is the end: nothing says where the next one begins.
+    impossible length ends the scan: where the next one begins is unknown.
     """
 
     def _scan(self) -> None:
@@ -123,8 +123,8 @@ class McapSalvage(Salvage):
         inside = decompressed(self._read(begin, min(packed, self._size - begin)), compression)
         is_whole = begin + packed <= self._size
         if is_whole and (len(inside) != size or (crc and crc32(inside) != crc)):
-            # Something in it is wrong and nothing says what. Without a checksum, the data before
-            # the decompressor's fault is right.
+            # With a checksum, nothing in it can be trusted. Without one, the data before the
+            # decompressor's fault is right.
             return b"" if crc else inside
         return inside
 

@@ -77,7 +77,7 @@ def read_wal(file: BinaryIO) -> WriteAheadLog:
     while len(head := file.read(_FRAME.size)) == _FRAME.size:
         number, page_count, *frame_salts, sum0, sum1 = _FRAME.unpack(head)
         if frame_salts != salts:
-            break  # left from before the log was started anew
+            break  # left over from before the log was restarted
         place = file.tell()
         page = file.read(size)
         if len(page) < size:

@@ -48,7 +48,7 @@ def test_pictures_from_a_source(tmp_path: Path) -> None:
     assert main(["report", str(run), *pictures]) == 0
     page = (run / "faces.html").read_text()
     assert page.count("data:image/jpeg") == 1
-    assert "This file holds pictures of faces." in page
+    assert "This file contains images of faces." in page
     assert main(["report", str(run), *pictures, "--privacy", "landmarks-only"]) == 0
     assert (run / "faces.html").read_text() != page
 

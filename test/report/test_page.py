@@ -65,7 +65,7 @@ def test_figures_stand_in_the_page_without_a_script(tmp_path: Path) -> None:
     assert "Images 40 10.0 a second" in words
     assert "Latency 20 ms median" in words
     assert "mostly neutral , in view for 4.0 s from 0.0 s to 3.9 s" in words
-    assert "This file holds no pictures." in words
+    assert "This file contains no images." in words
 
 
 def test_what_was_recorded_is_text_and_never_markup(tmp_path: Path) -> None:
@@ -90,12 +90,12 @@ def test_a_crowd_has_few_curves_and_all_figures(tmp_path: Path) -> None:
     outline = Outline(page)
     assert sum(a.get("class") == "person" for _, a in outline.tags) == MAX_PEOPLE
     assert page.count('<th scope="row">') == people
-    assert f"Curves are shown of the {MAX_PEOPLE} people" in page
+    assert f"Curves are shown for the {MAX_PEOPLE} people" in page
 
 
 def test_nobody(tmp_path: Path) -> None:
     page = page_of(write_lines(tmp_path / "faces.jsonl", [line(i / 10) for i in range(5)]))
-    assert "Nobody was seen" in page
+    assert "No faces" in page
     assert not Outline(page).open
 
 
@@ -105,8 +105,8 @@ def test_single_pictures_are_counted_and_have_no_curves(tmp_path: Path) -> None:
     outline = Outline(page)
     assert not outline.open
     assert not any("chart" in (a.get("class") or "") for _, a in outline.tags)
-    assert page.count('<th scope="row">Faces that were not followed</th>') == 1
-    assert "Single pictures" in page
+    assert page.count('<th scope="row">Faces without a track</th>') == 1
+    assert "Single images" in page
     assert "Missing images" not in page
 
 
@@ -117,7 +117,7 @@ def test_ten_minutes_of_two_people_stay_small(tmp_path: Path) -> None:
     page = render(recording)
     assert len(recording.streams[0].times) == 18_000
     assert len(page.encode()) < 5e6
-    assert "were joined" not in page, "of ten minutes nothing is left out"
+    assert "were merged" not in page, "of ten minutes nothing is left out"
     assert time.monotonic() - begin < 60.0
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edan_ros.sources import SourceError, create_source
 from edan_ros.sources.bag import BagSource
-from edan_ros.sources.pictures import PictureSource
+from edan_ros.sources.image_files import ImageFileSource
 from edan_ros.sources.video import VideoSource
 from edan_ros.sources.webcam import WebcamSource
 
@@ -35,11 +35,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("text", "kind"),
     [
         ("clip.mp4", VideoSource),
-        ("pictures", PictureSource),
-        ("pictures/", PictureSource),
-        ("pictures/*", PictureSource),
-        ("one picture.jpg", PictureSource),
-        ("odd[1].png", PictureSource),  # the file itself, though it reads like a glob
+        ("pictures", ImageFileSource),
+        ("pictures/", ImageFileSource),
+        ("pictures/*", ImageFileSource),
+        ("one picture.jpg", ImageFileSource),
+        ("odd[1].png", ImageFileSource),  # the file itself, though it reads like a glob
         ("bag", BagSource),
         ("bag/bag.db3", BagSource),
         ("0", WebcamSource),

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edan_ros.sources import SourceError
-from edan_ros.sources.pictures import (
-    PICTURE_RATE,
-    PictureSource,
+from edan_ros.sources.image_files import (
+    IMAGE_RATE,
+    ImageFileSource,
+    images_in,
+    images_matching,
     natural_key,
-    pictures_in,
-    pictures_of,
 )
 
 
@@ -47,7 +47,7 @@ def test_a_folder_gives_its_pictures_and_nothing_else(tmp_path: Path) -> None:
     make(tmp_path, "b10.png", "b9.JPG", "a.webp", "below/c.png")
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in pictures_in(tmp_path)] == ["a.webp", "b9.JPG", "b10.png"]
+    assert [path.name for path in images_in(tmp_path)] == ["a.webp", "b9.JPG", "b10.png"]
 
 
 def test_globs(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_globs(tmp_path: Path) -> None:
     (tmp_path / "a4.txt").write_text("no picture")
 
     def names(pattern: str) -> list[str]:
-        return [path.name for path in pictures_of(str(tmp_path / pattern))]
+        return [path.name for path in images_matching(str(tmp_path / pattern))]
 
     assert names("a*") == ["a1.png", "a2.png"]
     assert names("[ab]1.png") == ["a1.png", "b1.png"]
@@ -66,15 +66,15 @@ def test_globs(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no image"):
-        pictures_in(tmp_path)
+        images_in(tmp_path)
 
 
 def test_pictures_come_in_order_and_in_time(tmp_path: Path) -> None:
     make(tmp_path, "2.png", "10.png")
-    source = PictureSource("pictures", pictures_in(tmp_path))
+    source = ImageFileSource("pictures", images_in(tmp_path))
     frames = list(source.frames())
     assert [int(f.image.pixels[-1, -1, 0]) for f in frames] == [0, 1]
-    assert [f.time for f in frames] == [0.0, 1.0 / PICTURE_RATE]
+    assert [f.time for f in frames] == [0.0, 1.0 / IMAGE_RATE]
     assert source.length == 2
 
 
@@ -99,8 +99,8 @@ def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path, broken: bytes
     make(tmp_path, "1.png", "3.png")
     (tmp_path / "2.png").write_bytes(broken)
     told: list[str] = []
-    frames = list(PictureSource("pictures", pictures_in(tmp_path), told.append).frames())
-    assert [f.time for f in frames] == [0.0, 1.0 / PICTURE_RATE]
+    frames = list(ImageFileSource("pictures", images_in(tmp_path), told.append).frames())
+    assert [f.time for f in frames] == [0.0, 1.0 / IMAGE_RATE]
     assert [f.name for f in frames] == ["1.png", "3.png"]
     assert len(told) == 1
     assert "2.png" in told[0]
@@ -109,13 +109,13 @@ def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path, broken: bytes
 def test_only_unreadable_pictures_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"broken")
     with pytest.raises(SourceError, match="cannot be read as an image"):
-        list(PictureSource(str(tmp_path), pictures_in(tmp_path)).frames())
+        list(ImageFileSource(str(tmp_path), images_in(tmp_path)).frames())
 
 
 def test_grey_pictures_of_twelve_bits_keep_their_levels(tmp_path: Path) -> None:
     ramp = np.tile(np.arange(0, 4096, 16, np.uint16), (8, 1))
     cv2.imwrite(str(tmp_path / "1.png"), ramp)
-    (frame,) = PictureSource("p", [tmp_path / "1.png"]).frames()
+    (frame,) = ImageFileSource("p", [tmp_path / "1.png"]).frames()
     np.testing.assert_array_equal(frame.image.gray(), ramp >> 4)
 
 
@@ -126,6 +126,6 @@ def test_exif_orientation_is_followed(tmp_path: Path) -> None:
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     data = jpeg.tobytes()
     (tmp_path / "1.jpg").write_bytes(data[:2] + segment + data[2:])
-    image = next(PictureSource("p", [tmp_path / "1.jpg"]).frames()).image
+    image = next(ImageFileSource("p", [tmp_path / "1.jpg"]).frames()).image
     assert (image.width, image.height) == (48, 64)
     assert np.all(image.pixels[2:8, -8:-2] > 200), "the upper left corner is the upper right now"

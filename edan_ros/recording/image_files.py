@@ -30,7 +30,7 @@ class Stems:
         return stem
 
 
-def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write a BGR image in the format of its suffix.
 
     Raises RecordingError where it cannot be written completely, which ``cv2.imwrite`` ignores.

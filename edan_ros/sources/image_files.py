@@ -13,17 +13,17 @@ from edan_ros.core.images import Image, decode_pixels, to_8bit
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 
 #: Suffixes (lower case) of image files.
-PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 #: Images per second where no other rate is given: slow enough to look at each.
-PICTURE_RATE = 2.0
+IMAGE_RATE = 2.0
 
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-def is_picture(path: Path) -> bool:
+def is_image_file(path: Path) -> bool:
     """Return whether a name has the suffix of an image file."""
-    return path.suffix.lower() in PICTURE_ENDINGS
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
@@ -35,29 +35,29 @@ def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     return numbers_apart, str(path)
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """Return the images directly in a folder, in natural order. Raises SourceError without any."""
-    found = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
+    found = [path for path in folder.iterdir() if is_image_file(path) and path.is_file()]
     if not found:
         raise SourceError(
-            f"the folder {folder} holds no image ({', '.join(PICTURE_ENDINGS)}) and no bag"
+            f"the folder {folder} holds no image ({', '.join(IMAGE_SUFFIXES)}) and no bag"
         )
     return sorted(found, key=natural_key)
 
 
-def pictures_of(pattern: str) -> list[Path]:
+def images_matching(pattern: str) -> list[Path]:
     """Return the images that match a glob, in natural order; ** stands for all folders below.
 
     Raises SourceError without any.
     """
     named = (Path(name) for name in glob.glob(pattern, recursive=True))
-    found = [path for path in named if is_picture(path) and path.is_file()]
+    found = [path for path in named if is_image_file(path) and path.is_file()]
     if not found:
         raise SourceError(f"no image matches {pattern}")
     return sorted(found, key=natural_key)
 
 
-class PictureSource:
+class ImageFileSource:
     """Image files in the given order, at a rate that is not recorded but given.
 
     A file that cannot be read as an image is skipped.
@@ -67,7 +67,7 @@ class PictureSource:
 
     def __init__(self, name: str, paths: Sequence[Path], log: Log = discard) -> None:
         self.name = name
-        self.rate = PICTURE_RATE
+        self.rate = IMAGE_RATE
         self.length = len(paths)
         self.paths = list(paths)
         self._log = log
