@@ -31,6 +31,8 @@ class FaceSample:
             cannot be read.
         emotion: index into EMOTIONS.
         target: (7,) distribution over EMOTIONS, of sets with more than one label per image.
+        votes: (7,) share of the votes for each emotion, where ``target`` mixes in another label;
+            class frequencies are counted by it.
         landmarks: (68, 2) pixels, centres at integers.
         points: (5, 2) pixels, as in ``Detection.points``.
         box: of the landmarks.
@@ -51,6 +53,7 @@ class FaceSample:
     agreement: float | None = None
     sparse_landmarks: NDArray[np.float32] | None = None
     attributes: dict[str, str] = field(default_factory=dict)
+    votes: NDArray[np.float32] | None = None
 
     @property
     def is_located(self) -> bool:
@@ -75,6 +78,10 @@ class FaceSample:
         result = np.full(len(EMOTIONS), smoothing / len(EMOTIONS), np.float32)
         result[self.emotion] += 1.0 - smoothing
         return result
+
+    def class_shares(self, smoothing: float = 0.0) -> NDArray[np.float32]:
+        """Return (7,) shares by which class frequencies are counted; NaN without a label."""
+        return self.distribution(smoothing) if self.votes is None else self.votes
 
 
 @dataclass

@@ -108,6 +108,7 @@ def read_fer2013(
     index = np.flatnonzero((rows.usage == PARTS.index(part)) & ~rows.leak)
     emotions: NDArray[np.intp] = rows.original
     targets: NDArray[np.float32] | None = None
+    shares: NDArray[np.float32] | None = None
     if labels == "ferplus":
         if rows.votes is None:
             raise DataError(f"{path}: labels ferplus need the votes, fer2013new.csv beside the csv")
@@ -116,7 +117,10 @@ def read_fer2013(
         if part == "train":
             index = index[seven[index].sum(axis=1) >= MIN_VOTES]
             votes = seven[index] ** float(label_sharpening)
-            targets = _targets(votes, rows.original[index], float(original_label_weight))
+            shares = votes / votes.sum(axis=1, keepdims=True)
+            original = np.eye(len(EMOTIONS), dtype=np.float32)[rows.original[index]]
+            weight = np.float32(original_label_weight)
+            targets = (1 - weight) * shares + weight * original
         else:
             index = index[emotions[index] >= 0]
     rated = rows.votes if labels == "ferplus" and targets is None else None
@@ -127,6 +131,7 @@ def read_fer2013(
             int(emotions[i]) if emotions[i] >= 0 else None,
             None if targets is None else targets[k],
             None if rows.landmarks is None else finite_or_none(rows.landmarks[i]),
+            votes=None if shares is None else shares[k],
             agreement=None if rated is None else float(rated[i].max() / rated[i].sum()),
         )
         for k, i in enumerate(index.tolist())
@@ -137,15 +142,6 @@ def read_fer2013(
         cropped=True,
         pseudo_landmarks=rows.landmarks is not None,
     )
-
-
-def _targets(
-    seven: NDArray[np.float32], original: NDArray[np.intp], original_label_weight: float
-) -> NDArray[np.float32]:
-    target = seven / seven.sum(axis=1, keepdims=True)
-    other = np.eye(len(EMOTIONS), dtype=np.float32)[original]
-    mixed = (1 - original_label_weight) * target + original_label_weight * other
-    return np.asarray(mixed, np.float32)
 
 
 def _read_npz(folder: Path) -> _Rows:

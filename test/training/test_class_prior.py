@@ -86,3 +86,13 @@ def test_natural_prior_restores_the_training_frequencies() -> None:
     natural = class_probabilities(logits, class_prior=prior, prior_strength=1.0)
     np.testing.assert_allclose(natural[0], prior)
     np.testing.assert_allclose(class_probabilities(logits, class_prior=prior)[0], 1.0 / 7.0)
+
+
+def test_class_frequencies_are_counted_by_votes_where_a_target_mixes_labels() -> None:
+    """The second annotator smooths the target and leaves the class frequencies as they are."""
+    happy, sad = np.eye(7)[[1]], np.eye(7)[[2]]
+    mixed = make_training_set(
+        [IMAGE], crops=[CROP], emotions=0.75 * happy + 0.25 * sad, class_shares=happy
+    )
+    assert np.exp(mixed.log_prior[0, 2]) < 1e-3
+    np.testing.assert_allclose(mixed.emotions[0, 2], 0.25)

@@ -232,7 +232,7 @@ def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 
 def _erase(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Fill a rectangle with one grey level or with noise."""
+    """Fill a rectangle with one gray level or with noise."""
     size = pixels.shape[0]
     h, w = rng.integers(size // 8, size // 2, 2)
     y, x = rng.integers(0, size - h), rng.integers(0, size - w)

@@ -1,6 +1,6 @@
 """Export of a trained network as one ONNX file with its manifest.
 
-The graph: input ``image`` (batch, 1, S, S) float32 grey 0 to 255; outputs ``landmarks``
+The graph: input ``image`` (batch, 1, S, S) float32 gray 0 to 255; outputs ``landmarks``
 (batch, 68, 2) pixels of the crop, ``logits`` (batch, 7), ``presence`` (batch,) probability and
 ``attention`` (batch, 7, S/8, S/8). Networks without landmarks have ``logits`` alone, or with
 ``units`` (batch, 18) probabilities of action units; their manifest names them. Opset 17: from

@@ -77,15 +77,19 @@ def make_training_set(
     face: bool = True,
     sampling_weights: NDArray[np.floating] | float = 1.0,
     landmark_weight: float = 1.0,
+    class_shares: NDArray[np.floating] | None = None,
 ) -> TrainingSet:
-    """Return a training set with NaN for what is unknown; shapes as in :class:`TrainingSet`."""
+    """Return a training set with NaN for what is unknown; shapes as in :class:`TrainingSet`.
+
+    class_shares: (n, 7) by which the class frequencies are counted; ``emotions`` by default.
+    """
     n = len(images)
     if landmarks is None:
         landmarks = np.full((n, 68, 2), np.nan, np.float32)
     if emotions is None:
         emotions = np.full((n, len(EMOTIONS)), np.nan, np.float32)
     weights = np.broadcast_to(np.asarray(sampling_weights, np.float64), (n,)).copy()
-    prior = class_frequencies(emotions, weights)
+    prior = class_frequencies(emotions if class_shares is None else class_shares, weights)
     return TrainingSet(
         images=list(images),
         crops=list(crops),

@@ -162,6 +162,7 @@ def training_set_of(
     prepared, kept = _prepare_all(faces, left_out)
     emotions = np.array([faces.samples[i].distribution(smoothing) for i in kept], np.float32)
     emotions = emotions.reshape(len(kept), len(EMOTIONS))
+    shares = np.array([faces.samples[i].class_shares(smoothing) for i in kept], np.float32)
     weights = _balance(emotions, balance) * _sampling_weights(emotions, sampling_weight)
     usual = SET_LANDMARK_WEIGHT if faces.pseudo_landmarks else 1.0
     training_set = make_training_set(
@@ -170,6 +171,7 @@ def training_set_of(
         landmarks=np.array([points for _, _, points in prepared]).reshape(-1, 68, 2),
         emotions=emotions,
         sampling_weights=weights,
+        class_shares=shares.reshape(emotions.shape),
         landmark_weight=usual if landmark_weight is None else landmark_weight,
     )
     if own is not None and landmark_weight is None:
@@ -274,12 +276,11 @@ def class_prior(config: RecogniserConfig, root: Path) -> tuple[float, ...]:
     entries = {n: values or {} for n, values in config.data.items() if n != "background"}
     wanted = (config.validate or {}).get("layout", "fer2013")
     same = {n: values for n, values in entries.items() if values.get("layout", n) == wanted}
-    distributions = []
+    shares = []
     for name, values in (same or entries).items():
         layout, path = _layout_and_path(name, values, root)
         options = {key: values[key] for key in LAYOUTS[layout].options if key in values}
         faces = read(layout, path, training=True, **options)
         smoothing = float({**DEFAULTS.get(layout, {}), **values}.get("smoothing", 0.0))
-        distributions += [sample.distribution(smoothing) for sample in faces.samples]
-    emotions = np.array(distributions)
-    return tuple(class_frequencies(emotions, np.ones(len(emotions))).tolist())
+        shares += [sample.class_shares(smoothing) for sample in faces.samples]
+    return tuple(class_frequencies(np.array(shares), np.ones(len(shares))).tolist())
