@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +138,15 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
         raise ConfigError("the detector topic works in the node only: give --detector")
     try:
         config = pipeline_config(settings)
-        options: dict[str, Any] = asdict(from_values(DetectionConfig, settings))
-        detector = create_detector(**options, engine=settings.get("engine", "auto"))
+        search = from_values(DetectionConfig, settings)
+        detector = create_detector(
+            search.name,
+            model_path=search.model_path,
+            score_threshold=search.score_threshold,
+            min_face=search.min_face,
+            max_side=search.max_side,
+            engine=settings.get("engine", "auto"),
+        )
         engine, description = load_engine(settings)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a parameter cannot be used: {error}") from error
@@ -171,8 +178,10 @@ def face_finder(
     """
     if mode != "blur":
         return None
-    options = {"model_path": model_path or "", "score_threshold": PRIVACY_THRESHOLD}
-    return create_detector(detector or "auto", **options).detect
+    found = create_detector(
+        detector or "auto", model_path=model_path or "", score_threshold=PRIVACY_THRESHOLD
+    )
+    return found.detect
 
 
 def privacy_filter(mode: str, settings: Mapping[str, Any], *, video: bool) -> PrivacyFilter[Any]:

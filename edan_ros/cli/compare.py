@@ -1,4 +1,4 @@
-"""Train several configurations on equal terms and print what came out, with intervals."""
+"""Train several configurations under equal conditions and print a table with intervals."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "configs",
         nargs="+",
         type=Path,
-        help="training configurations (YAML), in the order of their importance; the others are "
-        "compared with the first",
+        help="training configurations (YAML); the others are compared with the first",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the runs; those finished are kept"
+        "--out", type=Path, required=True, help="folder for the runs; finished ones are kept"
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[1], help="all configurations with each in turn"
+        "--seeds",
+        nargs="+",
+        type=int,
+        default=[1],
+        help="random seeds; all configurations are trained with each (default: 1)",
     )
     parser.add_argument(
-        "--device", default="auto", help="cpu, cuda or cuda:N; auto takes a GPU where there is one"
+        "--device", default="auto", help="cpu, cuda or cuda:N; auto uses a GPU if there is one"
     )
     parser.add_argument(
-        "--workers", type=integer_from(0), default=1, help="processes that prepare batches"
+        "--workers",
+        type=integer_from(0),
+        default=1,
+        help="processes that prepare batches (default: %(default)s)",
     )
     parser.add_argument(
-        "--print-only", action="store_true", help="train nothing: the table of what is finished"
+        "--print-only", action="store_true", help="only print the table of the finished runs"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    # torch is an extra: it is imported when this command runs, not when `edan` starts.
     from edan_ros.training.common.config import ConfigError
     from edan_ros.training.common.distributed import world
     from edan_ros.training.emotion.comparison import RESULT, Comparison, read_row, table

@@ -1,4 +1,4 @@
-"""Build plans for TensorRT ahead of time, list them, delete them."""
+"""Build TensorRT plans ahead of time, list them, or delete them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from edan_ros.cli._output import plural
 from edan_ros.detection.detector_model import TASK
 from edan_ros.engines import GPU_ENGINES, EngineError
 from edan_ros.engines.cuda_driver import Gpu, find_gpu
@@ -18,33 +19,36 @@ from edan_ros.engines.plan_cache import PlanCache, PlanKey
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    build = actions.add_parser("build", help="build plans now, so that no node has to wait")
+    build = actions.add_parser("build", help="build plans now, so that no node has to")
     build.add_argument(
         "models",
         nargs="*",
-        help="models of the package, or .onnx files; if none, all that ship, the face detector "
-        "among them, but those in INT8 for processors",
+        help="models of the package, or .onnx files (default: all of the package, with the face "
+        "detector, except the INT8 models for processors)",
     )
     build.add_argument(
-        "--engine", choices=GPU_ENGINES, default="tensorrt", help="what will run them (tensorrt)"
+        "--engine",
+        choices=GPU_ENGINES,
+        default="tensorrt",
+        help="engine that runs them (default: %(default)s)",
     )
     build.add_argument(
         "--target",
         action="append",
         metavar="CAPABILITY",
         type=_capability,
-        help="compute capability of a GPU that is not here, 8.6 or 86, for example; with "
-        "tensorrt_rtx alone, may be given several times",
+        help="compute capability of a GPU in another machine, 8.6 or 86, for example; only with "
+        "tensorrt_rtx; may be given several times",
     )
-    # Which engine takes --target, argparse cannot say.
+    # Only one engine accepts --target, which argparse cannot express.
     build.set_defaults(usage_error=build.error)
-    build.add_argument("--again", action="store_true", help="build also where a plan is there")
-    listing = actions.add_parser("list", help="what was built, and from what")
-    clear = actions.add_parser("clear", help="delete what was built")
-    clear.add_argument("model", nargs="?", help="of this model only")
+    build.add_argument("--again", action="store_true", help="build even if the plan exists")
+    listing = actions.add_parser("list", help="list the plans")
+    clear = actions.add_parser("clear", help="delete plans")
+    clear.add_argument("model", nargs="?", help="only plans of this model")
     for action in (build, listing, clear):
         action.add_argument(
-            "--cache", type=Path, help="folder of the plans (~/.cache/edan_ros/engines)"
+            "--cache", type=Path, help="folder of the plans (default: ~/.cache/edan_ros/engines)"
         )
 
 
@@ -55,25 +59,25 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "list":
         _list(cache)
     else:
-        gone = cache.clear(args.model)
-        print(f"deleted {len(gone)} plan{'' if len(gone) == 1 else 's'} from {cache.folder}")
+        deleted = cache.clear(args.model)
+        print(f"deleted {plural(len(deleted), 'plan')} from {cache.folder}")
     return 0
 
 
 def _capability(text: str) -> str:
     digits = text.replace(".", "").removeprefix("sm").removeprefix("SM")
     if not digits.isdigit() or len(digits) < 2:
-        raise argparse.ArgumentTypeError(f"no compute capability: {text!r}; 8.6, for example")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a compute capability such as 8.6")
     return f"{digits[:-1]}.{digits[-1]}"
 
 
 def _build(args: argparse.Namespace, cache: PlanCache) -> None:
     if args.target and args.engine != "tensorrt_rtx":
         args.usage_error(
-            f"{args.engine} builds only for the GPU of the machine that it runs on: leave out "
-            "--target, or give --engine tensorrt_rtx"
+            f"{args.engine} builds only for the GPU of this machine: leave out --target, or give "
+            "--engine tensorrt_rtx"
         )
-    gpus = [Gpu("", capability, "") for capability in args.target or ()] or [_gpu_here(args)]
+    gpus = [Gpu("", capability, "") for capability in args.target or ()] or [_local_gpu(args)]
     for model in args.models or gpu_models():
         for gpu in gpus:
             _build_one(model, args.engine, gpu, cache, again=args.again)
@@ -85,7 +89,7 @@ def gpu_models() -> list[str]:
     return [name for name in names if load_manifest(name, task=None).precision != "int8"]
 
 
-def _gpu_here(args: argparse.Namespace) -> Gpu:
+def _local_gpu(args: argparse.Namespace) -> Gpu:
     try:
         return find_gpu()
     except EngineError as error:
@@ -109,9 +113,9 @@ def _build_one(model: str, engine: str, gpu: Gpu, cache: PlanCache, *, again: bo
     with cache.locked(key):
         found = cache.load(key)
         if isinstance(found, bytes) and not again:
-            console.print(f"{key.file} is there and fits", highlight=False, soft_wrap=True)
+            console.print(f"{key.file} exists and fits", highlight=False, soft_wrap=True)
             return
-        reason = "it was asked for" if isinstance(found, bytes) else found
+        reason = "--again was given" if isinstance(found, bytes) else found
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -122,13 +126,13 @@ def _build_one(model: str, engine: str, gpu: Gpu, cache: PlanCache, *, again: bo
         with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
             task = bar.add_task(f"building {key.file}", total=1.0)
 
-            def tell(line: str) -> None:
+            def log(line: str) -> None:
                 console.print(line, highlight=False, soft_wrap=True)
 
             def show(share: float) -> None:
                 bar.update(task, completed=share)
 
-            make_plan(manifest, key, profile, cache, tell, show, reason=reason)
+            make_plan(manifest, key, profile, cache, log, show, reason=reason)
 
 
 def _list(cache: PlanCache) -> None:

@@ -1,4 +1,4 @@
-"""Export a trained network to ONNX with its manifest, or a model in another precision."""
+"""Export a trained network to ONNX with its manifest, or convert a model's precision."""
 
 from __future__ import annotations
 
@@ -7,32 +7,30 @@ from pathlib import Path
 
 from edan_ros.engines.manifest import Manifest
 
-#: Precisions of `--precision`; training/emotion/precision.py says what each is.
+#: Choices of `--precision`, which training/emotion/precision.py defines.
 PRECISIONS = ("fp16", "int8", "int8-gpu")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "source", help="the training configuration of a run, or with --precision a model"
-    )
+    parser.add_argument("source", help="training configuration of a run; with --precision, a model")
     parser.add_argument(
         "checkpoints",
         type=Path,
         nargs="*",
         metavar="run",
-        help="the run's folder (--out of edan train); of several runs, one begun with the other, "
-        "the mean of their weights",
+        help="folder of the run (--out of edan train); the weights of several runs, each started "
+        "from the one before, are averaged",
     )
     parser.add_argument("--data", type=Path, help="folder that holds the data sets")
-    parser.add_argument("--to", type=Path, required=True, help="folder for <name>.onnx and .json")
+    parser.add_argument("--to", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
     parser.add_argument("--half", action="store_true", help="store large weights as FP16")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="write a model anew: fp16 as TensorRT runs it, int8 for processors, int8-gpu for "
-        "TensorRT (both calibrated and measured on --data)",
+        help="convert a model: fp16 as TensorRT runs it, int8 for processors, int8-gpu for "
+        "TensorRT (the last two are calibrated and evaluated on --data)",
     )
-    # What is given where decides what else is needed, which argparse cannot say.
+    # Which arguments are required depends on others, which argparse cannot express.
     parser.set_defaults(usage_error=parser.error)
 
 
@@ -46,15 +44,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _in_precision(args: argparse.Namespace) -> Manifest:
     if args.precision != "fp16" and args.data is None:
-        args.usage_error(f"--precision {args.precision} is calibrated and measured on --data")
-    # torch is an extra: it is imported when this command runs, not when `edan` starts.
+        args.usage_error(f"--precision {args.precision} is calibrated and evaluated on --data")
     from edan_ros.training.emotion.precision import compare, write_half, write_int8
 
     if args.precision == "fp16":
         return write_half(args.source, args.to)
     made = write_int8(args.source, args.to, args.data, gpu=args.precision == "int8-gpu")
     figures = compare(made, args.source)
-    print(f"against {args.source}, on this processor and the same pictures:")
+    print(f"against {args.source}, on this processor and the same images:")
     for name, value in figures.items():
         print(f"  {name:32s} {value:+.2f}" if "change" in name else f"  {name:32s} {value:.2f}")
     return made
@@ -69,9 +66,9 @@ def _of_run(args: argparse.Namespace) -> Manifest:
     if read_config(config).get("task") == "detector":
         if len(args.checkpoints) > 1:
             args.usage_error("a detector is exported from one run")
-        from edan_ros.training.detector.export import export_release
+        from edan_ros.training.detector import export
 
-        return export_release(config, args.checkpoints[0], args.data, args.to)
-    from edan_ros.training.emotion.release import export_release
+        return export.export_release(config, args.checkpoints[0], args.data, args.to)
+    from edan_ros.training.emotion import release
 
-    return export_release(config, args.checkpoints, args.data, args.to, half=args.half)
+    return release.export_release(config, args.checkpoints, args.data, args.to, half=args.half)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edan_ros.cli._arguments import integer_from, positive
 
 if TYPE_CHECKING:
     from edan_ros.training.common.distributed import World
+    from edan_ros.training.common.task import Task
     from edan_ros.training.detector.task import DetectorTask
     from edan_ros.training.emotion.task import EmotionTask
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     create = _detector if read_config(args.config).get("task") == "detector" else _recogniser
     with world(args.device) as here:
-        task = create(args, here)
+        task: Task[Any] = create(args, here)
         Trainer(
             task,
             args.out,
@@ -79,6 +80,7 @@ def _recogniser(args: argparse.Namespace, here: World) -> EmotionTask:
     if here.is_main_process:
         length = epoch_length(training_set, samples=config.epoch_samples, views=config.views)
         _print(f"{len(training_set)} images, {length} samples per epoch, on {here.device}")
+        _print("validation: reading")
         half = use_bfloat16(config.precision, here.device)
         prior = class_prior(config, args.data)
         validation = Validation(

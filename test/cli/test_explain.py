@@ -51,7 +51,7 @@ def test_a_folder_of_pictures(
     said = capsys.readouterr()
     assert "2 faces in 3 images explained" in said.out
     assert "damaged.png" in said.err
-    assert sorted(path.name for path in out.iterdir()) == [
+    assert sorted(path.name for path in out.glob("[!.]*")) == [
         "collins_face1.png",
         LINES,
         "hopper_face1.png",
