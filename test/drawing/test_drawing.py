@@ -66,7 +66,7 @@ def test_every_label_has_its_own_colour() -> None:
     assert len(set(EMOTION_COLOURS.values())) == 8
 
 
-def test_the_source_is_left_as_it_is_and_may_be_read_only_or_grey() -> None:
+def test_the_source_is_unchanged_and_may_be_read_only_or_grey() -> None:
     pixels = np.full((240, 320), BACKGROUND, np.uint8)
     pixels.flags.writeable = False
     drawn = annotate(Image(pixels, "mono"), [face_of(Disc(160, 120))], title="camera")
@@ -148,7 +148,7 @@ discs = st.lists(
     st.text(max_size=20),
     st.booleans(),
 )
-def test_any_faces_on_any_picture_are_drawn(size, present, title, attention) -> None:
+def test_any_faces_on_any_image_are_drawn(size, present, title, attention) -> None:
     faces = [face_of(disc, UNKNOWN if i else 2, i) for i, disc in enumerate(present)]
     drawn = annotate(blank(*size), faces, title=title, attention=attention)
     assert drawn.shape == (size[1], size[0], 3)
@@ -165,7 +165,7 @@ SEEN_BY = {
 
 
 @pytest.mark.parametrize("sight", SEEN_BY)
-def test_any_two_colours_stay_apart_for_the_colour_blind(sight: str) -> None:
+def test_any_two_colours_differ_for_the_colour_blind(sight: str) -> None:
     color = pytest.importorskip("skimage.color")
     rgb = np.array(list(EMOTION_COLOURS.values()))[:, ::-1] / 255.0
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

@@ -60,7 +60,7 @@ def test_blur_follows_a_tilted_head() -> None:
         assert around.mean() > 0.5
 
 
-def test_what_only_the_detector_found_is_covered_too() -> None:
+def test_detections_are_hidden_too() -> None:
     disc = Disc(160, 120)
     covered = apply_privacy(stripes(), [detection_of(disc)], "blur")
     assert detail(covered, face_of(disc)) <= 10.0
@@ -72,19 +72,19 @@ def test_faces_at_the_border_are_covered(x: float, y: float) -> None:
     assert detail(apply_privacy(stripes(), [face], "blur"), face) <= 10.0
 
 
-def test_a_face_outside_of_the_picture_changes_nothing() -> None:
+def test_a_face_outside_the_image_changes_nothing() -> None:
     picture = stripes()
     covered = apply_privacy(picture, [face_of(Disc(1000, 1000))], "blur")
     np.testing.assert_array_equal(covered, picture)
 
 
-def test_landmarks_only_keeps_no_pixel_of_the_picture() -> None:
+def test_landmarks_only_keeps_no_pixel_of_the_image() -> None:
     covered = apply_privacy(stripes(), [], "landmarks-only")
     assert covered.shape == stripes().shape
     assert np.unique(covered).size == 1
 
 
-def test_none_is_the_picture_itself() -> None:
+def test_none_returns_the_image_itself() -> None:
     picture = stripes()
     assert apply_privacy(picture, [face_of(Disc(160, 120))], "none") is picture
 
@@ -95,7 +95,7 @@ def test_another_mode_is_refused() -> None:
         apply_privacy(stripes(), [], "mosaic")
 
 
-def test_a_face_is_covered_before_and_after_it_is_found() -> None:
+def test_a_face_is_hidden_before_and_after_its_detection() -> None:
     """Eight images a second; the face is found in ten of them."""
     face, privacy = face_of(Disc(160, 120)), PrivacyFilter[int]("blur")
     ready = []
@@ -109,7 +109,7 @@ def test_a_face_is_covered_before_and_after_it_is_found() -> None:
     assert covered == list(range(6, 24))
 
 
-def test_without_looking_ahead_pictures_come_at_once() -> None:
+def test_without_looking_ahead_images_come_at_once() -> None:
     face, privacy = face_of(Disc(160, 120)), PrivacyFilter[int]("blur", ahead=False)
     covered = []
     for number in range(40):
@@ -122,7 +122,7 @@ def test_without_looking_ahead_pictures_come_at_once() -> None:
 
 
 @pytest.mark.parametrize("ahead", [True, False])
-def test_a_time_that_stands_still_holds_back_and_keeps_no_more_than_usual(ahead: bool) -> None:
+def test_equal_times_hold_back_no_more_images_than_usual(ahead: bool) -> None:
     privacy, picture = PrivacyFilter[int]("blur", ahead=ahead), Image(stripes())
     face = face_of(Disc(160, 120))
     ready = [item for number in range(60) for _, item in privacy.add(0.0, picture, [face], number)]
@@ -130,7 +130,7 @@ def test_a_time_that_stands_still_holds_back_and_keeps_no_more_than_usual(ahead:
     assert privacy.remembered_images <= 32
 
 
-def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
+def test_images_that_are_no_sequence_are_treated_each_by_itself() -> None:
     faces = [face_of(Disc(90, 120)), face_of(Disc(230, 120))]
     privacy = PrivacyFilter[int]("blur", margin=0.0)
     for number in (0, 1):
@@ -140,7 +140,7 @@ def test_pictures_that_are_no_sequence_are_covered_each_by_itself() -> None:
         assert detail(pixels, faces[1 - number]) == 255.0
 
 
-def test_a_single_picture_covers_whom_only_the_detector_finds() -> None:
+def test_a_single_image_hides_faces_that_only_the_detector_finds() -> None:
     known, other = face_of(Disc(90, 120)), Disc(230, 120)
     covered = anonymize(Image(stripes()), [known], "blur", lambda _: [detection_of(other, 0.3)])
     assert detail(covered, known) < 20.0
@@ -154,7 +154,7 @@ def test_an_image_decoded_at_reduced_size_is_refused() -> None:
         anonymize(Image(stripes(), reduction=2), [face_of(Disc(90, 120))], "blur")
 
 
-def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:
+def test_further_detections_are_hidden_and_time_may_go_back() -> None:
     disc = Disc(160, 120)
     privacy = PrivacyFilter[str]("blur", lambda _: [detection_of(disc, 0.3)])
     assert privacy.add(5.0, Image(stripes()), [], "before") == []
@@ -165,7 +165,7 @@ def test_what_is_found_besides_is_covered_and_time_may_go_back() -> None:
 
 
 @pytest.mark.parametrize("mode", ["none", "landmarks-only"])
-def test_other_modes_hold_nothing_back(mode: str) -> None:
+def test_other_modes_hold_back_no_image(mode: str) -> None:
     ((pixels, item),) = PrivacyFilter[int](mode).add(0.0, Image(stripes()), [], 7)
     assert item == 7
     np.testing.assert_array_equal(pixels, apply_privacy(stripes(), [], mode))

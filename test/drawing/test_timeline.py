@@ -68,7 +68,7 @@ def test_a_mark_is_at_its_time() -> None:
 
 
 @pytest.mark.parametrize("width", [64, 320, 640, 1920])
-def test_the_strip_has_one_height_whatever_there_is_to_say(width: int) -> None:
+def test_the_height_of_the_strip_is_constant(width: int) -> None:
     timeline = TimelineStrip([States("state"), Levels("level", ("one",), (0.5,)), Events("event")])
     empty = timeline.strip(width, 0.0, {})
     text = "Zażółć gęślą jaźń, ¿quién está ahí? " * 20

@@ -6,7 +6,7 @@ from edan_ros.core.emotions import UNKNOWN_REASONS
 from edan_ros.recording.changes import Changes
 
 
-def test_who_comes_goes_and_comes_back() -> None:
+def test_a_person_appears_leaves_and_returns() -> None:
     changes = Changes(timeout=0.3)
     assert changes.update(0.0, result()) == []
     assert changes.update(1.0, result(face(1))) == ["   1.00 s  person 1 appears, happy (80 %)"]
@@ -18,7 +18,7 @@ def test_who_comes_goes_and_comes_back() -> None:
     assert line.endswith("person 1 is back, happy (80 %)")
 
 
-def test_a_short_absence_is_none() -> None:
+def test_a_short_absence_is_ignored() -> None:
     changes = Changes(timeout=0.3)
     changes.update(0.0, result(face(1)))
     assert changes.update(0.2, result()) == []

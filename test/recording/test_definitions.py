@@ -32,9 +32,7 @@ def test_hashes_are_those_that_ros_makes(kind: str) -> None:
     assert digest_of(kind, found.text) == found.digest
 
 
-def test_what_nobody_knows_has_no_definition(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unknown_type_has_no_definition(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert Definitions().of("their_msgs/msg/Alarm") is None
     folder = tmp_path / "share" / "their_msgs" / "msg"
     folder.mkdir(parents=True)

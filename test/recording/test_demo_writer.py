@@ -40,7 +40,7 @@ def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
     assert record.files() == [folder / name for name in (VIDEO, PICTURE, LINES)]
 
 
-def test_with_a_privacy_filter_all_pictures_are_written_in_order(tmp_path: Path) -> None:
+def test_with_a_privacy_filter_all_images_are_written_in_order(tmp_path: Path) -> None:
     with DemoWriter(tmp_path, privacy=PrivacyFilter("blur")) as record:
         for i in range(20):
             record.add(i * 10**8, result(face(1)), IMAGE, 0.02)
@@ -72,7 +72,7 @@ def test_files_are_complete_when_a_run_fails(tmp_path: Path) -> None:
     assert len((tmp_path / LINES).read_text().splitlines()) == 1
 
 
-def test_what_a_run_was_made_with_is_noted_and_forgotten_by_the_next(tmp_path: Path) -> None:
+def test_the_next_run_removes_model_and_settings_of_the_last(tmp_path: Path) -> None:
     info = RunInfo({"name": "edan-lite"}, {"smoothing_time": "0.4"})
     assert write_run_info(tmp_path, info) == tmp_path / RUN_FILE
     assert read_run_info(tmp_path) == info
@@ -82,7 +82,7 @@ def test_what_a_run_was_made_with_is_noted_and_forgotten_by_the_next(tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_told_in_one_sentence(
+def test_a_full_disk_is_reported_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill_up() -> None:

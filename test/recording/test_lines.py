@@ -31,7 +31,7 @@ def test_a_file_name_that_is_no_utf8_survives() -> None:
     assert json.loads(line.encode("utf-8").decode("utf-8"))["file"] == name
 
 
-def test_nobody_is_an_empty_list_and_an_unknown_latency_null() -> None:
+def test_no_face_is_an_empty_list_and_an_unknown_latency_null() -> None:
     assert json.loads(result_line(0, None, result())) == {
         "stamp": 0.0,
         "latency_ms": None,

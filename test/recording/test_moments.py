@@ -39,7 +39,7 @@ def test_every_label_is_shown_in_the_order_of_time() -> None:
     assert levels(run(scenes).sheet(), 3, 2) == [40, 80, 120, 160, 200, 240]
 
 
-def test_the_surest_moment_of_a_label_is_taken() -> None:
+def test_the_most_confident_image_of_a_label_is_taken() -> None:
     scenes = [(result(face(1, "happy", 0.5)), 50)] * 40
     scenes += [(result(face(1, "happy", 0.99)), 90)]
     scenes += [(result(face(1, "happy", 0.6)), 50)] * 40
@@ -69,5 +69,5 @@ def test_one_frame_makes_a_sheet_of_one() -> None:
     assert levels(sheet, 1, 1) == [77]
 
 
-def test_no_frame_makes_none() -> None:
+def test_without_a_frame_there_is_no_sheet() -> None:
     assert Moments().sheet() is None

@@ -38,7 +38,7 @@ def test_a_lost_image_does_not_hold_up_its_result() -> None:
     assert pairing.add_result(20, "next", 7.0) == [Pair(20, "next", "next image", 1.0)]
 
 
-def test_the_end_gives_what_still_waits() -> None:
+def test_the_end_returns_results_still_waiting() -> None:
     pairing: Pairing[str, str] = Pairing()
     pairing.add_result(10, "result", 5.0)
     assert pairing.finish() == [Pair(10, "result", None, None)]
@@ -54,7 +54,7 @@ def test_no_more_than_the_limit_wait() -> None:
     assert [pair.stamp_ns for pair in pairing.add_result(4, "result", 1.0)] == [4]
 
 
-def test_what_comes_again_is_passed_over() -> None:
+def test_repetitions_are_ignored() -> None:
     pairing: Pairing[str, str] = Pairing()
     pairing.add_image(10, "image", 5.0)
     pairing.add_image(10, "image", 5.5)

@@ -34,7 +34,7 @@ def text(of: Console) -> str:
     return of.file.getvalue()
 
 
-def test_without_a_terminal_a_line_every_five_seconds_says_what_is_left(clock: Clock) -> None:
+def test_without_a_terminal_a_line_every_five_seconds_shows_the_time_left(clock: Clock) -> None:
     shown = console()
     with ImageProgress(shown, 101) as progress:
         clock.now += 3.0  # until the first image: no part of the rate
@@ -49,7 +49,7 @@ def test_without_a_terminal_a_line_every_five_seconds_says_what_is_left(clock: C
     assert progress.seconds == 13.5
 
 
-def test_of_an_unknown_length_nothing_is_said_to_be_left(clock: Clock) -> None:
+def test_an_unknown_length_has_no_time_left(clock: Clock) -> None:
     shown = console()
     with ImageProgress(shown, None) as progress:
         clock.now += 10.0  # until the first image, of which nothing is foretold

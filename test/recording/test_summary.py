@@ -35,7 +35,7 @@ def test_jumps_of_the_stamps_are_no_recorded_time(jump: float) -> None:
     assert "the stamps jump" in lines[1]
 
 
-def test_nothing_yet() -> None:
+def test_a_summary_without_results() -> None:
     summary = Summary()
     assert summary.face_share == 0.0
     assert summary.rate == 0.0

@@ -38,7 +38,7 @@ def test_frames_keep_their_times(tmp_path: Path) -> None:
     assert codec.pix_fmt == "yuv420p"
 
 
-def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
+def test_times_that_do_not_increase_are_moved(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4") as video:
         for time in (1.0, 1.0, 0.9, 2.0):
             video.write(picture(100), time)

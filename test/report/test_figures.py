@@ -17,7 +17,7 @@ def stream_of(path: Path, lines: list[str]) -> Stream:
     return read_lines(write_lines(path / "faces.jsonl", lines)).streams[0]
 
 
-def test_a_person(tmp_path: Path) -> None:
+def test_statistics_of_a_person(tmp_path: Path) -> None:
     stream = read_lines(smile(tmp_path / "faces.jsonl")).streams[0]
     first, second = (person_figures(track, stream.interval) for track in stream.tracks)
     assert (first.images, first.changes, first.unknown) == (40, 1, 0.0)
@@ -29,7 +29,7 @@ def test_a_person(tmp_path: Path) -> None:
     assert second.valence < 0 < first.valence
 
 
-def test_a_person_who_was_away_was_not_in_view_then(tmp_path: Path) -> None:
+def test_time_away_does_not_count_as_in_view(tmp_path: Path) -> None:
     away = [line(i / 10, *([face()] if not 10 <= i < 30 else [])) for i in range(40)]
     stream = stream_of(tmp_path, away)
     (track,) = stream.tracks
@@ -37,13 +37,13 @@ def test_a_person_who_was_away_was_not_in_view_then(tmp_path: Path) -> None:
     assert person_figures(track, stream.interval).seconds == pytest.approx(2.0)
 
 
-def test_one_image_missed_does_not_break_a_stretch(tmp_path: Path) -> None:
+def test_one_missed_image_does_not_break_a_run(tmp_path: Path) -> None:
     lines = [line(i / 10, *([face()] if i != 5 else [])) for i in range(10)]
     stream = stream_of(tmp_path, lines)
     assert len(list(stream.tracks[0].runs(stream.interval))) == 1
 
 
-def test_a_camera(tmp_path: Path) -> None:
+def test_statistics_of_a_camera(tmp_path: Path) -> None:
     lines = [line(i / 10, latency_ms=10.0 + i) for i in range(5)]
     lines += [line(0.5 + i / 10, face("unknown"), latency_ms=None) for i in range(5)]
     figures = stream_figures(stream_of(tmp_path, lines))
@@ -63,7 +63,7 @@ def test_jumps_of_the_stamps_are_images_without_a_result(tmp_path: Path) -> None
     assert [gap.at for gap in figures.gaps] == pytest.approx([0.8, 2.3], abs=1e-5)
 
 
-def test_stamps_that_tremble_are_no_jumps(tmp_path: Path) -> None:
+def test_jitter_of_the_stamps_is_no_gap(tmp_path: Path) -> None:
     lines = [line(i / 10 + 0.02 * math.sin(i)) for i in range(40)]
     assert stream_figures(stream_of(tmp_path, lines)).missing == 0
 

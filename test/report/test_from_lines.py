@@ -1,4 +1,4 @@
-"""Lines of JSON become a recording; what is damaged is left out and told."""
+"""Lines of JSON become a recording; what is damaged is skipped and noted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_people_times_labels_and_latency(tmp_path: Path) -> None:
     assert not recording.notes
 
 
-def test_lines_out_of_order_and_said_twice(tmp_path: Path) -> None:
+def test_lines_out_of_order_are_sorted_and_repetitions_dropped(tmp_path: Path) -> None:
     lines = [line(0.2, face("sad")), line(0.0, face()), line(0.1, face()), line(0.1, face())]
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     np.testing.assert_allclose(recording.streams[0].times, [0.0, 0.1, 0.2], atol=1e-6)
@@ -105,7 +105,7 @@ def test_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:
         ({"landmarks": "here"}, "landmarks are not 68 points"),
     ],
 )
-def test_a_face_that_is_none(tmp_path: Path, change: dict, why: str) -> None:
+def test_a_malformed_face_is_refused(tmp_path: Path, change: dict, why: str) -> None:
     lines = [line(0.0, face()), line(0.1, face() | change)]
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     assert recording.notes == [f"1 line(s) could not be read, the first: line 2: {why}."]
@@ -131,14 +131,14 @@ def test_no_results_at_all(tmp_path: Path, text: str, why: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "faces.jsonl"
     path.write_bytes(bytes(range(256)) * 40)
     with pytest.raises(SourceError, match="has no results"):
         read_lines(path)
 
 
-def test_what_is_noted_of_the_run(tmp_path: Path) -> None:
+def test_the_page_shows_model_and_settings(tmp_path: Path) -> None:
     path = smile(tmp_path / "faces.jsonl")
     write_run_info(tmp_path, RunInfo({"name": "edan-lite"}, {"source": "a.mp4"}))
     recording = read_lines(path)

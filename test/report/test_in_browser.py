@@ -91,24 +91,24 @@ def test_text_stands_out_from_its_ground(browser: Any, tmp_path: Path, scheme: s
         const colour = getComputedStyle(e).backgroundColor;
         return colour !== "rgba(0, 0, 0, 0)" || !e.parentElement ? colour : ground(e.parentElement);
       };
-      const told = {};
+      const ratios_found = {};
       for (const e of document.querySelectorAll("body *")) {
         const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
         const drawn = e.namespaceURI.endsWith("svg");
         if (!own || e.matches("script, noscript, .hidden, .cell + text")) continue;
         const style = getComputedStyle(e);
         const [a, b] = [luminance(drawn ? style.fill : style.color), luminance(ground(e))].sort();
-        told[e.tagName + "." + (e.getAttribute("class") || "")] = (b + 0.05) / (a + 0.05);
+        ratios_found[e.tagName + "." + (e.getAttribute("class") || "")] = (b + 0.05) / (a + 0.05);
       }
-      return told;
+      return ratios_found;
     }"""
     with opened(browser, smile(tmp_path / "faces.jsonl"), scheme=scheme) as page:
-        told = page.evaluate(ratios)
-    assert len(told) > 15
-    assert {name: ratio for name, ratio in told.items() if ratio < 4.5} == {}
+        ratios_found = page.evaluate(ratios)
+    assert len(ratios_found) > 15
+    assert {name: ratio for name, ratio in ratios_found.items() if ratio < 4.5} == {}
 
 
-def test_pointing_reads_every_chart_at_that_moment(browser: Any, tmp_path: Path) -> None:
+def test_the_cursor_shows_every_chart_at_its_time(browser: Any, tmp_path: Path) -> None:
     with opened(browser, smile(tmp_path / "faces.jsonl")) as page:
         chart = page.locator(".person .emotions").first
         readout = page.locator(".person .readout").first
@@ -126,7 +126,7 @@ def test_pointing_reads_every_chart_at_that_moment(browser: Any, tmp_path: Path)
         playwright.expect(lines).to_have_count(0)
 
 
-def test_a_finger_reads_too(browser: Any, tmp_path: Path) -> None:
+def test_touch_moves_the_cursor(browser: Any, tmp_path: Path) -> None:
     with opened(browser, smile(tmp_path / "faces.jsonl"), "phone") as page:
         chart = page.locator(".person .emotions").first
         chart.scroll_into_view_if_needed()
@@ -185,6 +185,6 @@ def test_ten_minutes_of_two_people_open_quickly(browser: Any, tmp_path: Path) ->
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.goto(page.url)
         page.wait_for_selector(".latency svg .latency")
-        told = session.send("Performance.getMetrics")["metrics"]
-    seconds = {metric["name"]: metric["value"] for metric in told}
+        measured = session.send("Performance.getMetrics")["metrics"]
+    seconds = {metric["name"]: metric["value"] for metric in measured}
     assert 0.01 < seconds["TaskDuration"] < 2.0

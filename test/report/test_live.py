@@ -56,22 +56,22 @@ def get(server: LiveServer, path: str, host: str | None = None) -> tuple[int, by
     return answer.status, answer.read()
 
 
-def test_the_state_is_what_came_last(state: LiveState, server: LiveServer) -> None:
+def test_the_state_holds_the_newest_results(state: LiveState, server: LiveServer) -> None:
     assert not state.watched
     state.add_result("/faces", result("sad"))
     state.add_result("/faces", result("happy", math.nan))
     state.add_status(Status("node: model", "warning", "slow", {"a": "b"}))
     state.set_model({"name": "edan-lite"})
     status, data = get(server, "/state")
-    told = json.loads(data)
+    answer = json.loads(data)
     assert status == 200
-    (camera,) = told["cameras"]
+    (camera,) = answer["cameras"]
     assert (camera["name"], camera["size"], camera["images"]) == ("/faces", [640, 480], 0)
     (face,) = camera["faces"]
     assert (face["track_id"], face["label"], face["valence"]) == (3, "happy", None)
     assert face["probabilities"][1] == 0.7
-    assert told["diagnostics"][0]["message"] == "slow"
-    assert told["model"] == {"name": "edan-lite"}
+    assert answer["diagnostics"][0]["message"] == "slow"
+    assert answer["model"] == {"name": "edan-lite"}
     assert state.watched, "somebody has asked"
 
 
@@ -119,7 +119,7 @@ def test_probabilities_that_are_no_numbers_are_answered(
     assert json.loads(data)["cameras"][0]["faces"][0]["probabilities"] == [None] * 7
 
 
-def test_pictures_of_several_cameras(state: LiveState, server: LiveServer) -> None:
+def test_images_of_several_cameras(state: LiveState, server: LiveServer) -> None:
     state.add_result("/front/faces", result())
     assert get(server, "/camera/0")[0] == 404
     state.add_image("/front/faces", Image(np.full((480, 640, 3), (200, 0, 0), np.uint8)))
@@ -134,17 +134,17 @@ def test_pictures_of_several_cameras(state: LiveState, server: LiveServer) -> No
 
 
 @pytest.mark.parametrize("path", ["/camera/5", "/camera/x", "/camera/", "/../etc/passwd", "/x"])
-def test_there_is_nothing_else(server: LiveServer, path: str) -> None:
+def test_other_paths_are_not_found(server: LiveServer, path: str) -> None:
     assert get(server, path)[0] == 404
 
 
-def test_a_strange_name_for_this_machine_is_refused(server: LiveServer) -> None:
+def test_another_host_name_is_refused(server: LiveServer) -> None:
     assert get(server, "/state", "evil.example")[0] == 403
     assert get(server, "/state", "[")[0] == 403
     assert get(server, "/", "localhost:1234")[0] == 200
 
 
-def test_a_page_that_is_closed_in_between_is_no_error(
+def test_a_page_closed_during_the_answer_is_no_error(
     state: LiveState, server: LiveServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_a_page_that_is_closed_in_between_is_no_error(
     assert capfd.readouterr().err == ""
 
 
-def test_a_port_that_is_taken(server: LiveServer, state: LiveState) -> None:
+def test_a_port_in_use_is_reported(server: LiveServer, state: LiveState) -> None:
     port = int(server.address.rstrip("/").rpartition(":")[2])
     with pytest.raises(SourceError, match="choose another --port"):
         LiveServer(state, port=port)

@@ -24,7 +24,7 @@ def unpacked(text: str, kind: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), kind)
 
 
-def test_a_track(tmp_path: Path) -> None:
+def test_a_track_survives_packing(tmp_path: Path) -> None:
     recording = read_lines(smile(tmp_path / "faces.jsonl"))
     (stream,) = packed(recording)["streams"]
     first, track = recording.streams[0].tracks[0], stream["tracks"][0]
@@ -38,7 +38,7 @@ def test_a_track(tmp_path: Path) -> None:
     assert (unpacked(stream["latency"], "<u2") == 200).all()
 
 
-def test_what_is_not_known_stays_so(tmp_path: Path) -> None:
+def test_unknown_values_stay_unknown(tmp_path: Path) -> None:
     lines = [line(0.0, face(), latency_ms=None), line(0.1, latency_ms=90_000.0)]
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     recording.streams[0].tracks[0].valence[:] = np.nan
@@ -59,12 +59,12 @@ def test_a_recording_of_months_fits_the_numbers_of_the_page(tmp_path: Path) -> N
 
 def test_polarity_of_each_emotion(tmp_path: Path) -> None:
     data = packed(read_lines(smile(tmp_path / "faces.jsonl")))
-    told = {
+    polarities = {
         label: data["polarities"][i] for label, i in zip(LABELS, data["polarityOf"], strict=False)
     }
-    assert told["happy"] == "positive"
-    assert told["neutral"] == "neutral"
-    assert {told[name] for name in ("sad", "fear", "disgust", "anger")} == {"negative"}
+    assert polarities["happy"] == "positive"
+    assert polarities["neutral"] == "neutral"
+    assert {polarities[name] for name in ("sad", "fear", "disgust", "anger")} == {"negative"}
 
 
 def test_long_recordings_are_joined_between_changes(

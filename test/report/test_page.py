@@ -68,7 +68,7 @@ def test_figures_stand_in_the_page_without_a_script(tmp_path: Path) -> None:
     assert "This file contains no images." in words
 
 
-def test_what_was_recorded_is_text_and_never_markup(tmp_path: Path) -> None:
+def test_recorded_text_is_never_markup(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     path = smile(tmp_path / "faces.jsonl")
     write_run_info(tmp_path, RunInfo({evil: evil}, {evil: evil}))
@@ -93,13 +93,13 @@ def test_a_crowd_has_few_curves_and_all_figures(tmp_path: Path) -> None:
     assert f"Curves are shown for the {MAX_PEOPLE} people" in page
 
 
-def test_nobody(tmp_path: Path) -> None:
+def test_a_recording_without_faces(tmp_path: Path) -> None:
     page = page_of(write_lines(tmp_path / "faces.jsonl", [line(i / 10) for i in range(5)]))
     assert "No faces" in page
     assert not Outline(page).open
 
 
-def test_single_pictures_are_counted_and_have_no_curves(tmp_path: Path) -> None:
+def test_single_images_are_counted_and_have_no_curves(tmp_path: Path) -> None:
     lines = [line(i / 2, face("happy", 0), face("sad", 0)) for i in range(3)]
     page = page_of(write_lines(tmp_path / "faces.jsonl", lines))
     outline = Outline(page)
@@ -133,7 +133,7 @@ def test_shares() -> None:
     assert [percent(x) for x in (0.0, 0.001, 0.5, 1.0)] == ["0 %", "< 1 %", "50 %", "100 %"]
 
 
-def test_what_rounds_to_zero_has_no_minus() -> None:
+def test_a_value_that_rounds_to_zero_has_no_minus() -> None:
     assert [signed(v) for v in (-0.004, 0.0, -0.01, 0.25, math.nan)] == [
         "+0.00",
         "+0.00",

@@ -44,7 +44,7 @@ def recording(tmp_path: Path) -> Recording:
     return read_lines(smile(tmp_path / "faces.jsonl"))
 
 
-def test_one_of_each_stretch_at_its_time_and_place(recording: Recording) -> None:
+def test_each_run_has_one_image_at_its_time_and_place(recording: Recording) -> None:
     made = make_thumbnails(recording, {0: frames()})
     assert {key: [t.label for t in of] for key, of in made.items()} == {
         (0, 1): ["neutral", "happy"],
@@ -63,14 +63,14 @@ def test_a_source_of_another_rate_is_matched_by_time(recording: Recording) -> No
     assert len(made[0, 1]) == 2
 
 
-def test_moments_that_the_source_does_not_have_are_left_out(recording: Recording) -> None:
+def test_moments_missing_in_the_source_are_left_out(recording: Recording) -> None:
     made = make_thumbnails(recording, {0: frames(15)})
     assert {key: len(of) for key, of in made.items()} == {(0, 1): 1, (0, 2): 1}
     assert make_thumbnails(recording, {0: iter(())}) == {}
 
 
 @pytest.mark.parametrize("privacy", ["blur", "landmarks-only"])
-def test_nobody_is_recognised(recording: Recording, privacy: str) -> None:
+def test_no_face_can_be_recognised(recording: Recording, privacy: str) -> None:
     plain = pixels_of(make_thumbnails(recording, {0: frames()})[0, 1][0])
     hidden = pixels_of(make_thumbnails(recording, {0: frames()}, privacy)[0, 1][0])
     # The eyes are the only dark places of the face.
@@ -82,7 +82,7 @@ def test_nobody_is_recognised(recording: Recording, privacy: str) -> None:
         assert hidden.max() > 200, "the landmarks are there"
 
 
-def test_whom_nobody_recognised_is_blurred_too(recording: Recording) -> None:
+def test_faces_without_a_result_are_blurred_too(recording: Recording) -> None:
     def with_another(_: Image) -> list[Detection]:
         return [Detection(Box(70, 56, 14, 14), 0.3)]
 

@@ -98,7 +98,7 @@ def write_humble_bag(path: Path, messages: Sequence[tuple[str, int, Any]]) -> Pa
             )
     base.close()
     times = [time for _, time, _ in messages]
-    told = {
+    metadata = {
         "version": 5,
         "storage_identifier": "sqlite3",
         "relative_file_paths": [file.name],
@@ -120,7 +120,7 @@ def write_humble_bag(path: Path, messages: Sequence[tuple[str, int, Any]]) -> Pa
         "compression_format": "",
         "compression_mode": "",
     }
-    text = yaml.safe_dump({"rosbag2_bagfile_information": told})
+    text = yaml.safe_dump({"rosbag2_bagfile_information": metadata})
     (path / "metadata.yaml").write_text(text)
     return path
 

@@ -74,7 +74,7 @@ def test_rectified_images_have_no_distortion(tmp_path: Path, name: str) -> None:
     assert not np.any(frame.camera.D)
 
 
-def test_a_calibration_of_zeros_is_none(tmp_path: Path) -> None:
+def test_a_calibration_of_zeros_counts_as_none(tmp_path: Path) -> None:
     messages = [
         ("/cam/camera_info", START, camera_info(START, focal=0.0)),
         ("/cam/image_raw", START + 1, raw(START)),
@@ -89,18 +89,18 @@ def test_without_stamps_the_time_of_recording_counts(tmp_path: Path) -> None:
     assert [f.stamp_ns for f in frames] == [START, START + SECOND, START + 2 * SECOND]
 
 
-def test_bad_images_are_left_out_and_told(tmp_path: Path) -> None:
+def test_bad_images_are_skipped_and_logged(tmp_path: Path) -> None:
     messages = [
         ("/cam/image", START, raw(START, step=10)),
         ("/cam/image", START + 1, raw(START + 1)),
         ("/cam/image", START + 2, raw(START + 2, encoding="32FC1")),
     ]
-    told: list[str] = []
-    frames = list(BagSource(write_bag(tmp_path / "bag", messages), log=told.append).frames())
+    logged: list[str] = []
+    frames = list(BagSource(write_bag(tmp_path / "bag", messages), log=logged.append).frames())
     assert [f.stamp_ns for f in frames] == [START + 1]
-    assert len(told) == 2
-    assert "step" in told[0]
-    assert "32FC1" in told[1]
+    assert len(logged) == 2
+    assert "step" in logged[0]
+    assert "32FC1" in logged[1]
 
 
 def test_only_bad_images_are_an_error(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_only_bad_images_are_an_error(tmp_path: Path) -> None:
         list(BagSource(path).frames())
 
 
-def test_a_bag_without_images_is_said_so(tmp_path: Path) -> None:
+def test_a_bag_without_images_is_refused(tmp_path: Path) -> None:
     path = write_bag(tmp_path / "bag", [("/cam/camera_info", START, camera_info(START))])
     with pytest.raises(SourceError, match="has no image topic"):
         BagSource(path)
@@ -128,7 +128,7 @@ def test_a_bag_is_known_as_folder_and_as_file(tmp_path: Path, storage: str) -> N
 
 
 @STORAGES
-def test_an_empty_file_is_said_so(tmp_path: Path, storage: str) -> None:
+def test_an_empty_file_is_refused(tmp_path: Path, storage: str) -> None:
     path = write_bag(tmp_path / "bag", [("/i", START + i, raw(START)) for i in range(9)], storage)
     (file,) = (p for p in path.iterdir() if p.suffix != ".yaml")
     file.write_bytes(b"")

@@ -126,10 +126,12 @@ def test_one_damaged_head_is_reported_with_the_number_of_lost_messages(
 ) -> None:
     data = bytearray(whole)
     DAMAGES[damage](data, heads_of_images(whole, tmp_path)[number])
-    found, told = read(in_file(tmp_path, bytes(data)))
-    (line,) = [line for line in told if "image_raw" in line or "messages can be read" in line] or [
+    found, damage = read(in_file(tmp_path, bytes(data)))
+    (line,) = [
+        line for line in damage if "image_raw" in line or "messages can be read" in line
+    ] or [
         line
-        for line in told
+        for line in damage
         if "camera_info" in line  # all images, and not all that follows
     ]
     images = sum(topic == "/cam/image_raw" for topic, _ in found)
@@ -146,9 +148,9 @@ def test_one_damaged_head_is_reported_with_the_number_of_lost_messages(
 def test_damage_on_another_topic_is_not_reported(whole: bytes, tmp_path: Path) -> None:
     data = bytearray(whole)
     flip(HEAD + 6 + 6, 3)(data, heads_of_images(whole, tmp_path)[40])
-    found, told = read(in_file(tmp_path, bytes(data)), ["/cam/camera_info"])
+    found, damage = read(in_file(tmp_path, bytes(data)), ["/cam/camera_info"])
     assert len(found) == COUNT
-    assert told == []
+    assert damage == []
 
 
 def test_a_wrong_statistics_record_is_reported(whole: bytes, tmp_path: Path) -> None:
@@ -158,9 +160,9 @@ def test_a_wrong_statistics_record_is_reported(whole: bytes, tmp_path: Path) -> 
     entry = struct.pack("<HQ", 1, counts.channel_message_counts[1])
     at = whole.rindex(entry)
     wrong = whole[:at] + struct.pack("<HQ", 1, 94) + whole[at + len(entry) :]
-    found, told = read(in_file(tmp_path, wrong))
+    found, damage = read(in_file(tmp_path, wrong))
     assert len(found) == 2 * COUNT
-    (line,) = told
+    (line,) = damage
     assert "90 of the 94 messages in its statistics were read on /cam/image_raw" in line
 
 
@@ -170,9 +172,9 @@ def test_what_metadata_promises_and_no_file_holds_is_reported(tmp_path: Path) ->
     bag = write_bag(tmp_path / "bag", messages, "sqlite3")
     metadata = bag / "metadata.yaml"
     metadata.write_text(metadata.read_text().replace("message_count: 4", "message_count: 6"))
-    found, told = read(bag)
+    found, damage = read(bag)
     assert len(found) == 4
-    assert told == ["4 of the 6 messages that metadata.yaml promises on /cam/image_raw were read"]
+    assert damage == ["4 of the 6 messages that metadata.yaml promises on /cam/image_raw were read"]
 
 
 def test_no_single_damaged_byte_is_silent(whole: bytes, tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_no_single_damaged_byte_is_silent(whole: bytes, tmp_path: Path) -> None:
         data = bytearray(whole)
         data[dice.choice(heads) + dice.randrange(HEAD + 14)] ^= 1 << dice.randrange(8)
         try:
-            found, told = read(in_file(tmp_path, bytes(data)))
+            found, damage = read(in_file(tmp_path, bytes(data)))
         except SourceError:
             continue
-        assert sorted(found) == sorted(reference) or told
+        assert sorted(found) == sorted(reference) or damage

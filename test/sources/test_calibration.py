@@ -46,14 +46,16 @@ def test_a_calibration_is_read(tmp_path: Path) -> None:
         (GOOD.replace("[500.0,", "[.inf,"), "not finite"),
     ],
 )
-def test_a_bad_file_is_said_so(tmp_path: Path, content: str, message: str) -> None:
+def test_a_bad_calibration_file_is_refused_with_its_fault(
+    tmp_path: Path, content: str, message: str
+) -> None:
     path = tmp_path / "camera.yaml"
     path.write_text(content)
     with pytest.raises(SourceError, match=message):
         load_calibration(path)
 
 
-def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_calibration_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.yaml cannot be read"):
         load_calibration(tmp_path / "none.yaml")
 

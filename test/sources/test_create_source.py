@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("/dev/video3", WebcamSource),
     ],
 )
-def test_each_kind_is_told_from_the_text(text: str, kind: type) -> None:
+def test_the_text_determines_the_kind_of_source(text: str, kind: type) -> None:
     source = create_source(text)
     assert type(source) is kind
     assert source.live == (kind is WebcamSource)
@@ -62,12 +62,12 @@ def test_each_kind_is_told_from_the_text(text: str, kind: type) -> None:
         ("empty", "holds no image"),
     ],
 )
-def test_what_is_not_there_is_said_so(text: str, message: str) -> None:
+def test_a_missing_source_is_named(text: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         create_source(text)
 
 
-def test_home_is_understood(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
     assert create_source("~/clip.mp4").length == 2
 

@@ -43,7 +43,7 @@ def test_any_names_have_one_order(names: list[str]) -> None:
     assert len({str(natural_key(path)) for path in paths}) == len(paths)
 
 
-def test_a_folder_gives_its_pictures_and_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_gives_its_images_and_nothing_else(tmp_path: Path) -> None:
     make(tmp_path, "b10.png", "b9.JPG", "a.webp", "below/c.png")
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "folder.png").mkdir()
@@ -64,12 +64,12 @@ def test_globs(tmp_path: Path) -> None:
         names("*.txt")
 
 
-def test_an_empty_folder_is_said_so(tmp_path: Path) -> None:
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no image"):
         images_in(tmp_path)
 
 
-def test_pictures_come_in_order_and_in_time(tmp_path: Path) -> None:
+def test_images_come_in_order_and_in_time(tmp_path: Path) -> None:
     make(tmp_path, "2.png", "10.png")
     source = ImageFileSource("pictures", images_in(tmp_path))
     frames = list(source.frames())
@@ -95,18 +95,18 @@ HUGE = b"\x89PNG\r\n\x1a\n" + struct.pack(
 
 
 @pytest.mark.parametrize("broken", [b"broken", HUGE], ids=["broken", "huge"])
-def test_unreadable_pictures_are_left_out_and_told(tmp_path: Path, broken: bytes) -> None:
+def test_unreadable_images_are_skipped_and_logged(tmp_path: Path, broken: bytes) -> None:
     make(tmp_path, "1.png", "3.png")
     (tmp_path / "2.png").write_bytes(broken)
-    told: list[str] = []
-    frames = list(ImageFileSource("pictures", images_in(tmp_path), told.append).frames())
+    logged: list[str] = []
+    frames = list(ImageFileSource("pictures", images_in(tmp_path), logged.append).frames())
     assert [f.time for f in frames] == [0.0, 1.0 / IMAGE_RATE]
     assert [f.name for f in frames] == ["1.png", "3.png"]
-    assert len(told) == 1
-    assert "2.png" in told[0]
+    assert len(logged) == 1
+    assert "2.png" in logged[0]
 
 
-def test_only_unreadable_pictures_are_an_error(tmp_path: Path) -> None:
+def test_only_unreadable_images_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"broken")
     with pytest.raises(SourceError, match="cannot be read as an image"):
         list(ImageFileSource(str(tmp_path), images_in(tmp_path)).frames())

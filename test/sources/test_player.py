@@ -35,14 +35,14 @@ class FakeSource:
 
 
 class Log(Listener):
-    """Keeps what it is told. hold: seconds that it takes to show each frame."""
+    """Keeps what it is logged. hold: seconds that it takes to show each frame."""
 
     def __init__(self, hold: float = 0.0) -> None:
         self.hold = hold
         self.times: list[float] = []
         self.clock: list[float] = []
         self.begins: list[bool] = []
-        self.told: list[str] = []
+        self.logged: list[str] = []
         self.end = threading.Event()
 
     def show(self, _: Frame, time_: float, begins: bool) -> None:
@@ -52,10 +52,10 @@ class Log(Listener):
         time.sleep(self.hold)
 
     def lost(self, reason: str) -> None:
-        self.told.append(reason)
+        self.logged.append(reason)
 
     def found(self, _: float) -> None:
-        self.told.append("back")
+        self.logged.append("back")
 
     def ended(self) -> None:
         self.end.set()
@@ -150,7 +150,7 @@ def test_live_frames_are_thinned_to_the_rate() -> None:
     assert np.diff(log.times) == pytest.approx(0.1, abs=0.001)
 
 
-def test_frames_that_never_came_are_not_made_up_for() -> None:
+def test_missing_frames_are_not_made_up_for() -> None:
     """A webcam that gave 10 in the dark, then 30 a second, asked for 15."""
     log = Log()
     dark, light = [i / 10.0 for i in range(50)], [5.0 + i / 30.0 for i in range(60)]
@@ -166,7 +166,7 @@ def test_live_frames_are_shown_at_once() -> None:
     assert log.clock[-1] - log.clock[0] < 5.0
 
 
-def test_a_missing_source_is_tried_until_it_is_there() -> None:
+def test_a_missing_source_is_retried_until_it_exists() -> None:
     log = Log()
     attempts = itertools.count()
 
@@ -179,7 +179,7 @@ def test_a_missing_source_is_tried_until_it_is_there() -> None:
     player.start()
     assert log.end.wait(10.0)
     player.stop()
-    assert log.told == ["not there", "back"]
+    assert log.logged == ["not there", "back"]
     assert log.times == [0.0, 0.01]
 
 
@@ -190,7 +190,7 @@ def test_a_source_that_fails_is_opened_again() -> None:
     player.start()
     assert log.end.wait(10.0)
     player.stop()
-    assert log.told == ["the cable is out", "back"]
+    assert log.logged == ["the cable is out", "back"]
     assert log.begins == [True, False, True]
 
 

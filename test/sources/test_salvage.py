@@ -1,4 +1,4 @@
-"""Bags that are cut or damaged: what lies whole in them is read, and the rest is told.
+"""Bags that are cut or damaged: what lies whole in them is read, and the rest is logged.
 
 EDAN_CUTS=200 makes 200 random cuts of each bag instead of a few.
 """
@@ -148,11 +148,11 @@ def test_the_source_of_images_goes_on_where_it_can(
 ) -> None:
     data = storage_file(bags[kind]).read_bytes()
     cut = changed(bags[kind], tmp_path / "cut", data[: 3 * len(data) // 4])
-    told: list[str] = []
-    frames = list(create_source(str(cut), topic="/front/image_raw", log=told.append).frames())
+    logged: list[str] = []
+    frames = list(create_source(str(cut), topic="/front/image_raw", log=logged.append).frames())
     assert 0.35 * COUNT < len(frames) < COUNT
     assert frames[0].stamp_ns == START
-    assert "is cut or damaged" in told[-1]
+    assert "is cut or damaged" in logged[-1]
 
 
 def test_without_metadata_and_with_damaged_metadata(bags: dict[str, Path], tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_without_metadata_and_with_damaged_metadata(bags: dict[str, Path], tmp_p
     assert read(bag) == (messages, [])
 
 
-def test_a_file_that_is_missing_is_told(bags: dict[str, Path], tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(bags: dict[str, Path], tmp_path: Path) -> None:
     bag = changed(bags["mcap"], tmp_path / "bag", storage_file(bags["mcap"]).read_bytes())
     text = (bag / "metadata.yaml").read_text()
     name = storage_file(bag).name
@@ -177,7 +177,7 @@ def test_a_file_that_is_missing_is_told(bags: dict[str, Path], tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["text.mcap", "text.db3", "text.bag", "text.mcap.zstd"])
 @pytest.mark.parametrize("content", [b"", b"no bag", bytes(4096)])
-def test_what_is_no_bag_is_said_so(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_file_that_is_no_bag_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         read(tmp_path / name)

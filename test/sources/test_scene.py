@@ -35,6 +35,6 @@ def test_images_move_but_never_jump(frames: list[Frame]) -> None:
 
 # Seconds at which the scene is made to show nobody, one, two, one and nobody again.
 @pytest.mark.parametrize(("second", "faces"), [(0.2, 0), (3.4, 1), (6.2, 2), (8.2, 1), (9.8, 0)])
-def test_people_come_and_go(frames: list[Frame], second: float, faces: int) -> None:
+def test_faces_appear_and_leave(frames: list[Frame], second: float, faces: int) -> None:
     image = frames[round(25 * second)].image
     assert len(create_detector("haar").detect(image)) == faces

@@ -25,14 +25,14 @@ def test_time_begins_with_the_first_frame(tmp_path: Path) -> None:
     np.testing.assert_allclose([f.time for f in frames], [0.0, 0.04, 0.09], atol=0.002)
 
 
-def test_rate_and_length_are_told_before_reading(tmp_path: Path) -> None:
+def test_rate_and_length_are_known_before_reading(tmp_path: Path) -> None:
     source = VideoSource(write_video(tmp_path / "a.mp4", range(0, 1000, 50)))
     assert source.length == 20
     assert source.rate == pytest.approx(20.0, rel=0.06)
     assert not source.live
 
 
-def test_frames_begin_anew_at_every_call(tmp_path: Path) -> None:
+def test_every_call_of_frames_starts_over(tmp_path: Path) -> None:
     source = VideoSource(write_video(tmp_path / "a.mp4", range(0, 400, 40)))
     first, second = ([f.image.pixels for f in source.frames()] for _ in range(2))
     assert len(first) == 10
@@ -169,13 +169,13 @@ def test_a_colon_or_a_byte_that_is_no_utf8_in_a_relative_name(
 
 
 def test_time_stamps_that_jump_are_reported(tmp_path: Path) -> None:
-    told: list[str] = []
+    logged: list[str] = []
     path = write_video(tmp_path / "a.mkv", [0, 40, 25_200_000, 25_200_040])
-    frames = list(VideoSource(path, told.append).frames())
+    frames = list(VideoSource(path, logged.append).frames())
     np.testing.assert_allclose(
         [f.time for f in frames], [0.0, 0.04, 25_200.0, 25_200.04], atol=0.01
     )
-    (line,) = told
+    (line,) = logged
     assert "the stamps jump ahead by 7 h 0 min" in line
 
 
@@ -186,7 +186,7 @@ def test_a_file_cut_short_gives_what_is_there(tmp_path: Path) -> None:
     assert 10 < len(frames) < 100
 
 
-def test_a_damaged_part_is_left_out_and_told(tmp_path: Path) -> None:
+def test_a_damaged_part_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     data = bytearray(write_video(path, range(0, 4000, 40), size=(320, 240)).read_bytes())
     middle = len(data) // 2
@@ -198,7 +198,7 @@ def test_a_damaged_part_is_left_out_and_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video", bytes(5000)])
-def test_what_is_no_video_is_said_so(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"a\.mp4 is not a video that FFmpeg can read"):

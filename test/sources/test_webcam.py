@@ -19,7 +19,7 @@ def test_numbers_and_devices_name_webcams(number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "0x1", "video0", "/dev/video", "1000000", "2 "])
-def test_other_texts_do_not(text: str) -> None:
+def test_other_texts_name_no_webcam(text: str) -> None:
     assert webcam_index(text) is None
 
 
@@ -84,7 +84,7 @@ def test_images_come_live_with_stamps() -> None:
     assert cv2.CAP_PROP_FRAME_HEIGHT not in FakeCapture.settings
 
 
-def test_an_unplugged_camera_is_an_error_and_let_go() -> None:
+def test_an_unplugged_camera_is_an_error_and_released() -> None:
     frames = WebcamSource(0).frames()
     for _ in range(3):
         next(frames)
@@ -94,20 +94,20 @@ def test_an_unplugged_camera_is_an_error_and_let_go() -> None:
     assert FakeCapture.released
 
 
-def test_a_reader_that_stops_lets_go() -> None:
+def test_closing_the_frames_releases_the_camera() -> None:
     frames = WebcamSource(0).frames()
     next(frames)
     frames.close()
     assert FakeCapture.released
 
 
-def test_a_camera_in_use_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_in_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeCapture, "opened", False)
     with pytest.raises(SourceError, match="another program uses it"):
         next(WebcamSource(0).frames())
 
 
-def test_a_missing_camera_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_camera_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webcam.sys, "platform", "linux")
     with pytest.raises(SourceError, match="webcam 987 does not exist: this machine has"):
         next(WebcamSource(987).frames())
