@@ -9,7 +9,7 @@ It accepts the arguments of emotion.launch.py, `behavior_params` and `faces_topi
 
 from __future__ import annotations
 
-from edan_ros.nodes.behaviors.behavior_launch import describe
+from edan_ros.nodes.behaviors.launch_description import describe
 from launch import LaunchDescription
 
 

@@ -30,7 +30,7 @@ from edan_ros.core.emotions import (
 )
 from edan_ros.core.faces import Face, HeadPose
 from edan_ros.core.geometry import MEAN_SHAPE
-from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
+from edan_ros.nodes.behaviors.base import BehaviorNode
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import face_message
 

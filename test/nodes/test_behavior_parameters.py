@@ -13,7 +13,7 @@ import yaml
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.core.settings import SettingsError
 from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
-from edan_ros.nodes.behaviors.behavior_parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.parameters import parameters_of, settings_from
 
 CONFIG = Path(__file__).parents[2] / "config"
 NODES = {

@@ -18,7 +18,7 @@ from rcl_interfaces.srv import DescribeParameters, ListParameters
 from edan_ros.detection.factory import create_detector
 from edan_ros.engines import EngineError
 from edan_ros.nodes.common.parameters import Change
-from edan_ros.nodes.emotion.emotion_parameters import PARAMETERS, check
+from edan_ros.nodes.emotion.parameters import PARAMETERS, check
 from edan_ros.pipeline.config import PipelineConfig, pipeline_config
 
 FILE = Path(__file__).parents[2] / "config" / "emotion.yaml"

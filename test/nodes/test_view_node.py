@@ -51,11 +51,11 @@ def test_faces_images_diagnostics_and_model(probe: Probe, view: Callable) -> Non
     assert face["label"] == "happy"
     assert sum(face["probabilities"]) == pytest.approx(1.0, abs=1e-3)
 
-    def pictures() -> int:
+    def images() -> int:
         probe.answer(probe.image(bright()))
-        return camera(state, "/faces")["pictures"]
+        return camera(state, "/faces")["images"]
 
-    wait_for(pictures, "an annotated picture")
+    wait_for(images, "an annotated image")
     assert state.jpeg(0).startswith(b"\xff\xd8")
     wait_for(lambda: state.snapshot()["model"], "the model")
     assert state.snapshot()["model"]["name"] == probe.engine.manifest.name
@@ -76,8 +76,8 @@ def test_nothing_is_drawn_while_no_browser_is_open(
         state.snapshot()
         return probe.node.count_subscribers(topic)
 
-    wait_for(look, "the pictures to be asked for")
-    wait_for(lambda: probe.node.count_subscribers(topic) == 0, "the pictures to be given up")
+    wait_for(look, "the subscription to annotated images")
+    wait_for(lambda: probe.node.count_subscribers(topic) == 0, "the end of that subscription")
 
 
 def test_hostile_messages_are_refused_and_counted(probe: Probe, view: Callable) -> None:

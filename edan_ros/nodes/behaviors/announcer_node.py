@@ -14,8 +14,8 @@ from edan_ros.behaviors.people import PeopleSettings
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.msg import FaceEmotionArray
-from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.base import BehaviorNode
+from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.behaviors.speech import CHOICES, Speaker, SpeechError
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in

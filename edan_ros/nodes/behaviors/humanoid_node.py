@@ -24,9 +24,9 @@ from edan_ros.behaviors.social import (
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.emotions import label_of
 from edan_ros.msg import FaceEmotionArray, Reaction
-from edan_ros.nodes.behaviors.behavior_messages import point, reaction
-from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.base import BehaviorNode
+from edan_ros.nodes.behaviors.messages import point, reaction
+from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.behaviors.ros4hri_messages import expression
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.environment import share_directory

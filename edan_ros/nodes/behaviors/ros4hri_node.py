@@ -29,8 +29,8 @@ from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import decode_image
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from edan_ros.nodes.behaviors import ros4hri_messages
-from edan_ros.nodes.behaviors.behavior_node import BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.base import BehaviorNode
+from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import image_message
 from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in

@@ -17,10 +17,10 @@ from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.settings import SettingsError
 from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
-from edan_ros.nodes.behaviors.behavior_messages import cabin_state, speed_advisory
-from edan_ros.nodes.behaviors.behavior_node import NANOSECONDS, BehaviorNode
-from edan_ros.nodes.behaviors.behavior_parameters import RATE, parameters_of, settings_from
-from edan_ros.nodes.behaviors.vehicle_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.behaviors.base import NANOSECONDS, BehaviorNode
+from edan_ros.nodes.behaviors.messages import cabin_state, speed_advisory
+from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, Output
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.common.running import run_node

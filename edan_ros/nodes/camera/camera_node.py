@@ -17,7 +17,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.faces import CameraModel
-from edan_ros.nodes.camera.camera_parameters import PARAMETERS, check
+from edan_ros.nodes.camera.parameters import PARAMETERS, check
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import camera_info_message, image_message
 from edan_ros.nodes.common.parameters import ParameterSet

@@ -28,7 +28,7 @@ from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.emotion import diagnostics, services
 from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions
-from edan_ros.nodes.emotion.emotion_parameters import (
+from edan_ros.nodes.emotion.parameters import (
     DETECTOR_PARAMETERS,
     PARAMETERS,
     TOPIC,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
 from edan_ros.nodes.common.parameters import render_file
-from edan_ros.nodes.emotion import emotion_parameters
+from edan_ros.nodes.emotion import parameters as emotion_parameters
 
 _LIVE = "[live]: may change while the node runs."
 _NEVER = "[never]: read once, at the start."

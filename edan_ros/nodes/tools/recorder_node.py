@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from edan_ros.msg import FaceEmotionArray, ModelInfo
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.reporting import Health
-from edan_ros.nodes.emotion.emotion_parameters import PARAMETERS
+from edan_ros.nodes.emotion.parameters import PARAMETERS
 from edan_ros.recording.pairing import Pair, Pairing
 from edan_ros.recording.run_info import RunInfo, describe_model
 

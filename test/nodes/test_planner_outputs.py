@@ -1,4 +1,4 @@
-"""The advice in the words of planners. Those that are not installed are skipped."""
+"""The advice as messages of planners; skipped where these are not installed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from replay import HEIGHT, WIDTH, face
 from std_msgs.msg import String
 
 from edan_ros.behaviors.speed import Advice, Reason
-from edan_ros.nodes.behaviors import vehicle_outputs
-from edan_ros.nodes.behaviors.vehicle_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.behaviors import planner_outputs
+from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, Output
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.processes import ros_arguments
 
@@ -124,7 +124,7 @@ def test_a_limit_of_a_node_that_died_is_withdrawn_at_the_start(
         VelocityLimit=lambda **given: ("limit", given["max_velocity"]),
         VelocityLimitClearCommand=lambda **_: ("limit", 0.0),
     )
-    monkeypatch.setattr(vehicle_outputs, "find_messages", lambda *_: messages)
+    monkeypatch.setattr(planner_outputs, "find_messages", lambda *_: messages)
     ear = Ear()
     output = make(ear)
     for scale in (1.0, 1.0, 0.5, 1.0, 1.0):
