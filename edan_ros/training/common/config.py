@@ -100,7 +100,11 @@ def read_config(path: Path) -> dict[str, Any]:
     without a value removes that of the base; anything else replaces it. Renamed entries get their
     new names. Raises ConfigError when a file cannot be read or holds no mapping.
     """
-    raw = rename_entries(_read_yaml(path), lambda message: _warn(f"{path}: {message}"))
+
+    def warn(message: str) -> None:
+        warnings.warn(f"{path}: {message}", FutureWarning, stacklevel=2)
+
+    raw = rename_entries(_read_yaml(path), warn)
     base = raw.pop("base", None)
     if base is None:
         return raw
@@ -123,10 +127,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} should hold a mapping of entries")
     return raw
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, FutureWarning, stacklevel=2)
 
 
 def rename_entries(

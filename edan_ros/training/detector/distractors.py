@@ -23,7 +23,7 @@ def draw_distractors(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Non
     """Draw two to fourteen shapes anywhere on an image."""
     size = pixels.shape[0]
     for _ in range(rng.integers(2, 15)):
-        grey = int(rng.integers(0, 256))
+        gray = int(rng.integers(0, 256))
         (ax, ay), (bx, by) = (map(int, rng.integers(0, size, 2)) for _ in range(2))
         a, b = (ax, ay), (bx, by)
         thickness = int(rng.choice([-1, 1, 2, 4]))
@@ -31,12 +31,12 @@ def draw_distractors(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Non
         if kind >= 4:
             _spot(pixels, a, rng)
         elif kind == 0:
-            cv2.line(pixels, a, b, grey, abs(thickness))
+            cv2.line(pixels, a, b, gray, abs(thickness))
         elif kind == 1:
-            cv2.circle(pixels, a, int(rng.integers(2, 60)), grey, thickness)
+            cv2.circle(pixels, a, int(rng.integers(2, 60)), gray, thickness)
         elif kind == 2:
             corner = (a[0] + int(rng.integers(4, 90)), a[1] + int(rng.integers(4, 90)))
-            cv2.rectangle(pixels, a, corner, grey, thickness)
+            cv2.rectangle(pixels, a, corner, gray, thickness)
         else:
             _word(pixels, a, rng)
 
