@@ -10,6 +10,8 @@ import made_up_sets as trees
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="the training layer needs the train extra (torch)")
+
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection
