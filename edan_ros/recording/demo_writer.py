@@ -18,8 +18,8 @@ from edan_ros.drawing.faces import Colour, annotate
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.drawing.timeline import TimelineStrip, under
 from edan_ros.recording.changes import Changes
+from edan_ros.recording.contact_sheet import ContactSheet
 from edan_ros.recording.image_files import write_image
-from edan_ros.recording.moments import Moments
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary
@@ -71,7 +71,7 @@ class DemoWriter(RunFolder[_Drawing]):
         self._companion = companion
         self.summary = Summary()
         self._changes = Changes()
-        self._moments = Moments()
+        self._sheet = ContactSheet()
         self._video = self._stack.enter_context(VideoWriter(folder / VIDEO))
 
     def add(
@@ -96,14 +96,14 @@ class DemoWriter(RunFolder[_Drawing]):
     def _draw(self, pixels: NDArray[np.uint8], item: _Drawing) -> None:
         """Draw one frame of the video, the timeline of the companion under it."""
         drawn = annotate(pixels, item.result)
-        self._moments.add(item.seconds, drawn, item.result)
+        self._sheet.add(item.seconds, drawn, item.result)
         if self._companion is not None:
             strip = self._companion.timeline.strip(drawn.shape[1], item.seconds, item.caption)
             drawn = under(drawn, strip)
         self._video.write(drawn, item.seconds)
 
     def _finish(self) -> None:
-        sheet = self._moments.sheet()
+        sheet = self._sheet.sheet()
         if sheet is not None:
             write_image(self.folder / PICTURE, sheet)
         if self._companion is not None:

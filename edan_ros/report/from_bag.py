@@ -65,7 +65,7 @@ def read_bag(path: Path) -> Recording:
     axis = time_axis(list(streams.values()))
     return Recording(
         str(path),
-        min(builder.moments[0] for builder in streams.values())[1],
+        min(builder.epoch_stamps[0] for builder in streams.values())[1],
         [_build(builder, axis, found) for builder in streams.values()],
         found.model or info.model,
         info.settings,
@@ -162,7 +162,7 @@ def _with_latency(
     Where the results were computed afterwards they have the time of the images, and where clocks
     differ they are far off: then the latency is not known.
     """
-    stamps = [stamp for _, stamp in builder.moments]
+    stamps = [stamp for _, stamp in builder.epoch_stamps]
     delays = [1e-6 * (recorded[s] - began[s]) if s in began else math.nan for s in stamps]
     latency = np.array(delays, np.float64)
     known = latency[np.isfinite(latency)]

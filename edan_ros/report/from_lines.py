@@ -58,7 +58,7 @@ def read_lines(path: Path) -> Recording:
     axis, info = time_axis([stream]), read_run_info(path.parent)
     built = stream.build(axis)
     built.latency_of = _LATENCY
-    begin = stream.moments[0][1]
+    begin = stream.epoch_stamps[0][1]
     notes += jump_notes(axis)
     return Recording(str(path), begin, [built], info.model, info.settings, notes=notes, axis=axis)
 

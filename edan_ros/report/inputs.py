@@ -10,7 +10,7 @@ from pathlib import Path
 from edan_ros.recording.run_folder import LINES
 from edan_ros.report.from_bag import read_bag
 from edan_ros.report.from_lines import read_lines
-from edan_ros.report.records import MomentCounter, Recording
+from edan_ros.report.records import EpochCounter, Recording
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.bag import BAG_ENDINGS, BagSource, is_bag
 
@@ -81,11 +81,11 @@ def _aligned(recording: Recording, frames: Iterable[Frame]) -> Iterator[Frame]:
     Frames with a stamp are placed by it. Without stamps, the first frame is that of the first
     result, and jumps of the times are those of the results.
     """
-    counter = MomentCounter()
+    counter = EpochCounter()
     for frame in frames:
         stamp = frame.stamp_ns
         if stamp is None:
             stamp = recording.begin_ns + round(frame.time * 1e9)
-        time = recording.axis.seconds(counter.moment(stamp))
+        time = recording.axis.seconds(counter.number(stamp))
         if math.isfinite(time):
             yield replace(frame, time=time)

@@ -107,19 +107,19 @@ class Status:
     values: Mapping[str, str]
 
 
-#: Number of the segment that begins where a clock goes back, and stamp in nanoseconds.
-Moment = tuple[int, int]
+#: Epoch, a number that increases where a clock goes back, and stamp in nanoseconds.
+EpochStamp = tuple[int, int]
 
 
-class MomentCounter:
-    """Numbers the stamps of one sequence: from where they go back on, they are later ones."""
+class EpochCounter:
+    """Adds epochs to the stamps of one sequence, so that they sort in the order of recording."""
 
     def __init__(self) -> None:
         self._epoch = 0
         self._newest: int | None = None
 
-    def moment(self, stamp_ns: int) -> Moment:
-        """Return the moment of the next stamp."""
+    def number(self, stamp_ns: int) -> EpochStamp:
+        """Return the next stamp with its epoch."""
         if self._newest is not None and (stamp_ns - self._newest) * 1e-9 < -MAX_STEP_BACK:
             self._epoch += 1
             self._newest = stamp_ns
@@ -128,35 +128,35 @@ class MomentCounter:
 
 
 class TimeAxis:
-    """Seconds of the recording for each moment, without the jumps of the stamps.
+    """Seconds of the recording for each stamp, without the jumps.
 
     Attributes:
         jumps: steps in seconds at which a segment began.
         segments: begins of the segments after the first, seconds of the recording.
     """
 
-    def __init__(self, moments: Iterable[Moment], interval: float = 0.0) -> None:
-        self._moments = sorted(set(moments))
+    def __init__(self, epoch_stamps: Iterable[EpochStamp], interval: float = 0.0) -> None:
+        self._epoch_stamps = sorted(set(epoch_stamps))
         self._interval = interval
         clock = SegmentClock(interval)
-        begin = self._moments[0][1] if self._moments else 0
+        begin = self._epoch_stamps[0][1] if self._epoch_stamps else 0
         self._seconds: list[float] = []
         segments: list[float] = []
-        for _, stamp in self._moments:
+        for _, stamp in self._epoch_stamps:
             jumps = len(clock.jumps)
             self._seconds.append(clock.place((stamp - begin) * 1e-9))
             segments += self._seconds[-1:] if len(clock.jumps) > jumps else []
         self.jumps = clock.jumps
         self.segments = np.array(segments, np.float64)
 
-    def seconds(self, moment: Moment) -> float:
-        """Return the time of a moment, NaN for one that belongs to no segment."""
-        at = bisect.bisect_left(self._moments, moment)
+    def seconds(self, epoch_stamp: EpochStamp) -> float:
+        """Return the time of a stamp, NaN for one that belongs to no segment."""
+        at = bisect.bisect_left(self._epoch_stamps, epoch_stamp)
         for i in (at, at - 1):
-            if 0 <= i < len(self._moments):
-                epoch, stamp = self._moments[i]
-                step = (moment[1] - stamp) * 1e-9
-                if epoch == moment[0] and not is_jump(abs(step), self._interval):
+            if 0 <= i < len(self._epoch_stamps):
+                epoch, stamp = self._epoch_stamps[i]
+                step = (epoch_stamp[1] - stamp) * 1e-9
+                if epoch == epoch_stamp[0] and not is_jump(abs(step), self._interval):
                     return self._seconds[i] + step
         return float("nan")
 
@@ -193,8 +193,8 @@ class StreamBuilder:
     def __init__(self, name: str) -> None:
         self.name = name
         self.repeated = 0
-        self._moments = MomentCounter()
-        self._results: dict[Moment, tuple[float, list[Sample]]] = {}
+        self._epochs = EpochCounter()
+        self._results: dict[EpochStamp, tuple[float, list[Sample]]] = {}
         self._stamps: set[int] = set()
 
     def __len__(self) -> int:
@@ -207,30 +207,30 @@ class StreamBuilder:
             return
         self._stamps.add(stamp_ns)
         latency = np.nan if latency_ms is None else latency_ms
-        self._results[self._moments.moment(stamp_ns)] = (latency, samples)
+        self._results[self._epochs.number(stamp_ns)] = (latency, samples)
 
     @property
-    def moments(self) -> list[Moment]:
-        """The moments of the results, in order."""
+    def epoch_stamps(self) -> list[EpochStamp]:
+        """The stamps of the results with their epochs, in order."""
         return sorted(self._results)
 
     @property
     def interval(self) -> float:
         """Median of the seconds between two results; 0.0 for fewer than two."""
-        stamps = np.array([stamp for _, stamp in self.moments], np.int64)
+        stamps = np.array([stamp for _, stamp in self.epoch_stamps], np.int64)
         return float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
 
     def build(self, axis: TimeAxis, image_stamps_ns: Sequence[int] = ()) -> Stream:
         """Return the stream on a time axis. image_stamps_ns: in the order of recording."""
-        moments = self.moments
-        seconds = [axis.seconds(moment) for moment in moments]
-        results = [self._results[moment] for moment in moments]
+        epoch_stamps = self.epoch_stamps
+        seconds = [axis.seconds(epoch_stamp) for epoch_stamp in epoch_stamps]
+        results = [self._results[epoch_stamp] for epoch_stamp in epoch_stamps]
         people: dict[int, list[tuple[float, Sample]]] = defaultdict(list)
         for time, (_, samples) in zip(seconds, results, strict=True):
             for sample in samples:
                 people[sample.track_id].append((time, sample))
-        counter = MomentCounter()
-        images = np.array([axis.seconds(counter.moment(stamp)) for stamp in image_stamps_ns])
+        counter = EpochCounter()
+        images = np.array([axis.seconds(counter.number(stamp)) for stamp in image_stamps_ns])
         images = np.sort(images[np.isfinite(images)])
         return Stream(
             self.name,
@@ -245,8 +245,8 @@ class StreamBuilder:
 
 def time_axis(builders: Sequence[StreamBuilder]) -> TimeAxis:
     """Return the time axis that the cameras of a recording share."""
-    moments = [moment for builder in builders for moment in builder.moments]
-    return TimeAxis(moments, max((builder.interval for builder in builders), default=0.0))
+    epoch_stamps = [epoch_stamp for builder in builders for epoch_stamp in builder.epoch_stamps]
+    return TimeAxis(epoch_stamps, max((builder.interval for builder in builders), default=0.0))
 
 
 def jump_notes(axis: TimeAxis) -> list[str]:

@@ -17,12 +17,12 @@ from edan_ros.recording.video import fitted
 TILES = 6
 _TILE_WIDTH = 560
 _GAP = 6
-#: Largest number of moments kept per label, and the least seconds between two of them.
+#: Largest number of shots kept per label, and the least seconds between two of them.
 _KEPT, _APART = 3, 0.7
 
 
 @dataclass(slots=True, eq=False)
-class _Moment:
+class _Shot:
     """An image of the run. score: how well it shows one face, or the worst of its faces."""
 
     seconds: float
@@ -36,13 +36,13 @@ class _Moment:
         return self.faces, self.score
 
 
-class Moments:
+class ContactSheet:
     """Collects annotated frames, in bounded memory, for a contact sheet of the best."""
 
     def __init__(self) -> None:
-        self._by_label: dict[str, list[_Moment]] = defaultdict(list)
-        self._crowd: _Moment | None = None  # with the most faces
-        self._spread: list[_Moment] = []  # every n-th frame
+        self._by_label: dict[str, list[_Shot]] = defaultdict(list)
+        self._crowd: _Shot | None = None  # with the most faces
+        self._spread: list[_Shot] = []  # every n-th frame
         self._stride, self._count = 1, 0
 
     def add(self, seconds: float, annotated: NDArray[np.uint8], result: FrameResult) -> None:
@@ -51,21 +51,21 @@ class Moments:
         for face in result.faces:
             scores[face.label] = max(scores[face.label], _score(face, result))
         least = min((_score(face, result) for face in result.faces), default=0.0)
-        moment = _Moment(seconds, least, len(result.faces), _tile(annotated))
+        shot = _Shot(seconds, least, len(result.faces), _tile(annotated))
         for label, score in scores.items():
-            _offer(self._by_label[label], replace(moment, score=score))
-        if moment.faces and (self._crowd is None or moment.crowded > self._crowd.crowded):
-            self._crowd = moment
+            _offer(self._by_label[label], replace(shot, score=score))
+        if shot.faces and (self._crowd is None or shot.crowded > self._crowd.crowded):
+            self._crowd = shot
         if self._count % self._stride == 0:
-            self._spread.append(moment)
+            self._spread.append(shot)
             if len(self._spread) > 2 * TILES:
                 self._spread = self._spread[::2]
                 self._stride *= 2
         self._count += 1
 
     def sheet(self) -> NDArray[np.uint8] | None:
-        """Return the selected moments in order as one BGR image; None without any frame."""
-        chosen = sorted(self._choose(), key=lambda moment: moment.seconds)
+        """Return the selected shots in order as one BGR image; None without any frame."""
+        chosen = sorted(self._choose(), key=lambda shot: shot.seconds)
         if not chosen:
             return None
         columns = min(len(chosen), 3 if len(chosen) > 4 else 2)
@@ -73,28 +73,28 @@ class Moments:
         rows = -(-len(chosen) // columns)
         size = rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP
         sheet = np.full((*size, 3), 24, np.uint8)
-        for number, moment in enumerate(chosen):
+        for number, shot in enumerate(chosen):
             y = _GAP + (number // columns) * (height + _GAP)
             x = _GAP + (number % columns) * (width + _GAP)
-            tile = fitted(moment.tile, width, height).copy()
-            _write_time(tile, moment.seconds)
+            tile = fitted(shot.tile, width, height).copy()
+            _write_time(tile, shot.seconds)
             sheet[y : y + height, x : x + width] = tile
         return sheet
 
-    def _choose(self) -> list[_Moment]:
+    def _choose(self) -> list[_Shot]:
         """Return the best of each label, then others, each the farthest in time from the rest."""
         known = {k: v for k, v in self._by_label.items() if k != UNKNOWN_LABEL and v}
-        best = sorted((moments[0] for moments in known.values()), key=lambda m: -m.score)
-        with_faces = [m for moments in self._by_label.values() for m in moments]
+        best = sorted((shots[0] for shots in known.values()), key=lambda m: -m.score)
+        with_faces = [m for shots in self._by_label.values() for m in shots]
         with_faces += [m for m in self._spread if m.faces]
         crowd = [] if self._crowd is None else [self._crowd]
         first = [*best[: TILES - 1], *crowd, *best[TILES - 1 :]]
-        chosen: list[_Moment] = []
-        for moment in [*first, *_farthest(with_faces, first), *_farthest(self._spread, first)]:
+        chosen: list[_Shot] = []
+        for shot in [*first, *_farthest(with_faces, first), *_farthest(self._spread, first)]:
             if len(chosen) == TILES:
                 break
-            if all(abs(moment.seconds - other.seconds) >= 0.3 for other in chosen):
-                chosen.append(moment)
+            if all(abs(shot.seconds - other.seconds) >= 0.3 for other in chosen):
+                chosen.append(shot)
         return chosen
 
 
@@ -107,23 +107,23 @@ def _score(face: Face, result: FrameResult) -> float:
     return float(face.confidence * size**0.25 * min(visible, inside) ** 2)
 
 
-def _offer(kept: list[_Moment], moment: _Moment) -> None:
-    """Keep a moment if it beats those near it in time, or the worst of all."""
-    near = [other for other in kept if abs(other.seconds - moment.seconds) < _APART]
-    if any(other.score >= moment.score for other in near):
+def _offer(kept: list[_Shot], shot: _Shot) -> None:
+    """Keep a shot if it beats those near it in time, or the worst of all."""
+    near = [other for other in kept if abs(other.seconds - shot.seconds) < _APART]
+    if any(other.score >= shot.score for other in near):
         return
     rest = [other for other in kept if other not in near]
-    kept[:] = sorted([*rest, moment], key=lambda other: -other.score)[:_KEPT]
+    kept[:] = sorted([*rest, shot], key=lambda other: -other.score)[:_KEPT]
 
 
-def _farthest(moments: list[_Moment], start: list[_Moment]) -> Iterator[_Moment]:
-    """Yield moments, each the farthest in time from all before it."""
-    taken, left = [moment.seconds for moment in start], list(moments)
+def _farthest(shots: list[_Shot], start: list[_Shot]) -> Iterator[_Shot]:
+    """Yield shots, each the farthest in time from all before it."""
+    taken, left = [shot.seconds for shot in start], list(shots)
     while left:
         distances = [min((abs(m.seconds - t) for t in taken), default=0.0) for m in left]
-        moment = left.pop(int(np.argmax(distances)))
-        taken.append(moment.seconds)
-        yield moment
+        shot = left.pop(int(np.argmax(distances)))
+        taken.append(shot.seconds)
+        yield shot
 
 
 def _tile(annotated: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import numpy as np
 from results import face, result
 
 from edan_ros.core.faces import FrameResult
-from edan_ros.recording.moments import TILES, Moments
+from edan_ros.recording.contact_sheet import TILES, ContactSheet
 
 SIZE = (480, 640, 3)
 
@@ -24,8 +24,8 @@ def levels(sheet: np.ndarray | None, columns: int, rows: int) -> list[int]:
     ]
 
 
-def run(scenes: list[tuple[FrameResult, int]], rate: float = 25.0) -> Moments:
-    moments = Moments()
+def run(scenes: list[tuple[FrameResult, int]], rate: float = 25.0) -> ContactSheet:
+    moments = ContactSheet()
     for number, (found, level) in enumerate(scenes):
         moments.add(number / rate, frame(level), found)
     return moments
@@ -70,4 +70,4 @@ def test_one_frame_makes_a_sheet_of_one() -> None:
 
 
 def test_without_a_frame_there_is_no_sheet() -> None:
-    assert Moments().sheet() is None
+    assert ContactSheet().sheet() is None
