@@ -1,4 +1,4 @@
-"""The results of one benchmark as a JSON file. docs/performance.md documents the keys."""
+"""The results of one benchmark as a JSON file. docs/reference/benchmark.md documents the keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON file of a benchmark agrees with docs/performance.md."""
+"""The JSON file of a benchmark agrees with docs/reference/benchmark.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from results_of_a_run import make_results
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "benchmark.md"
 #: Dictionaries whose keys depend on the machine: libraries, stages, packages.
 OPEN = {"machine.gemm_by", "pipeline[].ms", "ros[].ms", "versions"}
 

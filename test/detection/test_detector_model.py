@@ -167,7 +167,7 @@ def test_the_shipped_detector_answers_at_any_size() -> None:
 @ships
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
 def test_the_shipped_detector_finds_faces_that_it_was_not_trained_on() -> None:
-    """The held-out tenth of landmarks68, as docs/detection.md has it."""
+    """The held-out tenth of landmarks68, as docs/research/detector.md has it."""
     from edan_ros.datasets.archives import photographs
 
     yunet = str(DATA / "detectors" / "yunet_n_640.onnx")

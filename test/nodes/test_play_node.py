@@ -195,7 +195,7 @@ def edan_play(room: Room, path: Path) -> None:
 
 
 def ros2_bag_play(room: Room, path: Path) -> None:  # noqa: ARG001
-    """As docs/recordings.md has it."""
+    """As docs/how-to/bags.md has it."""
     if shutil.which("ros2") is None or subprocess.run(["ros2", "bag", "play", "--help"]).returncode:
         pytest.skip("`ros2 bag` is not installed here")
     # It does not wait for listeners: they have the delay to find it.

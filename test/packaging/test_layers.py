@@ -1,6 +1,6 @@
 """The layers: which folder may import which, and where torch, ROS and TensorRT may be imported.
 
-docs/architecture.md gives the reasons.
+docs/explanation/architecture.md gives the reasons.
 """
 
 from __future__ import annotations
