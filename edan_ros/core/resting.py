@@ -26,17 +26,20 @@ class RestingBaseline:
     """
 
     #: Seconds of neutral images that the population mean counts as.
-    PRIOR_SECONDS = 1.5
+    PRIOR_SECONDS = 0.75
     #: Seconds of neutral images that are remembered; older ones fade.
     MEMORY_SECONDS = 60.0
     #: Seconds that one image counts for at most, however long ago the last one was.
     MAX_STEP = 0.5
     #: Largest shift of a logit relative to the logit of neutral.
-    MAX_SHIFT = 3.0
-    #: Margin of the strongest emotion over neutral, in logits, that counts as a full expression.
-    FULL_MARGIN = 4.0
+    MAX_SHIFT = 1.3
+    #: Rise of an emotion's logit over the resting face that counts as a full expression: the
+    #: median of the posed expressions of KDEF.
+    FULL_DISTANCE = 4.0
     #: Factor on the distance from a resting face that is known for certain.
-    GAIN = 1.5
+    GAIN = 2.0
+    #: Logits by which an emotion is below neutral, at most, in a resting face known for certain.
+    MAX_MARGIN = 1.0
 
     def __init__(self, population: Sequence[float]) -> None:
         self._population = _relative(np.asarray(population, np.float64))
@@ -67,20 +70,23 @@ class RestingBaseline:
     def adjust(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return (7,) logits relative to the resting face of the person.
 
-        The distance from the resting face, enlarged by up to ``GAIN`` as the estimate becomes
-        certain, is added to the resting face of the population.
+        The distance of the logits from the estimate is added to the resting face of the population.
+        The more certain the estimate, the smaller the distance that an expression needs: the
+        distance is enlarged by up to ``GAIN``, and the resting face of the population is moved
+        until no emotion is further than ``MAX_MARGIN`` below neutral.
         """
         certainty = self._seconds / (self._seconds + self.PRIOR_SECONDS)
         gain = 1.0 + (self.GAIN - 1.0) * certainty
+        raised = np.maximum(self._population, -self.MAX_MARGIN)
+        resting = self._population + certainty * (raised - self._population)
         distance = _relative(np.asarray(logits, np.float64)) - self._estimate
-        return np.asarray(self._population + gain * distance)
+        return np.asarray(resting + gain * distance)
 
     def intensity(self, logits: NDArray[np.floating]) -> float:
         """Return how far (7,) logits are from the resting face, 0, to a full expression, 1."""
-        expressions = np.delete(self.adjust(logits), _NEUTRAL)
-        resting = float(np.delete(self._population, _NEUTRAL).max())
-        distance = (float(expressions.max()) - resting) / (self.FULL_MARGIN - resting)
-        return float(np.clip(distance, 0.0, 1.0))
+        distance = _relative(np.asarray(logits, np.float64)) - self._estimate
+        strongest = float(np.delete(distance, _NEUTRAL).max())
+        return min(max(strongest / self.FULL_DISTANCE, 0.0), 1.0)
 
 
 def _relative(logits: NDArray[np.float64]) -> NDArray[np.float64]:
