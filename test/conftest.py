@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import settings
+from skip_summary import pytest_ignore_collect as pytest_ignore_collect
 from skip_summary import pytest_terminal_summary as pytest_terminal_summary
 
 # Property tests have no deadline: a busy machine is not a fault of the code.
@@ -52,21 +56,39 @@ def _signals_restored() -> Iterator[None]:
     signal.set_wakeup_fd(descriptor)
 
 
+def _has_participants(domain: int) -> bool:
+    """Whether a process uses a port of the domain (DDSI-RTPS 9.6.1): one that a test run left."""
+    table = Path("/proc/net/udp")
+    if not table.is_file():
+        return False
+    first = 7400 + 250 * domain
+    addresses = (line.split()[1] for line in table.read_text("ascii").splitlines()[1:])
+    return any(first <= int(address.rpartition(":")[2], 16) < first + 250 for address in addresses)
+
+
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A ROS_DOMAIN_ID that no other test of this or another test run has, set in the environment.
+    """A ROS_DOMAIN_ID without participants, which no other test has, set in the environment.
 
     Held until the test ends by a socket's name, which belongs to the network as the domain does:
     no file is left, and runs of other users count. `rclpy.init()` and child processes take the
-    domain from the environment.
+    domain from the environment. Child processes that the test has left behind, after a time-out
+    for example, are killed.
     """
+    here = psutil.Process()
+    before = set(here.children(recursive=True))
     for domain in itertools.islice(_domains_in_turn, len(_domains)):
         with socket.socket(socket.AF_UNIX) as held:
             try:
                 held.bind(f"\0edan_ros_test_domain_{domain}")
             except OSError:  # taken
                 continue
+            if _has_participants(domain):
+                continue
             monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
             yield domain
+            for child in set(here.children(recursive=True)) - before:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
             return
     pytest.fail("all ROS domains are taken by other test runs")

@@ -63,7 +63,8 @@ def test_stop_waits_for_the_call_in_progress_and_drops_the_rest(
     worker.put("a", 1)
     assert recorder.started.acquire(timeout=TIMEOUT)
     worker.put("a", 2)
-    stopper = threading.Thread(target=worker.stop)
+    dropped: list[str] = []
+    stopper = threading.Thread(target=lambda: dropped.extend(worker.stop()))
     stopper.start()
     stopper.join(0.1)
     assert stopper.is_alive()
@@ -71,6 +72,7 @@ def test_stop_waits_for_the_call_in_progress_and_drops_the_rest(
     stopper.join(TIMEOUT)
     assert not stopper.is_alive()
     assert recorder.batches == [{"a": 1}]
+    assert dropped == ["a"]
 
 
 def test_starts_again_after_a_stop_without_leaving_threads(

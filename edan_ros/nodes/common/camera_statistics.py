@@ -27,7 +27,11 @@ class Snapshot:
     """The statistics at one moment. Times in seconds, rates in 1/s; None where unknown.
 
     Attributes:
-        received, processed, dropped: numbers of images; dropped ones were replaced by newer ones.
+        received: number of images: all that were processed, dropped and lost, and at most two that
+            are in progress.
+        processed: number of images with a result.
+        dropped: number of images that were replaced by newer ones.
+        lost: number of images without a result because of a fault.
         bad: reason -> number of faults.
         outages: number of gaps longer than ``silence_timeout``.
         incompatible_qos: policy of a publisher that does not match; "" without one.
@@ -46,6 +50,7 @@ class Snapshot:
     received: int
     processed: int
     dropped: int
+    lost: int
     bad: dict[str, int]
     outages: int
     incompatible_qos: str
@@ -78,7 +83,8 @@ class CameraStatistics:
 
     def __post_init__(self) -> None:
         self._bad: Counter[str] = Counter()
-        self._processed = self._received = self._dropped = self._outages = self._faces = 0
+        self._processed = self._received = self._dropped = self._lost = 0
+        self._outages = self._faces = 0
         self._incompatible_qos = ""
         self._stages: deque[dict[str, float]] = deque(maxlen=LATENCY_WINDOW)
         self._in: deque[float] = deque()
@@ -123,6 +129,7 @@ class CameraStatistics:
         with self._lock:
             self._bad[reason] += 1
             if lost:
+                self._lost += 1
                 self._losses.append(self.clock())
                 self._lost_by = reason
 
@@ -178,6 +185,7 @@ class CameraStatistics:
                 received=self._received,
                 processed=self._processed,
                 dropped=self._dropped,
+                lost=self._lost,
                 bad=dict(self._bad),
                 outages=self._outages,
                 incompatible_qos=self._incompatible_qos,

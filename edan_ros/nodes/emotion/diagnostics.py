@@ -131,6 +131,7 @@ def camera_values(figures: Snapshot, situation: Situation) -> dict[str, str]:
         "images_received": str(figures.received),
         "images_processed": str(figures.processed),
         "images_dropped": str(figures.dropped),
+        "images_lost": str(figures.lost),
         "rate_in_hz": f"{figures.rate_in:.1f}",
         "rate_out_hz": f"{figures.rate_out:.1f}",
         "faces": str(figures.faces),

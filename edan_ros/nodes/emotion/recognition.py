@@ -103,7 +103,8 @@ class Recognition:
         Call it on the executor's thread, so that no image is received meanwhile.
         """
         if self._worker is not None:
-            self._worker.stop()
+            for key in self._worker.stop():
+                self.cameras[key].statistics.dropped()
             self._worker = None
         for camera in self.cameras.values():
             camera.unsubscribe()
@@ -156,12 +157,14 @@ class Recognition:
 
     def process(self, batch: dict[str, ReceivedImage]) -> None:
         """Decode, recognise and publish one image of each camera in the batch."""
+        pending = set(batch)
         try:
-            self._process(batch)
+            self._process(batch, pending)
         except EngineError as error:
-            self._report(batch, ENGINE_FAILED, f"the engine failed: {error}")
+            for key in pending:
+                self.cameras[key].report(ENGINE_FAILED, f"the engine failed: {error}", lost=True)
         except Exception as error:
-            for key in batch:
+            for key in pending:
                 self.cameras[key].statistics.bad(INTERNAL_ERROR, lost=True)
             self._on_error(error)
 
@@ -171,15 +174,13 @@ class Recognition:
         if self._node.context.ok():
             self._node.health.record("recognition failed", error)
 
-    def _report(self, batch: dict[str, ReceivedImage], reason: str, message: str) -> None:
-        for key in batch:
-            self.cameras[key].report(reason, message, lost=True)
-
-    def _process(self, batch: dict[str, ReceivedImage]) -> None:
+    def _process(self, batch: dict[str, ReceivedImage], pending: set[str]) -> None:
+        """Process a batch; ``pending`` is left with the cameras without a result or a fault."""
         overloaded_cameras = [key for key in batch if self.cameras[key].take_overloaded()]
         overloaded = bool(overloaded_cameras)
         read = {key: self._read(key, image, overloaded) for key, image in batch.items()}
         frames = {key: frame for key, frame in read.items() if frame is not None}
+        pending.intersection_update(frames)
         if not frames:
             return
         with self._lock:
@@ -189,6 +190,8 @@ class Recognition:
             )
         for (key, frame), result in zip(frames.items(), results, strict=True):
             self._publish(self.cameras[key], frame, result)
+            pending.discard(key)
+            self._publish_annotated(self.cameras[key], frame, result)
 
     def _read(self, key: str, received: ReceivedImage, overloaded: bool) -> Frame | None:
         """Decode a message; a JPEG only at the size that the known faces need."""
@@ -206,6 +209,8 @@ class Recognition:
         camera.last = (frame, result)
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
         camera.statistics.processed(frame.received.time, len(result.faces), result.timings_ms, age)
+
+    def _publish_annotated(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
         if camera.annotated.get_subscription_count() and frame.image.reduction == 1:
             privacy = self._privacy_filters[camera.key]
             # By the time of arrival, because stamps may stand still.

@@ -49,15 +49,17 @@ class NewestWorker(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish the call in progress, drop stored items, and end the thread."""
+    def stop(self) -> list[str]:
+        """Finish the call in progress, end the thread, and return the sources of dropped items."""
         with self._changed:
             self._running = False
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        dropped = list(self._newest)
         self._newest.clear()
+        return dropped
 
     def _run(self) -> None:
         while True:
