@@ -9,7 +9,11 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from edan_ros.core.crops import Crop  # noqa: E402
 from edan_ros.core.emotions import class_probabilities  # noqa: E402
-from edan_ros.training.emotion.losses import TO_POLARITY, emotion_loss  # noqa: E402
+from edan_ros.training.emotion.losses import (  # noqa: E402
+    TO_POLARITY,
+    emotion_loss,
+    polarity_prior,
+)
 from edan_ros.training.emotion.samples import (  # noqa: E402
     class_frequencies,
     concatenate,
@@ -96,3 +100,9 @@ def test_class_frequencies_are_counted_by_votes_where_a_target_mixes_labels() ->
     )
     assert np.exp(mixed.log_prior[0, 2]) < 1e-3
     np.testing.assert_allclose(mixed.emotions[0, 2], 0.25)
+
+
+def test_the_prior_of_three_classes_is_the_sum_of_seven() -> None:
+    prior = [0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05]
+    np.testing.assert_allclose(polarity_prior(prior, 7), prior)
+    np.testing.assert_allclose(polarity_prior(prior, 3), [0.4, 0.3, 0.3])
