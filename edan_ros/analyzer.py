@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
 from edan_ros.core.faces import CameraModel, Face
-from edan_ros.core.images import Image, ImageError, decode_pixels, to_8bit
+from edan_ros.core.images import Image, ImageError, decode_file
 from edan_ros.core.settings import fields_of, from_values
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.faces import annotate
@@ -383,7 +383,7 @@ def _load(image: AnyImage) -> Image:
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return _decode(bytes(image), f"the data of {len(image)} bytes")
+        return decode_file(bytes(image), f"the data of {len(image)} bytes")
     if isinstance(image, (str, os.PathLike)):
         return _read(Path(image))
     pil = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
@@ -424,16 +424,7 @@ def _read(path: Path) -> Image:
         data = path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no image file {path}: check the path") from None
-    return _decode(data, str(path))
-
-
-def _decode(data: bytes, name: str) -> Image:
-    pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-    if pixels is None:
-        raise ImageError(
-            "not_an_image", f"{name} cannot be decoded as an image: save it as JPEG or PNG"
-        )
-    return Image(to_8bit(pixels), "mono" if pixels.ndim == 2 else "bgr")
+    return decode_file(data, str(path))
 
 
 def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame, None, None]:

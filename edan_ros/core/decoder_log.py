@@ -24,62 +24,68 @@ _STDERR = 2
 
 
 class _Redirection:
-    """Standard error in a file, while at least one decoder runs."""
+    """Standard error in a file while a decoder runs."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
+        self.lock = threading.Lock()
         self._original = -1
         self._file: BinaryIO | None = None
 
     def enter(self) -> None:
-        with self._lock:
-            if not self._users:
-                if self._file is None:
-                    self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-                self._original = os.dup(_STDERR)
-                os.dup2(self._file.fileno(), _STDERR)
-            self._users += 1
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self._original = os.dup(_STDERR)
+        os.dup2(self._file.fileno(), _STDERR)
 
-    def leave(self) -> list[str]:
-        """Restore standard error with the last user; the decoders' lines."""
-        with self._lock:
-            self._users -= 1
-            if self._users:
-                return []
+    def restore(self) -> None:
+        """Restore standard error if it is redirected."""
+        if self._original >= 0:
             os.dup2(self._original, _STDERR)
             os.close(self._original)
-            assert self._file is not None
-            if not self._file.tell():
-                return []
-            self._file.seek(0)
-            lines = self._file.read().splitlines(keepends=True)
-            self._file.seek(0)
-            self._file.truncate()
-            others = [line for line in lines if not _DECODER_LINE.match(line)]
-            if others:
-                os.write(_STDERR, b"".join(others))
-            found = [line for line in lines if _DECODER_LINE.match(line)]
-            return [line.decode("utf-8", "replace").strip() for line in found]
+            self._original = -1
+
+    def leave(self) -> list[str]:
+        """Restore standard error, pass on what others printed, and return the decoder's lines."""
+        self.restore()
+        assert self._file is not None
+        if not self._file.tell():
+            return []
+        self._file.seek(0)
+        lines = self._file.read().splitlines(keepends=True)
+        self._file.seek(0)
+        self._file.truncate()
+        others = [line for line in lines if not _DECODER_LINE.match(line)]
+        if others:
+            os.write(_STDERR, b"".join(others))
+        found = [line for line in lines if _DECODER_LINE.match(line)]
+        return [line.decode("utf-8", "replace").strip() for line in found]
+
+    def after_fork(self) -> None:
+        """Free a child process from the decoder that another thread of its parent ran."""
+        self.lock = threading.Lock()
+        self._file = None  # its position is shared with the parent
+        self.restore()
 
 
 _redirection = _Redirection()
+os.register_at_fork(after_in_child=_redirection.after_fork)
 
 
 @contextmanager
 def decoder_log() -> Iterator[list[str]]:
-    """Collect the lines that decoders print on standard error, in the list that this yields.
+    """Collect the lines that a decoder prints on standard error, in the list that this yields.
 
-    The list is filled when the block ends. If several threads decode at the same time, the lines
-    of all go to the one that ends last.
+    The list is filled when the block ends. One thread at a time is in the block, so the lines are
+    those of its own image.
     """
     lines: list[str] = []
-    try:
-        _redirection.enter()
-    except OSError:  # no standard error, or no file descriptor left: decode all the same
-        yield lines
-        return
-    try:
-        yield lines
-    finally:
-        lines += _redirection.leave()
+    with _redirection.lock:
+        try:
+            _redirection.enter()
+        except OSError:  # no standard error, or no file descriptor left: decode all the same
+            yield lines
+            return
+        try:
+            yield lines
+        finally:
+            lines += _redirection.leave()

@@ -6,6 +6,8 @@ Common encodings stay views into the message; grey levels are computed for reque
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,8 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.compressed import JPEG_MAGIC, has_known_signature, image_size
+from edan_ros.core.compressed import JPEG_MAGIC, find_parser, has_stray_marker
 from edan_ros.core.decoder_log import decoder_log
+from edan_ros.core.exif import turn_upright
+from edan_ros.core.file_formats import FILE_FORMATS, find_file_parser, parse_tiff
+from edan_ros.core.sixteen_bit import SixteenBitScaler, to_8bit
+from edan_ros.core.still_image import FILE_LIMITS, DecodeLimits, FormatError, StillImage
 
 #: Anything with the buffer protocol, such as the data of a message.
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
@@ -25,8 +31,9 @@ Region = tuple[int, int, int, int]
 TINY_SIDE = 16
 #: Number of pixels above which more resolution does not help; accepted with a warning.
 HUGE_PIXELS = 16_000_000
-#: Number of pixels above which a compressed image is rejected before memory is allocated for it.
-MAX_COMPRESSED_PIXELS = 100_000_000
+_DEFAULT_LIMITS = DecodeLimits()
+#: Level of the pixels that libjpeg could not decode.
+_UNDECODED = 128
 
 #: Factors by which a JPEG can be shrunk while it is decoded.
 REDUCTIONS = (1, 2, 4, 8)
@@ -46,7 +53,7 @@ class ImageError(ValueError):
 
     Attributes:
         reason: snake_case key of the fault for counters: zero_size, encoding, step, data_length,
-            odd_size, not_an_image, cut_short or too_large.
+            odd_size, not_an_image, animated, cut_short or too_large.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -146,7 +153,7 @@ ENCODINGS: dict[str, _Encoding] = {
     "bgra8": _Encoding("bgr", 1, 4, cv2.COLOR_BGRA2BGR),
     "8UC4": _Encoding("bgr", 1, 4, cv2.COLOR_BGRA2BGR),
     "rgba8": _Encoding("bgr", 1, 4, cv2.COLOR_RGBA2BGR),
-    # 16 bits per sample in either byte order: the eight highest used bits are kept.
+    # 16 bits per sample in either byte order, reduced to the levels in use (``sixteen_bit``).
     "mono16": _Encoding("mono", 2),
     "16UC1": _Encoding("mono", 2),
     "bgr16": _Encoding("bgr", 2, 3),
@@ -175,13 +182,29 @@ ENCODINGS: dict[str, _Encoding] = {
 
 
 def decode_raw(
-    data: Buffer, width: int, height: int, step: int, encoding: str, is_bigendian: bool = False
+    data: Buffer,
+    width: int,
+    height: int,
+    step: int,
+    encoding: str,
+    is_bigendian: bool = False,
+    *,
+    limits: DecodeLimits = _DEFAULT_LIMITS,
+    scaler: SixteenBitScaler | None = None,
 ) -> Image:
     """Decode a sensor_msgs/Image, whose fields are the arguments; ``step`` is in bytes.
 
     mono8, 8UC1, bgr8, 8UC3 and rgb8 become views into ``data``, with padded rows or not; the other
-    ENCODINGS are converted. Raises ImageError if the fields contradict each other or the encoding
-    is unknown.
+    ENCODINGS are converted.
+
+    Args:
+        data, width, height, step, encoding, is_bigendian: fields of the message.
+        limits: ``max_image_bytes`` holds for the data and the converted image together.
+        scaler: that of the camera, for 16-bit images of a sequence.
+
+    Raises:
+        ImageError: if the fields contradict each other, the encoding is unknown, or the image
+            exceeds a limit.
     """
     how = _look_up(encoding)
     _check_size(width, height, encoding, how)
@@ -200,23 +223,32 @@ def decode_raw(
             f"image data holds {flat.size} bytes, but step {step} x {rows} rows of "
             f"{encoding} are {step * rows}: the driver sets a wrong step, height or data",
         )
+    _check_memory(flat.size, width, height, how, limits)
     used = flat.reshape(rows, step)[:, :row_bytes]
-    samples = used if how.depth == 1 else to_8bit(_sixteen_bits(used, is_bigendian))
+    samples = used if how.depth == 1 else _sixteen_bits(used, is_bigendian)
     if how.channels > 1:
         samples = samples.reshape(rows, width, how.channels)
+    pixels = to_8bit(samples, scaler)
     if how.code is not None:
-        samples = np.asarray(cv2.cvtColor(samples, how.code), np.uint8)
-    image = Image(samples, how.order)
+        pixels = np.asarray(cv2.cvtColor(pixels, how.code), np.uint8)
+    image = Image(pixels, how.order)
     image.warning = _raw_warning(image, encoding, step - row_bytes, how.depth, is_bigendian)
     return image
 
 
 def decode_compressed(
-    data: Buffer, format: str = "", *, reduction: int = 1, gray: bool = False
+    data: Buffer,
+    format: str = "",
+    *,
+    reduction: int = 1,
+    gray: bool = False,
+    limits: DecodeLimits = _DEFAULT_LIMITS,
+    scaler: SixteenBitScaler | None = None,
 ) -> Image:
     """Decode a sensor_msgs/CompressedImage: JPEG, PNG or WebP, 8 or 16 bits, grey or colour.
 
-    An orientation in the file is ignored, because camera_info ignores it too.
+    An orientation in the file is ignored, because camera_info ignores it too. Of an animated PNG
+    the default image is decoded.
 
     Args:
         data: the bytes, which determine the format.
@@ -224,85 +256,107 @@ def decode_compressed(
         reduction: factor, of REDUCTIONS, by which to shrink a JPEG while decoding it. This and
             ``gray`` save most of the time; other formats ignore both.
         gray: whether to skip the colours of a JPEG.
+        limits: what decoding may take.
+        scaler: that of the camera, for 16-bit images of a sequence.
 
     Raises:
-        ImageError: if the data is no image, is truncated, or holds more than
-            MAX_COMPRESSED_PIXELS.
+        ImageError: if the data is no image, is truncated, is an animated WebP, or exceeds a limit.
     """
     raw = bytes(data)
-    if not has_known_signature(raw):
+    name = f"compressed image (format '{format}')"
+    parse = find_parser(raw)
+    if parse is None:
         raise ImageError(
             "not_an_image",
             f"compressed image (format '{format}', {len(raw)} bytes) is neither JPEG, PNG nor "
             "WebP: publish one of these",
         )
-    size = image_size(raw)
-    if size is None:
-        raise ImageError(
-            "cut_short",
-            f"compressed image (format '{format}') is cut short or damaged: its end "
-            f"is missing after {len(raw)} bytes",
-        )
-    if size[0] * size[1] > MAX_COMPRESSED_PIXELS:
-        raise ImageError(
-            "too_large", f"compressed image of {size[0]}x{size[1]} is too large to be decoded"
-        )
     if not raw.startswith(JPEG_MAGIC):
         reduction, gray = 1, False
-    warnings: list[str] = []
     flags = _REDUCED[reduction][gray] | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = decode_pixels(raw, flags, warnings)
-    if pixels is None:
-        because = f": {warnings[0]}" if warnings else ""
-        raise ImageError(
-            "not_an_image",
-            f"compressed image (format '{format}') is damaged and does not decode{because}",
-        )
-    image = Image(to_8bit(pixels), "mono" if pixels.ndim == 2 else "bgr")
+    still, pixels, warning = _decode(raw, parse, flags, name, limits)
+    image = Image(to_8bit(pixels, scaler), "mono" if pixels.ndim == 2 else "bgr")
     if reduction > 1:
-        image.reduction, image.full_size = reduction, size
-    if warnings:
-        image.warning = ImageError("damaged", f"compressed image is damaged: {warnings[0]}")
-    elif pixels.dtype == np.uint16:
-        image.warning = ImageError(
-            "sixteen_bit", "a PNG of 16 bits is reduced to 8 bits per sample"
-        )
-    else:
-        image.warning = _size_warning(image)
+        image.reduction, image.full_size = reduction, (still.width, still.height)
+    image.warning = _compressed_warning(image, pixels, warning)
     return image
 
 
-def to_8bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the eight highest used bits of 16-bit samples; 8-bit samples unchanged.
+def decode_file(data: bytes, name: str, *, limits: DecodeLimits = FILE_LIMITS) -> Image:
+    """Decode the bytes of an image file, upright: JPEG, PNG, WebP, TIFF, BMP or Netpbm.
 
-    Cameras of 10, 12 or 14 bits leave the high bits empty, so the shift follows the largest
-    value. The model normalises each crop, so the shift does not matter to it.
-    """
-    if samples.dtype == np.uint8:
-        return np.asarray(samples, np.uint8)
-    shift = max(int(samples.max()).bit_length() - 8, 0)
-    return (samples >> shift).astype(np.uint8)
-
-
-def decode_pixels(raw: bytes, flags: int, warnings: list[str] | None = None) -> NDArray[Any] | None:
-    """Return the samples of 8 or 16 bits in a file's bytes, or None where there are none.
+    An alpha channel is dropped. Of an animated PNG the default image is decoded, of a TIFF the
+    first page.
 
     Args:
-        raw: the bytes.
-        flags: of cv2.imdecode.
-        warnings: receives what the decoder prints, which goes nowhere else.
+        data: the bytes, which determine the format.
+        name: of the file, for error messages.
+        limits: what decoding may take.
+
+    Raises:
+        ImageError: if the data is no image of 8 or 16 bits, is truncated, is an animated WebP, or
+            exceeds a limit.
     """
+    parse = find_file_parser(data)
+    if parse is None:
+        raise ImageError("not_an_image", f"{name} is not an image in {FILE_FORMATS}: convert it")
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+    if parse is not parse_tiff:  # whose orientation OpenCV applies as part of its decoding
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    still, pixels, warning = _decode(data, parse, flags, name, limits)
+    upright = turn_upright(to_8bit(pixels), still.orientation)
+    image = Image(upright, "mono" if pixels.ndim == 2 else "bgr")
+    image.warning = _compressed_warning(image, pixels, warning)
+    return image
+
+
+def _decode(
+    raw: bytes,
+    parse: Callable[[bytes], StillImage],
+    flags: int,
+    name: str,
+    limits: DecodeLimits,
+) -> tuple[StillImage, NDArray[Any], ImageError | None]:
+    """Return the image's structure, its samples of 8 or 16 bits and a warning about damage."""
     try:
-        with decoder_log() as lines:
-            pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
-    except cv2.error:
-        return None
-    finally:
-        if warnings is not None:
-            warnings += lines
+        still = parse(raw)
+        still.check(limits)
+    except FormatError as error:
+        raise ImageError(error.reason, f"{name} {error}") from None
+    pixels: NDArray[Any] | None = None
+    with decoder_log() as lines, suppress(cv2.error):
+        pixels = cv2.imdecode(np.frombuffer(still.data, np.uint8), flags)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-        return None
-    return np.asarray(pixels)
+        because = f": {lines[0]}" if lines else ""
+        raise ImageError("not_an_image", f"{name} is damaged and does not decode{because}")
+    if still.entropy is not None and _ends_early(still, pixels, lines):
+        raise ImageError(
+            "cut_short", f"{name} is cut short or damaged: its data end before the image does"
+        )
+    warning = ImageError("damaged", f"{name} is damaged: {lines[0]}") if lines else None
+    return still, np.asarray(pixels), warning
+
+
+def _ends_early(still: StillImage, pixels: NDArray[Any], lines: list[str]) -> bool:
+    """Return whether the data of a JPEG were used up before its last pixel.
+
+    Markers inside the data of a baseline JPEG are damage instead: data follow them.
+    """
+    assert still.entropy is not None
+    if not any("premature end" in line.lower() for line in lines):
+        return False
+    undecoded = bool(np.all(pixels[-1, -1] == _UNDECODED))
+    return undecoded and (still.scans > 1 or not has_stray_marker(still.data, still.entropy))
+
+
+def _compressed_warning(
+    image: Image, pixels: NDArray[Any], damage: ImageError | None
+) -> ImageError | None:
+    if damage is not None:
+        return damage
+    if pixels.dtype == np.uint16:
+        return ImageError("sixteen_bit", "an image of 16 bits is reduced to 8 bits per sample")
+    return _size_warning(image)
 
 
 def _look_up(encoding: str) -> _Encoding:
@@ -325,6 +379,19 @@ def _check_size(width: int, height: int, encoding: str, how: _Encoding) -> None:
             raise ImageError(
                 "odd_size", f"image {name} is {sides[name]}, but {encoding} comes in pairs"
             )
+
+
+def _check_memory(size: int, width: int, height: int, how: _Encoding, limits: DecodeLimits) -> None:
+    converted = width * height * 3 if how.code is not None else 0
+    if how.depth == 2:
+        converted += width * height * how.channels
+    if size + converted > limits.max_image_bytes:
+        raise ImageError(
+            "too_large",
+            f"image of {width}x{height} takes {(size + converted) / 1e6:.0f} MB, more than "
+            f"max_image_bytes, {limits.max_image_bytes / 1e6:.0f} MB: lower the resolution or "
+            "raise the limit",
+        )
 
 
 def _sixteen_bits(rows: NDArray[np.uint8], is_bigendian: bool) -> NDArray[np.uint16]:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.images import decode_pixels, to_8bit
+from edan_ros.core.images import ImageError, decode_file
 from edan_ros.datasets.errors import DataError
 
 #: Suffixes of image files.
@@ -22,15 +21,15 @@ IMAGE_SUFFIXES = frozenset(
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Return the image in a file's bytes, (h, w) grey or (h, w, 3) BGR.
+    """Return the image in a file's bytes, (h, w) grey or (h, w, 3) BGR, upright.
 
-    An alpha channel is dropped. Of 16 bits those in use are kept. Raises DataError with the name
-    if there is no image.
+    An alpha channel is dropped, and 16 bits are reduced to 8. Raises DataError with the name if
+    there is no image.
     """
-    pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-    if pixels is None:
-        raise DataError(f"{name} is not an image of 8 or 16 bits that OpenCV reads")
-    return to_8bit(pixels)
+    try:
+        return decode_file(data, name).pixels
+    except ImageError as error:
+        raise DataError(str(error)) from None
 
 
 def _read_file(path: Path) -> NDArray[np.uint8]:

@@ -7,9 +7,7 @@ import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-import cv2
-
-from edan_ros.core.images import Image, decode_pixels, to_8bit
+from edan_ros.core.images import ImageError, decode_file
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 
 #: Suffixes (lower case) of image files.
@@ -77,14 +75,13 @@ class ImageFileSource:
         read = 0
         for path in self.paths:
             try:
-                data = path.read_bytes()
-            except OSError:
-                data = b""
-            pixels = decode_pixels(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-            if pixels is None:
-                self._log(f"{path} cannot be read as an image of 8 or 16 bits")
+                image = decode_file(path.read_bytes(), str(path))
+            except OSError as error:
+                self._log(f"{path} cannot be read: {error.strerror}")
                 continue
-            image = Image(to_8bit(pixels), "mono" if pixels.ndim == 2 else "bgr")
+            except ImageError as error:
+                self._log(str(error))
+                continue
             yield Frame(image, read / self.rate, name=path.name)
             read += 1
         if not read:
