@@ -173,3 +173,28 @@ def test_the_end_of_the_context_is_no_failure() -> None:
         return node
 
     assert run_together([make, make]) == 0
+
+
+class UnspinnableNode(Node):
+    """A node that no executor can add."""
+
+    broken = False
+
+    @property
+    def services(self) -> Any:
+        if self.broken:
+            raise RuntimeError("no services")
+        return super().services
+
+
+@pytest.mark.usefixtures("ros_domain")
+def test_a_node_that_ends_ends_the_others_with_an_exit_code(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def make() -> Node:
+        node = UnspinnableNode("unspinnable")
+        node.broken = True
+        return node
+
+    assert run_together([lambda: Node("healthy"), make]) == 1
+    assert "the node has ended: " in capfd.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ class PlayNode(Node, Listener):
         #: Time of the recording in nanoseconds, and the monotonic time at which it was published.
         self._shown = (self._playback.begin, time.monotonic())
         self._clock_ns = 0
+        self._clock_lock = threading.Lock()
         self._waiting = False
         if options.clock:
             self._clock_output = self.create_publisher(ClockMessage, "/clock", qos.RESULTS)
@@ -147,8 +149,11 @@ class PlayNode(Node, Listener):
         passed = time.monotonic() - then if self.published else 0.0
         now = recorded + round(passed * 1e9 * self._options.speed)
         # A late message must not move the time back.
-        self._clock_ns = max(self._clock_ns, now)
-        self._clock_output.publish(ClockMessage(clock=Time(nanoseconds=self._clock_ns).to_msg()))
+        # The timer's and the player's thread publish; the lock keeps their messages in order.
+        with self._clock_lock:
+            self._clock_ns = max(self._clock_ns, now)
+            stamp = Time(nanoseconds=self._clock_ns).to_msg()
+            self._clock_output.publish(ClockMessage(clock=stamp))
 
 
 def _message_type(kind: str) -> type:
