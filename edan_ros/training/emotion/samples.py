@@ -81,7 +81,8 @@ def make_training_set(
 ) -> TrainingSet:
     """Return a training set with NaN for what is unknown; shapes as in :class:`TrainingSet`.
 
-    class_shares: (n, 7) by which the class frequencies are counted; ``emotions`` by default.
+    Args:
+        class_shares: (n, 7) by which the class frequencies are counted; ``emotions`` by default.
     """
     n = len(images)
     if landmarks is None:
