@@ -293,9 +293,9 @@ def test_a_closed_analyzer_says_so(woman: np.ndarray) -> None:
     ("image", "error", "message"),
     [
         ("missing.jpg", FileNotFoundError, "there is no image file missing.jpg"),
-        (Path(__file__), ImageError, "cannot be decoded as an image"),
+        (Path(__file__), ImageError, "test_analyzer.py .*image"),
         (Path(__file__).parent, IsADirectoryError, "is a folder"),
-        (b"", ImageError, "the data of 0 bytes cannot be decoded"),
+        (b"", ImageError, "the data of 0 bytes .*image"),
         (np.zeros((9, 9, 3)), ImageError, "has type float64: convert it to uint8"),
         (np.zeros((9, 9, 4), np.uint8), ImageError, r"has shape \(9, 9, 4\): give"),
         (np.zeros(9, np.uint8), ImageError, r"has shape \(9,\): give"),
