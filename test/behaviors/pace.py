@@ -1,4 +1,4 @@
-"""How long a behaviour takes, against what the machine takes just then for something known."""
+"""The time of a behaviour relative to that of a known computation on this machine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Behavior(Protocol):
 
 
 def pace(make: Callable[[], Behavior]) -> float:
-    """Time of 1,000 updates of eight faces over that of a million additions in Python.
+    """Return the time of 1,000 updates of eight faces over that of a million additions.
 
-    The best of three each, by turns: other work on the machine, or a slower one, slows down both.
-    A server core takes 0.05 to 0.1 s for the additions.
+    The best of three each, in turns: other work on the machine slows down both. A server core
+    takes 0.05 to 0.1 s for the additions.
     """
     looks = ("neutral", "happy", "fear", "sad")
     snapshots = [

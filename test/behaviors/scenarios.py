@@ -1,7 +1,7 @@
 """Faces, snapshots and generated sequences of them for the tests of the behaviours.
 
 A sequence is decoded from bytes, so that Hypothesis generates and shrinks it cheaply: a few
-segments of a few updates each, with one kind of trouble a segment.
+segments of a few updates each, with one kind of fault per segment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, valence_
 
 WIDTH, HEIGHT = 640, 480
 
-#: Sequences a behaviour; .ci/run asks for 10,000.
+#: Sequences per behaviour; .ci/run sets 10,000.
 SEQUENCES = int(os.environ.get("EDAN_ROS_SEQUENCES", "1000"))
 
 #: Images that stop again and again: (seconds with images, seconds without, strength), each a few.
@@ -31,8 +31,8 @@ camera_gaps = st.lists(
     max_size=20,
 )
 
-#: For a test over generated sequences: all of them count, however slow the machine is.
-whatever_happens = settings(
+#: For a test over generated sequences: no limit on time, so that it passes on slow machines.
+all_examples = settings(
     max_examples=SEQUENCES,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
@@ -40,7 +40,7 @@ whatever_happens = settings(
 )
 
 #: The same for longer sequences.
-fewer_examples = settings(whatever_happens, max_examples=max(20, SEQUENCES // 10))
+fewer_examples = settings(all_examples, max_examples=max(20, SEQUENCES // 10))
 
 _POLARITY = {"neutral": 0, "happy": 1, "surprise": 1, "sad": 2, "fear": 2, "disgust": 2, "anger": 2}
 
@@ -59,9 +59,9 @@ def face(
     distance: float | None = 1.0,
     eyes: float = 0.3,
 ) -> FaceSnapshot:
-    """A face whose `emotion` has probability `share`; "unknown" is a face that shows nothing sure.
+    """Return a face whose `emotion` has probability `share`; "unknown" for equal probabilities.
 
-    x, y: middle, shares of the image; size: share of the image's height; distance: metres.
+    x, y: centre as fractions of the image; size: fraction of the image's height; distance: metres.
     """
     known = emotion in EMOTIONS
     rest = (1.0 - share) / 6.0
@@ -86,12 +86,12 @@ def face(
 
 
 def snapshot(stamp: float, *faces: FaceSnapshot) -> Snapshot:
-    """A snapshot of these faces."""
+    """Return a snapshot of these faces."""
     return Snapshot(stamp, WIDTH, HEIGHT, faces)
 
 
-def broken_faces() -> list[FaceSnapshot]:
-    """Faces that no behaviour may take: one for everything that can be wrong with one."""
+def invalid_faces() -> list[FaceSnapshot]:
+    """Return faces that every behaviour must drop, one for each kind of fault."""
     good = face()
     nan = math.nan
     return [
@@ -114,7 +114,7 @@ def broken_faces() -> list[FaceSnapshot]:
 
 @dataclass(slots=True)
 class Update:
-    """One update: the clock, and the snapshot that arrives then, if any."""
+    """One update: the time, and the snapshot that arrives then, if any."""
 
     now: float
     snapshot: Snapshot | None
@@ -122,15 +122,15 @@ class Update:
 
 _LOOKS = ("fear", "neutral", "happy", "sad", "fear", "surprise", "disgust", "anger", "unknown")
 _SHARES = (0.95, 0.6, 0.95, 0.3)
-#: Seconds between updates: usual rates mostly, then pauses and clocks that stand or jump.
+#: Seconds between updates: mostly usual rates, then pauses, and a clock that stands or jumps.
 _INTERVALS = (0.25, 0.4, 0.1, 0.4, 0.4, 0.25, 0.05, 0.9, 0.0)
 _JUMPS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 1e6, -0.3, -7.0, -1e6)
-#: What is wrong with the stamps of a segment.
+#: The fault of the stamps of a segment.
 _STAMPS = ("good",) * 8 + ("delayed", "stale", "future", "repeated", "backward")
 
 
 def _faces(kind: int, look: int, flicker: bool) -> tuple[FaceSnapshot, ...]:
-    """One of the sets of faces of the sequences; `flicker`: its look every other time."""
+    """Return one of the sets of faces; `flicker`: with its other emotion."""
     name = _LOOKS[(look + (3 if flicker else 0)) % len(_LOOKS)]
     other = _LOOKS[(look // 3) % len(_LOOKS)]
     share = _SHARES[look % 4]
@@ -147,19 +147,19 @@ def _faces(kind: int, look: int, flicker: bool) -> tuple[FaceSnapshot, ...]:
     if kind == 3:  # there and not there
         return () if flicker else (first,)
     if kind == 4:
-        return (first, *_broken())
+        return (first, *_invalid())
     if kind == 5:
         return ()
     return tuple(face(10 + i, _LOOKS[(i + look) % 9], x=i / 30, size=0.08) for i in range(30))
 
 
 @functools.cache
-def _broken() -> tuple[FaceSnapshot, ...]:
-    return tuple(broken_faces())
+def _invalid() -> tuple[FaceSnapshot, ...]:
+    return tuple(invalid_faces())
 
 
 def updates(data: bytes) -> Iterator[Update]:
-    """The sequence that some bytes stand for: segments of five bytes each."""
+    """Yield the sequence that bytes encode: segments of five bytes each."""
     now = 1000.0
     for start in range(0, len(data) - 4, 5):
         kind, look, count, interval, trouble = data[start : start + 5]

@@ -1,4 +1,4 @@
-"""The announcer: what it says, in which words, and how often at most."""
+"""The announcer: its sentences, their order and their intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from pace import pace
-from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
+from scenarios import all_examples, face, invalid_faces, sequences, snapshot, updates
 
 from edan_ros.behaviors.announcer import (
     Announcer,
@@ -25,10 +25,10 @@ from edan_ros.behaviors.catalogue import (
     load_catalogue,
     parse_catalogue,
 )
-from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.snapshot import FaceSnapshot
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+from edan_ros.core.settings import SettingsError
 
 OPTIONS = AnnouncerOptions()
 
@@ -56,7 +56,7 @@ class Stage:
         return [sentence.text for _, sentence in self.said[before:]]
 
 
-def test_who_is_where_and_how_they_look() -> None:
+def test_arrivals_are_announced_with_place_and_emotion() -> None:
     stage = Stage()
     assert stage.play(3.0, face(1, "happy", x=0.2, distance=1.0)) == [
         "A person on your left, near, looks happy."
@@ -64,7 +64,7 @@ def test_who_is_where_and_how_they_look() -> None:
     assert stage.play(30.0, face(1, "happy", x=0.2, distance=1.0)) == []
 
 
-def test_what_changes_is_told_once_it_has_settled() -> None:
+def test_a_change_of_emotion_is_announced_once_it_lasts() -> None:
     stage = Stage()
     stage.play(10.0, face(1, x=0.5))
     assert stage.play(3.0, face(1, "sad", x=0.5)) == ["The person ahead now looks sad."]
@@ -73,7 +73,7 @@ def test_what_changes_is_told_once_it_has_settled() -> None:
     assert stage.play(3.0, face(1, "sad", x=0.5)) == []
 
 
-def test_who_goes_and_who_moves_is_told() -> None:
+def test_departures_and_movements_are_announced() -> None:
     stage = Stage()
     near, far = face(1, x=0.2, distance=1.0), face(2, x=0.8, distance=5.0)
     assert stage.play(8.0, near, far) == [
@@ -97,21 +97,21 @@ def test_a_mirrored_image_swaps_the_sides() -> None:
     assert text == ["A person on your right, looks happy."]
 
 
-def test_wavering_about_a_limit_is_no_movement() -> None:
+def test_small_movements_around_a_limit_are_not_announced() -> None:
     stage = Stage()
     stage.play(3.0, face(1, x=0.35))
     for i in range(60):
         assert stage.play(0.5, face(1, x=(0.31, 0.36)[i % 2])) == []
 
 
-def test_a_face_that_flashes_up_is_not_told_of() -> None:
+def test_a_face_visible_for_a_moment_is_not_announced() -> None:
     stage = Stage()
     for i in range(20):
         assert stage.play(0.4, face(30 + i, x=0.9)) == []
         assert stage.play(0.8) == []
 
 
-def test_who_is_lost_and_found_under_a_new_track_is_not_told_of_again() -> None:
+def test_a_person_found_under_a_new_track_is_not_announced_again() -> None:
     stage = Stage()
     stage.play(5.0, face(1, x=0.5))
     for i in range(20):
@@ -119,7 +119,7 @@ def test_who_is_lost_and_found_under_a_new_track_is_not_told_of_again() -> None:
         assert stage.play(2.0, face(10 + i, x=0.52)) == []
 
 
-def test_a_crowd_is_told_as_one_and_its_end_too() -> None:
+def test_a_crowd_is_announced_as_a_whole_and_so_is_its_end() -> None:
     stage = Stage()
     crowd = [face(i, x=i / 31, size=0.05 + 0.001 * i, distance=None) for i in range(1, 31)]
     assert stage.play(15.0, *crowd) == [
@@ -131,7 +131,7 @@ def test_a_crowd_is_told_as_one_and_its_end_too() -> None:
     assert stage.play(10.0) == ["Nobody is in view."]
 
 
-def test_sentences_keep_their_distance_whatever_happens() -> None:
+def test_sentences_keep_their_interval_in_a_crowd_of_changes() -> None:
     stage = Stage(interval=3.0, person_interval=0.0)
     for i in range(100):
         looks = ("happy", "sad", "anger")
@@ -141,7 +141,7 @@ def test_sentences_keep_their_distance_whatever_happens() -> None:
     assert min(b - a for a, b in itertools.pairwise(times)) >= 3.0 - 1e-6
 
 
-def test_a_silent_camera_is_told_once() -> None:
+def test_a_camera_without_images_is_announced_once() -> None:
     stage = Stage()
     assert stage.play(60.0, pictures=False) == ["The camera gives no pictures."]
     assert stage.play(4.0, face(1, "happy", distance=1.0)) == ["A person ahead, near, looks happy."]
@@ -149,11 +149,11 @@ def test_a_silent_camera_is_told_once() -> None:
     assert stage.play(4.0, face(1, "happy", distance=1.0)) == ["A person ahead, near, looks happy."]
 
 
-def test_broken_faces_are_not_told_of() -> None:
-    assert Stage().play(5.0, *broken_faces()) == []
+def test_invalid_faces_are_not_announced() -> None:
+    assert Stage().play(5.0, *invalid_faces()) == []
 
 
-def test_another_language_takes_over_at_once() -> None:
+def test_another_language_is_used_at_once() -> None:
     stage = Stage()
     stage.play(5.0, face(1, "happy", distance=1.0))
     stage.announcer.reconfigure(AnnouncerOptions(announcer=AnnouncerSettings(language="es")))
@@ -173,7 +173,7 @@ def test_settings_must_agree() -> None:
 # --- languages
 
 
-def test_english_polish_and_spanish_ship() -> None:
+def test_english_polish_and_spanish_are_included() -> None:
     assert languages() == ("en", "es", "pl")
 
 
@@ -229,14 +229,16 @@ GOOD = (Path(__file__).parents[2] / "edan_ros" / "behaviors" / "languages" / "en
         ("direction: {left", "direction: 3 #", "'direction' is missing"),
     ],
 )
-def test_a_bad_catalogue_is_explained(old: str, new: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_catalogue_is_explained(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(GOOD.replace(old, new), encoding="utf-8")
     with pytest.raises(CatalogueError, match=message):
         load_catalogue(str(path))
 
 
-def test_a_language_of_your_own_is_read_from_a_file(tmp_path: Path) -> None:
+def test_a_catalogue_can_be_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(GOOD.replace("has gone", "went away"), encoding="utf-8")
     assert load_catalogue(str(path)).gone("left", last=False) == (
@@ -253,10 +255,10 @@ def test_a_language_of_your_own_is_read_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-@whatever_happens
+@all_examples
 @given(sequences)
-def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
-    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+def test_invariants_of_the_announcer(data: bytes) -> None:
+    """For any sequence of snapshots, gaps, repeats, flicker, crowds and jumps of the clock:
 
     - two sentences are never closer than `interval`, nor two on the same person's look or place
       closer than `person_interval`, in time that passed, also over jumps of the clock;
@@ -309,5 +311,5 @@ def test_whatever_happens_the_announcer_keeps_to_its_rules(data: bytes) -> None:
     assert len(fresh) <= 1  # in the second before the last snapshot is stale
 
 
-def test_eight_faces_cost_little() -> None:
+def test_eight_faces_are_processed_fast() -> None:
     assert pace(lambda: Announcer(AnnouncerOptions())) < 4.0

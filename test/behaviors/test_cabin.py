@@ -1,4 +1,4 @@
-"""The vehicle's behaviour: what it says of the cabin, and what it can never do."""
+"""The vehicle's behaviour: occupants, driver, advice, and its invariants."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from pace import pace
 from scenarios import (
-    broken_faces,
+    all_examples,
     camera_gaps,
     face,
     fewer_examples,
+    invalid_faces,
     sequences,
     snapshot,
     updates,
-    whatever_happens,
 )
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
 from edan_ros.behaviors.occupants import Occupants, OccupantSettings, Seat, parse_seats
-from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.speed import Reason, SpeedSettings
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.settings import SettingsError
 
 DRIVER, PASSENGER = Seat("driver", 0.5, 0.0, 1.0, 1.0), Seat("passenger", 0.0, 0.0, 0.5, 1.0)
 Gaps = list[tuple[float, float, float]]
@@ -34,7 +34,7 @@ TWO_SEATS = CabinSettings(seats=(DRIVER, PASSENGER))
 def drive(
     cabin: Cabin, start: float, seconds: float, *faces: object, rate: float = 10.0
 ) -> CabinReport:
-    """The report after these faces have been seen for some seconds."""
+    """Return the report after some seconds with these faces."""
     report = cabin.step(start)
     for i in range(1, round(seconds * rate) + 1):
         now = start + i / rate
@@ -60,7 +60,7 @@ def test_people_are_counted_after_a_while_and_kept_over_an_occlusion() -> None:
     assert len(drive(cabin, 3.3, 1.5, face(1, x=0.7)).occupants) == 1
 
 
-def test_who_comes_back_under_a_new_track_is_the_same_occupant() -> None:
+def test_a_person_who_returns_under_a_new_track_is_the_same_occupant() -> None:
     cabin = Cabin(TWO_SEATS)
     before = drive(cabin, 0.0, 2.0, face(1, x=0.7))
     drive(cabin, 2.0, 1.0)
@@ -70,7 +70,7 @@ def test_who_comes_back_under_a_new_track_is_the_same_occupant() -> None:
     assert after.occupants[0].occupant.face.track_id == 9
 
 
-def test_a_false_face_that_flashes_up_is_never_counted() -> None:
+def test_a_false_face_visible_for_a_moment_is_never_counted() -> None:
     cabin = Cabin(TWO_SEATS)
     for i in range(20):
         flash = (face(50 + i, x=0.1),) if i % 4 == 0 else ()
@@ -78,7 +78,7 @@ def test_a_false_face_that_flashes_up_is_never_counted() -> None:
         assert len(report.occupants) <= 1
 
 
-def test_leaning_over_is_not_changing_seats() -> None:
+def test_leaning_over_is_not_a_change_of_seats() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 2.0, face(1, x=0.7))
     assert drive(cabin, 2.0, 0.5, face(1, x=0.4)).occupants[0].occupant.seat == "driver"
@@ -93,15 +93,15 @@ def test_thirty_people_are_counted_each_once() -> None:
     assert sorted(o.occupant.face.track_id for o in report.occupants) == list(range(1, 31))
 
 
-def test_broken_faces_are_left_out_and_the_good_one_counts() -> None:
-    report = drive(Cabin(TWO_SEATS), 0.0, 1.0, *broken_faces(), face(1, x=0.7), face(1, x=0.2))
+def test_invalid_faces_are_dropped_and_the_valid_one_counts() -> None:
+    report = drive(Cabin(TWO_SEATS), 0.0, 1.0, *invalid_faces(), face(1, x=0.7), face(1, x=0.2))
     assert [o.occupant.face.track_id for o in report.occupants] == [1]
 
 
-# --- what they show
+# --- emotions
 
 
-def test_an_emotion_lasts_from_its_first_sight() -> None:
+def test_the_duration_of_an_emotion_starts_with_its_first_image() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 2.0, face(1, x=0.7))
     (report,) = drive(cabin, 2.0, 3.0, face(1, "happy", x=0.7)).occupants
@@ -109,7 +109,7 @@ def test_an_emotion_lasts_from_its_first_sight() -> None:
     assert report.emotion_held == pytest.approx(2.9)
 
 
-def test_labels_that_flicker_change_nothing_and_are_not_kept_for_ever() -> None:
+def test_flickering_labels_change_nothing_and_expire() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 2.0, face(1, "fear", x=0.7))
     now, seen = 2.0, []
@@ -121,7 +121,7 @@ def test_labels_that_flicker_change_nothing_and_are_not_kept_for_ever() -> None:
     assert seen[-1] == UNKNOWN
 
 
-def test_the_mood_is_the_mean_of_those_who_show_one() -> None:
+def test_the_mood_is_the_mean_over_known_emotions() -> None:
     report = drive(
         Cabin(TWO_SEATS), 0.0, 3.0, face(1, "happy", 0.94, x=0.7), face(2, "unknown", x=0.2)
     )
@@ -145,7 +145,7 @@ def test_the_mood_is_the_mean_of_those_who_show_one() -> None:
         ({"emotion": "sad"}, DriverState.DISTRESSED, 8.0),
     ],
 )
-def test_a_driver_who_disengages_is_told_after_the_set_time_and_cleared_after_it(
+def test_a_disengaged_driver_is_reported_after_the_set_time_and_cleared(
     look: dict[str, object], state: DriverState, after: float
 ) -> None:
     cabin = Cabin(TWO_SEATS)
@@ -153,28 +153,28 @@ def test_a_driver_who_disengages_is_told_after_the_set_time_and_cleared_after_it
     assert (attentive.state, attentive.disengaged, attentive.reason) == (0, False, "")
     away = face(1, x=0.7, **look)  # type: ignore[arg-type]
     assert drive(cabin, 2.0, after - 0.2, away).driver.state is DriverState.ATTENTIVE
-    told = drive(cabin, 2.0 + after - 0.2, 2.0, away).driver
-    assert told.state is state
-    assert told.disengaged
-    assert told.reason.endswith(".")
-    assert 0.5 < told.held < 2.0
+    driver = drive(cabin, 2.0 + after - 0.2, 2.0, away).driver
+    assert driver.state is state
+    assert driver.disengaged
+    assert driver.reason.endswith(".")
+    assert 0.5 < driver.held < 2.0
     later = 4.0 + after
     assert drive(cabin, later, 1.5, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
 
 
-def test_before_anybody_was_seen_nothing_is_said_of_the_driver() -> None:
+def test_the_driver_is_unknown_before_the_first_face() -> None:
     cabin = Cabin(TWO_SEATS)
     assert drive(cabin, 0.0, 2.0).driver.state is DriverState.UNKNOWN
     assert drive(cabin, 2.0, 2.0).driver.state is DriverState.ABSENT
     assert drive(cabin, 4.0, 0.8, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
 
 
-def test_an_empty_seat_is_an_absent_driver_though_a_passenger_is_there() -> None:
+def test_an_empty_drivers_seat_is_an_absent_driver_beside_a_passenger() -> None:
     report = drive(Cabin(TWO_SEATS), 0.0, 4.0, face(2, x=0.2))
     assert report.driver.state is DriverState.ABSENT
 
 
-def test_a_head_turned_until_it_is_lost_stays_away_until_it_counts_as_absent() -> None:
+def test_a_head_turned_out_of_detection_looks_away_until_absent() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 2.0, face(1, x=0.7))
     drive(cabin, 2.0, 2.5, face(1, x=0.7, yaw=1.2))
@@ -183,14 +183,14 @@ def test_a_head_turned_until_it_is_lost_stays_away_until_it_counts_as_absent() -
     assert states == sorted(states, reverse=True)
 
 
-def test_the_road_may_lie_beside_the_camera() -> None:
+def test_the_direction_of_the_road_can_be_set() -> None:
     beside = CabinSettings(seats=(DRIVER,), driver=DriverSettings(road_yaw=0.9))
     assert drive(Cabin(beside), 0.0, 4.0, face(1, x=0.7, yaw=0.9)).driver.state == 0
     looks = drive(Cabin(beside), 0.0, 4.0, face(1, x=0.7, yaw=0.0)).driver.state
     assert looks is DriverState.LOOKING_AWAY
 
 
-def test_a_blink_is_no_sleep() -> None:
+def test_a_blink_is_not_closed_eyes() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 2.0, face(1, x=0.7))
     for i in range(20):
@@ -199,19 +199,19 @@ def test_a_blink_is_no_sleep() -> None:
         assert report.driver.state is DriverState.ATTENTIVE
 
 
-def test_a_smile_after_eyes_wide_with_fear_is_no_sleep() -> None:
+def test_a_smile_after_wide_eyes_is_not_closed_eyes() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 4.0, face(1, "fear", x=0.7, eyes=0.4))
     report = drive(cabin, 4.0, 5.0, face(1, "happy", x=0.7, eyes=0.23))
     assert report.driver.state is DriverState.ATTENTIVE
 
 
-def test_narrow_eyes_are_judged_by_their_own_measure() -> None:
+def test_narrow_eyes_are_compared_with_their_own_open_height() -> None:
     narrow = drive(Cabin(TWO_SEATS), 0.0, 8.0, face(1, x=0.7, eyes=0.19)).driver
     assert narrow.state is DriverState.ATTENTIVE
 
 
-def test_without_a_drivers_seat_nothing_is_said_of_the_driver() -> None:
+def test_the_driver_is_unknown_without_a_drivers_seat() -> None:
     report = drive(Cabin(CabinSettings(seats=(), driver=DriverSettings(seat=""))), 0.0, 5.0)
     assert report.driver.state is DriverState.UNKNOWN
     with pytest.raises(SettingsError, match="the driver's seat is 'driver'"):
@@ -221,12 +221,12 @@ def test_without_a_drivers_seat_nothing_is_said_of_the_driver() -> None:
 @pytest.mark.parametrize(
     "text", ["driver", "driver: 0 0 1", ": 0 0 1 1", "d: 0 0 2 1", "d: 1 0 0 1"]
 )
-def test_a_bad_seat_is_explained(text: str) -> None:
+def test_an_invalid_seat_is_explained(text: str) -> None:
     with pytest.raises(SettingsError, match="is no seat: write 'name: left top right bottom'"):
         parse_seats([text])
 
 
-def test_seats_have_names_of_their_own() -> None:
+def test_seats_need_different_names() -> None:
     assert parse_seats(["driver: 0.5 0 1 1", ""]) == (Seat("driver", 0.5, 0.0, 1.0, 1.0),)
     with pytest.raises(SettingsError, match="2 times"):
         parse_seats(["a: 0 0 1 1", "a: 0 0 1 1"])
@@ -235,7 +235,7 @@ def test_seats_have_names_of_their_own() -> None:
 # --- advice
 
 
-def test_sustained_fear_slows_down_and_calm_releases() -> None:
+def test_sustained_fear_lowers_the_scale_and_calm_releases_it() -> None:
     cabin = Cabin(TWO_SEATS)
     assert not drive(cabin, 0.0, 1.0, face(1, x=0.7)).advice.active
     afraid = drive(cabin, 1.0, 10.0, face(1, x=0.7), face(2, "fear", 0.9, x=0.2)).advice
@@ -249,21 +249,21 @@ def test_sustained_fear_slows_down_and_calm_releases() -> None:
     assert not drive(cabin, 15.0, 14.0, face(1, x=0.7), face(2, x=0.2)).advice.active
 
 
-def test_a_start_is_not_fear() -> None:
+def test_a_short_fright_causes_no_advice() -> None:
     cabin = Cabin(TWO_SEATS)
     for i in range(10):
         drive(cabin, 4.0 * i, 0.6, face(1, "fear", 0.9, x=0.7))
         assert not drive(cabin, 4.0 * i + 0.6, 3.4, face(1, x=0.7)).advice.active
 
 
-def test_one_afraid_among_the_merry_is_heard() -> None:
+def test_one_frightened_person_among_happy_ones_causes_advice() -> None:
     merry = [face(i, "happy", 0.95, x=0.1 * i) for i in range(1, 8)]
     report = drive(Cabin(TWO_SEATS), 0.0, 8.0, *merry, face(8, "fear", 0.9, x=0.9))
     assert EMOTIONS[report.emotion] == "happy"
     assert (report.advice.reason, report.advice.track_ids) == (Reason.FEAR, (8,))
 
 
-def test_distress_slows_down_less_than_fear() -> None:
+def test_distress_lowers_the_scale_less_than_fear() -> None:
     sad = drive(Cabin(TWO_SEATS), 0.0, 20.0, face(1, "sad", 0.95, x=0.7)).advice
     assert sad.reason is Reason.DISTRESS
     assert 0.75 <= sad.scale < 0.85
@@ -283,7 +283,7 @@ def test_stale_faces_withdraw_the_advice_at_the_set_rate() -> None:
     assert scale == 1.0
 
 
-def test_a_face_that_always_looks_afraid_is_not_heeded_for_ever() -> None:
+def test_advice_for_a_face_that_always_looks_afraid_is_given_up() -> None:
     cabin = Cabin(TWO_SEATS)
     scales = []
     for second in range(600):
@@ -299,7 +299,7 @@ def test_a_face_that_always_looks_afraid_is_not_heeded_for_ever() -> None:
 # --- time
 
 
-def test_old_repeated_and_future_scenes_change_nothing() -> None:
+def test_late_repeated_and_future_snapshots_change_nothing() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 100.0, 2.0, face(1, x=0.7))
     afraid = face(1, "fear", 0.95, x=0.7)
@@ -310,7 +310,7 @@ def test_old_repeated_and_future_scenes_change_nothing() -> None:
         assert not cabin.step(now).advice.active
 
 
-def test_a_clock_that_jumps_back_forgets_people_but_moves_the_scale_steadily() -> None:
+def test_a_clock_that_jumps_back_drops_people_but_not_the_scale() -> None:
     cabin = Cabin(TWO_SEATS)
     before = drive(cabin, 1000.0, 8.0, face(1, "fear", 0.95, x=0.7)).advice.scale
     report = cabin.step(3.0)
@@ -326,7 +326,7 @@ def test_new_settings_do_not_make_the_scale_jump() -> None:
     assert cabin.step(8.1).advice.scale == pytest.approx(before + 0.005)
 
 
-def test_settings_of_the_advice_do_not_forget_the_people() -> None:
+def test_new_settings_of_the_advice_keep_the_people() -> None:
     cabin = Cabin(TWO_SEATS)
     before = drive(cabin, 0.0, 8.0, face(1, "fear", 0.95, x=0.7))
     cabin.reconfigure(replace(TWO_SEATS, speed=SpeedSettings(release_rate=0.5)))
@@ -336,9 +336,7 @@ def test_settings_of_the_advice_do_not_forget_the_people() -> None:
     assert after.driver.state == before.driver.state
 
 
-def test_one_that_starts_in_the_middle_begins_without_advice_and_asks_for_as_much_evidence() -> (
-    None
-):
+def test_a_late_start_begins_without_advice_and_needs_as_much_evidence() -> None:
     late = Cabin(TWO_SEATS)
     scales = []
     for i in range(1, 41):
@@ -350,7 +348,7 @@ def test_one_that_starts_in_the_middle_begins_without_advice_and_asks_for_as_muc
     assert min(scales) < 0.8
 
 
-# --- what can never happen
+# --- invariants
 
 
 def check_advice(report: CabinReport, before: CabinReport | None, passed: float) -> None:
@@ -388,19 +386,19 @@ def check_people(report: CabinReport, newest: float | None, faces_seen: set[int]
 
 
 @pytest.mark.timeout(600)
-@whatever_happens
+@all_examples
 @given(sequences)
-def test_whatever_happens_the_vehicle_keeps_to_its_rules(data: bytes) -> None:
-    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+def test_invariants_of_the_vehicle(data: bytes) -> None:
+    """For any sequence of snapshots, gaps, repeats, flicker, crowds and jumps of the clock:
 
     - scale and target stay between the minimum and 1; advice is active exactly if it has a reason;
     - from one step to the next the scale falls by at most `slow_rate` and rises by at most
       `release_rate` times the time that passed, also over jumps of the clock and restarts;
     - without a face that shows fear, sadness, disgust or anger there is never any advice;
-    - with stale faces there is no cause of advice, and nothing is said of the driver;
-    - nobody is counted who was not seen within the occlusion time, or more people than tracks;
+    - with outdated faces there is no cause of advice, and the driver is unknown;
+    - occupants were visible within the occlusion time, and are no more than there are tracks;
     - levels stay between 0 and 1, durations are not negative, the mood is a distribution or none;
-    - when no faces come any more, the advice is gone within 20 s and does not come back.
+    - without further faces the advice ends within 20 s.
     """
     cabin = Cabin(TWO_SEATS)
     before: CabinReport | None = None
@@ -478,12 +476,12 @@ def test_a_disengaged_driver_is_not_attentive_after_a_gap(
 
 
 @pytest.mark.parametrize("rate", [5.0, 30.0])
-def test_what_is_told_does_not_depend_on_the_frame_rate(rate: float) -> None:
+def test_advice_does_not_depend_on_the_frame_rate(rate: float) -> None:
     report = drive(Cabin(TWO_SEATS), 0.0, 6.0, face(1, "fear", 0.9, x=0.7), rate=rate)
     assert report.advice.scale == pytest.approx(0.578, abs=0.005)
 
 
-def test_eight_faces_cost_little() -> None:
+def test_eight_faces_are_processed_fast() -> None:
     assert pace(lambda: Cabin(TWO_SEATS)) < 4.0
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenarios import whatever_happens
+from scenarios import all_examples
 
 from edan_ros.behaviors.limiter import STILL, LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.core.settings import SettingsError
@@ -25,7 +25,7 @@ def test_commands_are_scaled_at_the_set_rate_and_keep_their_curve() -> None:
     assert limiter.limit(FORWARD, 11.2) == pytest.approx((1.0, 0, 0, 0, 0, 0.5))
 
 
-def test_turning_may_be_left_alone() -> None:
+def test_angular_velocity_can_be_left_unchanged() -> None:
     limiter = VelocityLimiter(LimiterSettings(scale_turning=False))
     limiter.advise(0.5, 12.0)
     limiter.limit(FORWARD, 10.0)
@@ -33,7 +33,7 @@ def test_turning_may_be_left_alone() -> None:
 
 
 @pytest.mark.parametrize(("on_failure", "end"), [("open", 1.0), ("stop", 0.0)])
-def test_without_valid_advice_it_fails_as_told(on_failure: str, end: float) -> None:
+def test_without_valid_advice_it_fails_as_set(on_failure: str, end: float) -> None:
     limiter = VelocityLimiter(LimiterSettings(on_failure=on_failure))
     assert limiter.limit(FORWARD, 0.0)[0] == 2.0 * end
     limiter.advise(0.5, 6.0)
@@ -45,7 +45,7 @@ def test_without_valid_advice_it_fails_as_told(on_failure: str, end: float) -> N
     assert limiter.factor == end
 
 
-def test_advice_of_a_clock_that_has_jumped_back_is_void() -> None:
+def test_advice_from_before_a_jump_of_the_clock_is_void() -> None:
     limiter = VelocityLimiter(LimiterSettings())
     limiter.advise(0.5, 1001.0)
     for i in range(100):
@@ -53,7 +53,7 @@ def test_advice_of_a_clock_that_has_jumped_back_is_void() -> None:
     assert limiter.factor == 1.0
 
 
-def test_a_command_that_is_no_number_becomes_a_stop() -> None:
+def test_a_command_that_is_not_finite_becomes_a_stop() -> None:
     limiter = VelocityLimiter(LimiterSettings())
     assert limiter.limit((math.nan, 0, 0, 0, 0, 0), 1.0) == STILL
     assert limiter.limit((math.inf, 0, 0, 0, 0, -math.inf), 1.1) == STILL
@@ -70,11 +70,9 @@ SCALES = (None, 0.5, 0.0, 1.0, 7.0, math.nan)
 
 
 @pytest.mark.timeout(600)
-@whatever_happens
+@all_examples
 @given(st.binary(max_size=12), st.sampled_from(["open", "stop"]))
-def test_whatever_happens_commands_are_only_ever_made_smaller(
-    sequence: bytes, on_failure: str
-) -> None:
+def test_commands_are_never_increased(sequence: bytes, on_failure: str) -> None:
     """Over any sequence of advice, pauses and clock jumps:
 
     - no component of a command grows or changes its sign;

@@ -1,9 +1,9 @@
-"""Which faces are there: kept over gaps, let go when lost, stale or of another run of the clock."""
+"""The roster: tracks are kept over gaps, and removed when lost or outdated."""
 
 from __future__ import annotations
 
 from hypothesis import given
-from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
+from scenarios import all_examples, face, invalid_faces, sequences, snapshot, updates
 
 from edan_ros.behaviors.roster import Roster, RosterSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
@@ -16,13 +16,13 @@ def make() -> Roster:
 def test_faces_are_kept_over_short_gaps_and_in_order() -> None:
     roster = make()
     roster.observe(snapshot(10.0, face(5), face(2)), 10.0)
-    roster.observe(snapshot(10.5, face(2), *broken_faces()), 10.5)
+    roster.observe(snapshot(10.5, face(2), *invalid_faces()), 10.5)
     assert roster.tracks == (5, 2)
     roster.observe(snapshot(11.2, face(2), face(7)), 11.2)
     assert roster.tracks == (2, 7)
 
 
-def test_stale_faces_and_a_restarted_clock_let_go_of_everybody() -> None:
+def test_outdated_faces_and_a_restarted_clock_remove_all_tracks() -> None:
     roster = make()
     roster.observe(snapshot(10.0, face(5)), 10.0)
     roster.step(10.9)
@@ -34,14 +34,14 @@ def test_stale_faces_and_a_restarted_clock_let_go_of_everybody() -> None:
     assert roster.tracks == ()
 
 
-@whatever_happens
+@all_examples
 @given(sequences)
-def test_whatever_happens_the_roster_lists_faces_that_are_there(data: bytes) -> None:
-    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+def test_invariants_of_the_roster(data: bytes) -> None:
+    """For any sequence of snapshots, gaps, repeats, flicker, crowds and jumps of the clock:
 
-    - a track is listed once, and was seen by a snapshot that counted at most `lost` before the newest;
-    - every face of a snapshot that counts is listed right after it;
-    - without snapshots everybody is let go of within `stale_after`.
+    - a track is listed once, and was in a snapshot at most `lost` before the newest one;
+    - every face of an accepted snapshot is listed right after it;
+    - without snapshots all tracks are removed within `stale_after`.
     """
     roster, seen, restarts = make(), {}, 0
     for update in updates(data):

@@ -1,4 +1,4 @@
-"""The humanoid's behaviour: whom it attends to, what it reacts to, and what it can never do."""
+"""The humanoid's behaviour: attention, reactions, expression, and its invariants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from pace import pace
-from scenarios import broken_faces, face, sequences, snapshot, updates, whatever_happens
+from scenarios import all_examples, face, invalid_faces, sequences, snapshot, updates
 
 from edan_ros.behaviors.attention import AttentionSettings
 from edan_ros.behaviors.reaction_table import (
@@ -19,11 +19,11 @@ from edan_ros.behaviors.reaction_table import (
     read_rules,
 )
 from edan_ros.behaviors.reactions import Fired
-from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.snapshot import NEUTRAL, FaceSnapshot
 from edan_ros.behaviors.social import ExpressionSettings, Social, SocialReport, SocialSettings
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
+from edan_ros.core.settings import SettingsError
 
 TABLE = """
 rules:
@@ -38,7 +38,7 @@ HAPPY, SAD, FEAR = (EMOTIONS.index(name) for name in ("happy", "sad", "fear"))
 
 
 class Stage:
-    """A robot and people before it, ten images a second."""
+    """A robot and people in view, at ten images per second."""
 
     def __init__(self, **parts: object) -> None:
         self.social = Social(SocialSettings(rules=RULES, **parts))  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_without_a_distance_the_largest_face_is_the_nearest() -> None:
     assert stage.play(1.0, small, large).track_id == 2
 
 
-def test_who_comes_in_draws_attention_once_the_first_is_familiar() -> None:
+def test_a_new_person_draws_attention_from_a_familiar_one() -> None:
     stage = Stage()
     stage.play(12.0, face(1))
     assert stage.play(0.4, face(1), face(2)).track_id == 1
@@ -92,7 +92,7 @@ def test_the_most_expressive_draws_attention_but_a_twitch_does_not() -> None:
     assert stage.play(2.0, face(first), face(other, "happy", x=0.2)).track_id == other
 
 
-def test_two_equals_do_not_make_attention_hop() -> None:
+def test_attention_does_not_alternate_between_equals() -> None:
     stage, seen = Stage(), set()
     for i in range(100):
         near, far = (1.0, 1.1) if i % 2 else (1.1, 1.0)
@@ -124,7 +124,7 @@ def test_attention_settings_must_agree() -> None:
 # --- reactions
 
 
-def test_a_rule_fires_after_its_time_once_an_episode_and_not_within_its_cooldown() -> None:
+def test_a_rule_fires_after_its_time_once_per_episode_and_cooldown() -> None:
     stage = Stage()
     stage.play(1.0, face(1))
     stage.play(20.0, face(1, "happy"))
@@ -164,7 +164,7 @@ def test_only_a_rule_for_anyone_reacts_to_others() -> None:
     assert stage.names == []
 
 
-def test_weak_and_flickering_looks_lead_to_nothing() -> None:
+def test_weak_and_flickering_emotions_fire_no_rule() -> None:
     stage = Stage()
     stage.play(5.0, face(1, "happy", 0.4))
     for i in range(50):
@@ -172,7 +172,7 @@ def test_weak_and_flickering_looks_lead_to_nothing() -> None:
     assert stage.names == []
 
 
-def test_reactions_keep_their_distance() -> None:
+def test_reactions_keep_their_interval() -> None:
     stage = Stage(expression=ExpressionSettings(reaction_interval=4.0))
     for _ in range(20):
         for name in ("happy", "sad", "fear"):
@@ -182,9 +182,9 @@ def test_reactions_keep_their_distance() -> None:
     assert min(b - a for a, b in itertools.pairwise(times)) >= 4.0
 
 
-def test_broken_faces_lead_to_nothing() -> None:
+def test_invalid_faces_fire_no_rule() -> None:
     stage = Stage()
-    assert stage.play(3.0, *broken_faces()).track_id == 0
+    assert stage.play(3.0, *invalid_faces()).track_id == 0
     assert stage.names == []
 
 
@@ -254,7 +254,7 @@ def test_a_clock_that_goes_back_does_not_shorten_a_cooldown() -> None:
     assert stage.names == ["joy", "joy"]
 
 
-def test_one_that_starts_in_the_middle_of_a_smile_takes_its_time() -> None:
+def test_a_start_during_a_smile_needs_the_full_time() -> None:
     stage = Stage()
     stage.now = 1e6
     stage.play(0.7, face(1, "happy"))
@@ -263,7 +263,7 @@ def test_one_that_starts_in_the_middle_of_a_smile_takes_its_time() -> None:
     assert stage.names == ["joy"]
 
 
-def test_old_and_repeated_scenes_change_nothing() -> None:
+def test_late_and_repeated_snapshots_change_nothing() -> None:
     stage = Stage()
     stage.play(1.0, face(1))
     for i in range(40):
@@ -282,7 +282,7 @@ def test_new_settings_keep_the_cooldowns() -> None:
     assert stage.names == ["joy"]
 
 
-def test_new_reactions_do_not_forget_who_is_attended_to() -> None:
+def test_new_rules_keep_the_person_attended_to() -> None:
     stage = Stage()
     stage.play(2.0, face(7, "happy"))
     stage.social.reconfigure(SocialSettings(rules=RULES[:1]))
@@ -292,7 +292,7 @@ def test_new_reactions_do_not_forget_who_is_attended_to() -> None:
 # --- the table
 
 
-def test_the_table_that_ships_is_good() -> None:
+def test_the_included_table_is_valid() -> None:
     rules = read_rules(Path(__file__).parents[2] / "config" / "reactions.yaml")
     assert {EMOTIONS[e] for rule in rules for e in rule.emotions} == set(EMOTIONS) - {"neutral"}
     assert all(rule.utterances and rule.behavior and rule.cooldown >= 10 for rule in rules)
@@ -330,7 +330,7 @@ def test_a_row_becomes_a_rule() -> None:
         ("rules: [{name: a, emotion: sad}, {name: a, emotion: sad}]", "two rules are called 'a'"),
     ],
 )
-def test_a_bad_table_is_explained(text: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_table_is_explained(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "table.yaml"
     path.write_text(text)
     with pytest.raises(ReactionTableError, match=message) as error:
@@ -393,19 +393,18 @@ class Watch:
 
 
 @pytest.mark.timeout(600)
-@whatever_happens
+@all_examples
 @given(sequences)
-def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
-    """Over any sequence of snapshots, drops, repeats, stale stamps, flicker, crowds and clock jumps:
+def test_invariants_of_the_humanoid(data: bytes) -> None:
+    """For any sequence of snapshots, gaps, repeats, flicker, crowds and jumps of the clock:
 
     - no reaction comes within the cooldown of its rule or within `reaction_interval` of another,
       counted both in stamps and in time that passed, also over jumps of the clock;
-    - a reaction is to a person in that very snapshot who shows the emotion in it and has been seen to
-      show it for as long and as strongly as the rule asks, and whom the robot attends to unless
-      the rule is for anyone;
-    - snapshots that repeat, are late, stale or of the future lead to no reaction;
-    - attention rests on somebody seen within `lost` seconds; with stale faces or nobody there it
-      is released, and so is the gaze;
+    - a reaction is to a person who shows the emotion in this snapshot, has shown it for as long and
+      as strongly as the rule requires, and is attended to unless the rule is for anyone;
+    - repeated, late, outdated and future snapshots fire no rule;
+    - the person attended to was visible within `lost` seconds; attention and gaze are released
+      with outdated faces and with nobody in view;
     - the robot's face changes no more often than `expression_hold`, and is neutral again within
       10 s after the last face; scores stay between 0 and 1.
     """
@@ -444,5 +443,5 @@ def test_whatever_happens_the_humanoid_keeps_to_its_rules(data: bytes) -> None:
     assert (report.expression, report.track_id) == (NEUTRAL, 0)
 
 
-def test_eight_faces_cost_little() -> None:
+def test_eight_faces_are_processed_fast() -> None:
     assert pace(lambda: Social(SocialSettings(rules=RULES))) < 4.0

@@ -1,4 +1,4 @@
-"""Time of the behaviours: which stamps count, what holds and for how long, how levels move."""
+"""Stamps, durations and levels of the behaviours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edan_ros.core.settings import SettingsError
 from edan_ros.behaviors.timing import (
     Admission,
     Debounced,
@@ -18,6 +17,7 @@ from edan_ros.behaviors.timing import (
     TimeSettings,
     approach,
 )
+from edan_ros.core.settings import SettingsError
 
 
 def test_stamps_that_count() -> None:
@@ -41,7 +41,7 @@ def test_a_stamp_that_is_not_a_number_never_counts() -> None:
     assert StampClock(TimeSettings()).admit(math.nan, 5.0) is Admission.FUTURE
 
 
-def test_a_clock_that_goes_back_restarts_and_one_that_wavers_does_not() -> None:
+def test_a_clock_that_goes_back_restarts_and_jitter_does_not() -> None:
     time = StampClock(TimeSettings(ahead=0.5, max_step=0.5))
     assert time.advance(100.0) == 0.0
     time.admit(100.0, 100.0)
@@ -65,7 +65,7 @@ def test_age_and_staleness() -> None:
     assert time.is_stale(4.1)
 
 
-def test_a_value_changes_only_once_it_has_settled_and_dates_from_its_first_sight() -> None:
+def test_a_value_changes_once_it_settles_and_counts_from_its_first_input() -> None:
     value = Debounced("", settle=0.5, forget=2.0, gap=1.0)
     for stamp, shown in [(0.0, "a"), (0.3, "a"), (0.5, "a"), (0.8, "b"), (1.0, "a"), (1.2, "b")]:
         value.update(shown, stamp)
@@ -75,7 +75,7 @@ def test_a_value_changes_only_once_it_has_settled_and_dates_from_its_first_sight
     assert (value.value, value.since) == ("b", 1.2)
 
 
-def test_a_value_that_never_shows_again_is_forgotten_though_nothing_settles() -> None:
+def test_an_unconfirmed_value_expires_though_nothing_else_settles() -> None:
     value = Debounced("", settle=0.5, forget=2.0, gap=1.0)
     for i in range(10):
         value.update("alarm", 0.1 * i)
@@ -156,7 +156,7 @@ def test_a_condition_is_bridged_over_short_breaks_only() -> None:
     away.update(False, 1.4)
     assert away.held(1.4) == 0.0
     away.update(True, 1.5)
-    away.update(True, 2.6)  # nobody looked for 1.1 s
+    away.update(True, 2.6)  # after a gap of 1.1 s
     assert away.held(2.6) == 0.0
 
 

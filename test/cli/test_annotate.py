@@ -128,7 +128,7 @@ def test_sound_of_a_rate_that_aac_lacks(
         assert float(stream.duration * stream.time_base) == pytest.approx(2.5, abs=0.2)
 
 
-def test_a_run_is_not_written_over_the_video_it_reads(
+def test_a_run_does_not_replace_the_video_that_it_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = write_video(tmp_path / "annotated.mp4", [0, 40, 80])
@@ -138,14 +138,14 @@ def test_a_run_is_not_written_over_the_video_it_reads(
     assert clip.read_bytes() == before
 
 
-def test_sound_ends_with_the_pictures(tmp_path: Path, out: Path) -> None:
+def test_sound_ends_with_the_images(tmp_path: Path, out: Path) -> None:
     clip = with_sound(tmp_path / "clip.mp4", "aac", [*range(0, 2500, 40)])
     assert main(["annotate", str(clip), "--out", str(out), "--seconds", "1.2"]) == 0
     assert frames_of(out / "annotated.mp4")[0][-1] == pytest.approx(1.2, abs=0.05)
     assert len(tone(out / "annotated.mp4")[0]) / RATE == pytest.approx(1.3, abs=0.15)
 
 
-def test_pictures_of_two_folders_and_a_table(
+def test_images_of_two_folders_and_a_table(
     tmp_path: Path, out: Path, woman: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, picture in (("a/1", woman), ("b/1", woman[:, ::-1]), ("b/2", np.zeros_like(woman))):
@@ -172,7 +172,7 @@ def test_pictures_of_two_folders_and_a_table(
     assert 100 < float(rows[0]["x"]) + float(rows[0]["width"]) / 2 < 190
 
 
-def test_a_picture_alone_and_its_folder_are_left_as_they_are(
+def test_an_image_and_its_folder_are_not_replaced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cv2.imwrite(str(tmp_path / "a.jpg"), corner_picture())
@@ -197,7 +197,7 @@ def test_a_bag_becomes_a_video(tmp_path: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
-def test_people_are_covered(tmp_path: Path, out: Path, woman: np.ndarray, mode: str) -> None:
+def test_people_are_anonymized(tmp_path: Path, out: Path, woman: np.ndarray, mode: str) -> None:
     picture = tmp_path / "woman.png"
     cv2.imwrite(str(picture), woman)
     folder = tmp_path / "plain"
@@ -210,7 +210,7 @@ def test_people_are_covered(tmp_path: Path, out: Path, woman: np.ndarray, mode: 
     assert (out / "faces.jsonl").read_text() == (folder / "faces.jsonl").read_text()
 
 
-def test_an_interrupted_run_keeps_what_is_done(
+def test_an_interrupted_run_keeps_its_results(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = write_video(tmp_path / "clip.mp4", [*range(0, 1000, 40)])
@@ -237,7 +237,7 @@ def test_wrong_sources_are_one_sentence(
     assert expected_images(create_source("demo"), 2.0) is not None
 
 
-def test_what_a_bag_has_lost_and_jumps_of_its_stamps_are_noted(
+def test_losses_of_a_bag_and_jumps_of_its_stamps_are_noted(
     tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ten images cannot be decoded, the clock is set back, and metadata promises more."""
@@ -248,8 +248,8 @@ def test_what_a_bag_has_lost_and_jumps_of_its_stamps_are_noted(
     metadata = bag / "metadata.yaml"
     metadata.write_text(metadata.read_text().replace("message_count: 14", "message_count: 16"))
     assert main(["annotate", str(bag), "--out", str(out)]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "14 of the 16 messages that metadata.yaml promises on /cam/image_raw were read" in said
-    assert "the stamps jump back by 1 h 0 min" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "14 of the 16 messages that metadata.yaml promises on /cam/image_raw were read" in output
+    assert "the stamps jump back by 1 h 0 min" in output
     times, _ = frames_of(out / "annotated.mp4")
     assert times == pytest.approx([0.0, 1.0, 2.0, 3.0], abs=0.01)

@@ -81,8 +81,8 @@ def test_every_image_gets_a_result_beside_the_original_messages(
 ) -> None:
     bag = WRITERS[kind](tmp_path / "run")
     assert main(["bag", str(bag)]) == 0
-    said = capsys.readouterr().out
-    assert f"{FRONT} -> /front/faces: {COUNT} images" in said
+    output = capsys.readouterr().out
+    assert f"{FRONT} -> /front/faces: {COUNT} images" in output
     before, after = read(bag), read(tmp_path / "run_faces")
     for topic in before:
         assert after[topic] == before[topic]
@@ -109,7 +109,7 @@ def test_every_image_gets_a_result_beside_the_original_messages(
         assert reader.deserialize(info[2], info[0].msgtype).name == select_model().name
 
 
-def test_types_of_others_keep_their_definition_or_their_lack_of_one(tmp_path: Path) -> None:
+def test_foreign_types_keep_their_definition_or_stay_without(tmp_path: Path) -> None:
     store = get_typestore(Stores.ROS2_HUMBLE)
     store.register(get_types_from_msg("uint8 level\nstring why", "their_msgs/msg/Alarm"))
     alarm = store.types["their_msgs/msg/Alarm"](3, "smoke")
@@ -173,7 +173,7 @@ def test_results_go_where_the_node_publishes_them(
     assert {name: camera.faces for name, camera in cameras.items()} == expected
 
 
-def test_topics_that_are_not_there_are_said_so() -> None:
+def test_missing_topics_are_named() -> None:
     with pytest.raises(SourceError, match=r"^run1 has no images on /b, but on /a/image$"):
         choose_cameras(bag_with(a__image="raw"), ["b"])
     with pytest.raises(
@@ -182,7 +182,7 @@ def test_topics_that_are_not_there_are_said_so() -> None:
         choose_cameras(bag_with(a__camera_info="info"), [])
 
 
-def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(
+def test_results_of_an_earlier_run_are_replaced_only_on_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bag = write_bag(tmp_path / "run", recording())
@@ -191,8 +191,8 @@ def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(
     assert main(["bag", str(bag)]) == 1
     assert f"{first} exists already" in capsys.readouterr().err
     assert main(["bag", str(first)]) == 1
-    said = capsys.readouterr().err
-    assert "holds /front/faces already: give --replace-faces" in said
+    output = capsys.readouterr().err
+    assert "holds /front/faces already: give --replace-faces" in output
     assert main(["bag", str(first), "--replace-faces", "--out", str(tmp_path / "new")]) == 0
     assert Counter({k: len(v) for k, v in read(tmp_path / "new").items()}) == {
         FRONT: COUNT, CABIN: COUNT, "/chatter": COUNT,
@@ -213,9 +213,7 @@ def test_nothing_but_a_bag_is_replaced(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(read(bag)[FRONT]) == 2
 
 
-def test_an_interrupted_run_leaves_nothing_that_looks_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_leaves_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bag = write_bag(tmp_path / "run", recording())
     process, calls = Pipeline.process, []
 
@@ -230,7 +228,7 @@ def test_an_interrupted_run_leaves_nothing_that_looks_finished(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
-def test_a_killed_run_is_begun_anew(tmp_path: Path) -> None:
+def test_a_killed_run_starts_again(tmp_path: Path) -> None:
     bag = write_bag(tmp_path / "run", recording(3000))
     code = f"from edan_ros.cli.main import main; main(['bag', {str(bag)!r}])"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
@@ -250,7 +248,7 @@ def test_a_killed_run_is_begun_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["humble", "mcap-zstd"])
-def test_of_a_cut_bag_all_that_is_readable_is_processed(
+def test_all_readable_messages_of_a_cut_bag_are_processed(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bag = WRITERS[kind](tmp_path / "run")
@@ -260,10 +258,10 @@ def test_of_a_cut_bag_all_that_is_readable_is_processed(
     for _ in range(CUTS):
         file.write_bytes(whole[: dice.randrange(len(whole))])
         code = main(["bag", str(bag), "--overwrite", "--detector", "full_frame"])
-        said = capsys.readouterr()
+        output = capsys.readouterr()
         if code:
-            assert said.err.count("\n") == 1
-            assert "cannot be read as a bag" in said.err or "no image that can be" in said.err
+            assert output.err.count("\n") == 1
+            assert "cannot be read as a bag" in output.err or "no image that can be" in output.err
             continue
         left, done = read(bag), read(tmp_path / "run_faces")
         for topic in left:
@@ -271,7 +269,7 @@ def test_of_a_cut_bag_all_that_is_readable_is_processed(
         for images, results in ((FRONT, "/front/faces"), (CABIN, "/cabin/faces")):
             assert len(done.get(results, [])) == len(left.get(images, []))
         counts = [
-            line for line in said.out.splitlines() if "of its 60 messages can be read" in line
+            line for line in output.out.splitlines() if "of its 60 messages can be read" in line
         ]
         assert len(counts) == 1
         processed += 1
@@ -284,17 +282,17 @@ def test_images_that_cannot_be_decoded_are_counted(
     bad = [(FRONT, START - 5 + i, raw(START, step=10)) for i in range(2)]
     depth = [("/depth/image", START + i, raw(START, encoding="32FC1")) for i in range(3)]
     assert main(["bag", str(write_bag(tmp_path / "run", bad + depth + recording(4)))]) == 0
-    said = capsys.readouterr().out
-    assert "/front/faces: 4 images" in said
-    assert "; 2 could not be decoded (image step is 10 bytes" in said
-    assert "/depth/faces: 0 images; 3 could not be decoded (depth images" in said
+    output = capsys.readouterr().out
+    assert "/front/faces: 4 images" in output
+    assert "; 2 could not be decoded (image step is 10 bytes" in output
+    assert "/depth/faces: 0 images; 3 could not be decoded (depth images" in output
     only_bad = write_bag(tmp_path / "bad", bad)
     assert main(["bag", str(only_bad)]) == 1
     assert "not one image can be decoded; nothing is written" in capsys.readouterr().err
     assert not (tmp_path / "bad_faces").exists()
 
 
-def test_what_is_no_bag_is_one_sentence(
+def test_a_path_that_is_not_a_bag_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -306,9 +304,9 @@ def test_what_is_no_bag_is_one_sentence(
         ("empty", "empty cannot be read as a bag"),
     ):
         assert main(["bag", name]) == 1
-        said = capsys.readouterr().err
-        assert said.startswith(f"edan bag: {why}")
-        assert said.count("\n") == 1
+        output = capsys.readouterr().err
+        assert output.startswith(f"edan bag: {why}")
+        assert output.count("\n") == 1
 
 
 def test_the_name_of_the_new_bag() -> None:
@@ -352,7 +350,7 @@ def test_calibrated_cameras_get_head_poses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("jump", "text"), [(-3600, "back by 59 min 59 s"), (25_200, "ahead by 7 h")]
 )
-def test_jumps_of_the_stamps_are_named_and_are_no_recorded_time(
+def test_jumps_of_the_stamps_are_named_and_not_counted_as_time(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     storage: str,
@@ -363,9 +361,9 @@ def test_jumps_of_the_stamps_are_named_and_are_no_recorded_time(
     messages = [(FRONT, START + i * SECOND, raw(stamp)) for i, stamp in enumerate(stamps)]
     bag = write_bag(tmp_path / "run", messages, storage)
     assert main(["bag", str(bag)]) == 0
-    said = capsys.readouterr().out
-    assert f"the stamps jump {text}" in said
-    assert "5.0 s of recording in" in said
+    output = capsys.readouterr().out
+    assert f"the stamps jump {text}" in output
+    assert "5.0 s of recording in" in output
     assert len(read(tmp_path / "run_faces")["/front/faces"]) == 6
 
 

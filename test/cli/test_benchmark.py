@@ -19,7 +19,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "_QUICK", effort)
 
 
-def test_the_sections_asked_for_are_measured_and_written(
+def test_the_requested_sections_are_measured_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "run.json"
@@ -37,20 +37,20 @@ def test_the_sections_asked_for_are_measured_and_written(
     assert str(target) in output
 
 
-def test_a_model_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "--quick", "--only", "model", "--model", "nobody"]) != 0
     assert "no model is called 'nobody'" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_written_is_told_after_the_figures(
+def test_a_file_that_cannot_be_written_is_named_after_the_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "missing" / "run.json"
     arguments = ["--quick", "--only", "pipeline", "--model", "edan-lite", "--json", str(target)]
     assert main(["benchmark", *arguments]) == 1
-    told = capsys.readouterr()
-    assert "Pipeline" in told.out
-    assert f"{target} is not written" in told.err
+    captured = capsys.readouterr()
+    assert "Pipeline" in captured.out
+    assert f"{target} cannot be written" in captured.err
 
 
 @pytest.mark.parametrize("wrong", [["--only", "everything"], ["--soak", "0"], ["--threads", "0"]])

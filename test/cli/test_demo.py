@@ -35,8 +35,8 @@ def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
 def demo(out: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and all that it says."""
     process = start(out, *arguments)
-    said, _ = process.communicate(timeout=250)
-    return process.returncode, said
+    output, _ = process.communicate(timeout=250)
+    return process.returncode, output
 
 
 def lines(out: Path) -> list[dict]:
@@ -46,8 +46,8 @@ def lines(out: Path) -> list[dict]:
 def test_the_built_in_scene(tmp_path: Path) -> None:
     pytest.importorskip("skimage")
     pytest.importorskip("matplotlib")
-    code, said = demo(tmp_path, "--seconds", "4")
-    assert code == 0, said
+    code, output = demo(tmp_path, "--seconds", "4")
+    assert code == 0, output
     records = lines(tmp_path)
     stamps = np.array([record["stamp"] for record in records])
     # Of 25 images a second not one is missing: the stamps are those of the source.
@@ -66,8 +66,8 @@ def test_the_built_in_scene(tmp_path: Path) -> None:
     assert (np.abs(landmarks.max(axis=0) - (x + width - 1, y + height - 1)) <= 0.51).all()
     assert sum(face["probabilities"]) == pytest.approx(1.0, abs=0.001)
     assert all(0 < record["latency_ms"] < 10_000 for record in records)
-    assert "appears" in said
-    assert "with a face" in said
+    assert "appears" in output
+    assert "with a face" in output
     with av.open(str(tmp_path / "demo.mp4")) as container:
         times = [frame.time for frame in container.decode(video=0)]
     np.testing.assert_allclose(times, seconds, atol=0.002)
@@ -78,13 +78,13 @@ def test_the_built_in_scene(tmp_path: Path) -> None:
     assert info["settings"]["smoothing_time"] == "0.4"
 
 
-def test_pictures_and_a_topic_that_stays_empty(tmp_path: Path) -> None:
+def test_images_without_faces(tmp_path: Path) -> None:
     for number in range(4):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
-    code, said = demo(tmp_path / "out", "--source", str(tmp_path / "*.png"), "--rate", "10")
-    assert code == 0, said
+    code, output = demo(tmp_path / "out", "--source", str(tmp_path / "*.png"), "--rate", "10")
+    assert code == 0, output
     assert [record["faces"] for record in lines(tmp_path / "out")] == [[]] * 4
-    assert "0.0 %" in said
+    assert "0.0 %" in output
 
 
 def running_demo(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
@@ -138,10 +138,10 @@ def test_a_signal_ends_it_with_a_summary_and_whole_files(
     process = running_demo(tmp_path, out)
     nodes = children(process.pid)
     process.send_signal(number)
-    said, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, said
-    assert "images" in said
-    assert "Traceback" not in said
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+    assert "images" in output
+    assert "Traceback" not in output
     records = lines(out)
     assert 1 <= len(records) < 300
     with av.open(str(out / "demo.mp4")) as container:
@@ -151,34 +151,34 @@ def test_a_signal_ends_it_with_a_summary_and_whole_files(
     assert not alive(nodes)
 
 
-def test_two_at_the_same_time_keep_apart(tmp_path: Path) -> None:
+def test_two_demos_at_a_time_do_not_interfere(tmp_path: Path) -> None:
     for number in range(12):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
     arguments = ("--source", str(tmp_path), "--rate", "4")
     processes = [start(tmp_path / f"out{run}", *arguments) for run in range(2)]
-    said = [process.communicate(timeout=250)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert sorted("/demo_2/faces" in text for text in said) == [False, True]
+    output = [process.communicate(timeout=250)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], output
+    assert sorted("/demo_2/faces" in text for text in output) == [False, True]
     assert [len(lines(tmp_path / f"out{run}")) for run in range(2)] == [12, 12]
 
 
-def test_another_publisher_on_the_topics_is_noticed(tmp_path: Path) -> None:
+def test_another_publisher_on_the_topics_is_an_error(tmp_path: Path) -> None:
     rclpy.init()
     other = rclpy.create_node("other")
     other.create_publisher(FaceEmotionArray, "/demo/faces", 1)
     try:
-        code, said = demo(tmp_path, "--seconds", "5")
+        code, output = demo(tmp_path, "--seconds", "5")
     finally:
         other.destroy_node()
         rclpy.try_shutdown()
     assert code == 1
-    assert "other nodes publish under /demo too" in said
+    assert "other nodes publish under /demo too" in output
 
 
-def test_a_model_that_is_not_there_ends_it_with_the_reason(tmp_path: Path) -> None:
+def test_a_missing_model_ends_the_demo_with_the_reason(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
-    code, said = demo(tmp_path, "--source", str(tmp_path / "a.png"), "--model", "nope")
+    code, output = demo(tmp_path, "--source", str(tmp_path / "a.png"), "--model", "nope")
     assert code == 1
-    assert "emotion_node did not start" in said
-    assert "no model is called 'nope'" in said
-    assert "Traceback" not in said
+    assert "emotion_node did not start" in output
+    assert "no model is called 'nope'" in output
+    assert "Traceback" not in output

@@ -58,36 +58,36 @@ def result_of(emotion: str, share: float = 0.9) -> FrameResult:
 
 
 def play(companion: Companion, *looks: tuple[str, float]) -> str:
-    """All that is said while somebody looks so for some seconds each."""
-    said, now = [], 0.0
+    """All that is output while somebody looks so for some seconds each."""
+    output, now = [], 0.0
     for emotion, seconds in looks:
         for _ in range(round(seconds * 10)):
-            said += companion.follow(now, result_of(emotion))
+            output += companion.follow(now, result_of(emotion))
             now = round(now + 0.1, 3)
-    return "\n".join(said)
+    return "\n".join(output)
 
 
-def test_the_vehicle_says_what_it_decides_and_why() -> None:
-    said = play(VehicleCompanion(), ("neutral", 1.0), ("fear", 8.0), ("neutral", 20.0))
+def test_the_vehicle_prints_its_decisions_with_reasons() -> None:
+    output = play(VehicleCompanion(), ("neutral", 1.0), ("fear", 8.0), ("neutral", 20.0))
     order = ["driver attentive", "advice: fear", "Sustained fear of driver", "advice: releasing"]
-    assert [said.index(text) for text in order] == sorted(said.index(text) for text in order)
-    assert said.rstrip().endswith("no advice, scale 1.00 on its way to 1.00.")
+    assert [output.index(text) for text in order] == sorted(output.index(text) for text in order)
+    assert output.rstrip().endswith("no advice, scale 1.00 on its way to 1.00.")
 
 
-def test_the_humanoid_says_how_it_reacts_and_why() -> None:
+def test_the_humanoid_prints_its_reactions_with_reasons() -> None:
     companion = HumanoidCompanion(RULES)
-    said = play(companion, ("neutral", 1.0), ("happy", 3.0))
-    assert 'nod: "How nice!" Person 1, whom it attends to, has looked happy' in said
+    output = play(companion, ("neutral", 1.0), ("happy", 3.0))
+    assert 'nod: "How nice!" Person 1, whom it attends to, has looked happy' in output
     assert any("How nice!" in line for line in companion.caption())
 
 
 def test_the_assistant_speaks() -> None:
     options = AnnouncerOptions(announcer=AnnouncerSettings(language="es"))
-    said = play(AssistiveCompanion(options), ("happy", 3.0))
-    assert said == "says: Una persona delante, cerca, parece contenta."
+    output = play(AssistiveCompanion(options), ("happy", 3.0))
+    assert output == "says: Una persona delante, cerca, parece contenta."
 
 
-def test_the_timeline_is_under_the_video_and_in_a_picture(tmp_path: Path) -> None:
+def test_the_timeline_is_under_the_video_and_in_an_image(tmp_path: Path) -> None:
     companion = VehicleCompanion()
     image = Image(np.zeros((480, 640, 3), np.uint8), "bgr")
     with DemoWriter(tmp_path, companion) as record:
@@ -107,7 +107,7 @@ def test_the_timeline_is_under_the_video_and_in_a_picture(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("behavior", BEHAVIORS)
-def test_on_a_clip_it_decides_what_is_seen(
+def test_decisions_on_a_clip_match_its_content(
     behavior: str,
     tmp_path: Path,
     ros_domain: int,  # noqa: ARG001

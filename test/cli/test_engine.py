@@ -34,23 +34,23 @@ def test_from_building_to_deleting(tmp_path: Path, capsys: pytest.CaptureFixture
     folder = ["--cache", str(tmp_path)]
     ahead = ["engine", "build", "edan-lite", "--engine", "tensorrt_rtx", *folder]
     assert main([*ahead, "--target", "86", "--target", "8.9"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for capability in ("8.6", "8.9"):
-        assert f"building edan-lite for GPUs of compute capability {capability}" in said
+        assert f"building edan-lite for GPUs of compute capability {capability}" in output
     files = [plan.name for plan, _ in PlanCache(tmp_path).plans()]
     assert files == [f"edan-lite-fp16-tensorrt_rtx-sm{n}.plan" for n in (86, 89)]
 
     assert main([*ahead, "--target", "sm86"]) == 0
-    assert capsys.readouterr().out == f"{files[0]} is there and fits\n"
+    assert capsys.readouterr().out == f"{files[0]} exists and fits\n"
     before = (tmp_path / files[0]).stat().st_ino
     assert main([*ahead, "--target", "86", "--again"]) == 0
-    assert "it was asked for" in capsys.readouterr().out
+    assert "--again was given" in capsys.readouterr().out
     assert (tmp_path / files[0]).stat().st_ino != before
 
     assert main(["engine", "list", *folder]) == 0
-    said = capsys.readouterr().out
-    assert str(tmp_path) in said.replace("\n", "")
-    assert said.count("every GPU") == 2
+    output = capsys.readouterr().out
+    assert str(tmp_path) in output.replace("\n", "")
+    assert output.count("every GPU") == 2
 
     assert main(["engine", "clear", "no-such-model", *folder]) == 0
     assert "deleted 0 plans" in capsys.readouterr().out
@@ -92,9 +92,7 @@ def test_without_names_all_that_run_on_a_gpu_are_built(
     assert {"edan-detector", "edan-lite"} <= built
     capsys.readouterr()
     assert main(["engine", "build", "edan-detector", *ahead]) == 0
-    assert (
-        capsys.readouterr().out == "edan-detector-fp16-tensorrt_rtx-sm86.plan is there and fits\n"
-    )
+    assert capsys.readouterr().out == "edan-detector-fp16-tensorrt_rtx-sm86.plan exists and fits\n"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +103,7 @@ def test_without_names_all_that_run_on_a_gpu_are_built(
         (["build", "x", "--engine", "tensorrt_rtx", "--target", "86"], "no model is called 'x'"),
     ],
 )
-def test_what_cannot_be_built_is_told(
+def test_a_plan_that_cannot_be_built_is_one_sentence(
     arguments: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -118,19 +116,21 @@ def test_what_cannot_be_built_is_told(
     assert re.search(message, text)
 
 
-def test_tensorrt_builds_for_no_gpu_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tensorrt_builds_only_for_the_local_gpu(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as error:
         main(["engine", "build", "--target", "86"])
     assert error.value.code == 2
-    assert "tensorrt builds only for the GPU of the machine" in capsys.readouterr().err
+    assert "tensorrt builds only for the GPU of this machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("capability", ["x", "8", "8.x"])
-def test_a_capability_that_is_none(capability: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_compute_capability_is_explained(
+    capability: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as error:
         main(["engine", "build", "--target", capability])
     assert error.value.code == 2
-    assert f"no compute capability: '{capability}'" in capsys.readouterr().err
+    assert f"'{capability}' is not a compute capability" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("rtx")

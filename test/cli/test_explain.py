@@ -43,14 +43,14 @@ def lines(out: Path) -> list[dict]:
     return [json.loads(line) for line in (out / LINES).read_text().splitlines()]
 
 
-def test_a_folder_of_pictures(
+def test_a_folder_of_images(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     assert main(["explain", str(folder), "--out", str(out)]) == 0
-    said = capsys.readouterr()
-    assert "2 faces in 3 images explained" in said.out
-    assert "damaged.png" in said.err
+    output = capsys.readouterr()
+    assert "2 faces in 3 images explained" in output.out
+    assert "damaged.png" in output.err
     assert sorted(path.name for path in out.glob("[!.]*")) == [
         "collins_face1.png",
         LINES,
@@ -85,7 +85,7 @@ def test_every_emotion_by_one_method(folder: Path, tmp_path: Path) -> None:
     assert cv2.imread(str(out / "collins_face1.png")).shape[0] < 0.4 * tall
 
 
-def test_a_video_gives_a_sheet_now_and_then_and_keeps_people_apart(tmp_path: Path) -> None:
+def test_a_video_gives_one_sheet_per_interval_and_track(tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["--every", "2", "--method", "gradcam", "--out", str(out)]
     assert main(["explain", "demo", *arguments]) == 0
@@ -97,7 +97,7 @@ def test_a_video_gives_a_sheet_now_and_then_and_keeps_people_apart(tmp_path: Pat
     assert all((out / f"{line['picture']}.png").is_file() for line in found)
 
 
-def test_pictures_of_one_name_in_two_folders(
+def test_images_of_one_name_in_two_folders(
     tmp_path: Path, photographs: Photographs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for part in ("a", "b"):
@@ -129,7 +129,7 @@ def test_privacy_hides_the_face_in_every_tile(mode: str, folder: Path, tmp_path:
     assert abs(np.corrcoef(plain, hidden)[0, 1]) < 0.3
 
 
-def test_nobody_in_the_picture(
+def test_an_image_without_faces(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["explain", str(folder / "wall.png"), "--out", str(tmp_path / "out")]
@@ -147,9 +147,9 @@ def test_mean_maps_of_a_folder_for_each_emotion(
         cv2.imwrite(str(tmp_path / "set" / name / "1.png"), pixels)
     out = tmp_path / "out"
     assert main(["explain", "--mean", str(tmp_path / "set"), "--out", str(out)]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     tables = (out / "mean_maps.md").read_text()
-    assert tables in said
+    assert tables in output
     assert "| happy | 1 | 1 |" in tables
     assert "| fear | 0 | 0 |" in tables
     assert "edan-lite" in tables
@@ -170,7 +170,7 @@ def test_mean_maps_of_a_folder_for_each_emotion(
         (["--mean", "nothing", "--emotion", "sad"], 1, "leave out --emotion"),
     ],
 )
-def test_bad_input_is_told_in_one_message(
+def test_invalid_input_is_one_message(
     arguments: list[str],
     code: int,
     word: str,
@@ -188,7 +188,7 @@ def test_bad_input_is_told_in_one_message(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+def test_a_folder_that_cannot_be_written_ends_the_command_early(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")

@@ -154,7 +154,10 @@ def test_a_name_that_is_not_utf_8_is_one_sentence(capsys: pytest.CaptureFixture[
         (["demo", "--parameters", "none.yaml"], "there is no file none.yaml"),
         (["run", "--detector-model", "none.onnx"], "there is no file none.onnx"),
         (["run", "a.mp4", "b.mp4"], "unrecognized arguments: b.mp4"),
-        (["evaluate", "detector", "--names", "eyes"], "there is no detector eyes: use auto, edan, yunet"),
+        (
+            ["evaluate", "detector", "--names", "eyes"],
+            "there is no detector eyes: use auto, edan, yunet",
+        ),
         (["train", "x.yaml", "--workers", "-1"], "must be a whole number from 0 up, not -1"),
         (["evaluate", "edan", "--pictures", "0"], "must be a whole number from 1 up, not 0"),
     ],
@@ -191,17 +194,15 @@ def test_a_wrong_source_is_one_sentence(
     Path("text.mp4").write_text("no video")
     Path("text.mcap").write_text("no bag")
     assert main([*command, source]) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith(f"edan {command[0]}: {WRONG_SOURCES[source]}")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert output.err.startswith(f"edan {command[0]}: {WRONG_SOURCES[source]}")
+    assert output.err.count("\n") == 1
+    assert output.out == ""
     assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("command", ["bag", "play"])
-def test_a_bag_that_is_not_there_is_one_sentence(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_bag_is_one_sentence(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("rosbags")
     assert main([command, "nowhere"]) == 1
     assert capsys.readouterr().err == (
@@ -209,7 +210,9 @@ def test_a_bag_that_is_not_there_is_one_sentence(
     )
 
 
-def test_a_folder_that_cannot_be_written_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     Path("out").write_text("in the way")
     assert main(["demo", "--source", "a.png"]) == 1
@@ -225,9 +228,9 @@ def test_a_missing_module_is_one_sentence(
     monkeypatch.setitem(sys.modules, "rclpy", None)
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     assert main(["demo", "--source", "a.png"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("edan demo needs ROS 2: install it")
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("edan demo needs ROS 2: install it")
+    assert output.count("\n") == 1
 
 
 def test_a_missing_extra_is_named(
@@ -253,7 +256,7 @@ def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None
     assert lines["middleware"].split()[-1].startswith("rmw_")
 
 
-def test_doctor_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--model", "nope"]) == 1
     (line,) = (x for x in capsys.readouterr().out.splitlines() if x[4:10] == "engine")
     assert line.startswith("--")

@@ -28,7 +28,7 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
-def test_without_arguments_all_is_as_in_the_node() -> None:
+def test_without_arguments_the_defaults_are_the_nodes() -> None:
     assert settings() == {}
     loaded = load_pipeline({})
     assert loaded.pipeline.config == PipelineConfig()
@@ -38,13 +38,13 @@ def test_without_arguments_all_is_as_in_the_node() -> None:
     assert loaded.description.endswith(selection.reason)
 
 
-def test_the_file_that_ships_holds_the_defaults() -> None:
+def test_the_included_file_holds_the_defaults() -> None:
     found = settings("--parameters", str(ROOT / "config" / "emotion.yaml"))
     assert pipeline_config(found) == PipelineConfig()
     assert load_pipeline(found).pipeline.config == PipelineConfig()
 
 
-def test_sections_of_the_node_count_and_arguments_come_first(tmp_path: Path) -> None:
+def test_sections_of_the_node_are_read_and_arguments_take_precedence(tmp_path: Path) -> None:
     file = written(
         tmp_path / "a.yaml",
         "/**: {ros__parameters: {smoothing_time: 0.1, model: other}}\n"
@@ -63,7 +63,7 @@ def test_sections_of_the_node_count_and_arguments_come_first(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text", ["", "a: [", "emotion_node: {max_yaw: 3}", "- 1", "emotion_node: {ros__parameters: 3}"]
 )
-def test_what_is_no_parameter_file_is_said_so(tmp_path: Path, text: str) -> None:
+def test_an_invalid_parameter_file_is_explained(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"a\.yaml is not a file of ROS parameters"):
         settings("--parameters", written(tmp_path / "a.yaml", text))
 
@@ -76,7 +76,7 @@ def test_what_is_no_parameter_file_is_said_so(tmp_path: Path, text: str) -> None
         ({"detector": "topic"}, "the detector topic works in the node only"),
     ],
 )
-def test_values_that_cannot_be_used_are_said_so(values: dict[str, object], why: str) -> None:
+def test_unusable_values_are_explained(values: dict[str, object], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         load_pipeline(values)
 

@@ -28,7 +28,7 @@ def write_run(folder: Path) -> Path:
     return folder
 
 
-def test_beside_the_lines_or_where_it_is_asked_for(
+def test_a_page_is_written_beside_the_lines_or_to_a_given_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_run(tmp_path / "run")
@@ -42,7 +42,7 @@ def test_beside_the_lines_or_where_it_is_asked_for(
     assert out.read_text() == page
 
 
-def test_pictures_from_a_source(tmp_path: Path) -> None:
+def test_images_from_a_source(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     pictures = ["--thumbnails", "--source", str(run / "*.png")]
     assert main(["report", str(run), *pictures]) == 0
@@ -67,7 +67,7 @@ def test_pictures_from_a_source(tmp_path: Path) -> None:
         (["run", "--out", "run"], "cannot be written"),
     ],
 )
-def test_bad_input_gets_one_line(
+def test_invalid_input_is_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -78,8 +78,8 @@ def test_bad_input_gets_one_line(
     write_run(tmp_path / "run")
     (tmp_path / "empty").mkdir()
     assert main(["report", *arguments]) != 0
-    said = capsys.readouterr().err
-    assert said.startswith("edan report: ")
-    assert why in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("edan report: ")
+    assert why in output
+    assert output.count("\n") == 1
     assert not (tmp_path / "run" / "faces.html").exists()

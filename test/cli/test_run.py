@@ -65,23 +65,23 @@ def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> Non
     assert arrays[0].header.frame_id == "cabin_optical"
     assert (arrays[0].image_width, arrays[0].image_height) == (160, 120)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, said
-    assert "Traceback" not in said
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
 
 
 @pytest.mark.usefixtures("ros_domain")
 def test_it_ends_with_the_recording(tmp_path: Path) -> None:
     process = start(pictures(tmp_path, 3), "--rate", "20")
-    said, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, said
-    assert "3 images published" in said
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+    assert "3 images published" in output
 
 
 @pytest.mark.usefixtures("ros_domain")
-def test_a_bad_parameter_is_one_sentence(tmp_path: Path) -> None:
+def test_an_invalid_parameter_is_one_sentence(tmp_path: Path) -> None:
     process = start(pictures(tmp_path, 1), "--ros-args", "-p", "jpeg_quality:=500")
-    said, _ = process.communicate(timeout=100)
+    output, _ = process.communicate(timeout=100)
     assert process.returncode == 1
-    assert "jpeg_quality" in said
-    assert "Traceback" not in said
+    assert "jpeg_quality" in output
+    assert "Traceback" not in output

@@ -50,7 +50,7 @@ def test_a_page_without_any_node_and_a_clean_end(view: subprocess.Popen[str]) ->
 
 
 @pytest.mark.parametrize("arguments", [["--port", "99999"], ["--host", "no.such.invalid"]])
-def test_no_page_there(arguments: list[str]) -> None:
+def test_an_unusable_address_is_one_sentence(arguments: list[str]) -> None:
     done = subprocess.run(
         [*EDAN_VIEW, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
