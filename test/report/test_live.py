@@ -18,7 +18,7 @@ pytest.importorskip("jinja2")
 from chromium import launch
 
 from edan_ros.core.boxes import Box
-from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_REASONS
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.report.live import MAX_STATUSES, STATUS_TIMEOUT, LiveServer, LiveState
@@ -185,6 +185,12 @@ def test_in_a_browser(state: LiveState, server: LiveServer, size: tuple[int, int
         page.goto(server.address)
         page.wait_for_selector(".picture img")
         playwright.expect(page.locator(".readout .label")).to_have_text("happy, 70 %")
+        turned = result()
+        turned.faces[0].emotion, turned.faces[0].label = UNKNOWN, "unknown"
+        turned.faces[0].unknown_reason = UNKNOWN_REASONS.index("turned_away")
+        state.add_result("/faces", turned)
+        label = page.locator(".readout .label")
+        playwright.expect(label).to_have_text("unknown (turned away)")
         page.click("summary")
         playwright.expect(page.locator("#diagnostics dd")).to_have_text(evil)
         state.add_result("/faces", FrameResult([], 640, 480))

@@ -1,4 +1,4 @@
-// Draws the charts of a report, each into its place in the page.
+// Draws the charts of a report into their elements of the page.
 
 // --- The parts of a chart --------------------------------------------------------------------
 
@@ -43,12 +43,12 @@ function cursorLine({ inner, x }, top, bottom) {
     .attr("x1", x(cursor || 0)).attr("x2", x(cursor || 0));
 }
 
-// The person's labels as cells of colour, with their names where there is room.
+// The labels of a person as coloured cells, with their names where there is room.
 function ribbon(inner, person, x, top, height) {
   for (const [first, last, label] of person.runs) {
     const [from, to] = [person.t[first], person.t[last]];
     if (to < view[0] || from > view[1]) continue;
-    // A label holds until the next image, if that one comes in time.
+    // A label holds until the next image, unless the person was away.
     const next = person.t[last + 1];
     const until = next !== undefined && next - to <= person.away ? next : to;
     const [left, right] = [Math.max(x(from), x.range()[0]), Math.min(x(until), x.range()[1])];
@@ -75,7 +75,7 @@ function drawOverview(place) {
   const margin = { left: 1, right: 1, top: 20, bottom: 22 };
   const height = margin.top + people.length * (row + gap) - gap + 8 + margin.bottom;
   const shown = view;
-  view = whole; // the strip always has everything
+  view = whole; // the overview always shows everything
   const chart = canvas(place, height, margin);
   people.forEach((person, n) => {
     const top = margin.top + n * (row + gap);
@@ -150,8 +150,8 @@ function drawAffect(place, person) {
     .attr("y1", y(0)).attr("y2", y(0));
   ["valence", "arousal"].forEach((name, n) => {
     const rows = found.map((group) => {
-      const told = group && summary(group, (i) => affect(person, i, n));
-      return told && { x: time(group), ...told };
+      const extent = group && summary(group, (i) => affect(person, i, n));
+      return extent && { x: time(group), ...extent };
     });
     chart.inner.append("path").attr("class", `band ${name}`)
       .attr("d", area.y0((row) => y(row.low)).y1((row) => y(row.high))(rows));
@@ -175,8 +175,8 @@ function drawLatency(place, stream) {
     const y = (wide ? d3.scaleLog() : d3.scaleLinear())
       .domain(wide ? [known[0], most] : [0, most * 1.05 || 1]).range([bottom, margin.top]).nice();
     const found = groups({ t: stream.t, away: Infinity }, chart.x).map((group) => {
-      const told = summary(group, (i) => (stream.latency[i] === NO_LATENCY ? null : stream.latency[i] / 10));
-      return told && { x: chart.x((stream.t[group[0]] + stream.t[group[1]]) / 2), ...told };
+      const extent = summary(group, (i) => (stream.latency[i] === NO_LATENCY ? null : stream.latency[i] / 10));
+      return extent && { x: chart.x((stream.t[group[0]] + stream.t[group[1]]) / 2), ...extent };
     });
     const area = d3.area().defined((row) => row !== null).x((row) => row.x);
     chart.inner.append("path").attr("class", "band valence")

@@ -1,7 +1,7 @@
-// Unpacks what a report shows, from the JSON in #data (see packing.py), and sums it up.
-// The three files report_*.js are put into one function of the page, one after the other.
+// Unpacks the data of a report from the JSON in #data (see packing.py) and summarises them.
+// The three files report_*.js are joined into one function of the page.
 const data = JSON.parse(document.getElementById("data").textContent);
-const EMOTIONS = data.labels.length - 1; // the last label is the unknown
+const EMOTIONS = data.labels.length - 1; // the last label is "unknown"
 const NOT_KNOWN = -128;
 const NO_LATENCY = 65535;
 const DARK_INK = "#15181c", LIGHT_INK = "#ffffff";
@@ -42,9 +42,9 @@ for (const person of people) {
 const end = Math.max(data.seconds, 0.001);
 const whole = [0, end];
 let view = whole; // seconds shown
-let cursor = null; // seconds pointed at
+let cursor = null; // seconds
 let drawing = 0;
-const reset = document.getElementById("reset"); // absent where nobody is shown
+const reset = document.getElementById("reset"); // absent without people
 const charts = [];
 
 // --- Times and numbers -----------------------------------------------------------------------
@@ -68,7 +68,7 @@ function nearest(times, time) {
   return time - times[after - 1] < times[after] - time ? after - 1 : after;
 }
 
-// Stretches of one label in view without a break: [first, last, label].
+// Runs of one label in view without a break: [first, last, label].
 function runsOf({ t, l, away }) {
   const runs = [];
   for (let i = 0; i < t.length; i += 1) {
@@ -78,8 +78,8 @@ function runsOf({ t, l, away }) {
   return runs;
 }
 
-// What a person's chart needs of the samples in view: groups of neighbours that share a pixel,
-// with a null where the person was away.
+// The samples in view for a person's chart: groups of neighbours that share a pixel, null where
+// the person was away.
 function groups(person, x) {
   const { t, away } = person;
   const first = Math.max(d3.bisectLeft(t, view[0]) - 1, 0);
@@ -97,7 +97,7 @@ function groups(person, x) {
   return found;
 }
 
-// A group as mean, smallest and largest of a value; null without any that is known.
+// Mean, minimum and maximum of a value over a group; null without any known one.
 function summary(group, value) {
   let [sum, count, low, high] = [0, 0, Infinity, -Infinity];
   for (let i = group[0]; i <= group[1]; i += 1) {

@@ -1,6 +1,6 @@
-// Tells what a report shows at one moment, and lets people point and look closer.
+// Shows the values at the cursor; cursor and zoom by mouse, touch and keyboard.
 
-// --- What is told of one moment --------------------------------------------------------------
+// --- Values at the cursor -----------------------------------------------------------------------
 
 function affect(person, i, which) {
   const value = person.a[2 * i + which];
@@ -15,7 +15,7 @@ function polarityOf(person, i, polarity) {
   return sum;
 }
 
-// The sample that the cursor points at; null where the person is not in view.
+// The sample at the cursor; null where the person is not in view.
 function pointedAt(person) {
   if (cursor === null) return null;
   const i = nearest(person.t, cursor);
@@ -29,8 +29,8 @@ function readOut(person) {
   if (cursor === null) {
     const from = d3.bisectLeft(person.t, view[0]), to = d3.bisectRight(person.t, view[1]);
     const mean = (value) => {
-      const told = to > from ? summary([from, to - 1], value) : null;
-      return told ? told.mean : null;
+      const extent = to > from ? summary([from, to - 1], value) : null;
+      return extent ? extent.mean : null;
     };
     when = `mean of ${clock(view[0])} to ${clock(view[1])}`;
     label = `${to - from} image${to - from === 1 ? "" : "s"}`;
@@ -74,7 +74,7 @@ function readLatency(stream, number) {
     (gap ? `, ${gap[1]} image${gap[1] > 1 ? "s" : ""} missing before ${clock(gap[0], 2)}` : "");
 }
 
-// --- Looking closer --------------------------------------------------------------------------
+// --- Cursor and zoom ------------------------------------------------------------------------
 
 function show(range) {
   const least = Math.min(0.5, end);
