@@ -23,6 +23,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 
 from edan_ros.core.message_fields import camera_model  # noqa: E402
 from edan_ros.nodes.camera.camera_node import CameraNode  # noqa: E402
+from edan_ros.nodes.common.conversions import image_message  # noqa: E402
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments  # noqa: E402
 
 CALIBRATION = """\
@@ -164,6 +165,23 @@ class BrokenSource:
     def frames(self) -> Iterator[object]:
         raise RuntimeError("bad frame")
         yield
+
+
+def test_a_frame_that_cannot_be_published_is_skipped_and_reported(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def convert(pixels: np.ndarray, *rest: object) -> object:
+        if pixels[0, 0, 0] == 2:
+            raise OverflowError("stamp out of range")
+        return image_message(pixels, *rest)
+
+    monkeypatch.setattr("edan_ros.nodes.camera.camera_node.image_message", convert)
+    camera = listen(source=str(write_pictures(tmp_path, 5)), rate=50.0)
+    images = camera.wait_for_images(4)
+    assert [image.data[0] for image in images] == [0, 1, 3, 4]
+    status = camera.wait_for_status("a frame was skipped: OverflowError")
+    assert status.level == DiagnosticStatus.ERROR
+    assert not camera.node.health.ended
 
 
 def test_the_end_of_the_player_stays_an_error_in_diagnostics(

@@ -129,6 +129,15 @@ class CameraNode(Node, Listener):
         self._await_acknowledgement()
         if self.player.stopping:
             return
+        try:
+            self._publish_frame(frame, time, begins)
+        except Exception as error:
+            if self.gone():
+                raise
+            self._skipped += 1
+            self.health.record("a frame was skipped", error)
+
+    def _publish_frame(self, frame: Frame, time: float, begins: bool) -> None:
         header = self._header(frame, time, begins)
         message = image_message(frame.image.pixels, header, _ENCODINGS[frame.image.order])
         self._state = (DiagnosticStatus.OK, "publishing")
