@@ -15,6 +15,7 @@ import pytest
 
 from edan_ros.cli.demo import behavior_and_source
 from edan_ros.cli.main import commands, main, parser
+from edan_ros.recording.locks import locked_folder
 
 
 @pytest.fixture(autouse=True)
@@ -217,6 +218,23 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     Path("out").write_text("in the way")
     assert main(["demo", "--source", "a.png"]) == 1
     assert capsys.readouterr().err.startswith("edan demo: out cannot be written: ")
+
+
+def test_two_runs_do_not_write_to_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    with locked_folder(Path("out")):
+        for command in ("annotate", "explain", "demo"):
+            if command == "demo":
+                pytest.importorskip("rclpy")
+            assert main([command, "a.png", "--out", "out"]) == 1
+            error = capsys.readouterr().err
+            assert error.startswith(f"edan {command}: another run is writing out now")
+            assert error.count("\n") == 1
+
+
+def test_a_download_needs_no_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "fetch", "yunet", "--offline", str(tmp_path), "--to", "models"]) == 1
+    assert "yunet cannot be fetched: " in capsys.readouterr().err
 
 
 def test_a_missing_module_is_one_sentence(
