@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -128,6 +129,31 @@ def test_modules_removed_since_are_not_packed(tmp_path: Path) -> None:
     PlainEnvironment(tmp_path / "builder").call("setup.py", "-q", "build_py", folder=tree)
     assert (packed / "analyzer.py").is_file()
     assert not (packed / "stale.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, ""),
+        ({"EDAN_ROS_INTERFACES": "on"}, "ROS 2 with rosidl_default_generators was not found"),
+        ({"EDAN_ROS_INTERFACES": "yes"}, "'yes': set it to auto, on or off"),
+        ({"AMENT_PREFIX_PATH": "/opt/ros/none"}, "AMENT_PREFIX_PATH is /opt/ros/none, but"),
+        ({"AMENT_PREFIX_PATH": "/opt/ros/none", "EDAN_ROS_INTERFACES": "off"}, ""),
+    ],
+)
+def test_the_build_decides_on_the_interfaces(
+    plain: PlainEnvironment, archives: dict[str, Path], variables: dict[str, str], message: str
+) -> None:
+    done = subprocess.run(
+        [plain.python, "setup.py", "-q", "--version"],
+        cwd=archives["tree"],
+        env=plain.environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == (not message), done.stderr
+    assert message in done.stderr
 
 
 def test_the_interface_works(plain: PlainEnvironment, photograph: Path) -> None:
