@@ -109,6 +109,11 @@ class BagFile:
         """Topic -> messages that the last call of messages() has given."""
         return Counter({topic: len(times) for topic, times in self._read.items()})
 
+    def count_outside(self, begin: int, end: int) -> int:
+        """Return how many messages of the last call have a time before begin or after end (ns)."""
+        times = [np.array(times, np.int64) for times in self._read.values()]
+        return sum(int(np.count_nonzero((t < begin) | (t > end))) for t in times)
+
     def messages(self, topics: Collection[str], start: int | None) -> Iterator[Entry]:
         """Yield the messages of some topics, recorded at ``start`` (ns) or later, decompressed."""
         self._requested, self._complete = (topics, start), False
@@ -237,10 +242,12 @@ def open_file(path: Path, stack: ExitStack) -> BagFile:
     try:
         reader = rosbag2.Reader(_openable(plain, stack))
         reader.open()
+        stack.callback(reader.close)
+        if not all(isinstance(name, str) for c in reader.connections for name in c[1:3]):
+            raise ValueError("the name of a topic is damaged")
     except Exception:  # rosbags does not check what it reads: damage raises all kinds
         salvage = _salvage(path, plain, stack)
         return BagFile(plain, salvage, stack, packed, False, broken=True, summary=summary)
-    stack.callback(reader.close)
     if reader.message_count and summary.is_without_index:
         # rosbags finds no message in chunks without an index, although nothing is damaged.
         return BagFile(plain, _salvage(path, plain, stack), stack, packed, False, summary=summary)

@@ -19,6 +19,9 @@ from edan_ros.sources.bag_file import BagFile, is_storage, open_file
 from edan_ros.sources.base import SourceError
 from edan_ros.sources.image_files import natural_key
 
+#: Nanoseconds by which a message may lie outside the time in metadata.yaml.
+_TOLERANCE = 1_000_000
+
 
 class Message(NamedTuple):
     """topic: its name. time: when it was recorded, ns. data: serialised as on the wire."""
@@ -48,10 +51,15 @@ class Topic:
 
 @dataclass(frozen=True)
 class _Metadata:
-    """The content of metadata.yaml. counts: topic -> messages, None where it has no such list."""
+    """The content of metadata.yaml.
+
+    counts: topic -> messages, None where it has no such list. span: times of the first and the
+    last message in nanoseconds.
+    """
 
     files: list[str] = field(default_factory=list)
     counts: dict[str, int] | None = None
+    span: tuple[int, int] | None = None
     compression: str = ""
     fault: str = ""
 
@@ -158,7 +166,14 @@ class BagReader:
     def _broken_promises(self, promised: Mapping[str, int], topics: Collection[str]) -> list[str]:
         """Compare what was read of all files with metadata.yaml, a line a topic."""
         read = sum((file.read for file in self._files), Counter[str]())
-        return [
+        lines = []
+        if self._metadata.span is not None:
+            begin, end = self._metadata.span
+            outside = sum(
+                file.count_outside(begin - _TOLERANCE, end + _TOLERANCE) for file in self._files
+            )
+            lines += [f"{outside} messages have a time outside that of the bag"] if outside else []
+        return lines + [
             f"{read[topic]} of the {promised[topic]} messages that metadata.yaml promises on "
             f"{topic} were read"
             for topic in sorted(promised)
@@ -234,6 +249,8 @@ def _read_metadata(folder: Path) -> _Metadata:
             str(topic["topic_metadata"]["name"]): int(topic["message_count"])
             for topic in content["topics_with_message_count"]
         }
-        return _Metadata(files, counts, compression)
+        begin = int(content["starting_time"]["nanoseconds_since_epoch"])
+        span = begin, begin + int(content["duration"]["nanoseconds"])
+        return _Metadata(files, counts, span, compression)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return _Metadata(fault=f"{path.name} is damaged: the files beside it are read without it")

@@ -6,6 +6,7 @@ The reader of the mcap library serves as the oracle for what a file holds.
 from __future__ import annotations
 
 import random
+import sqlite3
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -190,3 +191,37 @@ def test_no_single_damaged_byte_is_silent(whole: bytes, tmp_path: Path) -> None:
         except SourceError:
             continue
         assert sorted(found) == sorted(reference) or damage
+
+
+@pytest.mark.parametrize("column", ["name", "type"])
+def test_a_damaged_name_of_a_topic_is_reported(tmp_path: Path, column: str) -> None:
+    messages = [
+        (f"/{name}/image_raw", START + i * SECOND, raw(START + i * SECOND))
+        for name in ("front", "rear")
+        for i in range(3)
+    ]
+    bag = write_bag(tmp_path / "bag", messages, "sqlite3")
+    (file,) = bag.glob("*.db3")
+    data = bytearray(file.read_bytes())
+    # The serial type of a column of text becomes that of NULL, as one flipped bit may do.
+    text = b"/rear/image_rawsensor_msgs/msg/Image"
+    at = data.index(text)
+    serials = bytes([2 * len(b"/rear/image_raw") + 13, 2 * len(b"sensor_msgs/msg/Image") + 13])
+    place = data.rindex(serials, 0, at) + (column == "type")
+    data[place] = 0
+    file.write_bytes(data)
+    found, damage = read(bag)
+    assert {topic for topic, _ in found} == {"/front/image_raw"}
+    assert damage
+
+
+def test_a_time_outside_that_of_the_bag_is_reported(tmp_path: Path) -> None:
+    messages = [("/image", START + i * SECOND, raw(START + i * SECOND)) for i in range(4)]
+    bag = write_bag(tmp_path / "bag", messages, "sqlite3")
+    (file,) = bag.glob("*.db3")
+    with sqlite3.connect(file) as base:
+        base.execute("UPDATE messages SET timestamp = timestamp + 1000000000000 WHERE id = 2")
+    base.close()
+    found, damage = read(bag)
+    assert len(found) == 4
+    assert damage == ["1 messages have a time outside that of the bag"]
