@@ -1,4 +1,4 @@
-"""What a node reports about itself: throttled warnings, and /diagnostics once a second.
+"""What a node reports: throttled warnings, errors of callbacks and threads, /diagnostics.
 
 ``diagnostic_updater`` is deliberately not used. Its timer runs on the node's clock, so that
 diagnostics stop while simulated time stands still; it names statuses without the node's namespace
@@ -14,10 +14,14 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.service import Service
 from std_msgs.msg import Header
 
 from edan_ros.nodes.common import qos
@@ -79,6 +83,8 @@ class Health:
         # Steady time: diagnostics go on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(PERIOD, self.publish, clock=steady)
+        # Whatever executor the node is given to, a client gets its answer.
+        guard_services(node)
 
     @property
     def errors(self) -> int:
@@ -174,6 +180,45 @@ def record_error(node: Node, where: str, error: BaseException) -> None:
         health.record(where, error)
     else:
         node.get_logger().error(_with_traceback(where, error))
+
+
+def guard_services(node: Node) -> None:
+    """Let every service of the node answer even if its callback raises.
+
+    The answer then has ``success`` false, and the error as its ``message`` where it has that field.
+    """
+    for service in node.services:
+        _guard_service(node, service)
+
+
+def _guard_service(node: Node, service: Service) -> None:
+    callback = service.callback
+    if getattr(callback, "guarded", False):
+        return
+
+    @wraps(callback)
+    def guarded(request: Any, response: Any) -> Any:
+        try:
+            return callback(request, response)
+        except Exception as error:
+            return _answer_error(node, service, error)
+
+    guarded.guarded = True  # type: ignore[attr-defined]
+    service.callback = guarded
+
+
+def _answer_error(node: Node, service: Service, error: Exception) -> Any:
+    """Return the response of a service whose callback has raised."""
+    if service.srv_type is ChangeState:
+        # rclpy raises when the id of a requested transition is not possible in the current state.
+        # The request is wrong, not the node; the state stays as it is.
+        node.get_logger().warning(f"transition refused: {error}")
+    else:
+        record_error(node, f"the service {service.srv_name} failed", error)
+    response = service.srv_type.Response()
+    if hasattr(response, "success") and hasattr(response, "message"):
+        response.message = f"internal error: {type(error).__name__}: {error}"
+    return response
 
 
 def _describe(error: BaseException) -> str:

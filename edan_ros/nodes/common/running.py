@@ -12,19 +12,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import rclpy
-from lifecycle_msgs.srv import ChangeState
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.service import Service
 from rclpy.signals import SignalHandlerOptions
 
 from edan_ros.nodes.common.environment import prepare
-from edan_ros.nodes.common.reporting import health_of, record_error
+from edan_ros.nodes.common.reporting import guard_services, health_of, record_error
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 
@@ -43,8 +41,7 @@ class GuardedExecutor(SingleThreadedExecutor):
 
     def add_node(self, node: Node) -> bool:
         """Add a node with all its services guarded; call it when they have been created."""
-        for service in node.services:
-            _guard_service(node, service)
+        guard_services(node)
         return bool(super().add_node(node))
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
@@ -58,36 +55,6 @@ class GuardedExecutor(SingleThreadedExecutor):
             if self.context.ok():
                 for node in self.get_nodes():
                     record_error(node, "a callback failed", error)
-
-
-def _guard_service(node: Node, service: Service) -> None:
-    callback = service.callback
-    if getattr(callback, "guarded", False):
-        return
-
-    @wraps(callback)
-    def guarded(request: Any, response: Any) -> Any:
-        try:
-            return callback(request, response)
-        except Exception as error:
-            return _answer_error(node, service, error)
-
-    guarded.guarded = True  # type: ignore[attr-defined]
-    service.callback = guarded
-
-
-def _answer_error(node: Node, service: Service, error: Exception) -> Any:
-    """Return the response of a service whose callback has raised."""
-    if service.srv_type is ChangeState:
-        # rclpy raises when the id of a requested transition is not possible in the current state.
-        # The request is wrong, not the node; the state stays as it is.
-        node.get_logger().warning(f"transition refused: {error}")
-    else:
-        record_error(node, f"the service {service.srv_name} failed", error)
-    response = service.srv_type.Response()
-    if hasattr(response, "success") and hasattr(response, "message"):
-        response.message = f"internal error: {type(error).__name__}: {error}"
-    return response
 
 
 def run_node(
