@@ -11,6 +11,7 @@ from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import camera_model, decode_image, stamp_ns
+from edan_ros.core.sixteen_bit import SixteenBitScaler
 from edan_ros.core.stamps import SegmentClock
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 
@@ -170,6 +171,7 @@ class BagSource:
         begin: int | None = None
         clock = SegmentClock(on_jump=lambda line: self._log(f"{self.name}: {line}"))
         camera: CameraModel | None = None
+        scaler = SixteenBitScaler()
         infos = info_topic(self.topic)
         # As image_proc names them: image_rect, image_rect_color.
         rectified = "rect" in self.topic.removesuffix("/compressed").rpartition("/")[2]
@@ -180,7 +182,7 @@ class BagSource:
                     if recorded.topic == infos:
                         camera = camera_model(message, rectified=rectified)
                         continue
-                    image = decode_image(message)
+                    image = decode_image(message, scaler=scaler)
                 except (SourceError, ImageError, CameraModelError) as error:
                     self._log(str(error))
                     continue

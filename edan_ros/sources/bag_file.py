@@ -19,7 +19,12 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
 from edan_ros.sources.base import SourceError
-from edan_ros.sources.mcap_summary import McapSummary, SummaryError, read_summary
+from edan_ros.sources.mcap_summary import (
+    DamagedSummaryError,
+    McapSummary,
+    SummaryError,
+    read_summary,
+)
 from edan_ros.sources.salvage import (
     ZSTD_MAGIC,
     Salvage,
@@ -160,11 +165,20 @@ class BagFile:
         if not self._complete:
             return []
         lines = []
+        orphans = self._count_orphans()
+        if orphans:
+            lines.append(f"{orphans} messages in its index have no topic or cannot be read")
         for topic in sorted(self._requested[0]):
             read = np.sort(np.array(self._read[topic], np.int64))
             found = self._index_fault(topic, read) or self._count_fault(topic, len(read))
             lines += [f"{found} on {topic}"] if found else []
         return lines
+
+    def _count_orphans(self) -> int:
+        """Return the messages of an SQLite file that are in its index and on no topic."""
+        if self.storage != "sqlite3" or not isinstance(self.reader, rosbag2.Reader):
+            return 0
+        return self.reader.message_count - sum(c.msgcount for c in self.connections)
 
     def _index_fault(self, topic: str, read: NDArray[np.int64]) -> str:
         """Compare the times of a topic with those in the message indexes of an MCAP file."""
@@ -240,10 +254,13 @@ def open_file(path: Path, stack: ExitStack) -> BagFile:
         # The recorder was killed or still runs: its newest messages are in the log, not the file.
         return BagFile(plain, _salvage(path, plain, stack), stack, indexed=False)
     try:
+        if summary.damaged:
+            raise ValueError("the summary is damaged")
         reader = rosbag2.Reader(_openable(plain, stack))
         reader.open()
         stack.callback(reader.close)
-        if not all(isinstance(name, str) for c in reader.connections for name in c[1:3]):
+        names = [name for c in reader.connections for name in (c.topic, c.msgtype)]
+        if not all(isinstance(name, str) and name.isprintable() for name in names):
             raise ValueError("the name of a topic is damaged")
     except Exception:  # rosbags does not check what it reads: damage raises all kinds
         salvage = _salvage(path, plain, stack)
@@ -270,6 +287,8 @@ def _summary(path: Path) -> McapSummary:
         return McapSummary()
     try:
         return read_summary(path)
+    except DamagedSummaryError:
+        return McapSummary(damaged=True)
     except (OSError, SummaryError):
         return McapSummary()
 

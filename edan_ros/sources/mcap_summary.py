@@ -7,6 +7,7 @@ comparing the messages read with these counts reveals what is missing.
 from __future__ import annotations
 
 import struct
+from binascii import crc32
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,11 @@ _INDEX_ENTRY = np.dtype([("time", "<u8"), ("offset", "<u8")])
 
 
 class SummaryError(ValueError):
-    """The summary of an MCAP file is missing or damaged."""
+    """An MCAP file has no summary."""
+
+
+class DamagedSummaryError(SummaryError):
+    """The summary of an MCAP file cannot be trusted."""
 
 
 @dataclass
@@ -42,11 +47,13 @@ class McapSummary:
         times: topic -> log times in nanoseconds by the message indexes, sorted; None where the
             file has no message index.
         chunks: number of chunks.
+        damaged: whether the summary cannot be trusted.
     """
 
     counts: dict[str, int] | None = None
     times: dict[str, NDArray[np.uint64]] | None = None
     chunks: int = 0
+    damaged: bool = False
 
     @property
     def is_without_index(self) -> bool:
@@ -83,12 +90,16 @@ def _read_records(file: BinaryIO, size: int) -> _Records:
     footer = _read(file, end, HEAD.size + _FOOTER_SIZE + len(MAGIC)) if end > 0 else b""
     if not footer.endswith(MAGIC) or HEAD.unpack_from(footer) != (FOOTER, _FOOTER_SIZE):
         raise SummaryError("it has no footer")
-    (start,) = struct.unpack_from("<Q", footer, HEAD.size)
+    start, _, crc = struct.unpack_from("<QQI", footer, HEAD.size)
     if not 0 < start <= end:
         raise SummaryError("it has no summary")
+    section = _read(file, start, end - start)
+    # The checksum includes the footer up to itself.
+    if crc and crc32(section + footer[: HEAD.size + _FOOTER_SIZE - 4]) != crc:
+        raise DamagedSummaryError("the checksum of its summary is wrong")
     records = _Records()
     try:
-        for op, body in iterate_records(_read(file, start, end - start)):
+        for op, body in iterate_records(section):
             if op == CHANNEL:
                 channel, _, length = struct.unpack_from("<HHI", body)
                 records.topics[channel] = body[8 : 8 + length].decode("utf-8")
@@ -101,7 +112,7 @@ def _read_records(file: BinaryIO, size: int) -> _Records:
                 pairs = body[_STATISTICS.size : _STATISTICS.size + length]
                 records.counts = dict(struct.iter_unpack("<HQ", pairs))
     except (struct.error, UnicodeDecodeError) as error:
-        raise SummaryError(f"its summary is damaged: {error}") from error
+        raise DamagedSummaryError(f"its summary is damaged: {error}") from error
     return records
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import struct
+from binascii import crc32
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,6 +153,32 @@ def test_damage_on_another_topic_is_not_reported(whole: bytes, tmp_path: Path) -
     found, damage = read(in_file(tmp_path, bytes(data)), ["/cam/camera_info"])
     assert len(found) == COUNT
     assert damage == []
+
+
+def test_a_damaged_topic_in_the_summary_is_read_from_the_data(whole: bytes, tmp_path: Path) -> None:
+    at = whole.rindex(b"/cam/image_raw")
+    wrong = whole[:at] + bytes(14) + whole[at + 14 :]
+    found, damage = read(in_file(tmp_path, wrong))
+    assert {topic for topic, _ in found} == {"/cam/image_raw", "/cam/camera_info"}
+    assert len(found) == 2 * COUNT
+    assert damage
+
+
+def test_a_summary_with_a_wrong_checksum_is_not_trusted(whole: bytes, tmp_path: Path) -> None:
+    """As the recorder of ROS writes it; that of rosbags leaves the checksum out."""
+    footer = len(whole) - 8 - 20
+    (start,) = struct.unpack_from("<Q", whole, footer)
+    crc = crc32(whole[start : footer + 16])
+    signed = whole[: footer + 16] + struct.pack("<I", crc) + whole[footer + 20 :]
+    path = in_file(tmp_path, signed)
+    with path.open("rb") as file:
+        assert list(StreamReader(file, validate_crcs=True).records)
+    assert read(path)[1] == []
+    at = signed.rindex(b"/cam/image_raw")
+    renamed = signed[:at] + b"/cam/image_rew" + signed[at + 14 :]
+    found, damage = read(in_file(tmp_path, renamed))
+    assert {topic for topic, _ in found} == {"/cam/image_raw", "/cam/camera_info"}
+    assert damage
 
 
 def test_a_wrong_statistics_record_is_reported(whole: bytes, tmp_path: Path) -> None:
