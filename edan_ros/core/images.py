@@ -20,7 +20,13 @@ from edan_ros.core.decoder_log import decoder_log
 from edan_ros.core.exif import turn_upright
 from edan_ros.core.file_formats import FILE_FORMATS, find_file_parser, parse_tiff
 from edan_ros.core.sixteen_bit import SixteenBitScaler, to_8bit
-from edan_ros.core.still_image import FILE_LIMITS, DecodeLimits, FormatError, StillImage
+from edan_ros.core.still_image import (
+    DEFAULT_LIMITS,
+    FILE_LIMITS,
+    DecodeLimits,
+    FormatError,
+    StillImage,
+)
 
 #: Anything with the buffer protocol, such as the data of a message.
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
@@ -31,7 +37,6 @@ Region = tuple[int, int, int, int]
 TINY_SIDE = 16
 #: Number of pixels above which more resolution does not help; accepted with a warning.
 HUGE_PIXELS = 16_000_000
-_DEFAULT_LIMITS = DecodeLimits()
 #: Level of the pixels that libjpeg could not decode.
 _UNDECODED = 128
 
@@ -189,7 +194,7 @@ def decode_raw(
     encoding: str,
     is_bigendian: bool = False,
     *,
-    limits: DecodeLimits = _DEFAULT_LIMITS,
+    limits: DecodeLimits = DEFAULT_LIMITS,
     scaler: SixteenBitScaler | None = None,
 ) -> Image:
     """Decode a sensor_msgs/Image, whose fields are the arguments; ``step`` is in bytes.
@@ -242,7 +247,7 @@ def decode_compressed(
     *,
     reduction: int = 1,
     gray: bool = False,
-    limits: DecodeLimits = _DEFAULT_LIMITS,
+    limits: DecodeLimits = DEFAULT_LIMITS,
     scaler: SixteenBitScaler | None = None,
 ) -> Image:
     """Decode a sensor_msgs/CompressedImage: JPEG, PNG or WebP, 8 or 16 bits, grey or colour.

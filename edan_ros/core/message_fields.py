@@ -11,17 +11,35 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.faces import CameraModel, Face, HeadPose
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
+from edan_ros.core.sixteen_bit import SixteenBitScaler
+from edan_ros.core.still_image import DEFAULT_LIMITS, DecodeLimits
 
 
-def decode_image(message: Any, *, reduction: int = 1, gray: bool = False) -> Image:
+def decode_image(
+    message: Any,
+    *,
+    reduction: int = 1,
+    gray: bool = False,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    scaler: SixteenBitScaler | None = None,
+) -> Image:
     """Decode a sensor_msgs/Image or CompressedImage. Raises ImageError.
 
     Args:
         message: the image message.
         reduction, gray: what to skip of a JPEG, as for ``decode_compressed``.
+        limits: what decoding may take.
+        scaler: that of the camera, for 16-bit images of a sequence.
     """
     if not hasattr(message, "encoding"):
-        return decode_compressed(message.data, message.format, reduction=reduction, gray=gray)
+        return decode_compressed(
+            message.data,
+            message.format,
+            reduction=reduction,
+            gray=gray,
+            limits=limits,
+            scaler=scaler,
+        )
     return decode_raw(
         message.data,
         message.width,
@@ -29,6 +47,8 @@ def decode_image(message: Any, *, reduction: int = 1, gray: bool = False) -> Ima
         message.step,
         message.encoding,
         bool(message.is_bigendian),
+        limits=limits,
+        scaler=scaler,
     )
 
 

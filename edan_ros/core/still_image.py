@@ -44,6 +44,7 @@ class DecodeLimits:
         low=1_000_000,
         high=16_000_000_000,
         unit="bytes",
+        live=False,
     )
     max_image_scans: int = setting(
         100,
@@ -51,6 +52,7 @@ class DecodeLimits:
         low=1,
         high=10_000,
         unit="scans",
+        live=False,
     )
     max_scanned_pixels: int = setting(
         400_000_000,
@@ -59,12 +61,15 @@ class DecodeLimits:
         low=1_000_000,
         high=100_000_000_000,
         unit="px",
+        live=False,
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
 
 
+#: For messages.
+DEFAULT_LIMITS = DecodeLimits()
 #: For files that the user chose: the size that OpenCV itself permits.
 FILE_LIMITS = DecodeLimits(max_image_bytes=4_000_000_000, max_scanned_pixels=2_000_000_000)
 

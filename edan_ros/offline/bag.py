@@ -23,6 +23,7 @@ from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import camera_model, decode_image, model_fields, stamp_ns
+from edan_ros.core.sixteen_bit import SixteenBitScaler
 from edan_ros.core.stamps import describe_jump
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.definitions import FACES, MODEL_INFO, Definition, Definitions, digest_of
@@ -70,6 +71,7 @@ class Camera:
         summary: counts of the results.
         undecoded: number of images that could not be decoded.
         fault: why the first of them could not be decoded.
+        scaler: keeps the levels of its 16-bit images.
     """
 
     topic: str
@@ -80,6 +82,7 @@ class Camera:
     summary: Summary = field(default_factory=Summary)
     undecoded: int = 0
     fault: str = ""
+    scaler: SixteenBitScaler = field(default_factory=SixteenBitScaler)
 
     def line(self) -> str:
         """Return one line on the results."""
@@ -236,7 +239,7 @@ class BagRun:
         header = image.header
         stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec or 1e-9 * message.time
         reduction = self._pipeline.reduction(camera.topic, stamp)
-        pixels = decode_image(image, reduction=reduction, gray=True)
+        pixels = decode_image(image, reduction=reduction, gray=True, scaler=camera.scaler)
         result = self._pipeline.process(pixels, stamp, camera.calibration, camera.topic)
         data = self._messages.faces(result, stamp_ns(image), header.frame_id)
         # A nanosecond after the image, so that no other message comes between them.

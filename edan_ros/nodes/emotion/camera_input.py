@@ -18,6 +18,8 @@ from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
 from edan_ros.core.message_fields import camera_model, decode_image
+from edan_ros.core.sixteen_bit import SixteenBitScaler
+from edan_ros.core.still_image import DEFAULT_LIMITS, DecodeLimits
 from edan_ros.detection.base import IDENTITY_BOX, WIDER_FACE_BOX
 from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.msg import FaceEmotionArray
@@ -80,12 +82,14 @@ class CameraOptions:
         reliability: one of qos.RELIABILITIES.
         rectified: whether they are without distortion.
         boxes: one of BOXES_OF if detections come from a topic; None if they do not.
+        limits: what decoding an image may take.
     """
 
     transport: str
     reliability: str
     rectified: bool
     boxes: str | None = None
+    limits: DecodeLimits = DEFAULT_LIMITS
 
 
 class CameraInput:
@@ -109,6 +113,7 @@ class CameraInput:
         self._enqueue: EnqueueFn | None = None
         self._throttle = Throttle()
         self._overloaded = False
+        self._scaler = SixteenBitScaler()
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
         self._prefix = prefix = f"{name}/" if name else ""
@@ -189,7 +194,11 @@ class CameraInput:
         start = time.perf_counter()
         try:
             image = decode_image(
-                received.message, reduction=1 if shown else reduction, gray=not shown
+                received.message,
+                reduction=1 if shown else reduction,
+                gray=not shown,
+                limits=self.options.limits,
+                scaler=self._scaler,
             )
         except ImageError as error:
             self.report(error.reason, f"{error}; image skipped", lost=True)

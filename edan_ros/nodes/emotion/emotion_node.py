@@ -18,6 +18,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import SetBool
 
+from edan_ros.core.settings import from_values
+from edan_ros.core.still_image import DecodeLimits
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
 from edan_ros.drawing.privacy import PRIVACY_THRESHOLD
@@ -134,6 +136,7 @@ class EmotionNode(LifecycleNode):
                 values["image_reliability"],
                 values["rectified"],
                 values["boxes_of"] if values["detector"] == TOPIC else None,
+                from_values(DecodeLimits, values),
             ),
             self._track_ids,
         )

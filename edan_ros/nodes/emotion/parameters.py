@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edan_ros.core.settings import fields_of
+from edan_ros.core.still_image import DecodeLimits
 from edan_ros.detection.factory import DETECTORS, DetectionConfig
 from edan_ros.drawing.privacy import PRIVACY_MODES
 from edan_ros.engines import ENGINES
@@ -21,7 +22,7 @@ TOPIC = "topic"
 
 _SETTINGS = {
     item.name: Parameter.of(item)
-    for config in (PipelineConfig, DetectionConfig)
+    for config in (PipelineConfig, DetectionConfig, DecodeLimits)
     for item in fields_of(config)
 }
 
@@ -95,6 +96,10 @@ GROUPS = (
                 high=64,
             ),
         ),
+    ),
+    Group(
+        "Limits of images",
+        _settings("max_image_bytes", "max_image_scans", "max_scanned_pixels"),
     ),
     Group(
         "Face detection",

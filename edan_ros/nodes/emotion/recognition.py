@@ -72,6 +72,8 @@ class Recognition:
         track_ids: Iterator[int],
     ) -> None:
         self.engine = engine
+        #: What decoding an image may take.
+        self.limits = options.limits
         #: Whether annotated images show the attention map of each face.
         self.draw_attention = False
         self._node = node
@@ -260,7 +262,11 @@ class Recognition:
         if self._privacy == "none":
             return frame, found, overlay(found.crop, found.values)
         # A JPEG may have been decoded at a lower size; blurring needs the full one.
-        whole = frame.image if frame.image.reduction == 1 else decode_image(frame.received.message)
+        whole = (
+            frame.image
+            if frame.image.reduction == 1
+            else decode_image(frame.received.message, limits=self.limits)
+        )
         anonymized = Image(anonymize(whole, result.faces, self._privacy, self._find))
         assert face.crop is not None  # the pipeline sets it
         drawn = overlay(extract(anonymized, [face.crop], size)[0, 0], found.values)

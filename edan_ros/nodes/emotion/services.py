@@ -31,7 +31,7 @@ def analyze(
     """Fill the response with the faces in the image of the request."""
     message = request.compressed_image if request.is_compressed else request.image
     try:
-        image = decode_image(message)
+        image = decode_image(message, limits=recognition.limits)
         camera = _camera(request.camera_info, image, rectified)
         result = recognition.analyze(image, camera)
     except (ImageError, CameraModelError, EngineError) as error:
