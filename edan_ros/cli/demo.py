@@ -156,6 +156,8 @@ def _record(
     complete = Event()
     with progress:
         for recorded in session.results(lambda: complete.is_set() or stopped()):
+            if complete.is_set():
+                continue  # was received before the session stopped listening
             image = None if recorded.image is None else decode_image(recorded.image)
             result = frame_result(recorded.result)
             changes = record.add(recorded.stamp_ns, result, image, recorded.latency)

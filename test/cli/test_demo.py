@@ -19,6 +19,8 @@ rclpy = pytest.importorskip("rclpy")
 
 from edan_ros.msg import FaceEmotionArray  # noqa: E402
 
+from edan_ros.engines import select_model  # noqa: E402
+
 pytestmark = [pytest.mark.usefixtures("ros_domain"), pytest.mark.slow]
 
 #: The demo's main thread is this one's in a script of its own, as Ctrl-C needs it.
@@ -54,6 +56,7 @@ def test_the_built_in_scene(tmp_path: Path) -> None:
     assert len(records) >= 100
     np.testing.assert_allclose(np.diff(stamps), 0.04, atol=1e-5)
     seconds = stamps - stamps[0]
+    assert seconds[-1] == pytest.approx(4.0)
     counts = np.array([len(record["faces"]) for record in records])
     assert not counts[seconds < 0.7].any(), "nobody at first"
     assert (counts[(seconds > 2.2) & (seconds < 3.9)] == 1).mean() > 0.9, "then one person"
@@ -74,7 +77,7 @@ def test_the_built_in_scene(tmp_path: Path) -> None:
     sheet = cv2.imread(str(tmp_path / "demo.png"))
     assert sheet.shape[1] > 1000
     info = json.loads((tmp_path / "run.json").read_text())
-    assert info["model"]["name"] == "edan-lite"
+    assert info["model"]["name"] == select_model().name
     assert info["settings"]["smoothing_time"] == "0.4"
 
 
@@ -172,7 +175,7 @@ def test_another_publisher_on_the_topics_is_an_error(tmp_path: Path) -> None:
         other.destroy_node()
         rclpy.try_shutdown()
     assert code == 1
-    assert "other nodes publish under /demo too" in output
+    assert "other nodes publish below /demo too" in output
 
 
 def test_a_missing_model_ends_the_demo_with_the_reason(tmp_path: Path) -> None:
