@@ -15,6 +15,8 @@ _QUANTILE_SAMPLES = 65_536
 #: An image whose range is below this share of its white level is shifted to black first, as that
 #: of a thermal camera: eight bits from zero on would leave few levels of it.
 _NARROW = 1 / 8
+#: Range of levels that is no more than the noise of a uniform image, which keeps its brightness.
+_UNIFORM = 128
 #: Rows converted at once, which bounds the memory of the intermediate result.
 _ROWS = 256
 
@@ -47,8 +49,8 @@ class SixteenBitScaler:
         ranks = int(_BLACK * (some.size - 1)), int(_WHITE * (some.size - 1))
         black, white = (int(level) for level in np.partition(some, ranks)[list(ranks)])
         offset, span = 0, white - black
-        if span < _NARROW * white:
-            offset = max(black - max(span, 128) // 2, 0)
+        if _UNIFORM < span < _NARROW * white:
+            offset = black - span // 2
         shift = max((white - offset).bit_length() - 8, 0)
         clips = black < self._offset or (white - self._offset) >> max(self._shift, 0) > 255
         if self._shift < 0 or clips or self._shift > shift + 1:

@@ -100,3 +100,9 @@ def test_the_colours_of_a_16_bit_image_keep_their_ratio() -> None:
     bgr[...] = (200, 400, 800)
     bgr[0, 0] = 65535
     assert np.array_equal(to_8bit(bgr)[5, 5], [50, 100, 200])
+
+
+@pytest.mark.parametrize("noise", [0, 40])
+def test_a_uniform_image_keeps_its_brightness(noise: int) -> None:
+    levels = np.random.default_rng(0).integers(51_200, 51_201 + noise, (HEIGHT, WIDTH))
+    assert (to_8bit(levels.astype(np.uint16)) == 200).all()
