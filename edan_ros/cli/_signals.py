@@ -38,6 +38,7 @@ class SignalHandler:
         self._deferred = False
         self._terminals = [fd for fd in (1, 2) if os.isatty(fd)]
         self._before: dict[int, Any] = {}
+        self._hook_before: Callable[[sys.UnraisableHookArgs], Any] = sys.unraisablehook
 
     @property
     def exit_code(self) -> int:
@@ -58,13 +59,14 @@ class SignalHandler:
                 self._before[number] = signal.signal(number, self._on_signal)
             except ValueError:
                 return
-        sys.unraisablehook = self._on_unraisable
+        self._hook_before, sys.unraisablehook = sys.unraisablehook, self._on_unraisable
 
     def restore(self) -> None:
         """Restore the handlers from before ``install()``."""
-        sys.unraisablehook = sys.__unraisablehook__
+        if self._before:
+            sys.unraisablehook = self._hook_before
         for number, before in self._before.items():
-            signal.signal(number, before)
+            signal.signal(number, signal.SIG_DFL if before is None else before)
         self._before.clear()
 
     def start(self) -> None:
@@ -111,7 +113,7 @@ class SignalHandler:
             # What is raised in here would be dropped, too.
             Timer(0.01, os.kill, (os.getpid(), self.number)).start()
         elif not self.number:
-            sys.__unraisablehook__(unraisable)
+            self._hook_before(unraisable)
 
 
 #: The handler of this process.
