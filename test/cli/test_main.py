@@ -232,6 +232,15 @@ def test_two_runs_do_not_write_to_one_folder(capsys: pytest.CaptureFixture[str])
             assert error.count("\n") == 1
 
 
+def test_a_configuration_that_is_not_text_is_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("torch")
+    cv2.imwrite("photo.jpg", np.zeros((8, 8, 3), np.uint8))
+    assert main(["train", "photo.jpg", "--data", ".", "--out", "run"]) == 1
+    assert capsys.readouterr().err == "edan train: photo.jpg is not a text file in UTF-8\n"
+
+
 def test_a_download_needs_no_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "fetch", "yunet", "--offline", str(tmp_path), "--to", "models"]) == 1
     assert "yunet cannot be fetched: " in capsys.readouterr().err
