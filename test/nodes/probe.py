@@ -149,6 +149,15 @@ class Probe:
         """What the node counts of a camera, now."""
         return self.node.cameras[camera].statistics.snapshot()
 
+    def wait_until_idle(self, camera: str = "camera") -> None:
+        """Wait until every received image is accounted for."""
+
+        def idle() -> bool:
+            figures = self.figures(camera)
+            return figures.received == figures.processed + figures.dropped + figures.lost
+
+        wait_for(idle, "the node to finish the images")
+
     def offer(self, message: Any, topic: str = "image_raw", camera: str = "camera") -> None:
         """Publish an image and wait until the node has used it or counted what is wrong."""
 
@@ -156,6 +165,7 @@ class Probe:
             figures = self.figures(camera)
             return figures.processed + sum(figures.bad.values())
 
+        self.wait_until_idle(camera)
         before = done()
         self.publish(message, topic)
         wait_for(lambda: done() > before, "the node to be done with the image")
