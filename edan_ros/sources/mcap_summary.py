@@ -6,6 +6,7 @@ comparing the messages read with these counts reveals what is missing.
 
 from __future__ import annotations
 
+import os
 import struct
 from binascii import crc32
 from collections import defaultdict
@@ -146,5 +147,8 @@ def iterate_records(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _read(file: BinaryIO, at: int, size: int) -> bytes:
+    end = file.seek(0, os.SEEK_END)
+    if at + size > end:
+        raise DamagedSummaryError(f"its summary points at byte {at + size}, but it has {end}")
     file.seek(at)
     return file.read(size)
