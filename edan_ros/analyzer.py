@@ -93,7 +93,7 @@ class Drawing:
         Raises ValueError for an extension that OpenCV does not write, OSError where the file
         cannot be written.
 
-        Example:
+        Examples:
             >>> draw_faces("photo.jpg", faces).save("annotated.jpg")
         """
         target = Path(path)
@@ -136,7 +136,7 @@ class FaceAnalyzer:
         SettingsError: a ValueError; if a setting is out of its range.
         TypeError: if a setting is unknown.
 
-    Example:
+    Examples:
         >>> analyzer = FaceAnalyzer("edan-lite", max_faces=4)
         >>> for face in analyzer.analyze("photo.jpg"):
         ...     print(face.label, face.confidence, face.box)
@@ -211,7 +211,7 @@ class FaceAnalyzer:
                 or shape.
             TypeError: for anything else than an image.
 
-        Example:
+        Examples:
             >>> face = analyzer.analyze("photo.jpg")[0]
             >>> face.label, face.probabilities.shape, face.landmarks.shape
             ('happy', (7,), (68, 2))
@@ -251,7 +251,7 @@ class FaceAnalyzer:
             SourceError: if the source cannot be opened or read.
             ImageError, TypeError: as for :meth:`analyze`, for an item of an iterable.
 
-        Example:
+        Examples:
             >>> for frame in analyzer.track("clip.mp4"):
             ...     print(frame.stamp, [(face.track_id, face.label) for face in frame.faces])
         """
@@ -312,7 +312,7 @@ def draw_faces(
     Raises:
         FileNotFoundError, ImageError, TypeError: as for :meth:`FaceAnalyzer.analyze`.
 
-    Example:
+    Examples:
         >>> draw_faces("photo.jpg", analyzer.analyze("photo.jpg")).save("annotated.jpg")
     """
     loaded = _load(image)
@@ -327,7 +327,7 @@ def list_models() -> list[Manifest]:
     Each has ``name``, ``version``, ``terms`` (licence terms of the weights), ``metrics`` (figure
     by data set and measure), ``precision``, ``parameters`` and ``gflop`` (1e9 operations per face).
 
-    Example:
+    Examples:
         >>> [model.name for model in list_models()]
         ['edan', 'edan-lite', 'edan-lite-int8']
     """
@@ -345,7 +345,7 @@ def to_frame(results: Iterable[Face | TrackedFrame]) -> pandas.DataFrame:
     Args:
         results: faces of :meth:`FaceAnalyzer.analyze`, or frames of :meth:`FaceAnalyzer.track`.
 
-    Example:
+    Examples:
         >>> table = to_frame(analyzer.track("clip.mp4"))
         >>> table.groupby("track_id")["probabilities.happy"].mean()
     """

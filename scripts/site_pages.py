@@ -169,7 +169,9 @@ def command_parsers() -> dict[str, argparse.ArgumentParser]:
     def collect(parser: argparse.ArgumentParser) -> None:
         for action in parser._actions:  # argparse has no public list of them
             if isinstance(action, argparse._SubParsersAction):
-                for child in action.choices.values():
+                summaries = {choice.dest: choice.help for choice in action._choices_actions}
+                for name, child in action.choices.items():
+                    child.description = child.description or summaries.get(name)
                     parsers[child.prog] = child
                     collect(child)
 
@@ -223,7 +225,7 @@ def _argument(action: argparse.Action) -> tuple[str, str]:
             arguments = "{" + ",".join(map(str, action.choices)) + "}"
         names += f" `{arguments}`"
     meaning = formatter._expand_help(action) if action.help else ""
-    return names, meaning
+    return names, meaning.replace(str(Path.home()), "~")
 
 
 def _value(default: object) -> str:
@@ -237,8 +239,8 @@ def _value(default: object) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return the text with a full stop."""
-    return text if not text or text.endswith(".") else f"{text}."
+    """Return the text with a capital letter and a full stop."""
+    return text and text[0].upper() + text[1:].rstrip(".") + "."
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
