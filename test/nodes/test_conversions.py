@@ -159,6 +159,7 @@ BROKEN_FACES: dict[str, tuple[Callable[[FaceEmotion], None], str]] = {
     "a baseline that is not a number": (_put(baseline_seconds=math.nan), "baseline_seconds"),
     "an emotion without a name": (_put(emotion=7), "emotion"),
     "a polarity without a name": (_put(polarity=3), "polarity"),
+    "an unknown reason without a name": (_put(unknown_reason=200), "unknown_reason"),
 }
 
 

@@ -17,7 +17,13 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.boxes import Box
-from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.emotions import (
+    EMOTIONS,
+    POLARITIES,
+    POLARITY_UNKNOWN,
+    UNKNOWN,
+    UNKNOWN_REASONS,
+)
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult, HeadPose
 from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import face_fields, model_fields
@@ -101,6 +107,7 @@ def _check_face(face: FaceEmotion) -> None:
     _require(
         face.polarity in (*range(len(POLARITIES)), POLARITY_UNKNOWN), f"polarity is {face.polarity}"
     )
+    _require(face.unknown_reason < len(UNKNOWN_REASONS), f"unknown_reason is {face.unknown_reason}")
     for name in ("presence", "confidence", *_DISTRIBUTIONS):
         _require_range(name, getattr(face, name), 0.0, 1.0)
     for name, low in (("valence", -1.0), ("arousal", -1.0), *_MAY_BE_NAN):
