@@ -120,7 +120,7 @@ class FaceAnalyzer:
     calls to the models run one after the other.
 
     Args:
-        model: name of a shipped model (see :func:`list_models`), path of an .onnx file with its
+        model: name of a shipped model (see ``list_models``), path of an .onnx file with its
             manifest beside it, or "auto" for the fastest shipped model on this machine.
         detector: "auto", "edan", "yunet", "haar" or "full_frame".
         engine: "auto", "onnxruntime", "tensorrt", "tensorrt_rtx" or "torch".
@@ -235,7 +235,7 @@ class FaceAnalyzer:
 
         Args:
             source: path of a video, a bag (rosbag2 or ROS 1) or a folder or glob of images; the
-                index of a webcam; or an iterable whose items are images as for :meth:`analyze`, or
+                index of a webcam; or an iterable whose items are images as for ``analyze``, or
                 pairs (stamp, image) with the stamp in seconds.
             fps: images per second of an iterable without stamps (30 by default), or of a folder or
                 glob (2 by default).
@@ -244,12 +244,12 @@ class FaceAnalyzer:
                 elsewhere.
 
         Yields:
-            One :class:`TrackedFrame` per image. Damaged images are skipped with a log message.
+            One ``TrackedFrame`` per image. Damaged images are skipped with a log message.
 
         Raises:
             FileNotFoundError: if there is no such file.
             SourceError: if the source cannot be opened or read.
-            ImageError, TypeError: as for :meth:`analyze`, for an item of an iterable.
+            ImageError, TypeError: as for ``analyze``, for an item of an iterable.
 
         Examples:
             >>> for frame in analyzer.track("clip.mp4"):
@@ -303,14 +303,14 @@ def draw_faces(
     """Draw boxes, labels and landmarks of faces into a copy of an image.
 
     Args:
-        image: as for :meth:`FaceAnalyzer.analyze`.
+        image: as for ``FaceAnalyzer.analyze``.
         faces: the faces found in this image.
         landmarks: draw the 68 landmarks.
         panels: draw the seven probabilities beside each face, where there is room.
         attention: overlay the attention map of the most probable emotion.
 
     Raises:
-        FileNotFoundError, ImageError, TypeError: as for :meth:`FaceAnalyzer.analyze`.
+        FileNotFoundError, ImageError, TypeError: as for ``FaceAnalyzer.analyze``.
 
     Examples:
         >>> draw_faces("photo.jpg", analyzer.analyze("photo.jpg")).save("annotated.jpg")
@@ -337,13 +337,13 @@ def list_models() -> list[Manifest]:
 def to_frame(results: Iterable[Face | TrackedFrame]) -> pandas.DataFrame:
     """Return a pandas table with one row per face. Needs pandas (pip install pandas).
 
-    The columns are the keys of :meth:`Face.to_dict`; its lists and dictionaries become columns such
+    The columns are the keys of ``Face.to_dict``; its lists and dictionaries become columns such
     as ``box.width``, ``probabilities.happy`` and ``head_pose.yaw`` (degrees), except ``landmarks``,
     which stays a list of 68 pairs. Rows of frames begin with ``stamp`` (seconds) and ``name``.
     Unknown values are NaN.
 
     Args:
-        results: faces of :meth:`FaceAnalyzer.analyze`, or frames of :meth:`FaceAnalyzer.track`.
+        results: faces of ``FaceAnalyzer.analyze``, or frames of ``FaceAnalyzer.track``.
 
     Examples:
         >>> table = to_frame(analyzer.track("clip.mp4"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from edan_ros.core.emotions import EMOTIONS
 from edan_ros.networks.registry import create_network
 from edan_ros.training.common.config import ConfigError, Optimiser, Phase, build, read_config
 from edan_ros.training.emotion.augment import Augmentation
@@ -37,16 +38,18 @@ class RecogniserConfig:
         batch: samples per step, over all processes together.
         network: ``kind`` (a name of ``networks/registry.py``, by default emotional_dan) and the
             arguments of its class.
-        data: the data sets by name; see :func:`edan_ros.training.emotion.sets.load_samples`.
+        data: the data sets by name; see ``load_training_set`` in ``emotion/sets.py``.
         precision: of the convolutions: "bf16", "fp32", or "auto", see
-            :func:`edan_ros.training.common.distributed.use_bfloat16`.
+            ``use_bfloat16`` in ``common/distributed.py``.
         epoch_samples: samples per epoch, 0 for the sum of all sampling weights.
         views: how often in a row each image is sampled, with another augmentation each time
             (``loss: consistency`` penalises predictions that differ).
         backbone: file with torchvision's weights to start from.
         start: file name of the configuration whose run this one starts from (``--start``).
         validate: the data set measured after every epoch; see
-            :class:`edan_ros.training.emotion.validation.Validation`.
+            ``Validation`` in ``emotion/validation.py``.
+        logit_offsets: added to the exported logits, by emotion; chosen on the mean of the
+            validation sets.
         terms: conditions of use that the data put on the weights.
     """
 
@@ -67,6 +70,7 @@ class RecogniserConfig:
     backbone: str = ""
     start: str = ""
     validate: dict[str, Any] | None = None
+    logit_offsets: dict[str, float] = field(default_factory=dict)
     terms: str = ""
 
 
@@ -108,6 +112,11 @@ def _check(config: RecogniserConfig, path: Path) -> None:
         raise ConfigError(f"{path}: views is {config.views}; it should be at least 1")
     if config.loss.consistency and config.views == 1:
         raise ConfigError(f"{path}: loss: consistency needs views: 2 or more")
+    unknown = sorted(set(config.logit_offsets) - set(EMOTIONS))
+    if unknown:
+        raise ConfigError(
+            f"{path}: logit_offsets: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}"
+        )
     for phase in config.phases:
         try:
             with torch.device("meta"):  # checks the arguments without creating weights
