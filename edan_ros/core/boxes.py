@@ -19,8 +19,10 @@ class Box:
     """An axis-aligned box.
 
     Attributes:
-        x, y: top-left corner in pixels.
-        width, height: size in pixels.
+        x: left edge in pixels.
+        y: upper edge in pixels.
+        width: in pixels.
+        height: in pixels.
     """
 
     x: float

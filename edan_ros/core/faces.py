@@ -119,7 +119,8 @@ class CameraModel:
     """Intrinsics of a camera, as in sensor_msgs/CameraInfo.
 
     Attributes:
-        width, height: size of the calibrated image in pixels.
+        width: width of the calibrated image in pixels.
+        height: its height in pixels.
         K: (3, 3) camera matrix.
         D: (n,) distortion coefficients.
         model: "plumb_bob", "rational_polynomial" or "equidistant".

@@ -30,9 +30,13 @@ class Augmentation:
         wide_roll_deg: largest roll of the share ``wide_roll_share`` of crops.
         mirror: probability of a mirror image.
         low_resolution: probability of a reduction to at least ``smallest_px`` pixels.
-        light, blur, unsharp, equalise, noise, jpeg, erase: probability of a change of exposure and
-            contrast, of a blur, of an unsharp mask, of local histogram equalisation, of noise, of
-            JPEG artefacts, and of an erased rectangle.
+        light: probability of a change of exposure and contrast.
+        blur: probability of a blur.
+        unsharp: probability of an unsharp mask.
+        equalise: probability of local histogram equalisation.
+        noise: probability of noise.
+        jpeg: probability of JPEG artefacts.
+        erase: probability of an erased rectangle.
         background_crop_prob: probability that a crop misses its face, for the presence head.
         occluder_prob: probability of a mask or glasses, for faces with landmarks.
         slight_smile: probability of the warp of ``smile_warp.py``, for neutral and happy faces.
