@@ -84,6 +84,7 @@ class DiscEngine:
 
     temperature: float = 1.0
     presence_threshold: float = 0.5
+    uniform_temperature: float = 0.0
     class_prior: tuple[float, ...] = ()
     resting_logits: tuple[float, ...] = ()
     input_size: int = SIZE

@@ -119,7 +119,8 @@ def _explain_source(args: argparse.Namespace) -> int:
             stem = stems.new(frame.name) if frame.name else f"{frame.time:08.2f}s"
             for number, face in enumerate(result.faces, 1):
                 name = f"{stem}_" + (f"face{number}" if frame.name else f"track{face.track_id}")
-                rows = _explain(args, loaded.engine, frame, face)
+                strength = loaded.pipeline.config.prior_strength
+                rows = _explain(args, loaded.engine, frame, face, strength)
                 sheet = draw_sheet(shown, rows, title=printable(name), outlines=points_only)
                 write_image(args.out / f"{name}.png", sheet)
                 for explanation in (one for row in rows for one in row):
@@ -156,10 +157,10 @@ def _results(
 
 
 def _explain(
-    args: argparse.Namespace, engine: Engine, frame: Frame, face: Face
+    args: argparse.Namespace, engine: Engine, frame: Frame, face: Face, prior_strength: float
 ) -> list[list[Explanation]]:
     """Return a row for each requested emotion, with an explanation for each method."""
-    from edan_ros.core.emotions import softmax
+    from edan_ros.core.inference import class_probabilities
     from edan_ros.explain.explanation import METHODS, explain_face
 
     methods = METHODS if args.method in (None, BOTH) else (args.method,)
@@ -172,8 +173,8 @@ def _explain(
         frame.image,
         face,
         size=engine.input_size,
-        probabilities=lambda crops: softmax(
-            engine.infer(crops).logits, engine.manifest.temperature
+        probabilities=lambda crops: class_probabilities(
+            engine.infer(crops).logits, engine.manifest, prior_strength
         ),
     )
     return [[explain(emotion, method) for method in methods] for emotion in emotions]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,33 +67,3 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[n
     scaled = np.asarray(logits, np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-
-
-def class_probabilities(
-    logits: NDArray[np.floating],
-    *,
-    temperature: float = 1.0,
-    class_prior: Sequence[float] = (),
-    prior_strength: float = 0.0,
-) -> NDArray[np.float64]:
-    """Return probabilities from logits that carry no class prior.
-
-    A logit-adjusted loss (Menon et al., "Long-tail learning via logit adjustment", 2021,
-    equation 10) leaves the class frequencies of the training set out of the logits; they are
-    added here: softmax((logits + prior_strength * log(class_prior)) / temperature).
-
-    Args:
-        logits: (n, k).
-        temperature: calibration temperature, above 0.
-        class_prior: (k,) shares in the training set; empty if the logits already include them.
-        prior_strength: 0 for uniform classes to 1 for those of the training set.
-
-    Returns:
-        (n, k) probabilities, each row summing to 1.
-
-    Raises:
-        ValueError: if ``temperature`` is not positive.
-    """
-    if len(class_prior):
-        logits = np.asarray(logits, np.float64) + prior_strength * np.log(class_prior)
-    return softmax(logits, temperature)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.emotions import softmax
 from edan_ros.core.geometry import NUM_LANDMARKS
 
 
@@ -48,6 +49,11 @@ class ModelMetadata(Protocol):
         ...
 
     @property
+    def uniform_temperature(self) -> float:
+        """Calibration temperature under a uniform class prior; 0 for ``temperature``."""
+        ...
+
+    @property
     def presence_threshold(self) -> float:
         """Presence, 0 to 1, from which a crop counts as a face."""
         ...
@@ -82,3 +88,35 @@ class Engine(Protocol):
         Raises ValueError for crops of another shape and EngineError when the run fails.
         """
         ...
+
+
+def class_probabilities(
+    logits: NDArray[np.floating], model: ModelMetadata, prior_strength: float = 0.0
+) -> NDArray[np.float64]:
+    """Return calibrated probabilities under a class prior.
+
+    A logit-adjusted loss (Menon et al., "Long-tail learning via logit adjustment", 2021,
+    equation 10) leaves the class frequencies out of the logits. They are added here:
+    softmax((logits + prior_strength * log(class_prior)) / temperature), where the temperature is
+    the geometric mean of the temperatures under the uniform and the natural prior, weighted by
+    the strength. Logits that include the class frequencies are only divided by the temperature.
+
+    Args:
+        logits: (n, k).
+        model: metadata of the model that made them.
+        prior_strength: 0 for uniform classes to 1 for the frequencies of the training set.
+
+    Returns:
+        (n, k), each row summing to 1.
+    """
+    shift, temperature = calibration(model, prior_strength)
+    return softmax(np.asarray(logits, np.float64) + shift, temperature)
+
+
+def calibration(model: ModelMetadata, prior_strength: float) -> tuple[NDArray[np.float64], float]:
+    """Return what ``class_probabilities`` adds to the logits, (k,) or 0, and its temperature."""
+    if not model.class_prior:
+        return np.zeros(1), model.temperature
+    uniform = model.uniform_temperature or model.temperature
+    temperature = model.temperature**prior_strength * uniform ** (1.0 - prior_strength)
+    return prior_strength * np.log(np.asarray(model.class_prior, np.float64)), temperature

@@ -41,6 +41,8 @@ class Manifest:
             model can only be evaluated. Empty for a complete model.
         temperature: calibration temperature, above 0, by which logits are divided before the
             softmax (Guo et al. 2017).
+        uniform_temperature: calibration temperature under a uniform class prior; 0 stands for
+            ``temperature``.
         class_prior: share of each label in the training set, sum 1, for a model whose logits
             carry no prior; empty where the logits include the training frequencies.
         resting_logits: mean logits of neutral faces, the resting face of the population; empty
@@ -64,6 +66,7 @@ class Manifest:
     labels: tuple[str, ...] = EMOTIONS
     outputs: tuple[str, ...] = ()
     temperature: float = 1.0
+    uniform_temperature: float = 0.0
     class_prior: tuple[float, ...] = ()
     resting_logits: tuple[float, ...] = ()
     presence_threshold: float = 0.5

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.inference import calibration
 from edan_ros.engines import Engine, Prediction
 from edan_ros.evaluation.classes import polarities
 from edan_ros.pipeline.config import PipelineConfig
@@ -35,8 +36,8 @@ def prior_strength(text: str) -> float:
 class PriorEngine:
     """An engine whose logits include the class prior of the model's training set.
 
-    Adds ``strength * log(class_prior)`` to the logits, as
-    :func:`edan_ros.core.emotions.class_probabilities` does, so that whatever computes
+    Adds ``strength * log(class_prior)`` to the logits and sets the temperature, as
+    :func:`edan_ros.core.inference.class_probabilities` does, so that whatever computes
     probabilities from them uses the prior. Models whose logits include the prior are unchanged.
 
     Args:
@@ -49,15 +50,16 @@ class PriorEngine:
         self.name, self.device, self.precision = engine.name, engine.device, engine.precision
         self.selection_reason = engine.selection_reason
         #: The model's manifest with the prior taken out, since the logits include it.
-        self.manifest = replace(engine.manifest, class_prior=())
-        prior = np.asarray(engine.manifest.class_prior, np.float64)
+        shift, temperature = calibration(engine.manifest, strength)
+        self.manifest = replace(engine.manifest, class_prior=(), temperature=temperature)
+        prior = engine.manifest.class_prior
         #: Prior strength; None for a model whose logits include the prior.
         self.strength = strength if len(prior) else None
         self._shift = np.zeros(len(EMOTIONS), np.float32)
         if len(prior):
             if len(prior) < len(EMOTIONS):  # such a model's classes stand for emotions
-                prior = prior[polarities().class_of]
-            self._shift = (strength * np.log(prior)).astype(np.float32)
+                shift = shift[polarities().class_of]
+            self._shift = shift.astype(np.float32)
 
     @property
     def input_size(self) -> int:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import extract
-from edan_ros.core.emotions import EMOTIONS, softmax
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.inference import class_probabilities
 from edan_ros.datasets import FaceSet, face_crop
 from edan_ros.engines import Engine
 from edan_ros.explain.explanation import METHODS
@@ -147,7 +148,7 @@ def _faces_of(
 
         def probability(crops: NDArray[np.float32]) -> NDArray[np.floating]:
             parts = [engine.infer(crops[i : i + BATCH]).logits for i in range(0, len(crops), BATCH)]
-            return softmax(np.concatenate(parts), engine.manifest.temperature)[:, emotion]
+            return class_probabilities(np.concatenate(parts), engine.manifest)[:, emotion]
 
         maps = {
             "gradcam": prediction.attention[0, emotion],

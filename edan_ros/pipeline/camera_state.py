@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edan_ros.core.action_units import ActionUnitEstimator, emfacs_consistency
 from edan_ros.core.boxes import Box
@@ -17,7 +16,6 @@ from edan_ros.core.emotions import (
     POLARITY_UNKNOWN,
     UNKNOWN,
     UNKNOWN_REASONS,
-    class_probabilities,
     label_of,
     polarity_probabilities,
     valence_arousal,
@@ -25,7 +23,7 @@ from edan_ros.core.emotions import (
 from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_pose
-from edan_ros.core.inference import ModelMetadata
+from edan_ros.core.inference import ModelMetadata, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, EmotionSmoother, Smoothed
 from edan_ros.pipeline.config import PipelineConfig
@@ -251,7 +249,7 @@ class CameraState:
         probabilities, intensity = observation.probabilities, math.nan
         if baseline is not None:
             relative = baseline.adjust(observation.logits)
-            probabilities = probabilities_of(relative[None], model, config)[0]
+            probabilities = class_probabilities(relative[None], model, config.prior_strength)[0]
             if not excluded:
                 baseline.update(observation.logits, elapsed)
                 intensity = baseline.intensity(observation.logits)
@@ -304,18 +302,6 @@ def emotion_fields(smoothed: Smoothed, units: dict[str, float], *, turned: bool)
         "emfacs_consistency": emfacs_consistency(units, label),
         "unknown_reason": smoothed.reason,
     }
-
-
-def probabilities_of(
-    logits: NDArray[np.floating], model: ModelMetadata, config: PipelineConfig
-) -> NDArray[np.float64]:
-    """Return (n, 7) probabilities of (n, 7) logits with the class prior of the settings."""
-    return class_probabilities(
-        logits,
-        temperature=model.temperature,
-        class_prior=model.class_prior,
-        prior_strength=config.prior_strength,
-    )
 
 
 def _is_turned(pose: HeadPose | None, turned: bool, config: PipelineConfig) -> bool:

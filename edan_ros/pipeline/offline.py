@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from edan_ros.core.faces import Face, FrameResult
-from edan_ros.core.inference import ModelMetadata
+from edan_ros.core.inference import ModelMetadata, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, smooth_recording
-from edan_ros.pipeline.camera_state import TURNED_AWAY, emotion_fields, probabilities_of
+from edan_ros.pipeline.camera_state import TURNED_AWAY, emotion_fields
 from edan_ros.pipeline.config import PipelineConfig
 
 
@@ -78,7 +78,7 @@ class OfflineSmoother:
                 for row, reason in zip(logits, excluded, strict=True)
             ]
             logits = np.array([baseline.adjust(row) for row in logits])
-        raw = probabilities_of(logits, self._model, self._config)
+        raw = class_probabilities(logits, self._model, self._config.prior_strength)
         smoothed = smooth_recording(raw, stamps, self._config.smoothing, excluded)
         return [
             replace(

@@ -14,9 +14,9 @@ from edan_ros.core.crops import extract
 from edan_ros.core.faces import CameraModel, FrameResult, Observation
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import REDUCTIONS, Image, ImageError
-from edan_ros.core.inference import Engine, Prediction
+from edan_ros.core.inference import Engine, Prediction, class_probabilities
 from edan_ros.detection.base import Detector
-from edan_ros.pipeline.camera_state import CameraState, probabilities_of
+from edan_ros.pipeline.camera_state import CameraState
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.tracker import Candidate
 
@@ -254,7 +254,7 @@ class Pipeline:
         """Return the rows of a prediction from ``first`` on as observations of the candidates."""
         size, rows = self._engine.input_size, slice(first, first + len(candidates))
         logits = prediction.logits[rows]
-        probabilities = probabilities_of(logits, self._engine.manifest, config)
+        probabilities = class_probabilities(logits, self._engine.manifest, config.prior_strength)
         return [
             Observation(
                 candidate.crop,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from grey_faces import SIZE, GreyDetector, GreyEngine, emotion, face_set, level_of
 
-from edan_ros.core.emotions import EMOTIONS, class_probabilities
+from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.inference import class_probabilities
 from edan_ros.engines import Manifest
 from edan_ros.evaluation.classes import SEVEN
 from edan_ros.evaluation.classification import evaluate, predict_set
@@ -35,7 +36,7 @@ def test_probabilities_have_the_prior_at_every_crop(strength: float, crop: str) 
     engine, faces = GreyEngine(0.4, PRIOR), face_set((level_of(FEAR), FEAR))
     (prediction,) = predict_set(PriorEngine(engine, strength), faces, crop, GreyDetector())
     logits = np.log(np.where(np.arange(7) == FEAR, 0.4, 0.1))[None]
-    wanted = class_probabilities(logits, class_prior=PRIOR, prior_strength=strength)[0]
+    wanted = class_probabilities(logits, engine.manifest, strength)[0]
     np.testing.assert_allclose(prediction.probabilities, wanted, atol=1e-5)
 
 

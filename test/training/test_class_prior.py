@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra (torch)")
 
 from edan_ros.core.crops import Crop  # noqa: E402
-from edan_ros.core.emotions import class_probabilities  # noqa: E402
+from edan_ros.core.emotions import softmax  # noqa: E402
 from edan_ros.training.emotion.losses import (  # noqa: E402
     TO_POLARITY,
     emotion_loss,
@@ -19,6 +19,7 @@ from edan_ros.training.emotion.samples import (  # noqa: E402
     concatenate,
     make_training_set,
 )
+from edan_ros.training.emotion.validation import fit_prior  # noqa: E402
 
 IMAGE, CROP = np.zeros((8, 8), np.uint8), Crop(np.zeros(2), 10.0, 0.0)
 
@@ -83,13 +84,16 @@ def test_adjusted_loss_sums_the_prior_for_three_classes() -> None:
     assert torch.allclose(adjusted, emotion_loss(summed, target))
 
 
-def test_natural_prior_restores_the_training_frequencies() -> None:
-    """With equal logits the probabilities are the prior at strength 1 and uniform at 0."""
-    prior = np.array([0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])
-    logits = np.zeros((1, 7))
-    natural = class_probabilities(logits, class_prior=prior, prior_strength=1.0)
-    np.testing.assert_allclose(natural[0], prior)
-    np.testing.assert_allclose(class_probabilities(logits, class_prior=prior)[0], 1.0 / 7.0)
+def test_fit_prior_finds_the_frequencies_and_the_temperature() -> None:
+    """Labels drawn from softmax((logits + log prior) / T) are explained best by both."""
+    rng = np.random.default_rng(0)
+    prior = np.array([0.4, 0.2, 0.15, 0.1, 0.05, 0.05, 0.05])
+    logits = rng.normal(0.0, 2.0, (40_000, 7))
+    chances = softmax(logits + np.log(prior), 0.7).cumsum(axis=1)
+    labels = (rng.random((len(logits), 1)) < chances).argmax(axis=1)
+    found, temperature = fit_prior(logits, labels)
+    np.testing.assert_allclose(found, prior, rtol=0.12)
+    assert temperature == pytest.approx(0.7, rel=0.05)
 
 
 def test_class_frequencies_are_counted_by_votes_where_a_target_mixes_labels() -> None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 
 from edan_ros.core.crops import extract
-from edan_ros.core.emotions import EMOTIONS, UNKNOWN, softmax
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult
 from edan_ros.core.images import Image
+from edan_ros.core.inference import class_probabilities
 from edan_ros.core.message_fields import decode_image
 from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import describe_detector
@@ -277,7 +278,7 @@ class Recognition:
     def _probabilities(self, crops: NDArray[np.float32]) -> NDArray[np.floating]:
         with self._lock:
             logits = self.engine.infer(crops).logits
-        return softmax(logits, self.engine.manifest.temperature)
+        return class_probabilities(logits, self.engine.manifest, self.config.prior_strength)
 
 
 def _serialized(find: FaceFinder) -> FaceFinder:

@@ -67,14 +67,9 @@ def write_int8(model: str, to: Path, data: Path, *, gpu: bool) -> Manifest:
     crops = calibration_crops(data, source.input_size)
     graph = quantised(source.path, crops, symmetric=gpu)
     manifest = _keep(graph, source, "int8-gpu" if gpu else "int8", to)
-    figures, resting = measure(manifest.path, Validation(data, source.input_size))
-    manifest = replace(
-        manifest,
-        temperature=round(figures.pop("temperature"), 3),
-        presence_threshold=round(figures.pop("presence_threshold"), 4),
-        resting_logits=tuple(round(float(value), 3) for value in resting),
-        metrics={name: round(value, 4) for name, value in figures.items()},
-    )
+    validation = Validation(data, source.input_size)
+    measured = measure(manifest.path, validation, adjusted=bool(source.class_prior))
+    manifest = replace(manifest, **measured)
     manifest.save()
     return manifest
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.engines.evaluation_model import EvaluationModel
 from edan_ros.engines.manifest import Manifest
 from edan_ros.evaluation import metrics
+from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.registry import kind_of
 from edan_ros.training.common.checkpoints import load_mean
 from edan_ros.training.common.config import reproduce_command
 from edan_ros.training.emotion.config import load_config
 from edan_ros.training.emotion.export import export, make_manifest
-from edan_ros.training.emotion.losses import polarity_prior
-from edan_ros.training.emotion.sets import class_prior
-from edan_ros.training.emotion.validation import Validation, acceptance, fit_temperature
+from edan_ros.training.emotion.validation import (
+    Validation,
+    acceptance,
+    fit_prior,
+    fit_temperature,
+)
 
 
 def export_release(
@@ -40,9 +46,7 @@ def export_release(
     """
     config = load_config(config_path)
     network = load_mean(runs)
-    prior = class_prior(config, data)
-    if prior:
-        prior = tuple(polarity_prior(prior, network.config["classes"]).tolist())
+    _add_offsets(network, config.logit_offsets)
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     export(network, path, half=half)
@@ -51,7 +55,6 @@ def export_release(
         "version": config.version,
         "terms": config.terms,
         "precision": "fp16 storage" if half else "fp32",
-        "class_prior": tuple(round(share, 6) for share in prior),
         "training": {
             "command": reproduce_command(config_path, to, half=half, others=runs[1:]),
             "network": {"kind": kind_of(network), **network.config},
@@ -61,58 +64,72 @@ def export_release(
     }
     make_manifest(network, path, **known).save()
     validation = Validation(data, network.config["size"], config.validate)
-    figures, resting = measure(path, validation)
-    temperature = round(figures.pop("temperature"), 3)
-    threshold = round(figures.pop("presence_threshold", 0.5), 4)
-    manifest = make_manifest(
-        network,
-        path,
-        **known,
-        temperature=temperature,
-        presence_threshold=threshold,
-        resting_logits=tuple(round(float(value), 3) for value in resting),
-        metrics={name: round(value, 4) for name, value in figures.items()},
-    )
+    adjusted = bool(config.loss.logit_adjustment)
+    measured = measure(path, validation, adjusted=adjusted)
+    manifest = make_manifest(network, path, **known, **measured)
     manifest.save()
     return manifest
 
 
-def measure(
-    model: Path, validation: Validation
-) -> tuple[dict[str, float], NDArray[np.floating] | tuple[float, ...]]:
-    """Measure an exported model with ONNX Runtime.
+def _add_offsets(network: EmotionNetwork, offsets: Mapping[str, float]) -> None:
+    """Add offsets to the logits of a network, by the bias of its last layer."""
+    if offsets:
+        values = [offsets.get(name, 0.0) for name in EMOTIONS]
+        with torch.no_grad():
+            network.emotion.bias.add_(torch.tensor(values, dtype=torch.float32))
 
-    Figures of the validation set use the class prior of the manifest, those of the transfer sets
-    a uniform one.
+
+def measure(model: Path, validation: Validation, *, adjusted: bool) -> dict[str, Any]:
+    """Calibrate and measure an exported model with ONNX Runtime.
+
+    Figures of the validation set use the natural class prior, those of the transfer sets a uniform
+    one.
+
+    Args:
+        model: the ONNX file, with a manifest beside it.
+        validation: its images.
+        adjusted: whether the logits carry no class prior, because the loss was logit-adjusted.
 
     Returns:
-        Figures by name, ``temperature`` and, where the validation has background crops,
-        ``presence_threshold`` among them; and the mean logits (C,) of neutral faces, empty for
-        a model whose logits include its class prior.
+        The fields of the manifest that are measured: ``temperature``, ``presence_threshold``
+        and ``metrics``; with ``adjusted`` also ``class_prior``, ``uniform_temperature`` and
+        ``resting_logits``, the mean logits of neutral faces.
     """
     loaded = EvaluationModel(model)
     predictions = validation.predict(loaded.run, loaded.outputs)
     logits, names = predictions.emotions["logits"], loaded.manifest.labels
     labels = validation.labels(len(names))
-    prior = loaded.manifest.class_prior
-    natural = logits + np.log(prior) if prior else logits
-    temperature = fit_temperature(natural, labels)
-    figures = {"temperature": temperature}
-    figures |= _figures(validation.name, softmax(natural, temperature), labels, names)
-    for name, (crops, true) in validation.transfer.items():
-        if len(names) == len(EMOTIONS):
-            uniform = softmax(loaded.run(crops)["logits"], temperature)
-            figures |= _figures(f"{name}_uniform", uniform, true, names)
+    fields: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
+    natural = logits
+    if adjusted:
+        prior, fields["temperature"] = fit_prior(logits, labels)
+        natural = logits + np.log(prior)
+        fields["class_prior"] = tuple(round(float(share), 6) for share in prior)
+        resting = logits[labels == names.index("neutral")].mean(axis=0)
+        fields["resting_logits"] = tuple(round(float(value), 3) for value in resting)
+    figures = _figures(validation.name, softmax(natural, fields["temperature"]), labels, names)
+    if len(names) == len(EMOTIONS) and validation.transfer:
+        uniform = {n: loaded.run(crops)["logits"] for n, (crops, _) in validation.transfer.items()}
+        true = {name: labels for name, (_, labels) in validation.transfer.items()}
+        temperature = fields["temperature"]
+        if adjusted:
+            first = next(iter(true))
+            temperature = fit_temperature(uniform[first], true[first])
+            fields["uniform_temperature"] = round(temperature, 3)
+        for name, values in uniform.items():
+            probabilities = softmax(values, temperature)
+            figures |= _figures(f"{name}_uniform", probabilities, true[name], names)
     if predictions.landmarks is not None:
         found = predictions.landmarks["landmarks"]
         error = metrics.landmark_error(found, validation.true_landmarks)
         figures["landmarks68_tenth_error_outer_eye"] = float(error.mean())
     if predictions.background is not None:
-        accepted, figures["presence_threshold"] = acceptance(predictions)
+        accepted, threshold = acceptance(predictions)
+        fields["presence_threshold"] = round(threshold, 4)
         figures["faces_accepted_at_1pct_false_alarms"] = accepted
-    neutral = names.index("neutral")
-    resting = logits[labels == neutral].mean(axis=0) if prior else ()
-    return figures, resting
+    fields["temperature"] = round(fields["temperature"], 3)
+    fields["metrics"] = {name: round(value, 4) for name, value in figures.items()}
+    return fields
 
 
 def _figures(

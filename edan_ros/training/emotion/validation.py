@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from edan_ros.core.crops import extract
 from edan_ros.core.emotions import softmax
@@ -197,6 +199,34 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     rows = np.arange(len(labels))
     losses = [-np.log(softmax(logits, t)[rows, labels] + 1e-12).mean() for t in grid]
     return float(grid[int(np.argmin(losses))])
+
+
+def fit_prior(
+    logits: NDArray[np.floating], labels: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], float]:
+    """Return the class prior and the temperature that explain labels best, given free logits.
+
+    Maximum likelihood of softmax((logits + log(prior)) / temperature): bias-corrected
+    temperature scaling (Alexandari, Kundaje and Shrikumar, "Maximum likelihood with
+    bias-corrected calibration is hard-to-beat at label shift adaptation", 2020, section 3.2).
+
+    Args:
+        logits: (n, C) without a class prior.
+        labels: (n,).
+
+    Returns:
+        (C,) shares, sum 1, and the temperature.
+    """
+    classes, rows = logits.shape[1], np.arange(len(labels))
+
+    def loss(values: NDArray[np.float64]) -> float:
+        scaled = (logits + values[:classes]) * np.exp(-values[classes])
+        return float((logsumexp(scaled, axis=1) - scaled[rows, labels]).mean())
+
+    start = np.zeros(classes + 1)
+    start[:classes] = np.log((np.bincount(labels, minlength=classes) + 1.0) / len(labels))
+    found = minimize(loss, start, method="L-BFGS-B").x
+    return softmax(found[None, :classes])[0], float(np.exp(found[classes]))
 
 
 def cut(
