@@ -2,6 +2,7 @@
 # make test [ROS=kilted] [TESTS=test/core] [JOBS=4]   lint and the whole test suite
 # make test-fast [JOBS=4]   the unit tests that start no process, in about a minute
 # make docs   the documentation, in build/site
+# make fuzz [MINUTES=10]   random images, bags, messages, behaviours and parameters
 # make lint | build | clean
 #
 # Everything runs in a virtual environment in this folder, one per ROS distribution, which is
@@ -12,6 +13,8 @@ SOURCE ?=
 TESTS ?=
 # Processes among which the test files are divided; torch uses one thread in each.
 JOBS ?= 2
+# How long to fuzz.
+MINUTES ?= 10
 # What pip installs as PyTorch; the tests that need it are skipped where it is not available.
 TORCH ?= -r scripts/requirements/torch-cpu.txt
 # TensorRT-RTX builds plans without a GPU; those tests are skipped where it is not available.
@@ -49,6 +52,10 @@ FAST := $(addprefix test/,api behaviors core datasets detection drawing pipeline
 
 test-fast: $(VENV)/.test
 	EDAN_ROS_SEQUENCES=20 $(PYTEST) -m "not slow" $(FAST)
+
+# An input that shows a fault is kept in test/fuzz/corpus, which `make test` checks.
+fuzz: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python test/fuzz/fuzz.py --minutes $(MINUTES)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
