@@ -35,7 +35,7 @@ class Manifest:
         version: version of the weights.
         sha256: hexadecimal SHA-256 of the ONNX file.
         input_size: side in pixels of the square crop; of a detector, of its training images.
-        task: what the model predicts, one of :data:`TASKS`.
+        task: what the model predicts, one of ``TASKS``.
         labels: names of the logits, in order.
         outputs: outputs of the graph where some that the pipeline needs are missing; such a
             model can only be evaluated. Empty for a complete model.
