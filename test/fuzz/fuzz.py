@@ -37,11 +37,13 @@ class Run:
         fault: what went wrong; "" if nothing did.
         done: number of inputs checked.
         data: the last input.
+        printed: what was printed on standard error.
     """
 
     fault: str
     done: int
     data: bytes
+    printed: str = ""
 
 
 def run_worker(target: str, *arguments: str) -> Run:
@@ -54,12 +56,13 @@ def run_worker(target: str, *arguments: str) -> Run:
                 command, capture_output=True, text=True, timeout=TIMEOUT, check=False
             )
         except subprocess.TimeoutExpired:
-            fault, done = f"no end within {TIMEOUT:.0f} s", 0
+            fault, done, printed = f"no end within {TIMEOUT:.0f} s", 0, ""
         else:
             done = int(ended.stdout or 0) if ended.returncode == 0 else 0
             lines = ended.stderr.strip().splitlines() or [""]
             fault = f"exit code {ended.returncode}: {lines[-1]}" if ended.returncode else ""
-        return Run(fault, done, current.read_bytes() if current.exists() else b"")
+            printed = ended.stderr
+        return Run(fault, done, current.read_bytes() if current.exists() else b"", printed)
 
 
 def check_inputs(target: str, *inputs: Path) -> Run:

@@ -22,10 +22,11 @@ COUNT = 150
 
 
 @pytest.mark.parametrize("name", list(SEEDS))
-def test_no_encoded_image_ends_the_process(name: str) -> None:
+def test_no_encoded_image_ends_the_process_or_prints(name: str) -> None:
     run = run_worker(name, "--count", str(COUNT), "--seed", "7")
     assert not run.fault, f"{run.fault}: {run.data.hex()[:400]}"
     assert run.done == COUNT
+    assert run.printed == ""
 
 
 @pytest.mark.parametrize("name", TARGETS)
