@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,17 @@ _DECLARATION = re.compile(
 
 @dataclass
 class Declaration:
-    """One line of an interface: a constant if it has a value, else a field."""
+    """One line of an interface: a constant if it has a value, else a field.
+
+    group: the comment above the block of lines that it belongs to.
+    """
 
     type: str
     name: str
     value: str
     default: str
     meaning: str
+    group: str
 
 
 @dataclass
@@ -57,22 +62,27 @@ def read_interface(path: Path) -> list[Section]:
     """
     sections = [Section()]
     comments: list[str] = []
+    group = ""
     for line in path.read_text(encoding="utf-8").splitlines():
+        section = sections[-1]
         if line.startswith("#"):
             comments.append(line.lstrip("# "))
             continue
-        section = sections[-1]
-        if not section.declarations and comments and not section.introduction:
+        if comments and not section.introduction and not section.declarations:
             section.introduction = "\n".join(comments)
+        elif comments:
+            group = "\n".join(comments)
         comments = []
         if line == "---":
             sections.append(Section())
-        elif line.strip():
+        if not line.strip() or line == "---":
+            group = ""
+        else:
             match = _DECLARATION.fullmatch(line)
             if match is None:
                 raise ValueError(f"{path.name}: {line!r} is not understood")
             kind, name, value, default, comment = match.groups(default="")
-            section.declarations.append(Declaration(kind, name, value, default, comment))
+            section.declarations.append(Declaration(kind, name, value, default, comment, group))
     return sections
 
 
@@ -92,9 +102,9 @@ def messages_page() -> str:
                 lines += ["", section.introduction]
             constants = [item for item in section.declarations if item.value]
             fields = [item for item in section.declarations if not item.value]
-            if constants:
-                rows = ((f"`{item.name}`", f"`{item.value}`", item.meaning) for item in constants)
-                lines += ["", *table(("constant", "value", "meaning"), rows)]
+            for group, items in groupby(constants, key=lambda item: item.group):
+                rows = ((f"`{item.name}`", f"`{item.value}`", item.meaning) for item in items)
+                lines += ["", group, "", *table(("constant", "value", "meaning"), rows)]
             rows = ((f"`{item.name}`", f"`{item.type}`", item.meaning) for item in fields)
             lines += ["", *table(("field", "type", "meaning"), rows)]
     return "\n".join(lines) + "\n"
@@ -222,7 +232,7 @@ def _argument(action: argparse.Action) -> tuple[str, str]:
     elif action.nargs != 0 and not isinstance(action, argparse.BooleanOptionalAction):
         arguments = formatter._format_args(action, action.dest.upper())
         if action.choices is not None and action.metavar is None:
-            arguments = "{" + ",".join(map(str, action.choices)) + "}"
+            arguments = "{" + ", ".join(map(str, action.choices)) + "}"
         names += f" `{arguments}`"
     meaning = formatter._expand_help(action) if action.help else ""
     return names, meaning.replace(str(Path.home()), "~")
