@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
 
-_NEUTRAL = EMOTIONS.index("neutral")
+_NEUTRAL, _HAPPY = EMOTIONS.index("neutral"), EMOTIONS.index("happy")
 
 
 class RestingBaseline:
@@ -38,11 +38,16 @@ class RestingBaseline:
     FULL_DISTANCE = 4.0
     #: Factor on the distance from a resting face that is known for certain.
     GAIN = 2.0
-    #: Logits by which an emotion is below neutral, at most, in a resting face known for certain.
-    MAX_MARGIN = 1.0
+    #: Logits by which every emotion is at least below neutral in a resting face known for certain.
+    MIN_MARGIN = 0.2
+    #: Logits by which happy is at most below neutral there, so that a slight smile suffices.
+    SMILE_MARGIN = 0.8
 
     def __init__(self, population: Sequence[float]) -> None:
         self._population = _relative(np.asarray(population, np.float64))
+        self._rest = np.minimum(self._population, -self.MIN_MARGIN)
+        self._rest[_HAPPY] = max(self._rest[_HAPPY], -self.SMILE_MARGIN)
+        self._rest[_NEUTRAL] = 0.0
         self._estimate = self._population.copy()
         self._seconds = 0.0
 
@@ -70,15 +75,13 @@ class RestingBaseline:
     def adjust(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return (7,) logits relative to the resting face of the person.
 
-        The distance of the logits from the estimate is added to the resting face of the population.
-        The more certain the estimate, the smaller the distance that an expression needs: the
-        distance is enlarged by up to ``GAIN``, and the resting face of the population is moved
-        until no emotion is further than ``MAX_MARGIN`` below neutral.
+        As the estimate becomes certain, the result moves from the logits themselves to ``GAIN``
+        times their distance from the estimate, added to the resting face of the population, with
+        every emotion ``MIN_MARGIN`` below neutral or more, and happy ``SMILE_MARGIN`` or less.
         """
         certainty = self._seconds / (self._seconds + self.PRIOR_SECONDS)
         gain = 1.0 + (self.GAIN - 1.0) * certainty
-        raised = np.maximum(self._population, -self.MAX_MARGIN)
-        resting = self._population + certainty * (raised - self._population)
+        resting = self._population + certainty * (self._rest - self._population)
         distance = _relative(np.asarray(logits, np.float64)) - self._estimate
         return np.asarray(resting + gain * distance)
 

@@ -72,7 +72,7 @@ class PipelineConfig:
         unit="px",
     )
     prior_strength: float = setting(
-        0.5,
+        0.2,
         "weight of the class frequencies of the training set: 0 assumes that all emotions are "
         "equally likely, 1 that they are as frequent as in the training set; models without a "
         "class prior ignore it",

@@ -78,8 +78,8 @@ def test_the_shift_is_bounded_whatever_was_seen(history, face) -> None:
     relative = face - face[NEUTRAL]
     rest = np.array(POPULATION) - POPULATION[NEUTRAL]
     distance = np.abs(relative - rest) + RestingBaseline.MAX_SHIFT
-    raised = np.abs(np.maximum(rest, -RestingBaseline.MAX_MARGIN) - rest)
-    bound = RestingBaseline.GAIN * distance + raised
+    moved = RestingBaseline.MIN_MARGIN + np.abs(rest)
+    bound = RestingBaseline.GAIN * distance + moved
     assert (np.abs(baseline.adjust(face) - rest) <= bound + 1e-9).all()
 
 

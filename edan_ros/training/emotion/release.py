@@ -93,7 +93,8 @@ def measure(model: Path, validation: Validation, *, adjusted: bool) -> dict[str,
     Returns:
         The fields of the manifest that are measured: ``temperature``, ``presence_threshold``
         and ``metrics``; with ``adjusted`` also ``class_prior``, ``uniform_temperature`` and
-        ``resting_logits``, the mean logits of neutral faces.
+        ``resting_logits``, the mean logits of neutral faces: of the first transfer set where
+        there is one, because its images are closer to those of a camera.
     """
     loaded = EvaluationModel(model)
     predictions = validation.predict(loaded.run, loaded.outputs)
@@ -105,8 +106,6 @@ def measure(model: Path, validation: Validation, *, adjusted: bool) -> dict[str,
         prior, fields["temperature"] = fit_prior(logits, labels)
         natural = logits + np.log(prior)
         fields["class_prior"] = tuple(round(float(share), 6) for share in prior)
-        resting = logits[labels == names.index("neutral")].mean(axis=0)
-        fields["resting_logits"] = tuple(round(float(value), 3) for value in resting)
     figures = _figures(validation.name, softmax(natural, fields["temperature"]), labels, names)
     if len(names) == len(EMOTIONS) and validation.transfer:
         uniform = {n: loaded.run(crops)["logits"] for n, (crops, _) in validation.transfer.items()}
@@ -114,7 +113,8 @@ def measure(model: Path, validation: Validation, *, adjusted: bool) -> dict[str,
         temperature = fields["temperature"]
         if adjusted:
             first = next(iter(true))
-            temperature = fit_temperature(uniform[first], true[first])
+            logits, labels = uniform[first], true[first]
+            temperature = fit_temperature(logits, labels)
             fields["uniform_temperature"] = round(temperature, 3)
         for name, values in uniform.items():
             probabilities = softmax(values, temperature)
@@ -127,6 +127,9 @@ def measure(model: Path, validation: Validation, *, adjusted: bool) -> dict[str,
         accepted, threshold = acceptance(predictions)
         fields["presence_threshold"] = round(threshold, 4)
         figures["faces_accepted_at_1pct_false_alarms"] = accepted
+    if adjusted:
+        resting = logits[labels == names.index("neutral")].mean(axis=0)
+        fields["resting_logits"] = tuple(round(float(value), 3) for value in resting)
     fields["temperature"] = round(fields["temperature"], 3)
     fields["metrics"] = {name: round(value, 4) for name, value in figures.items()}
     return fields
