@@ -111,10 +111,23 @@ def messages_page() -> str:
 
 
 def parameter_tables() -> dict[str, list[tuple[str, Sequence[Any]]]]:
-    """Return, by node, the groups of its parameters: (title, parameters)."""
-    from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
-    from edan_ros.nodes.camera.parameters import PARAMETERS
-    from edan_ros.nodes.emotion.parameters import GROUPS
+    """Return, by node, the groups of its parameters: (title, parameters).
+
+    Raises RuntimeError where ROS 2 is not installed.
+    """
+    try:
+        from edan_ros.nodes.behaviors import (
+            announcer_node,
+            humanoid_node,
+            ros4hri_node,
+            vehicle_node,
+        )
+        from edan_ros.nodes.camera.parameters import PARAMETERS
+        from edan_ros.nodes.emotion.parameters import GROUPS
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            f"the reference of the parameters needs ROS 2 ({error}): run make docs"
+        ) from error
 
     nodes: dict[str, list[tuple[str, Sequence[Any]]]] = {
         "emotion_node": [(group.title, group.parameters) for group in GROUPS],
