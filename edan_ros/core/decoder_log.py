@@ -20,6 +20,8 @@ _DECODER_LINE = re.compile(
     rb"|Inconsistent progression|Unknown Adobe color|Application transferred|\[ ?(WARN|ERROR|INFO):"
     rb"|TIFF|imdecode_"
 )
+#: What OpenCV's logger puts before a message: level, thread, time and place in its code.
+_PREFIX = re.compile(rb"\[[^\]]*\] global \S+ ")
 _STDERR = 2
 
 
@@ -54,11 +56,16 @@ class _Redirection:
         lines = self._file.read().splitlines(keepends=True)
         self._file.seek(0)
         self._file.truncate()
-        others = [line for line in lines if not _DECODER_LINE.match(line)]
+        found = [line for line in lines if _DECODER_LINE.match(line)]
+        # OpenCV ends the text of an exception with an empty line.
+        others = [
+            line
+            for line in lines
+            if not (_DECODER_LINE.match(line) or (found and not line.strip()))
+        ]
         if others:
             os.write(_STDERR, b"".join(others))
-        found = [line for line in lines if _DECODER_LINE.match(line)]
-        return [line.decode("utf-8", "replace").strip() for line in found]
+        return [_PREFIX.sub(b"", line).decode("utf-8", "replace").strip() for line in found]
 
     def after_fork(self) -> None:
         """Free a child process from the decoder that another thread of its parent ran."""

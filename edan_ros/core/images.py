@@ -334,7 +334,7 @@ def _decode(
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         because = f": {lines[0]}" if lines else ""
         raise ImageError("not_an_image", f"{name} is damaged and does not decode{because}")
-    if still.entropy is not None and _ends_early(still, pixels, lines):
+    if _ends_early(still, pixels, lines):
         raise ImageError(
             "cut_short", f"{name} is cut short or damaged: its data end before the image does"
         )
@@ -343,12 +343,13 @@ def _decode(
 
 
 def _ends_early(still: StillImage, pixels: NDArray[Any], lines: list[str]) -> bool:
-    """Return whether the data of a JPEG were used up before its last pixel.
+    """Return whether the data of a JPEG or TIFF were used up before the last pixel.
 
     Markers inside the data of a baseline JPEG are damage instead: data follow them.
     """
-    assert still.entropy is not None
-    if not any("premature end" in line.lower() for line in lines):
+    if any("TIFF_Error" in line for line in lines):  # the rest of a strip is black then
+        return True
+    if still.entropy is None or not any("remature end" in line for line in lines):
         return False
     undecoded = bool(np.all(pixels[-1, -1] == _UNDECODED))
     return undecoded and (still.scans > 1 or not has_stray_marker(still.data, still.entropy))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edan_ros.core.decoder_log import decoder_log
-from edan_ros.core.images import ImageError, decode_compressed
+from edan_ros.core.images import ImageError, decode_compressed, decode_file
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 
@@ -38,6 +38,25 @@ def test_a_damaged_jpeg_that_decodes_carries_the_warning(
     assert image.warning.reason == "damaged"
     assert "Corrupt JPEG data" in str(image.warning)
     assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_tiff_prints_nothing_and_names_the_fault(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    _, data = cv2.imencode(".tif", PIXELS, [cv2.IMWRITE_TIFF_COMPRESSION, 32773])
+    raw = bytearray(data.tobytes())
+    raw[8:48] = bytes(40)
+    image = decode_file(bytes(raw), "x.tif")
+    assert image.warning is not None
+    assert str(image.warning).startswith("x.tif is damaged: TIFF_Warning PackBitsDecode")
+    assert capfd.readouterr().err == ""
+
+
+def test_empty_lines_of_others_are_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    with decoder_log() as lines:
+        os.write(2, b"before\n\nafter\n")
+    assert lines == []
+    assert capfd.readouterr().err == "before\n\nafter\n"
 
 
 def test_what_others_print_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:

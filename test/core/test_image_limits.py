@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edan_ros.core.exif import TiffDirectory
 from edan_ros.core.images import ImageError, decode_compressed, decode_file, decode_raw
 from edan_ros.core.still_image import DecodeLimits
 
@@ -247,6 +248,21 @@ def test_files_whose_data_end_early_are_refused(
             decode_file(data[:end], "x")
         assert caught.value.reason in ("cut_short", "not_an_image")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", [5, 8, 32773])
+def test_a_compressed_tiff_whose_data_end_early_is_refused(compression: int) -> None:
+    data = encode(".tif", picture(), cv2.IMWRITE_TIFF_COMPRESSION, compression)
+    directory = TiffDirectory(data)
+    (entry,) = (entry for entry in directory.entries if entry.tag == 279)  # StripByteCounts
+    sizes = directory.values(279)
+    code = f"{directory.order}{len(sizes)}{'H' if entry.kind == 3 else 'I'}"
+    halved = bytearray(data)
+    struct.pack_into(code, halved, directory.position(entry), *(size // 2 for size in sizes))
+    assert decode_file(data, "x").warning is None
+    with pytest.raises(ImageError) as caught:
+        decode_file(bytes(halved), "x")
+    assert caught.value.reason == "cut_short"
 
 
 @pytest.mark.parametrize(
