@@ -144,6 +144,19 @@ def test_invalid_compressed_images_are_skipped_and_counted(
     assert len(warnings(capfd.readouterr().err)) == 2
 
 
+def test_images_beyond_the_limit_of_memory_are_skipped_and_counted(
+    make_probe: Callable[..., Probe],
+) -> None:
+    probe = make_probe(image_transport="compressed", max_image_bytes=1_000_000)
+    topic = "image_raw/compressed"
+    assert probe.answer(probe.compressed(bright()), topic).faces
+    _, large = cv2.imencode(".png", np.full((800, 800), 200, np.uint8))
+    data = large.tobytes()
+    probe.offer(CompressedImage(header=probe.header(), format="png", data=data), topic)
+    assert probe.answer(probe.compressed(bright()), topic).faces
+    assert bad_input(probe) == {"too_large": 1}
+
+
 def test_a_stamp_that_goes_back_is_counted_and_the_image_processed(
     probe: Probe, capfd: pytest.CaptureFixture[str]
 ) -> None:
