@@ -57,12 +57,9 @@ class _Redirection:
         self._file.seek(0)
         self._file.truncate()
         found = [line for line in lines if _DECODER_LINE.match(line)]
-        # OpenCV ends the text of an exception with an empty line.
-        others = [
-            line
-            for line in lines
-            if not (_DECODER_LINE.match(line) or (found and not line.strip()))
-        ]
+        others = [line for line in lines if not _DECODER_LINE.match(line)]
+        if found:  # the text of an exception of OpenCV has further lines, and ends in an empty one
+            others = [line for line in others if line.strip() and not line.startswith(b">")]
         if others:
             os.write(_STDERR, b"".join(others))
         return [_PREFIX.sub(b"", line).decode("utf-8", "replace").strip() for line in found]

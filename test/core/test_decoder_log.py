@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from edan_ros.core.decoder_log import decoder_log
+from edan_ros.core.exif import TiffDirectory
 from edan_ros.core.images import ImageError, decode_compressed, decode_file
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
@@ -49,6 +51,18 @@ def test_a_damaged_tiff_prints_nothing_and_names_the_fault(
     image = decode_file(bytes(raw), "x.tif")
     assert image.warning is not None
     assert str(image.warning).startswith("x.tif is damaged: TIFF_Warning PackBitsDecode")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_message_of_several_lines_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    _, data = cv2.imencode(".tif", PIXELS.astype(np.uint16), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    tiff = TiffDirectory(data.tobytes())
+    (entry,) = (entry for entry in tiff.entries if entry.tag == 339)  # SampleFormat
+    raw = bytearray(data.tobytes())
+    for at in range(tiff.position(entry), tiff.position(entry) + tiff.byte_count(entry), 2):
+        struct.pack_into(f"{tiff.order}H", raw, at, 3)  # floating point
+    with pytest.raises(ImageError, match="does not decode"):
+        decode_file(bytes(raw), "x.tif")
     assert capfd.readouterr().err == ""
 
 
