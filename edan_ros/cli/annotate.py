@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from edan_ros.cli._arguments import positive
 from edan_ros.cli._output import expected_images, make_folder, plural, refuse_to_replace
 from edan_ros.cli._pipeline import (
+    LoadedPipeline,
     add_model_arguments,
     add_privacy_argument,
     load_pipeline,
@@ -21,7 +24,6 @@ from edan_ros.cli._pipeline import (
 )
 from edan_ros.cli._signals import handler
 from edan_ros.core.message_fields import model_fields
-from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Frame, Source, create_source
 from edan_ros.sources.image_files import ImageFileSource
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Largest number of notes about the source at each end of a long list.
 _MAX_NOTES = 3
+#: Seconds for which results are still drawn after a stop was requested.
+_DRAWING_AFTER_STOP = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,19 +80,27 @@ def run(args: argparse.Namespace) -> int:
     sound = source if isinstance(source, VideoSource) else None
     log(f"{source.name} -> {folder}/")
     log(loaded.description)
-    with (
-        handler.deferred() as stopped,
-        Annotations(folder, people, sound) as annotations,
-        ImageProgress(console, expected_images(source, args.seconds)) as progress,
-    ):
-        complete = _annotate(source, loaded.pipeline, annotations, progress, args.seconds, stopped)
+    with handler.deferred() as stopped, Annotations(folder, people, sound) as annotations:
+        with ImageProgress(console, expected_images(source, args.seconds)) as progress:
+            complete, results = _process(source, loaded, annotations, progress, args, stopped)
+        if results:
+            with ImageProgress(console, len(results), "drawing") as drawing:
+                end = math.inf if complete else time.monotonic() + _DRAWING_AFTER_STOP
+                drawn = _draw(
+                    source,
+                    results,
+                    annotations,
+                    drawing,
+                    lambda: time.monotonic() > end or (end == math.inf and stopped()),
+                )
+                complete = complete and drawn
     values = {"made by": "edan annotate", "source": source.name, "privacy": args.privacy}
     values |= source.properties if isinstance(source, VideoSource) else {}
     values |= {name: str(value) for name, value in settings.items()}
     model = describe_model(SimpleNamespace(**model_fields(loaded.engine)))
     write_run_info(folder, RunInfo(model, values))
     log(f"{plural(progress.images, 'image')}, {progress.rate:.1f}/s")
-    for line in _abridged(faults):
+    for line in _abridged(list(dict.fromkeys(faults))):  # a recording is read twice
         log(f"note: {line}")
     if not complete:
         log(f"Stopped before the end; the results so far are in {folder}/")
@@ -106,38 +118,76 @@ def _abridged(lines: Sequence[str]) -> list[str]:
     return [*lines[:_MAX_NOTES], more, *lines[-_MAX_NOTES:]]
 
 
-def _annotate(
+def _process(
     source: Source,
-    pipeline: Pipeline,
+    loaded: LoadedPipeline,
     annotations: Annotations,
     progress: ImageProgress,
-    seconds: float | None,
+    args: argparse.Namespace,
     stopped: Callable[[], bool],
-) -> bool:
-    """Process all images and return whether the end was reached before a stop was requested."""
-    alone = isinstance(source, ImageFileSource)
+) -> tuple[bool, list[FrameResult]]:
+    """Process the images of a source.
+
+    Images and live cameras are annotated at once. The results of a recording are returned, to be
+    drawn in a second pass, because its emotions are smoothed in both directions of time.
+
+    Returns:
+        Whether the end was reached before a stop was requested, and the results to draw.
+    """
+    from edan_ros.pipeline.offline import OfflineSmoother
+
+    still = isinstance(source, ImageFileSource)
+    pipeline, smoother = loaded.pipeline, None
+    if not (still or source.live):
+        smoother = OfflineSmoother(pipeline.config, loaded.engine.manifest)
+    complete = False
     try:
         with closing(source.frames()) as frames:
             for frame in frames:
                 if stopped():
-                    return False
-                if seconds is not None and frame.time > seconds:
                     break
-                result = _process(pipeline, frame, alone=alone)
-                stamp = round(frame.time * 1e9) if frame.stamp_ns is None else frame.stamp_ns
-                name = frame.name if alone else ""
-                annotations.add(frame.time, stamp, name, frame.image, result)
+                if args.seconds is not None and frame.time > args.seconds:
+                    complete = True
+                    break
+                if still:  # the images of a folder need not show the same people
+                    result = pipeline.analyze(frame.image, frame.camera)
+                else:
+                    result = pipeline.process(frame.image, frame.time, frame.camera)
+                if smoother is None:
+                    _add(annotations, frame, result, frame.name if still else "")
+                else:
+                    smoother.add(frame.time, result)
+                progress.advance()
+            else:
+                complete = True
+    except KeyboardInterrupt:
+        complete = False
+    return complete, [] if smoother is None else smoother.finish()
+
+
+def _draw(
+    source: Source,
+    results: Sequence[FrameResult],
+    annotations: Annotations,
+    progress: ImageProgress,
+    ended: Callable[[], bool],
+) -> bool:
+    """Draw results into the images of a recording and return whether all of them were drawn."""
+    try:
+        with closing(source.frames()) as frames:
+            for frame, result in zip(frames, results, strict=False):
+                if ended():
+                    break
+                _add(annotations, frame, result, "")
                 progress.advance()
     except KeyboardInterrupt:
         return False
-    return True
+    return progress.images == len(results)
 
 
-def _process(pipeline: Pipeline, frame: Frame, *, alone: bool) -> FrameResult:
-    """Return the faces. alone: images of a folder need not show the same people."""
-    if alone:
-        return pipeline.analyze(frame.image, frame.camera)
-    return pipeline.process(frame.image, frame.time, frame.camera)
+def _add(annotations: Annotations, frame: Frame, result: FrameResult, name: str) -> None:
+    stamp = round(frame.time * 1e9) if frame.stamp_ns is None else frame.stamp_ns
+    annotations.add(frame.time, stamp, name, frame.image, result)
 
 
 def _folder(args: argparse.Namespace, source: Source) -> Path:

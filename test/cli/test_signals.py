@@ -135,19 +135,23 @@ def long_video(path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    ("number", "drawing"), [*((number, False) for number in NUMBERS), (signal.SIGTERM, True)]
+)
 def test_a_signal_leaves_a_readable_video_and_a_line_per_image(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, drawing: bool
 ) -> None:
     out = tmp_path / "out"
     command = [*EDAN, "annotate", str(long_video(tmp_path / "clip.mp4")), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 60.0
-    while not (out / "annotated.mp4").exists():
+    # The lock is there while images are processed, the video while they are drawn.
+    waited_for = out / ("annotated.mp4" if drawing else ".edan.lock")
+    while not waited_for.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(0.3)
+    time.sleep(0.3 if drawing else 2.0)
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number, output
