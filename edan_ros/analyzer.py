@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
-from edan_ros.core.faces import CameraModel, Face
+from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.images import Image, ImageError, decode_file
 from edan_ros.core.settings import fields_of, from_values
 from edan_ros.detection.factory import DetectionConfig, create_detector
@@ -28,6 +28,7 @@ from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
 from edan_ros.engines.manifest import shipped_models
 from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.pipeline.offline import OfflineSmoother
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.image_files import ImageFileSource
@@ -170,6 +171,7 @@ class FaceAnalyzer:
         )
         #: The manifest of the loaded model.
         self.model: Manifest = runner.manifest
+        self._config = config
         self._pipeline: Pipeline | None = Pipeline(finder, runner, config)
         self._lock = threading.Lock()
         self._keys = (f"track {number}" for number in itertools.count(1))
@@ -227,6 +229,7 @@ class FaceAnalyzer:
         fps: float | None = None,
         topic: str = "",
         camera: CameraModel | None = None,
+        two_pass: bool = False,
     ) -> Generator[TrackedFrame, None, None]:
         """Track the faces through a sequence of images of one camera.
 
@@ -242,6 +245,9 @@ class FaceAnalyzer:
             topic: topic of the images in a bag; "" for the one with most images.
             camera: intrinsics; None takes those that a bag has recorded, and a common lens
                 elsewhere.
+            two_pass: read a recording twice: emotions are then smoothed in both directions of
+                time, without delay, and relative to the resting face of each person from the
+                first image on, as by ``edan annotate``. Not for webcams and iterables.
 
         Yields:
             One ``TrackedFrame`` per image. Damaged images are skipped with a log message.
@@ -257,14 +263,21 @@ class FaceAnalyzer:
         """
         if fps is not None and not fps > 0.0:
             raise ValueError(f"fps is {fps}: it must be above 0")
-        if isinstance(source, int):
-            frames = _open_source(str(source), topic, fps)
-        elif isinstance(source, (str, os.PathLike)):
-            frames = _open_source(os.fspath(source), topic, fps)
+        if isinstance(source, (int, str, os.PathLike)):
+            name = str(source) if isinstance(source, int) else os.fspath(source)
+            frames = _open_source(name, topic, fps)
         else:
-            frames = _number_images(source, fps or DEFAULT_FPS)
+            name, frames = "", _number_images(source, fps or DEFAULT_FPS)
         self._opened()
-        return self._track(frames, camera)
+        if not two_pass:
+            return self._track(frames, camera)
+        if not name or webcam_index(name) is not None:
+            frames.close()
+            raise ValueError(
+                "two_pass needs a recording that can be read twice: give the path of a video, a "
+                "bag or a folder"
+            )
+        return self._track_twice(frames, _open_source(name, topic, fps), camera)
 
     def _track(
         self, frames: Generator[Frame, None, None], camera: CameraModel | None
@@ -285,6 +298,22 @@ class FaceAnalyzer:
             with self._lock:
                 if self._pipeline is not None:
                     self._pipeline.reset(key)
+
+    def _track_twice(
+        self,
+        frames: Generator[Frame, None, None],
+        again: Generator[Frame, None, None],
+        camera: CameraModel | None,
+    ) -> Generator[TrackedFrame, None, None]:
+        smoother = OfflineSmoother(self._config, self.model)
+        for tracked in self._track(frames, camera):
+            height, width = tracked.image.shape[:2]
+            smoother.add(tracked.stamp, FrameResult(tracked.faces, width, height))
+        with closing(again):
+            for frame, result in zip(again, smoother.finish(), strict=False):
+                yield TrackedFrame(
+                    frame.time, frame.image.bgr(), result.faces, frame.stamp_ns, frame.name
+                )
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:

@@ -157,12 +157,29 @@ def test_a_tracked_video_equals_edan_annotate(tmp_path: Path) -> None:
     clip = media("neutral_to_smile.mp4")
     lines = annotated_lines(clip, tmp_path / "out")
     with FaceAnalyzer(MODEL, engine="onnxruntime") as fresh:  # track ids start at 1
-        frames = list(fresh.track(clip))
+        frames = list(fresh.track(clip, two_pass=True))
     assert len(frames) == len(lines) > 50
     assert any(frame.faces for frame in frames)
     for frame, line in zip(frames, lines, strict=True):
         assert frame.stamp == pytest.approx(line["stamp"], abs=1e-6)
         assert_equal_to_annotate(frame.faces, line)
+
+
+def test_the_second_pass_changes_emotions_alone(analyzer: FaceAnalyzer) -> None:
+    clip = media("neutral_to_smile.mp4")
+    once, twice = list(analyzer.track(clip)), list(analyzer.track(clip, two_pass=True))
+    for first, second in zip(once, twice, strict=True):
+        for before, after in zip(first.faces, second.faces, strict=True):
+            np.testing.assert_array_equal(before.landmarks, after.landmarks)
+            np.testing.assert_array_equal(before.raw_probabilities, after.raw_probabilities)
+    assert len({face.baseline_seconds for frame in twice for face in frame.faces}) == 1
+    smiles = [[f.faces and f.faces[0].label == "happy" for f in frames] for frames in (once, twice)]
+    assert smiles[1].index(True) < smiles[0].index(True)
+
+
+def test_what_cannot_be_read_twice_has_no_second_pass(analyzer: FaceAnalyzer) -> None:
+    with pytest.raises(ValueError, match="two_pass needs a recording that can be read twice"):
+        analyzer.track([np.zeros((48, 48), np.uint8)], two_pass=True)
 
 
 def test_analyzed_images_equal_edan_annotate(folder: Path, tmp_path: Path) -> None:

@@ -48,12 +48,12 @@ def test_exported_name_can_be_imported(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["FaceAnalyzer", "draw_faces", "list_models", "to_frame"])
 def test_docstrings_have_an_example(name: str) -> None:
-    assert "Example:\n" in inspect.getdoc(getattr(edan_ros, name))
+    assert "Examples:\n" in inspect.getdoc(getattr(edan_ros, name))
 
 
 @pytest.mark.parametrize("name", ["analyze", "track"])
 def test_docstrings_of_methods_have_an_example(name: str) -> None:
-    assert "Example:\n" in inspect.getdoc(getattr(edan_ros.FaceAnalyzer, name))
+    assert "Examples:\n" in inspect.getdoc(getattr(edan_ros.FaceAnalyzer, name))
 
 
 def test_unknown_attribute_raises_attribute_error() -> None:
