@@ -20,7 +20,7 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 
-def decode(data: bytes, name: str) -> NDArray[np.uint8]:
+def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
     """Return the image in a file's bytes, (h, w) grey or (h, w, 3) BGR, upright.
 
     An alpha channel is dropped, and 16 bits are reduced to 8. Raises DataError with the name if
@@ -34,14 +34,14 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
 
 def _read_file(path: Path) -> NDArray[np.uint8]:
     try:
-        return decode(path.read_bytes(), str(path))
+        return _decode(path.read_bytes(), str(path))
     except OSError as error:
         raise DataError(f"cannot read the image {path}: {error.strerror}") from error
 
 
 def _read_zipped(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
     try:
-        return decode(archive.read(name), f"{archive.filename}: {name}")
+        return _decode(archive.read(name), f"{archive.filename}: {name}")
     except KeyError as error:
         raise DataError(f"{archive.filename} holds no image {name}") from error
 

@@ -159,7 +159,7 @@ def prepare_muxspace(
             except DataError:
                 unreadable += 1
                 continue
-            pixels, _ = _shrink(_grey(original), MUXSPACE_SIDE)
+            pixels, _ = _shrink(_to_gray(original), MUXSPACE_SIDE)
             points = None if find_landmarks is None else find_landmarks(Image(pixels, "mono"))
             unknown = np.full((NUM_LANDMARKS, 2), np.nan)
             landmarks.append(unknown if points is None else points + CORNER)
@@ -244,7 +244,7 @@ def _shrink(
     return np.asarray(resized, np.uint8), target / size
 
 
-def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _to_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return Image(pixels, "mono" if pixels.ndim == 2 else "bgr").gray()
 
 

@@ -15,6 +15,7 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.images import Image
 from edan_ros.detection.base import Detector
 from edan_ros.evaluation.detection import DetectionScene
+from edan_ros.sources import create_source
 
 #: Longest side of the photographs in pixels.
 LONGEST_SIDE = 640
@@ -164,12 +165,10 @@ def timing_scenes(
 
 
 def empty_scenes(files: Sequence[Path]) -> Iterator[DetectionScene]:
-    """Yield every frame of videos and images without people."""
+    """Yield every frame of videos and images without people.
+
+    Raises SourceError for a file that is missing or cannot be decoded.
+    """
     for file in files:
-        capture = cv2.VideoCapture(str(file))
-        while True:
-            more, pixels = capture.read()
-            if not more:
-                break
-            yield DetectionScene(Image(np.asarray(pixels, np.uint8), "bgr"))
-        capture.release()
+        for frame in create_source(str(file)).frames():
+            yield DetectionScene(frame.image)

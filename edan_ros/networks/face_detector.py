@@ -161,10 +161,10 @@ class FaceDetector(nn.Module):
         heads = [head(functional.relu(m)) for head, m in zip(self.heads, maps, strict=True)]
         raw = torch.cat([head.flatten(2) for head in heads], dim=2).transpose(1, 2)
         grid = cells([h.shape[2] for h in heads], [h.shape[3] for h in heads])
-        return decode(raw.float(), grid.to(raw.device))
+        return decode_outputs(raw.float(), grid.to(raw.device))
 
 
-def decode(raw: Tensor, grid: Tensor) -> DetectorOutput:
+def decode_outputs(raw: Tensor, grid: Tensor) -> DetectorOutput:
     """Convert the heads' outputs to pixels.
 
     The centre of the box and the points are offsets from the cell's centre in strides; width and

@@ -6,7 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="networks need the train extra (torch)")
 
-from edan_ros.networks.face_detector import STRIDES, FaceDetector, cells, decode  # noqa: E402
+from edan_ros.networks.face_detector import (  # noqa: E402
+    STRIDES,
+    FaceDetector,
+    cells,
+    decode_outputs,
+)
 
 
 def test_the_default_detector_has_fewer_than_150000_parameters() -> None:
@@ -44,7 +49,7 @@ def test_decode_matches_a_hand_computed_example() -> None:
     raw = torch.zeros(1, 1, 15)
     raw[0, 0, :5] = torch.tensor([2.0, 0.5, -1.0, 1.0, 0.0])
     raw[0, 0, 5:7] = torch.tensor([1.0, 2.0])
-    found = decode(raw, torch.tensor([[23.5, 7.5, 16.0]]))
+    found = decode_outputs(raw, torch.tensor([[23.5, 7.5, 16.0]]))
     side = 16 * 2.718281828
     expected = [31.5 - side / 2, -8.5 - 8, side, 16.0]
     assert found.boxes[0, 0].tolist() == pytest.approx(expected, rel=1e-5)
@@ -54,4 +59,4 @@ def test_decode_matches_a_hand_computed_example() -> None:
 
 def test_boxes_stay_finite_for_extreme_outputs() -> None:
     raw = torch.full((1, 1, 15), 1e6)
-    assert decode(raw, torch.tensor([[3.5, 3.5, 8.0]])).boxes.isfinite().all()
+    assert decode_outputs(raw, torch.tensor([[3.5, 3.5, 8.0]])).boxes.isfinite().all()

@@ -35,9 +35,11 @@ ALLOWED = {
     "benchmark": {"core", "detection", "engines", "pipeline", "sources"},
     "explain": {"core", "datasets", "drawing", "engines"},
     "evaluation": {
-        *("core", "datasets", "detection", "drawing", "engines", "pipeline", "tracking"),
+        *("core", "datasets", "detection", "drawing", "engines", "pipeline", "sources", "tracking"),
     },
-    "training": {"core", "datasets", "detection", "engines", "evaluation", "networks"},
+    "training": {
+        *("core", "datasets", "detection", "engines", "evaluation", "networks", "sources"),
+    },
     "nodes": {
         *("core", "behaviors", "benchmark", "detection", "drawing", "engines", "explain"),
         *("pipeline", "recording", "report", "sources", "msg", "srv"),

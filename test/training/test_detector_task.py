@@ -241,7 +241,7 @@ def test_a_run_is_exported_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
         load_averaged(config(), tmp_path)
     train(tmp_path / "run")
     monkeypatch.setattr(detector_export, "load_detector_config", lambda _path: config())
-    monkeypatch.setattr(detector_export, "measure", lambda *_: {"recall": 0.5})
+    monkeypatch.setattr(detector_export, "measure_detector", lambda *_: {"recall": 0.5})
     manifest = export_release(RECIPE, tmp_path / "run", tmp_path, tmp_path / "to")
     assert load_manifest(manifest.path, "detector") == manifest
     assert manifest.terms == config().terms != ""

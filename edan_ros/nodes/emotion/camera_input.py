@@ -54,7 +54,7 @@ EnqueueFn = Callable[[str, ReceivedImage], bool]
 
 
 @dataclass(frozen=True)
-class Frame:
+class DecodedImage:
     """A decoded image, ready for the pipeline."""
 
     received: ReceivedImage
@@ -106,7 +106,7 @@ class CameraInput:
         self.options = options
         self.statistics = CameraStatistics()
         self.boxes = ExternalBoxes(BOXES_OF[options.boxes]) if options.boxes else None
-        self.last: tuple[Frame, FrameResult] | None = None
+        self.last: tuple[DecodedImage, FrameResult] | None = None
         self.frame_id = ""
         self.calibration = NO_CALIBRATION
         self._node = node
@@ -182,7 +182,7 @@ class CameraInput:
         overloaded, self._overloaded = self._overloaded, False
         return overloaded
 
-    def read(self, received: ReceivedImage, reduction: int = 1) -> Frame | None:
+    def read(self, received: ReceivedImage, reduction: int = 1) -> DecodedImage | None:
         """Decode an image message; return None, with a warning and a count, if it is not valid.
 
         Args:
@@ -204,7 +204,7 @@ class CameraInput:
             self.report(error.reason, f"{error}; image skipped", lost=True)
             return None
         spent = 1e3 * (time.perf_counter() - start)
-        return Frame(received, image, self._camera_for(image), spent)
+        return DecodedImage(received, image, self._camera_for(image), spent)
 
     def report(self, reason: str, message: str, *, lost: bool = False) -> None:
         """Count a fault, and log a throttled warning.

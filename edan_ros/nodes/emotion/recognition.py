@@ -37,7 +37,12 @@ from edan_ros.nodes.common.conversions import (
     model_info_message,
     stamp_seconds,
 )
-from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions, Frame, ReceivedImage
+from edan_ros.nodes.emotion.camera_input import (
+    CameraInput,
+    CameraOptions,
+    DecodedImage,
+    ReceivedImage,
+)
 from edan_ros.nodes.emotion.worker import NewestWorker
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
@@ -196,13 +201,13 @@ class Recognition:
             pending.discard(key)
             self._publish_annotated(self.cameras[key], frame, result)
 
-    def _read(self, key: str, received: ReceivedImage, overloaded: bool) -> Frame | None:
+    def _read(self, key: str, received: ReceivedImage, overloaded: bool) -> DecodedImage | None:
         """Decode a message; a JPEG only at the size that the known faces need."""
         stamp = stamp_seconds(received.message.header)
         reduction = self._pipeline.reduction(key, stamp, overloaded=overloaded)
         return self.cameras[key].read(received, reduction)
 
-    def _publish(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
+    def _publish(self, camera: CameraInput, frame: DecodedImage, result: FrameResult) -> None:
         start = time.perf_counter()
         camera.faces.publish(array_message(result, frame.header))
         result.timings_ms["decode"] = frame.decode_ms
@@ -213,7 +218,9 @@ class Recognition:
         age = 1e-9 * self._node.get_clock().now().nanoseconds - frame.stamp
         camera.statistics.processed(frame.received.time, len(result.faces), result.timings_ms, age)
 
-    def _publish_annotated(self, camera: CameraInput, frame: Frame, result: FrameResult) -> None:
+    def _publish_annotated(
+        self, camera: CameraInput, frame: DecodedImage, result: FrameResult
+    ) -> None:
         if camera.annotated.get_subscription_count() and frame.image.reduction == 1:
             privacy = self._privacy_filters[camera.key]
             # By the time of arrival, because stamps may stand still.
@@ -232,7 +239,7 @@ class Recognition:
 
     def explain(
         self, camera: CameraInput, track_id: int, emotion: int, method: str
-    ) -> tuple[Frame, Explanation, NDArray[np.uint8]]:
+    ) -> tuple[DecodedImage, Explanation, NDArray[np.uint8]]:
         """Explain the emotion of one face in the newest image of a camera.
 
         Args:

@@ -16,7 +16,7 @@ from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.explanation import METHODS, Explanation
 from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
 from edan_ros.nodes.common.conversions import array_message, image_message
-from edan_ros.nodes.emotion.camera_input import CameraInput, Frame
+from edan_ros.nodes.emotion.camera_input import CameraInput, DecodedImage
 from edan_ros.nodes.emotion.recognition import ExplanationError, Recognition
 from edan_ros.srv import AnalyzeImage, ExplainFace
 
@@ -81,7 +81,10 @@ def _choose_method(name: str) -> str:
 
 
 def _fill(
-    response: ExplainFace.Response, frame: Frame, found: Explanation, drawn: NDArray[np.uint8]
+    response: ExplainFace.Response,
+    frame: DecodedImage,
+    found: Explanation,
+    drawn: NDArray[np.uint8],
 ) -> None:
     """Fill the response; ``drawn`` is the map over the crop, as far as privacy permits."""
     size = found.crop.shape[0]

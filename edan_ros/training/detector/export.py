@@ -100,13 +100,13 @@ def export_release(config_path: Path, run: Path, data: Path, to: Path) -> Manife
         training=training,
     )
     manifest.save()
-    metrics = measure(path, data / "landmarks68", data / config.data["teacher"]["model"])
+    metrics = measure_detector(path, data / "landmarks68", data / config.data["teacher"]["model"])
     manifest = replace(manifest, metrics=metrics)
     manifest.save()
     return manifest
 
 
-def measure(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
+def measure_detector(model: Path, photographs: Path, teacher: Path) -> dict[str, float]:
     """Return recall, false boxes per image and overlap on the held-out photographs."""
     reference = create_detector("yunet", model_path=str(teacher), score_threshold=DOUBTFUL)
     pairs = archives.photographs(photographs, held_out=True)

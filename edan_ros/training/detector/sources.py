@@ -20,6 +20,7 @@ from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSample, read
 from edan_ros.datasets.archives import photographs
 from edan_ros.detection.yunet import YuNet
+from edan_ros.sources import SourceError, create_source
 from edan_ros.training.common.config import ConfigError
 
 #: Longest side of images for the teacher, in pixels; enlarged, it also finds small faces.
@@ -111,7 +112,7 @@ def _outline(box: Box, points: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(shape, np.float32)
 
 
-class Teacher:
+class TeacherDetector:
     """YuNet on images that are resized to a fixed longest side.
 
     Raises DataError when there is no model file.
@@ -158,7 +159,7 @@ def load_source_images(data: dict[str, dict[str, Any]], root: Path) -> dict[str,
     teacher_options = entries.pop("teacher", None)
     if teacher_options is None:
         raise ConfigError("data: teacher is missing: it detects the unlabelled faces")
-    teacher = Teacher(root / teacher_options["model"])
+    teacher = TeacherDetector(root / teacher_options["model"])
     min_score = float(teacher_options["min_score"])
     background = entries.pop("background_images", None)
     readers = {
@@ -196,12 +197,12 @@ def background_images(
         DataError: for what cannot be read, and for a package that is not installed.
     """
     for name, (left, right) in files.items():
-        gray = _read_gray(root / name)
+        (gray,) = _read_frames(root / name)
         width = gray.shape[1]
         part = gray[:, round(left * width) : round(right * width)]
         yield SourceImage.without_faces(part)
     for name, (start, end) in (clips or {}).items():
-        frames = _read_clip(root / name)
+        frames = _read_frames(root / name)
         for gray in frames[round(start * len(frames)) : round(end * len(frames)) : FRAME_STEP]:
             yield SourceImage.without_faces(gray)
     for package, names in packages.items():
@@ -212,44 +213,35 @@ def background_images(
                 raise DataError(
                     f"background_images: the package {package} is not installed"
                 ) from error
-            yield SourceImage.without_faces(_read_gray(path))
+            yield from map(SourceImage.without_faces, _read_frames(path))
 
 
-def _read_clip(path: Path) -> list[NDArray[np.uint8]]:
-    capture, frames = cv2.VideoCapture(str(path)), []
-    while True:
-        found, frame = capture.read()
-        if not found:
-            break
-        frames.append(_limit_size(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)))
-    capture.release()
-    if not frames:
-        raise DataError(f"background_images: {path} is missing or not a video")
-    return frames
+def _read_frames(path: Path) -> list[NDArray[np.uint8]]:
+    """Return the gray frames of a video or an image, (h, w), at most BACKGROUND_SIDE a side."""
+    try:
+        return [_limit_size(frame.image.gray()) for frame in create_source(str(path)).frames()]
+    except SourceError as error:
+        raise DataError(f"background_images: {error}") from error
 
 
-def _read_gray(path: Path) -> NDArray[np.uint8]:
-    gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if gray is None:
-        raise DataError(f"background_images: {path} is missing or not an image")
-    return _limit_size(gray)
-
-
-def _limit_size(gray: Any) -> NDArray[np.uint8]:
+def _limit_size(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = BACKGROUND_SIDE / max(gray.shape)
-    if scale < 1.0:
-        gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(gray, np.uint8)
+    if scale >= 1.0:
+        return gray
+    resized = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, np.uint8)
 
 
-def _read_landmarks68(folder: Path, teacher: Teacher, min_score: float) -> Iterator[SourceImage]:
+def _read_landmarks68(
+    folder: Path, teacher: TeacherDetector, min_score: float
+) -> Iterator[SourceImage]:
     for image, landmarks in photographs(folder, held_out=False):
         gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         yield annotate(gray, landmarks, teacher(image), min_score)
 
 
 def _read_muxspace(
-    folder: Path, teacher: Teacher, min_score: float, max_images: int
+    folder: Path, teacher: TeacherDetector, min_score: float, max_images: int
 ) -> Iterator[SourceImage]:
     for sample, landmarks in _with_landmarks("muxspace", folder, max_images):
         gray = sample.image().gray()
@@ -257,7 +249,7 @@ def _read_muxspace(
 
 
 def _read_fer2013(
-    folder: Path, _teacher: Teacher, _min_score: float, max_images: int
+    folder: Path, _teacher: TeacherDetector, _min_score: float, max_images: int
 ) -> Iterator[SourceImage]:
     """Images cropped to the face, without background and other faces."""
     for sample, landmarks in _with_landmarks("fer2013", folder, max_images, training=True):

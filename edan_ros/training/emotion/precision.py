@@ -32,7 +32,7 @@ from edan_ros.engines.base import INPUT
 from edan_ros.engines.fp16_graph import to_fp16_graph
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of
 from edan_ros.training.emotion.export import store_half
-from edan_ros.training.emotion.release import measure
+from edan_ros.training.emotion.release import measure_release
 from edan_ros.training.emotion.sets import load_training_set
 from edan_ros.training.emotion.validation import Validation, cut
 
@@ -68,7 +68,7 @@ def write_int8(model: str, to: Path, data: Path, *, gpu: bool) -> Manifest:
     graph = quantised(source.path, crops, symmetric=gpu)
     manifest = _keep(graph, source, "int8-gpu" if gpu else "int8", to)
     validation = Validation(data, source.input_size)
-    measured = measure(manifest.path, validation, adjusted=bool(source.class_prior))
+    measured = measure_release(manifest.path, validation, adjusted=bool(source.class_prior))
     manifest = replace(manifest, **measured)
     manifest.save()
     return manifest

@@ -65,7 +65,7 @@ def export_release(
     make_manifest(network, path, **known).save()
     validation = Validation(data, network.config["size"], config.validate)
     adjusted = bool(config.loss.logit_adjustment)
-    measured = measure(path, validation, adjusted=adjusted)
+    measured = measure_release(path, validation, adjusted=adjusted)
     manifest = make_manifest(network, path, **known, **measured)
     manifest.save()
     return manifest
@@ -79,7 +79,7 @@ def _add_offsets(network: EmotionNetwork, offsets: Mapping[str, float]) -> None:
             network.emotion.bias.add_(torch.tensor(values, dtype=torch.float32))
 
 
-def measure(model: Path, validation: Validation, *, adjusted: bool) -> dict[str, Any]:
+def measure_release(model: Path, validation: Validation, *, adjusted: bool) -> dict[str, Any]:
     """Calibrate and measure an exported model with ONNX Runtime.
 
     Figures of the validation set use the natural class prior, those of the transfer sets a uniform
