@@ -116,7 +116,7 @@ def take_snapshot(result: FrameResult, stamp: float, *, assume_lens: bool = Fals
 
 def face_snapshot(face: Face, lens: CameraModel | None = None) -> FaceSnapshot:
     """Return one face of the pipeline as a snapshot; ``lens`` is used where it has no pose."""
-    pose = None if face.head_pose_assumed else face.head_pose
+    pose = None if face.head_pose_assumed_lens else face.head_pose
     angles = estimate_pose(face.landmarks, lens) if pose is None and lens is not None else pose
     turned = (NAN, NAN, NAN) if angles is None else (angles.yaw, angles.pitch, angles.roll)
     return FaceSnapshot(

@@ -153,7 +153,7 @@ class Face:
         valence: unpleasant to pleasant, -1 to 1; NaN for a head turned too far.
         arousal: calm to excited, -1 to 1; NaN for a head turned too far.
         head_pose: in the camera optical frame; None where no pose explains the landmarks.
-        head_pose_assumed: whether the pose rests on an assumed lens because the camera is not
+        head_pose_assumed_lens: whether the pose rests on an assumed lens because the camera is not
             calibrated: angles are then approximate and distances unreliable.
         action_units: intensity, 0 to 1, of each action unit; empty for a head turned too far.
         emfacs_consistency: agreement of action units and emotion, 0 to 1; NaN where unknown.
@@ -162,8 +162,10 @@ class Face:
         unknown_reason: index into UNKNOWN_REASONS.
         intensity: distance from the resting face, 0 to 1; NaN where unknown.
         baseline_seconds: seconds of observation behind the resting baseline; 0 while it is off.
-        logits: (7,) of this image alone, without the class prior.
-        excluded: index into UNKNOWN_REASONS: why this image alone shows no emotion, 0 if it does.
+        logits: (7,) of this image alone, without the class prior; input of the second pass over a
+            recording (``pipeline.offline``), as is the next.
+        excluded: index into UNKNOWN_REASONS: reason for which the smoothing leaves this image out,
+            0 if it is used.
     """
 
     track_id: int
@@ -180,7 +182,7 @@ class Face:
     valence: float
     arousal: float
     head_pose: HeadPose | None = None
-    head_pose_assumed: bool = False
+    head_pose_assumed_lens: bool = False
     action_units: dict[str, float] = field(default_factory=dict)
     emfacs_consistency: float = math.nan
     attention: NDArray[np.float32] | None = None
@@ -238,7 +240,7 @@ class Face:
             "intensity": _number(self.intensity),
             "baseline_seconds": _number(self.baseline_seconds),
             "head_pose": None if self.head_pose is None else _pose_dict(self.head_pose),
-            "head_pose_assumed_lens": bool(self.head_pose_assumed),
+            "head_pose_assumed_lens": bool(self.head_pose_assumed_lens),
             "action_units": {name: _number(value) for name, value in self.action_units.items()},
             "emfacs_consistency": _number(self.emfacs_consistency),
             "landmarks": [_rounded(point, 2) for point in self.landmarks],

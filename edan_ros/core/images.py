@@ -58,7 +58,7 @@ class ImageError(ValueError):
 
     Attributes:
         reason: snake_case key of the fault for counters: zero_size, encoding, step, data_length,
-            odd_size, not_an_image, animated, cut_short or too_large.
+            odd_size, not_an_image, animated, cut_short or too_large; dtype or shape for an array.
     """
 
     def __init__(self, reason: str, message: str) -> None:

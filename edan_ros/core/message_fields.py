@@ -95,7 +95,7 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
     Nested messages are dictionaries, arrays of numbers float32. A pose that is unknown or rests on
     an assumed lens is the identity at zero.
     """
-    pose = None if face.head_pose_assumed else face.head_pose
+    pose = None if face.head_pose_assumed_lens else face.head_pose
     return {
         "track_id": face.track_id,
         "roi": _roi(face.box, width, height),

@@ -17,7 +17,7 @@ class RestingBaseline:
 
     A resting face shifts the logits by more than a slight expression does. The estimate starts at
     the mean of the population and moves slowly towards the logits of this person's neutral
-    images. It stays within ``MAX_SHIFT`` of the population, so that somebody who smiles all the
+    images. It stays within ``MAX_SHIFT`` of the population, so that a person who smiles all the
     time does not become neutral.
 
     Args:
@@ -59,7 +59,7 @@ class RestingBaseline:
     def update(self, logits: NDArray[np.floating], elapsed: float) -> None:
         """Add an image ``elapsed`` seconds after the last one; (7,) logits without class prior.
 
-        The image counts by the probability that it is neutral, judged by the estimate so far.
+        The weight of the image is the probability that it is neutral under the estimate so far.
         """
         relative = self.adjust(logits)
         neutrality = 1.0 / float(np.exp(relative - relative[_NEUTRAL]).sum())

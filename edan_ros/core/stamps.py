@@ -16,7 +16,7 @@ MAX_GAP_INTERVALS = 20.0
 #: Seconds by which a stamp may precede the newest one: images that overtake each other, not a clock
 #: that was set.
 MAX_STEP_BACK = 0.2
-#: Seconds from the end of a segment to the begin of the next.
+#: Seconds from the end of a segment to the start of the next.
 SEGMENT_PAUSE = 1.0
 #: The same in intervals, where images are farther apart than usual.
 _PAUSE_INTERVALS = 4.0

@@ -1,7 +1,7 @@
 """A still image in a file's bytes, with the memory and time that decoding it takes.
 
-The parsers of the formats (``compressed``, ``image_files``) read these from the headers, so that a
-hostile image is refused before memory is allocated for it.
+The parsers of the formats (``compressed``, ``file_formats``) read these from the headers, so that
+a hostile image is refused before memory is allocated for it.
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ from edan_ros.detection.base import best_first, pad, shrink, to_full_size
 DETECTOR_OUTPUTS = ("scores", "boxes", "points")
 #: Height and width of the network's input are multiples of this.
 INPUT_MULTIPLE = 32
-#: Grey level that pads images to the next multiple; the network reads it as empty.
+#: Grey level that pads images to the next multiple; to the network it is empty.
 PADDING_LEVEL = 128
 #: IoU above which the worse of two boxes is suppressed.
 _MAX_IOU = 0.35
 #: Share of the smaller box inside the larger one above which the worse of the two is suppressed:
 #: the mouth of a large face may look like a small face.
 _MAX_CONTAINED = 0.7
-#: Only so many of the best cells take part in the suppression.
+#: Number of the best cells that take part in the suppression.
 _MAX_CANDIDATES = 400
 
 

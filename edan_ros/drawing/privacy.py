@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 FaceFinder = Callable[[Image], Sequence[Detection]]
 
 #: Detection score above which a face is hidden, far below the threshold for recognition: it adds
-#: most of the people whom the detector misses at 0.6 in crowded photographs.
+#: most of the people that the detector misses at 0.6 in crowded photographs.
 PRIVACY_THRESHOLD = 0.25
 #: The image as it is, heads blurred, or no pixel of the image at all.
 PRIVACY_MODES = ("none", "blur", "landmarks-only")

@@ -36,7 +36,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 @dataclass(frozen=True)
 class Span:
-    """A state from `begin` up to the next span of its row. text: written in the bar."""
+    """A state from ``begin`` (seconds) to the next span of its row. text: written in the bar."""
 
     begin: float
     text: str
@@ -171,7 +171,7 @@ class TimelineStrip:
         return self._draw(width, now - self.window, now, caption, self.caption_lines)
 
     def whole(self, width: int, begin: float, end: float) -> Pixels:
-        """Return all rows from `begin` to `end` in one image, (height, width, 3) BGR."""
+        """Return all rows from ``begin`` to ``end`` in one image, (height, width, 3) BGR."""
         return self._draw(width, begin, end, {}, 0)
 
     def _draw(
@@ -199,7 +199,7 @@ class TimelineStrip:
 
 
 def _with_ends(spans: Sequence[Span], last: float) -> Iterator[tuple[Span, float]]:
-    """Return each span with the begin of the next, or with `last`."""
+    """Return each span with the start of the next, or with ``last``."""
     ends = [span.begin for span in spans] + [last]
     return zip(spans, ends[1:], strict=True)
 

@@ -47,7 +47,7 @@ def _check(code: int, action: str) -> None:
 
 
 def find_gpu() -> Gpu:
-    """Return the first GPU of this machine. Raises EngineError that says what is missing."""
+    """Return the first GPU of this machine. Raises EngineError that names what is missing."""
     cuda = _load()
     _check(cuda.cuInit(0), "starting CUDA")
     count, device = ctypes.c_int(), ctypes.c_int()

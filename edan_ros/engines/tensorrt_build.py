@@ -42,7 +42,7 @@ Profile = Mapping[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
 def library(kind: str) -> Any:
     """Import the library of ``tensorrt`` or ``tensorrt_rtx``.
 
-    Raises EngineError that says what to install.
+    Raises EngineError that names what to install.
     """
     reason: ImportError | None = None
     for name in GPU_MODULES[kind]:

@@ -28,7 +28,7 @@ class PlanError(EngineError):
 
 
 def pycuda() -> Any:
-    """Return PyCUDA's initialised driver module. Raises EngineError that says what to install."""
+    """Return PyCUDA's initialised driver module. Raises EngineError that names what to install."""
     try:
         import pycuda.driver as cuda
     except ImportError as error:

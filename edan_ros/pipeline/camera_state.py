@@ -267,7 +267,7 @@ class CameraState:
             landmarks=track.landmarks,
             raw_probabilities=observation.probabilities,
             head_pose=pose,
-            head_pose_assumed=pose is not None and pose_assumed,
+            head_pose_assumed_lens=pose is not None and pose_assumed,
             action_units=units,
             attention=observation.attention,
             crop=observation.crop,

@@ -35,7 +35,7 @@ class _Drawing(NamedTuple):
 
 
 class Annotations(RunFolder[_Drawing]):
-    """A context manager that writes them. Files of an earlier run in the folder are replaced.
+    """Writes the output, as a context manager. Files of an earlier run in the folder are replaced.
 
     Args:
         privacy: hides people before anything is drawn.

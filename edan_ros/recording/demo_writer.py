@@ -52,7 +52,7 @@ class _Drawing(NamedTuple):
 
 
 class DemoWriter(RunFolder[_Drawing]):
-    """A context manager that writes it. Files of an earlier run in the folder are replaced.
+    """Writes the output, as a context manager. Files of an earlier run in the folder are replaced.
 
     Args:
         companion: receives every result, and is drawn under the video.

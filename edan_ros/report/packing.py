@@ -57,7 +57,7 @@ def page_data(
 
 
 def joined(rows: int) -> int:
-    """Return how many neighbouring rows become one, for so many in total."""
+    """Return the number of neighbouring rows that become one, for ``rows`` in total."""
     return -(-rows // MAX_ROWS) if rows else 1
 
 

@@ -19,7 +19,7 @@ LABELS: tuple[str, ...] = (*EMOTIONS, UNKNOWN_LABEL)
 UNKNOWN_INDEX = len(EMOTIONS)
 #: The levels of /diagnostics, by their number.
 LEVELS = ("ok", "warning", "error", "stale")
-#: A person without a detection for so many images, and for so many seconds, was away.
+#: Images and seconds without a detection after which a person was away; both must have passed.
 _AWAY_IMAGES, _AWAY_SECONDS = 3.0, 0.3
 #: Largest number of jumps of the stamps that are described.
 _MAX_JUMPS = 5
@@ -77,7 +77,7 @@ class Stream:
     name: topic of the results, "" where there is only one camera. times: (m,) seconds of the
     recording. faces: (m,) number in each image. latency_ms: (m,) NaN where it is not known;
     latency_of: what it was measured from and to. image_times: of the images recorded on
-    image_topic beside the results, None without any. segments: begins of the segments after the
+    image_topic beside the results, None without any. segments: starts of the segments after the
     first, seconds, where stamps jump (``core.stamps``).
     """
 
@@ -132,7 +132,7 @@ class TimeAxis:
 
     Attributes:
         jumps: steps in seconds at which a segment began.
-        segments: begins of the segments after the first, seconds of the recording.
+        segments: starts of the segments after the first, seconds of the recording.
     """
 
     def __init__(self, epoch_stamps: Iterable[EpochStamp], interval: float = 0.0) -> None:

@@ -62,10 +62,10 @@ class Listener:
         """
 
     def lost(self, reason: str) -> None:
-        """Handle the begin of an outage: the source is missing."""
+        """Handle the start of an outage: the source is missing."""
 
     def found(self, outage: float) -> None:
-        """Handle the end of an outage of so many seconds."""
+        """Handle the end of an outage. outage: its seconds."""
 
     def ended(self) -> None:
         """Handle the end of the source, after its last frame."""
@@ -151,7 +151,7 @@ class Player:
     def _play(self) -> None:
         """Open the source and show it to its end. Raises SourceError."""
         source = self._open_source()
-        # Begin of the loop in recorded time, which jumps, and in time of playback.
+        # Start of the loop in recorded time, which jumps, and in time of playback.
         recorded, played, begins = 0.0, 0.0, True
         while True:
             shown, newest, due = 0, 0.0, 0.0

@@ -40,8 +40,11 @@ def webcams_present() -> list[str]:
 class WebcamSource:
     """A camera that OpenCV reads, by its number.
 
-    width, height: pixels to ask the camera for, 0 for its own choice. fps: likewise. name: how
-    the user named it, for messages.
+    Args:
+        index: number of the device.
+        width, height: requested size in pixels; 0 leaves it to the camera.
+        fps: requested images per second; 0.0 leaves them to the camera.
+        name: name of the device as the user wrote it, for messages.
     """
 
     length = None

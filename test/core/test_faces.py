@@ -34,7 +34,7 @@ def happy_face() -> Face:
         valence=0.57703,
         arousal=0.36332,
         head_pose=HeadPose(FRONTAL, np.array([0.1, -0.2, 0.654321])),
-        head_pose_assumed=True,
+        head_pose_assumed_lens=True,
         action_units={"AU12": 0.81234},
         emfacs_consistency=math.nan,
         attention=np.ones((7, 2, 2), np.float32),
@@ -87,7 +87,7 @@ def test_unknown_values_are_none() -> None:
         arousal=math.nan,
         intensity=math.nan,
         head_pose=None,
-        head_pose_assumed=False,
+        head_pose_assumed_lens=False,
         action_units={},
     )
     values = face.to_dict()

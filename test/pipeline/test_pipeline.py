@@ -282,7 +282,7 @@ def test_head_pose_with_a_camera_model_is_metric() -> None:
     pipeline, _, _ = made()
     disc = Disc(320, 240, 120)
     (face,) = pipeline.process(scene([disc]), 0.0, CAMERA).faces
-    assert not face.head_pose_assumed
+    assert not face.head_pose_assumed_lens
     corners = landmarks_of(disc)[[36, 45]]
     expected = 600 * 0.09 / np.hypot(*(corners[1] - corners[0]))
     assert face.head_pose.translation[2] == pytest.approx(expected, rel=0.06)
@@ -293,7 +293,7 @@ def test_head_pose_without_a_camera_model_is_flagged_as_assumed() -> None:
     pipeline, _, _ = made()
     disc = Disc(320, 240, 120)
     (face,) = pipeline.process(scene([disc]), 0.0).faces
-    assert face.head_pose_assumed
+    assert face.head_pose_assumed_lens
     corners = landmarks_of(disc)[[36, 45]]
     expected = 640 * 0.09 / np.hypot(*(corners[1] - corners[0]))
     assert face.head_pose.translation[2] == pytest.approx(expected, rel=0.06)
@@ -304,11 +304,11 @@ def test_camera_info_of_another_shape_is_ignored_with_a_warning() -> None:
     pipeline, _, _ = made()
     wide = CameraModel(640, 360, CAMERA.K, CAMERA.D)
     result = pipeline.process(scene([Disc(320, 240)]), 0.0, wide)
-    assert result.faces[0].head_pose_assumed
+    assert result.faces[0].head_pose_assumed_lens
     assert [r.reason for r in result.warnings] == ["camera_info"]
     half = scene([Disc(160, 120, 60)], 320, 240)
     result = pipeline.process(half, 0.0, CAMERA, "other")
-    assert not result.faces[0].head_pose_assumed
+    assert not result.faces[0].head_pose_assumed_lens
     assert result.warnings == []
 
 
@@ -408,7 +408,7 @@ def test_analyze_has_no_state_and_assigns_no_ids() -> None:
         result = pipeline.analyze(image, CAMERA)
         assert sorted(f.label for f in result.faces) == ["happy", "sad"]
         assert ids(result) == [0, 0]
-        assert not any(f.head_pose_assumed for f in result.faces)
+        assert not any(f.head_pose_assumed_lens for f in result.faces)
     assert ids(pipeline.process(image, 0.0)) == [1, 2]
 
 
