@@ -7,14 +7,15 @@ pages that hold rows can be read without the others: https://www.sqlite.org/file
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
 from edan_ros.sources.salvage import Salvage, connection
 from edan_ros.sources.sqlite_wal import WriteAheadLog, has_hot_journal, read_wal, wal_path
 
 _MAGIC = b"SQLite format 3\0"
-_LEAF_OF_TABLE = 0x0D
+_LEAF_OF_TABLE, _INTERIOR_OF_TABLE = 0x0D, 0x05
 #: Bytes of a message that are read for its topic and time.
 _FRONT = 64
 _INTEGER_SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
@@ -23,7 +24,7 @@ _INTEGER_SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
 class SqliteSalvage(Salvage):
     """Reads the messages whose rows, with all their overflow pages, lie in the file or its log.
 
-    Tables are told apart by the columns of their rows: a message has two numbers and a blob, a
+    Tables are identified by the columns of their rows: a message has two numbers and a blob, a
     topic and a definition have texts.
     """
 
@@ -44,12 +45,17 @@ class SqliteSalvage(Salvage):
             self._size = self._wal.page_count * self._page
         elif self._wal.page_count:
             self._lose_wal("its pages have another size")
+        #: Page -> number of its rows that are damaged.
+        self._damaged: Counter[int] = Counter()
+        root = 0
         definitions: dict[str, tuple[str, str]] = {}
         topics: dict[int, list[str]] = {}
         rows: dict[int, tuple[int, int, tuple[int, int]]] = {}
         for number, place, kinds, values in self._rows():
             if [k for k, _ in kinds] == ["null", "int", "int", "blob"]:
                 rows[number] = (values[2], values[1], place)
+            elif [k for k, _ in kinds] == ["text", "text", "text", "int", "text"]:
+                root = values[3] if values[:2] == ["table", "messages"] else root
             elif len(kinds) >= 4 and all(k == "text" for k, _ in kinds[1:]):
                 texts = [str(value) for value in values[1:]]
                 if texts[0].startswith("/"):
@@ -62,6 +68,55 @@ class SqliteSalvage(Salvage):
                 connection(number, name, kind, encoding, qos, definitions.get(kind))
             )
         self._index = [row for row in rows.values() if row[1] in topics]
+        if wal_path(self._path):
+            self._compare_with_tree(root, rows.keys(), len(rows) - len(self._index))
+
+    def _compare_with_tree(self, root: int, found: Collection[int], orphans: int) -> None:
+        """Add faults where rows of the messages are missing that the tree of the table holds.
+
+        The tree is followed only beside a log. Other files come here because they are damaged,
+        which is reported with the number of their messages.
+        """
+        size = self._path.stat().st_size
+        pages = range(size // self._page + 1, self._size // self._page + 1)
+        if size % self._page or any(page not in self._wal.pages for page in pages):
+            self.faults.append(f"{self._path.name} is cut or damaged: it has {size} bytes")
+        numbers, damaged = self._follow(root)
+        if damaged:
+            self.faults.append(f"{self._path.name} is damaged: {damaged} of its pages or rows")
+        if numbers != sorted(set(numbers)):
+            self.faults.append(f"{self._path.name} is damaged: its messages are not in order")
+        missing = len(set(numbers).difference(found)) + orphans
+        if missing and not damaged:
+            self.faults.append(f"{missing} messages of {self._path.name} cannot be read")
+
+    def _follow(self, root: int) -> tuple[list[int], int]:
+        """Return the row numbers in the tree of a table, and how many pages or rows are damaged."""
+        numbers: list[int] = []
+        damaged, seen, waiting = 0, set[int](), [root]
+        while waiting:
+            page = waiting.pop()
+            is_within = 1 <= page <= self._size // self._page and page not in seen
+            data = self._read((page - 1) * self._page, self._page) if is_within else b""
+            begin = 100 if page == 1 else 0
+            if len(data) < self._page or data[begin] not in (_LEAF_OF_TABLE, _INTERIOR_OF_TABLE):
+                damaged += 1
+                continue
+            seen.add(page)
+            head = 8 if data[begin] == _LEAF_OF_TABLE else 12
+            (cells,) = struct.unpack_from(">H", data, begin + 3)
+            try:
+                places = struct.unpack_from(f">{cells}H", data, begin + head)
+                if head == 8:
+                    damaged += self._damaged[page]
+                    numbers += [_varint(data, _varint(data, at)[1])[0] for at in places]
+                else:
+                    places = (*places, begin + 8)
+                    children = [struct.unpack_from(">I", data, at)[0] for at in places]
+                    waiting += reversed(children)
+            except (struct.error, IndexError):
+                damaged += 1
+        return numbers, damaged
 
     def close(self) -> None:
         """Close the file and its log."""
@@ -125,8 +180,10 @@ class SqliteSalvage(Salvage):
                     place = (page * self._page + after, size)
                     row = self._row(place)
                 except (IndexError, struct.error, UnicodeDecodeError):
-                    continue  # damaged
-                if row is not None:
+                    row = None
+                if row is None:
+                    self._damaged[page + 1] += 1
+                else:
                     yield number, place, *row
 
     def _row(self, place: tuple[int, int]) -> tuple[list[tuple[str, int]], list[Any]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -137,6 +138,30 @@ def test_a_cut_log_gives_what_sqlite_reads(tmp_path: Path) -> None:
         found, damage = read(bag)
         assert found == rows
         assert damage or len(found) == 60
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_damaged_file_beside_a_whole_log_loses_nothing_silently(
+    tmp_path: Path, seed: int
+) -> None:
+    """The log holds the pages of the tail; those of the head are in the file alone."""
+    bag = killed_recording(tmp_path, 60, first=30, checkpoint_at=35)
+    (file,) = bag.glob("*.db3")
+    data = bytearray(file.read_bytes())
+    dice = random.Random(seed)
+    at = dice.randrange(4096, len(data))
+    match seed % 3:
+        case 0:
+            del data[at:]
+        case 1:
+            data[at:] = bytes(len(data) - at)
+        case _:
+            del data[at : at + dice.choice((1, 512, 4096))]
+    file.write_bytes(data)
+    with contextlib.suppress(SourceError):
+        found, damage = read(bag)
+        times = [time for time, _ in found]
+        assert damage or times == [message(i if i >= 30 else 0)[0] for i in range(60)]
 
 
 def test_a_log_with_a_damaged_header_is_reported_as_missing(tmp_path: Path) -> None:
