@@ -17,7 +17,7 @@ from edan_ros.core.images import Image
 from edan_ros.pipeline.pipeline import Pipeline
 
 SIZE = (640, 360)
-RATE = 25.0
+RATE = 12.5
 SECONDS = 10.0
 #: Visible share of a face from which it must be found.
 MIN_VISIBLE = 0.6

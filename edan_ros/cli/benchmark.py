@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import platform
 import sys
@@ -13,6 +14,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edan_ros import NEEDS_ROS
 from edan_ros.benchmark.machine import measure_machine
 from edan_ros.benchmark.models import BATCHES, measure_models
 from edan_ros.benchmark.report import save_roofline, tables
@@ -58,9 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         nargs="+",
         choices=SECTIONS,
-        default=SECTIONS,
         metavar="SECTION",
-        help=f"sections to run: {', '.join(SECTIONS)} (default: all)",
+        help=f"sections to run: {', '.join(SECTIONS)} (default: all; without ROS 2, not ros)",
     )
     parser.add_argument(
         "--soak",
@@ -94,12 +95,29 @@ def run(args: argparse.Namespace) -> int:
         raise EngineError("no model ships with this package: name one with --model")
     for model in models:
         load_manifest(model)  # an unknown name ends the command before the measurements
+    args.only = _sections(args)
     results = _measure(args, models, console)
     console.print(tables(results))
     written = [_write(results.save, args.json)] if args.json else []
     if args.roofline:
         written.append(_write(partial(save_roofline, results), args.roofline))
     return 0 if all(written) else 1
+
+
+def _sections(args: argparse.Namespace) -> Sequence[str]:
+    """Return the sections to run; without ROS 2, log that those by default leave out the nodes.
+
+    Raises ModuleNotFoundError without ROS 2 if the nodes were requested.
+    """
+    if args.soak or "ros" in (args.only or SECTIONS):
+        try:
+            importlib.import_module("edan_ros.nodes.tools.benchmark_run")
+        except ModuleNotFoundError:
+            if args.soak or args.only:
+                raise
+            print(f"skipping the section ros, which {NEEDS_ROS}", file=sys.stderr)
+            return [section for section in SECTIONS if section != "ros"]
+    return args.only or SECTIONS
 
 
 def _measure(args: argparse.Namespace, models: list[str], console: Console) -> Results:

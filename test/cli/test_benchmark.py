@@ -1,8 +1,9 @@
-"""`edan benchmark`: sections, files, and what is said when something is wrong."""
+"""`edan benchmark`: sections, files and error messages."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,36 @@ def test_the_requested_sections_are_measured_and_written(
 def test_a_missing_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "--quick", "--only", "model", "--model", "nobody"]) != 0
     assert "no model is called 'nobody'" in capsys.readouterr().err
+
+
+def test_without_ros_the_nodes_are_skipped_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _hide_ros(monkeypatch)
+    target = tmp_path / "run.json"
+    assert main(["benchmark", "--quick", "--model", "edan-lite", "--json", str(target)]) == 0
+    found = json.loads(target.read_text())
+    assert found["model"]
+    assert found["pipeline"]
+    assert found["ros"] == []
+    assert "skipping the section ros, which needs ROS 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("requested", [["--only", "model", "ros"], ["--soak", "1"]])
+def test_without_ros_requested_nodes_end_the_command_before_measuring(
+    requested: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _hide_ros(monkeypatch)
+    monkeypatch.delattr(benchmark, "measure_machine")
+    assert main(["benchmark", "--quick", *requested]) == 1
+    assert capsys.readouterr().err.startswith("edan benchmark needs ROS 2: install it")
+
+
+def _hide_ros(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every import of rclpy fail, also by modules that were imported before."""
+    monkeypatch.setitem(sys.modules, "rclpy", None)
+    for name in [name for name in sys.modules if name.startswith("edan_ros.nodes")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def test_a_file_that_cannot_be_written_is_named_after_the_results(

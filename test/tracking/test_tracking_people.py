@@ -23,7 +23,7 @@ MIN_IOU = 0.4
 
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
-    return Pipeline(create_detector("edan"), create_engine("onnxruntime", "edan-lite"))
+    return Pipeline(create_detector("edan"), create_engine("onnxruntime", "edan-lite", threads=1))
 
 
 @pytest.fixture(scope="module")
