@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -78,6 +79,8 @@ class BagFile:
     _complete: bool = False
     #: Topic -> times of the messages that were read.
     _read: dict[str, array[int]] = field(default_factory=dict)
+    #: Topic -> times in the table of an SQLite file, once they were needed.
+    _table: dict[str, NDArray[np.uint64]] | None = None
 
     @property
     def connections(self) -> list[Connection]:
@@ -143,7 +146,7 @@ class BagFile:
         faults = list(self.reader.faults) if isinstance(self.reader, Salvage) else []
         if not self.indexed and self.broken:
             return [*faults, f"{name} is cut or damaged: {self._what_was_read(promised)}"]
-        missing = self._missing()
+        missing = self._missing()  # which may find more that is broken
         if self.broken and not missing:
             faults.append(f"{name} is damaged: {self.read.total()} messages were read")
         return [*faults, *(f"{name} is damaged: {line}" for line in missing)]
@@ -181,11 +184,17 @@ class BagFile:
         return self.reader.message_count - sum(c.msgcount for c in self.connections)
 
     def _index_fault(self, topic: str, read: NDArray[np.int64]) -> str:
-        """Compare the times of a topic with those in the message indexes of an MCAP file."""
+        """Compare the times of a topic with those in the message indexes of an MCAP file.
+
+        SQLite gives times by its index, so those of an SQLite file are compared with its table.
+        """
         start = self._requested[1]
-        if self.summary.times is None:
+        times = self.summary.times
+        if self.storage == "sqlite3" and isinstance(self.reader, rosbag2.Reader):
+            times = self._times_in_table()
+        if times is None:
             return ""
-        indexed = self.summary.times.get(topic, np.zeros(0, np.uint64)).astype(np.int64)
+        indexed = times.get(topic, np.zeros(0, np.uint64)).astype(np.int64)
         if start is not None:
             indexed = indexed[indexed >= start]
         if np.array_equal(indexed, read):
@@ -194,6 +203,22 @@ class BagFile:
             return f"{len(read)} of the {len(indexed)} messages in its index were read"
         changed = len(read) - sum((Counter(read.tolist()) & Counter(indexed.tolist())).values())
         return f"{changed} messages have another time than in its index"
+
+    def _times_in_table(self) -> dict[str, NDArray[np.uint64]] | None:
+        """Return topic -> sorted times in ns in the table of an SQLite file, None if damaged."""
+        if self._table is not None:
+            return self._table
+        found: dict[str, list[int]] = defaultdict(list)
+        uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+        query = "SELECT name, timestamp FROM messages NOT INDEXED JOIN topics ON topics.id=topic_id"
+        try:
+            with closing(sqlite3.connect(uri, uri=True)) as base:
+                for topic, time in base.execute(query):
+                    found[topic].append(time)
+            self._table = {t: np.sort(np.array(v, np.uint64)) for t, v in found.items()}
+        except (sqlite3.Error, OverflowError, TypeError, ValueError):
+            self.broken = True
+        return self._table
 
     def _count_fault(self, topic: str, read: int) -> str:
         """Compare the number of messages of a topic with the statistics, which count all."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bags import SECOND, camera_info, raw, write_bag
+from bags import SECOND, camera_info, raw, write_bag, write_humble_bag
 from mcap.exceptions import McapError
 from mcap.records import Channel, Chunk, ChunkIndex, Message, Statistics
 from mcap.stream_reader import StreamReader, breakup_chunk
@@ -252,3 +252,21 @@ def test_a_time_outside_that_of_the_bag_is_reported(tmp_path: Path) -> None:
     found, damage = read(bag)
     assert len(found) == 4
     assert damage == ["1 messages have a time outside that of the bag"]
+
+
+@pytest.mark.parametrize("occurrence", [0, 1])
+def test_a_damaged_time_in_the_table_or_index_of_sqlite_is_reported(
+    tmp_path: Path, occurrence: int
+) -> None:
+    """The time of the fifth message, which the table and the index hold."""
+    stamps = [START + i * SECOND // 30 for i in range(20)]
+    bag = write_humble_bag(tmp_path / "bag", [("/cam/image_raw", t, raw(0)) for t in stamps])
+    (file,) = bag.glob("*.db3")
+    data = bytearray(file.read_bytes())
+    time = struct.pack(">q", stamps[4])
+    places = [i for i in range(len(data) - 8) if data[i : i + 8] == time]
+    assert len(places) == 2
+    data[places[occurrence] + 3] ^= 0x10
+    file.write_bytes(data)
+    _, damage = read(file)
+    assert damage
