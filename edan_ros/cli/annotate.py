@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
     values = {"made by": "edan annotate", "source": source.name, "privacy": args.privacy}
     values |= source.properties if isinstance(source, VideoSource) else {}
     values |= {name: str(value) for name, value in settings.items()}
-    model = describe_model(SimpleNamespace(**model_fields(loaded.engine)))
+    fields = model_fields(loaded.engine, loaded.pipeline.config.prior_strength)
+    model = describe_model(SimpleNamespace(**fields))
     write_run_info(folder, RunInfo(model, values))
     log(f"{plural(progress.images, 'image')}, {progress.rate:.1f}/s")
     for line in _abridged(list(dict.fromkeys(faults))):  # a recording is read twice

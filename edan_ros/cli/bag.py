@@ -85,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         values = {"made by": "edan bag", "source": str(args.bag)}
         values |= {"not read": "; ".join(damage)} if damage else {}
         values |= {name: str(value) for name, value in settings.items()}
-        model = describe_model(SimpleNamespace(**model_fields(loaded.engine)))
+        fields = model_fields(loaded.engine, loaded.pipeline.config.prior_strength)
+        model = describe_model(SimpleNamespace(**fields))
         write_run_info(writer.folder, RunInfo(model, values))
     for camera in cameras.values():
         log(camera.line())

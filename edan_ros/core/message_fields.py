@@ -122,7 +122,7 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
     }
 
 
-def model_fields(engine: Any, prior_strength: float = 0.0) -> dict[str, Any]:
+def model_fields(engine: Any, prior_strength: float) -> dict[str, Any]:
     """Return the fields of ModelInfo.msg for an Engine and the prior strength in use, 0 to 1."""
     manifest = engine.manifest
     return {

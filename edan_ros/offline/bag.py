@@ -217,7 +217,8 @@ class BagRun:
 
     def run(self, reader: BagReader, plan: Plan, engine: Engine) -> None:
         """Process all messages, in their order."""
-        info = self._messages.model_info(**model_fields(engine))
+        fields = model_fields(engine, self._pipeline.config.prior_strength)
+        info = self._messages.model_info(**fields)
         self._writer.write(plan.model, reader.times[0], info)
         kept = self._writer.topics & plan.kept
         for message in reader.messages(kept):

@@ -16,7 +16,7 @@ _MODEL_FIELDS = (
     "name",
     "version",
     "engine",
-    "why",
+    "selection_reason",
     "device",
     "precision",
     "input_size",
@@ -36,6 +36,8 @@ class RunInfo:
 def describe_model(info: Any) -> dict[str, str]:
     """Return names and values of a ModelInfo of any version, read by any library."""
     values = {name: getattr(info, name, "") for name in _MODEL_FIELDS}
+    # ModelInfo of version 0.5 and before has the reason in the field "why".
+    values["selection_reason"] = values["selection_reason"] or getattr(info, "why", "")
     return {name.replace("_", " "): str(value) for name, value in values.items() if value}
 
 

@@ -106,7 +106,8 @@ def test_every_image_gets_a_result_beside_the_original_messages(
                 assert array.header == header
                 assert (array.image_width, array.image_height) == (64, 48)
         (info,) = [r for r in reader.messages() if r[0].topic == "/model_info"]
-        assert reader.deserialize(info[2], info[0].msgtype).name == select_model().name
+        model = reader.deserialize(info[2], info[0].msgtype)
+        assert (model.name, model.prior_strength) == (select_model().name, np.float32(0.2))
 
 
 def test_foreign_types_keep_their_definition_or_stay_without(tmp_path: Path) -> None:

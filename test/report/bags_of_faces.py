@@ -79,7 +79,7 @@ def image(seconds: float) -> Any:
 
 def model() -> Any:
     fields = {"name": "edan-lite", "version": "1.0.0", "engine": "onnxruntime", "input_size": 64}
-    fields |= {"labels": list(EMOTIONS), "terms": "as the data allow"}
+    fields |= {"labels": list(EMOTIONS), "terms": "as the data allow", "why": "requested"}
     names = [name for name, _ in STORE.fielddefs[MODEL][1]]
     fields |= {"class_prior": np.full(7, 1 / 7, np.float32), "prior_strength": 0.0}
     return make(MODEL, **(dict.fromkeys(names, "") | fields))

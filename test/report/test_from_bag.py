@@ -31,6 +31,8 @@ def test_a_recorded_node(tmp_path: Path, storage: str) -> None:
     assert stream.latency_of == "image recorded to faces recorded"
     assert recording.model["name"] == "edan-lite"
     assert recording.model["input size"] == "64"
+    assert recording.model["selection reason"] == "requested"  # from the field of version 0.5
+    assert "why" not in recording.model
     (status,) = recording.diagnostics
     assert (status.level, status.message) == ("warning", "slow: <b>")
     assert status.values == {"images_processed": "19"}

@@ -222,7 +222,7 @@ def _pose(message: FaceEmotion) -> HeadPose:
     return HeadPose(rotation, np.array([position.x, position.y, position.z]))
 
 
-def model_info_message(engine: Engine, prior_strength: float = 0.0) -> ModelInfo:
+def model_info_message(engine: Engine, prior_strength: float) -> ModelInfo:
     """Return the message that describes an engine and its model."""
     fields = model_fields(engine, prior_strength)
     fields["class_prior"] = array.array("f", fields["class_prior"].tobytes())

@@ -187,7 +187,7 @@ def model_status(
         message = f"{state}: {remark}" if remark else state
         return status("model", level, message, values)
     engine = recognition.engine
-    fields = model_fields(engine)
+    fields = model_fields(engine, recognition.config.prior_strength)
     values |= {"model": fields["name"], **{name: fields[name] for name in _MODEL_FIELDS}}
     values["detector"] = recognition.detector
     return status("model", OK, f"{state}: {describe(engine)}", values, engine.device)
