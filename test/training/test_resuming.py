@@ -41,7 +41,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize(
-    ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGTERM, 0)]
+    ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGHUP, 0)]
 )
 def test_a_signal_leaves_a_checkpoint_inside_an_epoch(
     tmp_path: Path, samples: TrainingSet, number: signal.Signals, workers: int

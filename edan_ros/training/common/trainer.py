@@ -32,15 +32,20 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """While entered, SIGINT and SIGTERM set ``requested``; a second one ends the process."""
+    """While entered, SIGINT, SIGTERM and SIGHUP set ``requested``; a second one ends the process.
+
+    SIGHUP stays ignored where ``nohup`` ignores it.
+    """
 
     def __init__(self) -> None:
         self.requested = False
         self._handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopRequest:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._request)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            before = signal.getsignal(number)
+            if number != signal.SIGHUP or before is not signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *_: object) -> None:
