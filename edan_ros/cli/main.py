@@ -7,6 +7,7 @@ traceback at any moment.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from edan_ros.cli._signals import handler
 
 if TYPE_CHECKING:
     import argparse
+
+_format_with_place = warnings.formatwarning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,11 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         number of the signal that ended the command.
     """
     handler.install()
+    format_before, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     finally:
-        if arguments is not None:  # in a process of its own the handlers stay until its end
+        if arguments is not None:  # in a process of its own they stay until its end
             handler.restore()
+            warnings.formatwarning = format_before
 
 
 def commands() -> list[str]:
@@ -78,6 +83,19 @@ def _summary(name: str) -> str:
 
     source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Return the text of a warning; one for users (FutureWarning) without its place in the code."""
+    if issubclass(category, FutureWarning):
+        return f"warning: {message}\n"
+    return _format_with_place(message, category, filename, lineno, line)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -308,3 +308,18 @@ def test_demo_takes_a_behaviour_and_a_source(
 def test_demo_takes_one_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "a.mp4", "b.mp4"]) == 1
     assert "one source at a time, not a.mp4, b.mp4" in capsys.readouterr().err
+
+
+def test_a_deprecation_is_reported_without_its_place_in_the_code() -> None:
+    code = (
+        "import sys, warnings; from edan_ros.cli import doctor, main\n"
+        "def run(args):\n"
+        "    warnings.warn('run.yaml: use max_images', FutureWarning)\n"
+        "    warnings.warn('of a developer', RuntimeWarning)\n"
+        "    return 0\n"
+        "doctor.run = run; sys.argv = ['edan', 'doctor']; sys.exit(main.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, *rest = done.stderr.splitlines()
+    assert first == "warning: run.yaml: use max_images"
+    assert any("RuntimeWarning: of a developer" in line for line in rest)
