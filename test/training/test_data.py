@@ -48,7 +48,7 @@ HAPPY = np.eye(7, dtype=np.float32)[1]
 
 
 def dotted_face(angle: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """A gray image with a bright dot on every landmark of a rotated mean face."""
+    """A grey image with a bright dot on every landmark of a rotated mean face."""
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     points = MEAN_SHAPE @ rotation * 300 + 256
     image = np.zeros((512, 512), np.uint8)

@@ -26,7 +26,7 @@ Region = tuple[int, int, int, int]
 
 
 class Canvas:
-    """A square gray image with its faces, all in pixels of the canvas.
+    """A square grey image with its faces, all in pixels of the canvas.
 
     Attributes:
         pixels: (size, size) uint8.
@@ -58,7 +58,7 @@ class Canvas:
             matrix: (2, 3), maps pixels of the image to those of the canvas.
             region: on the canvas.
             mask: (y1 - y0, x1 - x0) opacity; opaque without.
-            fill: gray level beyond the image's border, which is repeated without.
+            fill: grey level beyond the image's border, which is repeated without.
         """
         x0, y0, x1, y1 = region
         patch = warp(image, matrix, region, fill)

@@ -1,7 +1,7 @@
 """Distractors: shapes that a detector should not take for a face.
 
 Lines, discs, rectangles, words, and spots: small shaded ovals with rings, which resemble a distant
-face most. All are drawn in place on a square gray image (h, w) uint8.
+face most. All are drawn in place on a square grey image (h, w) uint8.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def draw_distractors(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Non
 
 
 def shade(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return (h, w) gray levels, in half of the cases with a gradient in one direction."""
+    """Return (h, w) grey levels, in half of the cases with a gradient in one direction."""
     height, width = shape
     first, last = rng.uniform(0.0, 255.0, 2)
     if rng.random() < 0.5:
@@ -73,7 +73,7 @@ def _spot(pixels: NDArray[np.uint8], at: tuple[int, int], rng: np.random.Generat
 
 
 def _word(pixels: NDArray[np.uint8], at: tuple[int, int], rng: np.random.Generator) -> None:
-    """Draw one to seven characters; half of the words have an outline of another gray level."""
+    """Draw one to seven characters; half of the words have an outline of another grey level."""
     letters = "".join(rng.choice(list(LETTERS), rng.integers(1, 8)))
     height = int(np.exp(rng.uniform(np.log(8.0), np.log(90.0))))
     font = _fonts()[rng.integers(len(_fonts()))]

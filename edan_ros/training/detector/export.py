@@ -1,6 +1,6 @@
 """Export of a trained face detector as one ONNX file with its manifest.
 
-The graph: input ``image`` (batch, 1, H, W) float32 gray 0 to 255, H and W multiples of 32;
+The graph: input ``image`` (batch, 1, H, W) float32 grey 0 to 255, H and W multiples of 32;
 outputs ``scores`` (batch, N) 0 to 1, ``boxes`` (batch, N, 4) x, y, width, height and ``points``
 (batch, N, 5, 2) in pixels of the input, for the N cells of all strides. Overlapping boxes are
 suppressed outside the graph (``detection/edan_detector.py``).

@@ -37,7 +37,7 @@ SAME_FACE = 0.25
 
 @dataclass
 class SourceImage:
-    """A gray image and its faces, in pixels of the image.
+    """A grey image and its faces, in pixels of the image.
 
     Attributes:
         levels: image pyramid, (h, w) uint8, each level half as large as the one before.
@@ -124,7 +124,7 @@ class TeacherDetector:
         self._yunet = YuNet(str(model), LOWEST_SCORE, 0.0, TEACHER_SIDE)
 
     def __call__(self, image: NDArray[np.uint8], side: int = TEACHER_SIDE) -> list[Detection]:
-        """Return the faces of a gray or BGR image in its pixels, with boxes of the landmarks."""
+        """Return the faces of a grey or BGR image in its pixels, with boxes of the landmarks."""
         scale = side / max(image.shape[:2])
         resized = cv2.resize(image, None, fx=scale, fy=scale)
         if resized.ndim == 2:
@@ -217,7 +217,7 @@ def background_images(
 
 
 def _read_frames(path: Path) -> list[NDArray[np.uint8]]:
-    """Return the gray frames of a video or an image, (h, w), at most BACKGROUND_SIDE a side."""
+    """Return the grey frames of a video or an image, (h, w), at most BACKGROUND_SIDE a side."""
     try:
         return [_limit_size(frame.image.gray()) for frame in create_source(str(path)).frames()]
     except SourceError as error:

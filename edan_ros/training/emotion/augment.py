@@ -93,7 +93,7 @@ def augment(
     """Return a jittered crop of ``size`` pixels a side with the degradations of a camera.
 
     Args:
-        image: (h, w) gray.
+        image: (h, w) grey.
         crop: of the face.
         landmarks: (68, 2) pixels of the image; NaN where unknown.
         emotion: (7,) target distribution; NaN where unknown.
@@ -236,7 +236,7 @@ def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 
 def _erase(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Fill a rectangle with one gray level or with noise."""
+    """Fill a rectangle with one grey level or with noise."""
     size = pixels.shape[0]
     h, w = rng.integers(size // 8, size // 2, 2)
     y, x = rng.integers(0, size - h), rng.integers(0, size - w)

@@ -1,6 +1,6 @@
 """Export of a trained network as one ONNX file with its manifest.
 
-The graph: input ``image`` (batch, 1, S, S) float32 gray 0 to 255; outputs ``landmarks``
+The graph: input ``image`` (batch, 1, S, S) float32 grey 0 to 255; outputs ``landmarks``
 (batch, 68, 2) pixels of the crop, ``logits`` (batch, 7), ``presence`` (batch,) probability and
 ``attention`` (batch, 7, S/8, S/8). Networks without landmarks have ``logits`` alone, or with
 ``units`` (batch, 18) probabilities of action units; their manifest names them. Opset 17: from
@@ -102,7 +102,7 @@ def store_half(model: onnx.ModelProto) -> None:
 def flops(network: nn.Module, size: int) -> float:
     """Return the operations of the convolutions and dense layers, 2 per multiply-add.
 
-    They are counted for one gray input of ``size`` x ``size`` pixels.
+    They are counted for one grey input of ``size`` x ``size`` pixels.
     """
     total = 0.0
 

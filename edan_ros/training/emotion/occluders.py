@@ -43,7 +43,7 @@ def _mask(
 
 
 def _cloth(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return an even gray level, in most cases with folds."""
+    """Return an even grey level, in most cases with folds."""
     level = rng.uniform(0.0, 255.0)
     if rng.random() < 0.3:
         return np.full(shape, level, np.float32)

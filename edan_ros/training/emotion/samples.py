@@ -22,7 +22,7 @@ class TrainingSet:
     """n images, each with the annotation of one face.
 
     Attributes:
-        images: n gray images, (h, w) uint8.
+        images: n grey images, (h, w) uint8.
         crops: n crops of the face, before jitter.
         landmarks: (n, 68, 2) float32 pixels of the image; NaN where unknown.
         emotions: (n, 7) float32 target distributions over EMOTIONS; NaN where unknown.

@@ -179,7 +179,7 @@ def training_set_of(
     return training_set
 
 
-#: Gray image, crop and landmarks of a sample.
+#: Grey image, crop and landmarks of a sample.
 _Prepared: TypeAlias = "tuple[NDArray[np.uint8], Crop, NDArray[np.float32]]"
 
 
