@@ -123,6 +123,11 @@ def annotate(
     return canvas
 
 
+def emotion_colour(label: str) -> Colour:
+    """Return the colour of an emotion's label, that of "unknown" for any other text."""
+    return EMOTION_COLOURS.get(label, EMOTION_COLOURS["unknown"])
+
+
 def unknown_text(face: Face) -> str:
     """Return the label of an unknown emotion with its reason: "unknown (turned away)"."""
     reason = UNKNOWN_REASONS[face.unknown_reason].replace("_", " ")

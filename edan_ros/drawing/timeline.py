@@ -13,11 +13,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edan_ros.drawing.faces import EMOTION_COLOURS, Colour
-
-Pixels = NDArray[np.uint8]
+from edan_ros.drawing.faces import Colour, Pixels
 
 #: BGR colours of states that are no emotions.
 STATE_COLOURS: dict[str, Colour] = {
@@ -204,11 +201,6 @@ def _with_ends(spans: Sequence[Span], last: float) -> Iterator[tuple[Span, float
     return zip(spans, ends[1:], strict=True)
 
 
-def under(image: Pixels, strip: Pixels) -> Pixels:
-    """Return an image with a strip of the same width under it."""
-    return np.vstack([image, strip])
-
-
 def _draw_axis(canvas: Pixels, area: RowArea) -> None:
     """Draw ticks at whole seconds, as many as are legible."""
     span = area.end - area.begin
@@ -268,8 +260,3 @@ def _plain(text: str) -> str:
     """Replace letters with accents, which OpenCV's fonts lack, by plain ones."""
     bare = unicodedata.normalize("NFKD", text.replace("ł", "l").replace("Ł", "L"))
     return bare.encode("ascii", "ignore").decode()
-
-
-def emotion_colour(label: str) -> Colour:
-    """Return the colour of an emotion's label, that of "unknown" for any other text."""
-    return EMOTION_COLOURS.get(label, EMOTION_COLOURS["unknown"])

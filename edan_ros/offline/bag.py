@@ -26,11 +26,18 @@ from edan_ros.core.message_fields import camera_model, decode_image, model_field
 from edan_ros.core.sixteen_bit import SixteenBitScaler
 from edan_ros.core.stamps import describe_jump
 from edan_ros.recording.bag_writer import BagWriter
-from edan_ros.recording.definitions import FACES, MODEL_INFO, Definition, Definitions, digest_of
+from edan_ros.recording.definitions import (
+    FACES,
+    MODEL_INFO,
+    NO_DIGEST,
+    Definition,
+    Definitions,
+    digest_of,
+)
 from edan_ros.recording.face_messages import FaceMessages
 from edan_ros.recording.summary import Summary
 from edan_ros.sources import SourceError
-from edan_ros.sources.bag import image_topics, info_topic
+from edan_ros.sources.bag import image_topics, info_topic, namespace_of
 from edan_ros.sources.bag_reader import BagReader, Message, Topic
 
 if TYPE_CHECKING:
@@ -54,8 +61,6 @@ def _qos(depth: int, durability: QosDurability) -> Qos:
 #: QoS of the emotion node's results and of its model info (nodes/common/qos.py).
 RESULTS = _qos(10, QosDurability.VOLATILE)
 LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
-#: Stands for the hash of a type whose definition is unknown.
-_NO_DIGEST = "RIHS01_" + "0" * 64
 
 
 @dataclass
@@ -124,7 +129,7 @@ def choose_cameras(reader: BagReader, named: Collection[str]) -> dict[str, Camer
     chosen = images if named else [name for name in images if _is_processed(name, images, topics)]
     if not chosen:
         raise SourceError(f"{reader.path} holds no image that can be read, or only depth images")
-    beside = [_namespace(name) + "/faces" for name in chosen]
+    beside = [namespace_of(name) + "/faces" for name in chosen]
     return {
         name: Camera(
             name,
@@ -142,7 +147,7 @@ def make_plan(reader: BagReader, cameras: Mapping[str, Camera], replace: bool) -
     Raises:
         SourceError: if the bag holds results already and ``replace`` is false.
     """
-    namespaces = [_namespace(topic) or "/" for topic in cameras]
+    namespaces = [namespace_of(topic) or "/" for topic in cameras]
     model = os.path.join(os.path.commonpath(namespaces), "model_info")
     results = {camera.faces for camera in cameras.values()}
     old = sorted((results | {model}) & reader.topics.keys())
@@ -261,7 +266,7 @@ def _definition(topic: Topic, definitions: Definitions) -> Definition:
     if topic.definition:
         digest = topic.digest or digest_of(topic.kind, topic.definition)
         return Definition(topic.definition, digest)
-    return definitions.of(topic.kind) or Definition("", _NO_DIGEST)
+    return definitions.of(topic.kind) or Definition("", NO_DIGEST)
 
 
 def _is_processed(name: str, images: Collection[str], topics: Mapping[str, Topic]) -> bool:
@@ -273,7 +278,3 @@ def _is_processed(name: str, images: Collection[str], topics: Mapping[str, Topic
         return False
     uncompressed = name.removesuffix("/compressed")
     return uncompressed == name or uncompressed not in images
-
-
-def _namespace(topic: str) -> str:
-    return topic.removesuffix("/compressed").rpartition("/")[0]

@@ -16,7 +16,7 @@ from edan_ros.recording.errors import writing
 from edan_ros.recording.image_files import Stems, write_image
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
-from edan_ros.recording.sound import FilmedSound, Sound
+from edan_ros.recording.sound import Sound, SoundSource
 from edan_ros.recording.tables import FaceTable
 from edan_ros.recording.video import VideoWriter
 
@@ -45,7 +45,7 @@ class Annotations(RunFolder[_Drawing]):
     """
 
     def __init__(
-        self, folder: Path, privacy: PrivacyFilter[_Drawing], sound: FilmedSound | None = None
+        self, folder: Path, privacy: PrivacyFilter[_Drawing], sound: SoundSource | None = None
     ) -> None:
         super().__init__(folder, FILES, privacy)
         with writing(folder):

@@ -18,6 +18,8 @@ FACES, FACE = "edan_ros/msg/FaceEmotionArray", "edan_ros/msg/FaceEmotion"
 MODEL_INFO = "edan_ros/msg/ModelInfo"
 
 _IDL_RULE = "=" * 80 + "\nIDL: "
+#: Stands for the hash of a type whose definition is unknown.
+NO_DIGEST = "RIHS01_" + "0" * 64
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def digest_of(kind: str, text: str) -> str:
             store.register(get_types_from_msg(text, kind))
         return store.hash_rihs01(kind)
     except Exception:  # the parser of rosbags raises all kinds; the bag is useful without the hash
-        return "RIHS01_" + "0" * 64
+        return NO_DIGEST
 
 
 def _message_of(described: Any) -> str | None:

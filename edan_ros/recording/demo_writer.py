@@ -16,7 +16,7 @@ from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.faces import Colour, annotate
 from edan_ros.drawing.privacy import PrivacyFilter
-from edan_ros.drawing.timeline import TimelineStrip, under
+from edan_ros.drawing.timeline import TimelineStrip
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.contact_sheet import ContactSheet
 from edan_ros.recording.image_files import write_image
@@ -25,8 +25,8 @@ from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary
 from edan_ros.recording.video import VideoWriter
 
-VIDEO, PICTURE, TIMELINE = "demo.mp4", "demo.png", "timeline.png"
-FILES = (VIDEO, PICTURE, LINES, RUN_FILE, TIMELINE)
+VIDEO, SHEET, TIMELINE = "demo.mp4", "demo.png", "timeline.png"
+FILES = (VIDEO, SHEET, LINES, RUN_FILE, TIMELINE)
 #: Width of the image of the whole timeline, pixels.
 _TIMELINE_WIDTH = 1600
 
@@ -99,13 +99,13 @@ class DemoWriter(RunFolder[_Drawing]):
         self._sheet.add(item.seconds, drawn, item.result)
         if self._companion is not None:
             strip = self._companion.timeline.strip(drawn.shape[1], item.seconds, item.caption)
-            drawn = under(drawn, strip)
+            drawn = np.vstack([drawn, strip])
         self._video.write(drawn, item.seconds)
 
     def _finish(self) -> None:
         sheet = self._sheet.sheet()
         if sheet is not None:
-            write_image(self.folder / PICTURE, sheet)
+            write_image(self.folder / SHEET, sheet)
         if self._companion is not None:
             end = self.summary.recorded_seconds
             whole = self._companion.timeline.whole(_TIMELINE_WIDTH, 0.0, end)

@@ -20,8 +20,8 @@ _COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 _ENCODER = "aac"
 
 
-class FilmedSound(Protocol):
-    """A video whose sound is wanted: a VideoSource."""
+class SoundSource(Protocol):
+    """A video whose sound is copied: a VideoSource."""
 
     @property
     def path(self) -> Path:
@@ -41,9 +41,9 @@ class Sound:
     segments where time stamps jump (``core.stamps``). What cannot be decoded is left out.
     """
 
-    def __init__(self, film: FilmedSound) -> None:
-        self._film = film
-        self._input = av.open(f"file:{os.fspath(film.path)}")
+    def __init__(self, video: SoundSource) -> None:
+        self._video = video
+        self._input = av.open(f"file:{os.fspath(video.path)}")
         tracks = self._input.streams.audio
         # Of a codec that FFmpeg does not know there is no context.
         known = (track for track in tracks if track.codec_context is not None)
@@ -114,7 +114,7 @@ class Sound:
 
     def _demux(self, source: AudioStream) -> Iterator[tuple[Packet[AudioStream], float]]:
         """Yield packets and their seconds after the video's first frame; none from before it."""
-        start = self._film.start or 0.0
+        start = self._video.start or 0.0
         try:
             for packet in self._input.demux(source):
                 if packet.pts is None or packet.time_base is None:

@@ -66,7 +66,7 @@ def make_thumbnails(
     for number, images in frames.items():
         stream = recording.streams[number]
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
-        for moment, frame in _together(wanted, images, max(0.5 * stream.interval, 1e-3)):
+        for moment, frame in _pair_by_time(wanted, images, max(0.5 * stream.interval, 1e-3)):
             hidden = _boxes_at(stream, moment.time)
             pixels = anonymize(frame.image, hidden, privacy, find_faces)
             uri = _uri_of(moment, pixels, points_only=privacy == "landmarks-only")
@@ -90,7 +90,7 @@ def _moments(recording: Recording) -> list[_Moment]:
     return [moment for _, moment in sorted(runs, key=lambda item: -item[0])[:MAX_TOTAL]]
 
 
-def _together(
+def _pair_by_time(
     wanted: Sequence[_Moment], frames: Iterable[Frame], tolerance: float
 ) -> Iterable[tuple[_Moment, Frame]]:
     """Yield each moment with the frame of its time; both come in the order of time."""

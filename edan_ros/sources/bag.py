@@ -46,9 +46,14 @@ def open_bag(path: Path) -> BagReader:
     return BagReader(path)
 
 
+def namespace_of(image_topic: str) -> str:
+    """Return the namespace of a camera by the topic of its images, compressed or not."""
+    return image_topic.removesuffix("/compressed").rpartition("/")[0]
+
+
 def info_topic(image_topic: str) -> str:
     """Return the topic of the calibration of the images on a topic."""
-    return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
+    return f"{namespace_of(image_topic)}/camera_info"
 
 
 def image_topics(reader: BagReader, named: Collection[str] = ()) -> list[str]:

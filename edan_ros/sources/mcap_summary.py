@@ -100,7 +100,7 @@ def _read_records(file: BinaryIO, size: int) -> _Records:
         raise DamagedSummaryError("the checksum of its summary is wrong")
     records = _Records()
     try:
-        for op, body in iterate_records(section):
+        for op, _, body in iterate_records(section):
             if op == CHANNEL:
                 channel, _, length = struct.unpack_from("<HHI", body)
                 records.topics[channel] = body[8 : 8 + length].decode("utf-8")
@@ -127,22 +127,22 @@ def _read_indexes(file: BinaryIO, records: _Records) -> dict[str, NDArray[np.uin
 
 def message_indexes(data: bytes) -> Iterator[tuple[int, NDArray[np.void]]]:
     """Yield channel, and (n,) entries of ``time`` and ``offset``, of message index records."""
-    for op, body in iterate_records(data):
+    for op, _, body in iterate_records(data):
         if op == MESSAGE_INDEX and len(body) >= 6:
             channel, length = struct.unpack_from("<HI", body)
             count = min(length, len(body) - 6) // _INDEX_ENTRY.itemsize
             yield channel, np.frombuffer(body, _INDEX_ENTRY, count, offset=6)
 
 
-def iterate_records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield opcode and body of the whole records in a section of a file."""
+def iterate_records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield opcode, place of the body and body of the whole records in a section or chunk."""
     at = 0
     while at + HEAD.size <= len(data):
         op, length = HEAD.unpack_from(data, at)
         at += HEAD.size
         if at + length > len(data):
             return
-        yield op, data[at : at + length]
+        yield op, at, data[at : at + length]
         at += length
 
 

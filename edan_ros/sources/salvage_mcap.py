@@ -20,6 +20,7 @@ from edan_ros.sources.mcap_summary import (
     MESSAGE,
     MESSAGE_HEAD,
     SCHEMA,
+    iterate_records,
 )
 from edan_ros.sources.salvage import Salvage, connection, decompressed
 
@@ -59,7 +60,7 @@ class McapSalvage(Salvage):
                 return
             if op == CHUNK:
                 inside = self._open_chunk(at)
-                yield from ((at, *record) for record in _records_in(inside))
+                yield from ((at, *record) for record in iterate_records(inside))
             elif at + length > self._size:
                 return
             elif op in (SCHEMA, CHANNEL, MESSAGE):
@@ -127,18 +128,6 @@ class McapSalvage(Salvage):
             # decompressor's fault is right.
             return b"" if crc else inside
         return inside
-
-
-def _records_in(chunk: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield opcode, place of the body and body of the whole records in a chunk."""
-    at = 0
-    while at + HEAD.size <= len(chunk):
-        op, length = HEAD.unpack_from(chunk, at)
-        at += HEAD.size
-        if at + length > len(chunk):
-            return
-        yield op, at, chunk[at : at + length]
-        at += length
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edan_ros.drawing.timeline import (
-    STATE_COLOURS,
-    Events,
-    Levels,
-    States,
-    TimelineStrip,
-    emotion_colour,
-    under,
-)
+from edan_ros.drawing.faces import emotion_colour
+from edan_ros.drawing.timeline import STATE_COLOURS, Events, Levels, States, TimelineStrip
 
 GREEN, RED = STATE_COLOURS["good"], STATE_COLOURS["alarm"]
 
 
-def columns_of(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def columns_of(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     """The columns of pixels that hold a colour."""
-    return np.flatnonzero(np.all(picture == colour, axis=2).any(axis=0))
+    return np.flatnonzero(np.all(image == colour, axis=2).any(axis=0))
 
 
 def test_a_bar_spans_the_time_for_which_it_holds() -> None:
@@ -28,8 +21,8 @@ def test_a_bar_spans_the_time_for_which_it_holds() -> None:
     assert states.add(0.0, "calm", GREEN)
     assert not states.add(2.0, "calm", GREEN)
     assert states.add(5.0, "alarm", RED)
-    picture = TimelineStrip([states]).whole(800, 0.0, 10.0)
-    green, red = columns_of(picture, GREEN), columns_of(picture, RED)
+    image = TimelineStrip([states]).whole(800, 0.0, 10.0)
+    green, red = columns_of(image, GREEN), columns_of(image, RED)
     assert abs(green.max() - red.min()) <= 2
     assert red.max() - red.min() == pytest.approx(green.max() - green.min(), abs=3)
     assert red.max() == 800 - 6
@@ -50,8 +43,8 @@ def test_a_curve_is_at_the_height_of_its_level() -> None:
         levels = Levels("level", ("one",))
         for i in range(11):
             levels.add(float(i), level)
-        picture = TimelineStrip([levels]).whole(800, 0.0, 10.0)
-        return int(picture[:, 500, 2].argmax())
+        image = TimelineStrip([levels]).whole(800, 0.0, 10.0)
+        return int(image[:, 500, 2].argmax())
 
     low, middle, high = height(0.0), height(0.5), height(1.0)
     assert low - high > 20
@@ -61,8 +54,8 @@ def test_a_curve_is_at_the_height_of_its_level() -> None:
 def test_a_mark_is_at_its_time() -> None:
     events = Events("event")
     events.add(5.0, "bang", RED)
-    picture = TimelineStrip([events]).whole(800, 0.0, 10.0)
-    marked = columns_of(picture[:6], RED)
+    image = TimelineStrip([events]).whole(800, 0.0, 10.0)
+    marked = columns_of(image[:6], RED)
     assert marked.size in (2, 3)
     assert 400 < marked.mean() < 460
 
@@ -76,7 +69,6 @@ def test_the_height_of_the_strip_is_constant(width: int) -> None:
     assert empty.shape == full.shape
     assert empty.shape[1] == width
     assert (full != empty).any()
-    assert under(np.zeros((10, width, 3), np.uint8), full).shape[0] == 10 + full.shape[0]
 
 
 def test_a_label_that_is_no_emotion_has_the_colour_of_unknown() -> None:

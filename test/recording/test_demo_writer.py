@@ -11,7 +11,7 @@ from results import face, result
 
 from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PrivacyFilter
-from edan_ros.recording.demo_writer import PICTURE, VIDEO, DemoWriter
+from edan_ros.recording.demo_writer import SHEET, VIDEO, DemoWriter
 from edan_ros.recording.errors import RecordingError
 from edan_ros.recording.run_folder import LINES
 from edan_ros.recording.run_info import RUN_FILE, RunInfo, read_run_info, write_run_info
@@ -35,9 +35,9 @@ def test_a_run_leaves_its_three_files(tmp_path: Path) -> None:
     with av.open(str(folder / VIDEO)) as container:
         # The third result came without its image.
         assert [f.time for f in container.decode(video=0)] == pytest.approx([0.0, 1.0], abs=0.001)
-    assert cv2.imread(str(folder / PICTURE)) is not None
+    assert cv2.imread(str(folder / SHEET)) is not None
     assert record.summary.results == 3
-    assert record.files() == [folder / name for name in (VIDEO, PICTURE, LINES)]
+    assert record.files() == [folder / name for name in (VIDEO, SHEET, LINES)]
 
 
 def test_with_a_privacy_filter_all_images_are_written_in_order(tmp_path: Path) -> None:
@@ -47,11 +47,11 @@ def test_with_a_privacy_filter_all_images_are_written_in_order(tmp_path: Path) -
     with av.open(str(tmp_path / VIDEO)) as container:
         times = [f.time for f in container.decode(video=0)]
     assert times == pytest.approx([i / 10 for i in range(20)], abs=0.001)
-    assert cv2.imread(str(tmp_path / PICTURE)) is not None
+    assert cv2.imread(str(tmp_path / SHEET)) is not None
 
 
 def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
-    for name in (VIDEO, PICTURE, LINES):
+    for name in (VIDEO, SHEET, LINES):
         (tmp_path / name).write_text("old")
     with DemoWriter(tmp_path) as record:
         pass
@@ -91,7 +91,7 @@ def test_a_full_disk_is_reported_in_one_sentence(
         with DemoWriter(tmp_path) as record:
             record.add(0, result(face(1)), IMAGE, 0.02)
 
-    for name in (LINES, VIDEO, PICTURE):
+    for name in (LINES, VIDEO, SHEET):
         (tmp_path / name).symlink_to("/dev/full")
     with pytest.raises(RecordingError, match="cannot be written: No space left on device"):
         fill_up()
