@@ -27,8 +27,8 @@ from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
 from edan_ros.engines.manifest import shipped_models
+from edan_ros.offline.two_pass import TwoPassSmoother
 from edan_ros.pipeline.config import PipelineConfig
-from edan_ros.pipeline.offline import OfflineSmoother
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.image_files import ImageFileSource
@@ -305,7 +305,7 @@ class FaceAnalyzer:
         again: Generator[Frame, None, None],
         camera: CameraModel | None,
     ) -> Generator[TrackedFrame, None, None]:
-        smoother = OfflineSmoother(self._config, self.model)
+        smoother = TwoPassSmoother(self._config, self.model)
         for tracked in self._track(frames, camera):
             height, width = tracked.image.shape[:2]
             smoother.add(tracked.stamp, FrameResult(tracked.faces, width, height))

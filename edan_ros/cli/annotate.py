@@ -135,12 +135,12 @@ def _process(
     Returns:
         Whether the end was reached before a stop was requested, and the results to draw.
     """
-    from edan_ros.pipeline.offline import OfflineSmoother
+    from edan_ros.offline.two_pass import TwoPassSmoother
 
     still = isinstance(source, ImageFileSource)
     pipeline, smoother = loaded.pipeline, None
     if not (still or source.live):
-        smoother = OfflineSmoother(pipeline.config, loaded.engine.manifest)
+        smoother = TwoPassSmoother(pipeline.config, loaded.engine.manifest)
     complete = False
     try:
         with closing(source.frames()) as frames:

@@ -163,7 +163,7 @@ class Face:
         intensity: distance from the resting face, 0 to 1; NaN where unknown.
         baseline_seconds: seconds of observation behind the resting baseline; 0 while it is off.
         logits: (7,) of this image alone, without the class prior; input of the second pass over a
-            recording (``pipeline.offline``), as is the next.
+            recording (``offline.two_pass``), as is the next.
         excluded: index into UNKNOWN_REASONS: reason for which the smoothing leaves this image out,
             0 if it is used.
     """

@@ -31,7 +31,9 @@ ALLOWED = {
     "recording": {"core", "drawing"},
     "report": {"core", "drawing", "recording", "sources"},
     "offline": {"core", "engines", "pipeline", "recording", "sources"},
-    "analyzer": {"core", "detection", "drawing", "engines", "pipeline", "sources"},
+    "analyzer": {
+        *("core", "detection", "drawing", "engines", "offline", "pipeline", "sources"),
+    },
     "benchmark": {"core", "detection", "engines", "pipeline", "sources"},
     "explain": {"core", "datasets", "drawing", "engines"},
     "evaluation": {

@@ -10,8 +10,8 @@ import pytest
 from scenes import Disc, DiscDetector, DiscEngine, scene
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN_REASONS
+from edan_ros.offline.two_pass import TwoPassSmoother
 from edan_ros.pipeline.config import PipelineConfig
-from edan_ros.pipeline.offline import OfflineSmoother
 from edan_ros.pipeline.pipeline import Pipeline
 
 STEP = 1 / 30
@@ -29,7 +29,7 @@ def recording(emotions: list[int], engine: DiscEngine | None = None, **settings)
     engine = engine or DiscEngine()
     config = PipelineConfig(**settings)
     pipeline = Pipeline(DiscDetector(), engine, config)
-    smoother, first = OfflineSmoother(config, engine.manifest), []
+    smoother, first = TwoPassSmoother(config, engine.manifest), []
     for i, emotion in enumerate(emotions):
         result = pipeline.process(scene([Disc(320, 240)]), i * STEP)
         result.faces = [replace(face, logits=logits_of(emotion)) for face in result.faces]
@@ -73,7 +73,7 @@ def test_without_a_resting_baseline_the_intensity_is_unknown() -> None:
 
 def test_images_without_faces_keep_their_place() -> None:
     engine = DiscEngine()
-    smoother = OfflineSmoother(PipelineConfig(), engine.manifest)
+    smoother = TwoPassSmoother(PipelineConfig(), engine.manifest)
     pipeline = Pipeline(DiscDetector(), engine)
     empty, full = pipeline.process(scene([]), 0.0), pipeline.process(scene([Disc(320, 240)]), STEP)
     smoother.add(0.0, empty)
@@ -84,7 +84,7 @@ def test_images_without_faces_keep_their_place() -> None:
 def test_a_head_turned_away_stays_unknown() -> None:
     engine = DiscEngine()
     config = PipelineConfig()
-    smoother = OfflineSmoother(config, engine.manifest)
+    smoother = TwoPassSmoother(config, engine.manifest)
     result = Pipeline(DiscDetector(), engine, config).process(scene([Disc(320, 240)]), 0.0)
     result.faces = [replace(face, excluded=TURNED) for face in result.faces]
     smoother.add(0.0, result)

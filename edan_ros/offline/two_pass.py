@@ -16,7 +16,7 @@ from edan_ros.pipeline.camera_state import TURNED_AWAY, emotion_fields
 from edan_ros.pipeline.config import PipelineConfig
 
 
-class OfflineSmoother:
+class TwoPassSmoother:
     """Collects the results of a whole recording and smooths its emotions again.
 
     On a camera the emotion of an image can only depend on earlier images. In a recording the
