@@ -12,14 +12,14 @@ from scipy.io import savemat
 from edan_ros.core.geometry import MEAN_SHAPE
 
 
-def picture(level: int = 100, size: tuple[int, int] = (48, 48)) -> np.ndarray:
+def make_image(level: int = 100, size: tuple[int, int] = (48, 48)) -> np.ndarray:
     """(h, w) of one grey level, by which tests identify an image."""
     return np.full(size, level, np.uint8)
 
 
 def save(path: Path, level: int = 100, size: tuple[int, int] = (48, 48)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), picture(level, size))
+    assert cv2.imwrite(str(path), make_image(level, size))
     return path
 
 
@@ -39,7 +39,7 @@ def archive(folder: Path, names: list[str], size: tuple[int, int] = (48, 48)) ->
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / "images.zip", "w") as file:
         for number, name in enumerate(names):
-            data = cv2.imencode(Path(name).suffix, picture(10 * number % 250, size))[1].tobytes()
+            data = cv2.imencode(Path(name).suffix, make_image(10 * number % 250, size))[1].tobytes()
             file.writestr(name, data)
     return folder
 

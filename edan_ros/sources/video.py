@@ -45,7 +45,7 @@ class VideoSource:
 
     Frames keep the time that the file gives them, so a variable frame rate is kept. They are
     shown as FFmpeg's players do: the display matrix (rotation, and mirroring by front cameras) is
-    applied, pixels that are not square are resampled, and a cover picture is no video. Damaged
+    applied, pixels that are not square are resampled, and a cover image is not the video. Damaged
     frames are skipped.
 
     Raises SourceError where the file is no video, or PyAV is not installed.
@@ -116,7 +116,7 @@ class VideoSource:
         """Return the stream that FFmpeg would choose. Raises SourceError without any."""
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
         if not streams:
-            covers = " but a cover picture" if container.streams.video else ""
+            covers = " but a cover image" if container.streams.video else ""
             raise SourceError(f"{self.name} holds no video stream{covers}")
         best = container.streams.best("video")
         return next((stream for stream in streams if stream is best), streams[0])
@@ -188,7 +188,7 @@ def _reason(error: Exception) -> str:
 
 
 def _is_cover(stream: VideoStream) -> bool:
-    """Return whether a stream is one attached picture, as MP4 and MP3 files carry."""
+    """Return whether a stream is an attached cover image, as MP4 and MP3 files carry."""
     disposition = getattr(stream, "disposition", None)  # PyAV from 14.2 on
     return disposition is not None and bool(disposition & type(disposition).attached_pic)
 

@@ -290,7 +290,7 @@ def test_settings_reach_the_pipeline(woman: np.ndarray) -> None:
         assert far.analyze(woman) == []
 
 
-def test_a_closed_analyzer_says_so(woman: np.ndarray) -> None:
+def test_a_closed_analyzer_raises_a_clear_error(woman: np.ndarray) -> None:
     with FaceAnalyzer(MODEL, engine="onnxruntime") as closed:
         frames = closed.track([woman] * 3)
         next(frames)
@@ -420,7 +420,7 @@ def test_to_frame_has_a_row_for_each_face(analyzer: FaceAnalyzer, woman: np.ndar
     assert to_frame([]).empty
 
 
-def test_to_frame_without_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_frame_without_pandas_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="to_frame needs pandas: pip install pandas"):
         to_frame([])

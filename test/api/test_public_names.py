@@ -1,4 +1,4 @@
-"""The public interface: its list of names, and what importing the package costs and says."""
+"""The public interface: its list of names, and the cost and output of importing the package."""
 
 from __future__ import annotations
 

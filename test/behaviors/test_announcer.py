@@ -43,12 +43,12 @@ class Stage:
         self.now = 100.0
         self.said: list[tuple[float, Sentence]] = []
 
-    def play(self, seconds: float, *faces: FaceSnapshot, pictures: bool = True) -> list[str]:
-        """What is said while these faces are seen, or while no pictures come."""
+    def play(self, seconds: float, *faces: FaceSnapshot, images: bool = True) -> list[str]:
+        """Return the sentences while these faces are in view, or while no images arrive."""
         before = len(self.said)
         for _ in range(round(seconds * 10)):
             self.now = round(self.now + 0.1, 6)
-            if pictures:
+            if images:
                 self.announcer.observe(snapshot(self.now, *faces), self.now)
             sentence = self.announcer.step(self.now)
             if sentence is not None:
@@ -143,9 +143,9 @@ def test_sentences_keep_their_interval_in_a_crowd_of_changes() -> None:
 
 def test_a_camera_without_images_is_announced_once() -> None:
     stage = Stage()
-    assert stage.play(60.0, pictures=False) == ["The camera gives no pictures."]
+    assert stage.play(60.0, images=False) == ["The camera gives no pictures."]
     assert stage.play(4.0, face(1, "happy", distance=1.0)) == ["A person ahead, near, looks happy."]
-    assert stage.play(60.0, pictures=False) == ["The camera gives no pictures."]
+    assert stage.play(60.0, images=False) == ["The camera gives no pictures."]
     assert stage.play(4.0, face(1, "happy", distance=1.0)) == ["A person ahead, near, looks happy."]
 
 
@@ -178,7 +178,7 @@ def test_english_polish_and_spanish_are_included() -> None:
 
 
 @pytest.mark.parametrize("language", languages())
-def test_every_sentence_of_a_language_can_be_said(language: str) -> None:
+def test_every_sentence_of_a_language_is_complete(language: str) -> None:
     c = load_catalogue(language)
     texts = [c.nobody(), c.blind()]
     for direction in DIRECTIONS:
@@ -262,10 +262,10 @@ def test_invariants_of_the_announcer(data: bytes) -> None:
 
     - two sentences are never closer than `interval`, nor two on the same person's look or place
       closer than `person_interval`, in time that passed, also over jumps of the clock;
-    - who is said to be there or to look somehow has been seen, and seen to look so, by a snapshot
-      that counted since the clock last restarted;
-    - nobody is said to have gone who was not told of, or to look as they were last told to look;
-    - when no more pictures come, no more than one further sentence is said: that there are none.
+    - an announced person or emotion occurred in a snapshot that counted since the clock last
+      restarted;
+    - only a person who was announced is announced as gone, and no emotion is announced twice;
+    - when images cease, at most one further sentence follows: that there are none.
     """
     announcer = Announcer(OPTIONS)
     catalogue, elapsed, now = announcer.catalogue, 0.0, None

@@ -1,4 +1,4 @@
-"""The limiter on velocity commands: follows advice smoothly, fails as it was told to."""
+"""The limiter on velocity commands: it follows advice smoothly and fails as configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edan annotate`: times, sound and rotation of a video are kept; people covered where asked."""
+"""`edan annotate`: times, sound and rotation of a video are kept, and people anonymised."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def tone(path: Path) -> tuple[np.ndarray, str]:
 
 
 def with_sound(path: Path, codec: str, times_ms: list[int], begins_ms: int = 0) -> Path:
-    """Pictures at these times, and silence with a second of a tone from 1 s on.
+    """Images at these times, and silence with a second of a tone from 1 s on.
 
-    begins_ms: when the first picture is shown, after the sound has begun.
+    begins_ms: when the first image is shown, after the sound has begun.
     """
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25, options={"bf": "0"})
@@ -148,9 +148,9 @@ def test_sound_ends_with_the_images(tmp_path: Path, out: Path) -> None:
 def test_images_of_two_folders_and_a_table(
     tmp_path: Path, out: Path, woman: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, picture in (("a/1", woman), ("b/1", woman[:, ::-1]), ("b/2", np.zeros_like(woman))):
+    for name, image in (("a/1", woman), ("b/1", woman[:, ::-1]), ("b/2", np.zeros_like(woman))):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
     (tmp_path / "b" / "3.png").write_bytes(b"no picture")
     assert main(["annotate", f"{tmp_path}/*/*.png", "--out", str(out)]) == 0
     assert "3.png is not an image" in capsys.readouterr().out
@@ -198,11 +198,11 @@ def test_a_bag_becomes_a_video(tmp_path: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
 def test_people_are_anonymized(tmp_path: Path, out: Path, woman: np.ndarray, mode: str) -> None:
-    picture = tmp_path / "woman.png"
-    cv2.imwrite(str(picture), woman)
+    image = tmp_path / "woman.png"
+    cv2.imwrite(str(image), woman)
     folder = tmp_path / "plain"
-    assert main(["annotate", str(picture), "--out", str(folder)]) == 0
-    assert main(["annotate", str(picture), "--out", str(out), "--privacy", mode]) == 0
+    assert main(["annotate", str(image), "--out", str(folder)]) == 0
+    assert main(["annotate", str(image), "--out", str(out), "--privacy", mode]) == 0
     face = (slice(125, 150), slice(110, 135))  # a cheek, where no landmark is drawn
     plain, covered = (cv2.imread(str(p / "woman.jpg"))[face] for p in (folder, out))
     likeness = np.abs(covered.astype(int) - woman[face]).mean()

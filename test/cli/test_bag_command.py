@@ -98,11 +98,11 @@ def test_every_image_gets_a_result_beside_the_original_messages(
         }
         for topic, images in (("/front/faces", FRONT), ("/cabin/faces", CABIN)):
             results = list(reader.messages([c for c in reader.connections if c.topic == topic]))
-            pictures = list(reader.messages([c for c in reader.connections if c.topic == images]))
-            assert [t for _, t, _ in results] == [t + 1 for _, t, _ in pictures]
-            for result, picture in zip(results, pictures, strict=True):
+            inputs = list(reader.messages([c for c in reader.connections if c.topic == images]))
+            assert [t for _, t, _ in results] == [t + 1 for _, t, _ in inputs]
+            for result, (connection, _, data) in zip(results, inputs, strict=True):
                 array = reader.deserialize(result[2], result[0].msgtype)
-                header = reader.deserialize(picture[2], picture[0].msgtype).header
+                header = reader.deserialize(data, connection.msgtype).header
                 assert array.header == header
                 assert (array.image_width, array.image_height) == (64, 48)
         (info,) = [r for r in reader.messages() if r[0].topic == "/model_info"]

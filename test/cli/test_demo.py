@@ -35,7 +35,7 @@ def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def demo(out: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and all that it says."""
+    """Exit code and output."""
     process = start(out, *arguments)
     output, _ = process.communicate(timeout=250)
     return process.returncode, output
@@ -91,7 +91,7 @@ def test_images_without_faces(tmp_path: Path) -> None:
 
 
 def running_demo(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
-    """A demo on 300 pictures that has written its first images."""
+    """A demo on 300 images that has written its first images."""
     for number in range(300):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
     process = start(out, "--source", str(tmp_path), "--rate", "20")

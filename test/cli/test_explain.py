@@ -30,13 +30,13 @@ def photographs() -> Photographs:
 @pytest.fixture
 def folder(tmp_path: Path, photographs: Photographs) -> Path:
     """Two photographs, one without a person, and one that is damaged."""
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    images = tmp_path / "pictures"
+    images.mkdir()
     for name, pixels in photographs.items():
-        cv2.imwrite(str(pictures / f"{name}.png"), pixels)
-    cv2.imwrite(str(pictures / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
-    (pictures / "damaged.png").write_bytes(b"not a picture")
-    return pictures
+        cv2.imwrite(str(images / f"{name}.png"), pixels)
+    cv2.imwrite(str(images / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
+    (images / "damaged.png").write_bytes(b"not a picture")
+    return images
 
 
 def lines(out: Path) -> list[dict]:
@@ -71,16 +71,15 @@ def test_a_folder_of_images(
 
 
 def test_every_emotion_by_one_method(folder: Path, tmp_path: Path) -> None:
-    picture = str(folder / "collins.png")
+    image = str(folder / "collins.png")
     out = tmp_path / "out"
     assert (
-        main(["explain", picture, "--emotion", "all", "--method", "gradcam", "--out", str(out)])
-        == 0
+        main(["explain", image, "--emotion", "all", "--method", "gradcam", "--out", str(out)]) == 0
     )
     assert [line["emotion"] for line in lines(out)] == list(EMOTIONS)
     tall = cv2.imread(str(out / "collins_face1.png")).shape[0]
     arguments = ["--emotion", "fear", "sad", "fear", "--method", "gradcam", "--out", str(out)]
-    assert main(["explain", picture, *arguments]) == 0
+    assert main(["explain", image, *arguments]) == 0
     assert [line["emotion"] for line in lines(out)] == ["fear", "sad"]
     assert cv2.imread(str(out / "collins_face1.png")).shape[0] < 0.4 * tall
 
@@ -114,12 +113,12 @@ def test_images_of_one_name_in_two_folders(
 
 @pytest.mark.parametrize("mode", ["blur", "landmarks-only"])
 def test_privacy_hides_the_face_in_every_tile(mode: str, folder: Path, tmp_path: Path) -> None:
-    picture = str(folder / "collins.png")
+    image = str(folder / "collins.png")
     sheets = {}
     for wanted in ("none", mode):
         out = tmp_path / wanted
         arguments = ["--method", "gradcam", "--privacy", wanted, "--out", str(out)]
-        assert main(["explain", picture, *arguments]) == 0
+        assert main(["explain", image, *arguments]) == 0
         sheets[wanted] = cv2.imread(str(out / "collins_face1.png"), cv2.IMREAD_GRAYSCALE)
     assert sheets["none"].shape == sheets[mode].shape
     # Nothing of what is fine in the original is left.

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
-from edan_ros.core.settings import Setting, fields_of
+from edan_ros.core.settings import Setting, fields_of, from_values
 from edan_ros.detection.factory import DetectionConfig
 from edan_ros.engines import select_model
-from edan_ros.pipeline.config import PipelineConfig, pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.training.common.config import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_without_arguments_the_defaults_are_the_nodes() -> None:
 
 def test_the_included_file_holds_the_defaults() -> None:
     found = settings("--parameters", str(ROOT / "config" / "emotion.yaml"))
-    assert pipeline_config(found) == PipelineConfig()
+    assert from_values(PipelineConfig, found) == PipelineConfig()
     assert load_pipeline(found).pipeline.config == PipelineConfig()
 
 

@@ -1,4 +1,4 @@
-"""`edan report` from the command line: what it writes and what it says of bad input."""
+"""`edan report` from the command line: its output, and its errors for bad input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edan_ros.cli.main import main
 
 
 def write_run(folder: Path) -> Path:
-    """One face in 20 images, and the pictures that it was found in."""
+    """One face in 20 images, and the images that it was found in."""
     folder.mkdir()
     landmarks = np.random.default_rng(0).uniform(20, 60, (68, 2)).tolist()
     lines = []
@@ -35,7 +35,7 @@ def test_a_page_is_written_beside_the_lines_or_to_a_given_file(
     assert main(["report", str(run)]) == 0
     page = (run / "faces.html").read_text()
     assert "run/faces.jsonl" in page
-    assert "data:image" not in page, "no pictures unless they are asked for"
+    assert "data:image" not in page, "no thumbnails by default"
     assert "20 images, 9.5 s, people: 1" in capsys.readouterr().out
     out = tmp_path / "new" / "report.html"
     assert main(["report", str(run / "faces.jsonl"), "--out", str(out)]) == 0
@@ -44,12 +44,12 @@ def test_a_page_is_written_beside_the_lines_or_to_a_given_file(
 
 def test_images_from_a_source(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    pictures = ["--thumbnails", "--source", str(run / "*.png")]
-    assert main(["report", str(run), *pictures]) == 0
+    images = ["--thumbnails", "--source", str(run / "*.png")]
+    assert main(["report", str(run), *images]) == 0
     page = (run / "faces.html").read_text()
     assert page.count("data:image/jpeg") == 1
     assert "This file contains images of faces." in page
-    assert main(["report", str(run), *pictures, "--privacy", "landmarks-only"]) == 0
+    assert main(["report", str(run), *images, "--privacy", "landmarks-only"]) == 0
     assert (run / "faces.html").read_text() != page
 
 

@@ -31,7 +31,7 @@ def listener(ros_domain: int) -> Iterator[Node]:  # noqa: ARG001
     rclpy.try_shutdown()
 
 
-def pictures(folder: Path, count: int) -> str:
+def write_images(folder: Path, count: int) -> str:
     for number in range(count):
         cv2.imwrite(str(folder / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
     return str(folder)
@@ -54,7 +54,7 @@ def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> Non
     arrays: list[FaceEmotionArray] = []
     listener.create_subscription(FaceEmotionArray, "/car/faces", arrays.append, 10)
     process = start(
-        pictures(tmp_path, 3),
+        write_images(tmp_path, 3),
         *["--rate", "20", "--loop", "--namespace", "car", "--topic", "cabin/image"],
         *["--detector", "full_frame", "--ros-args", "-p", "frame_id:=cabin_optical"],
     )
@@ -72,7 +72,7 @@ def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> Non
 
 @pytest.mark.usefixtures("ros_domain")
 def test_it_ends_with_the_recording(tmp_path: Path) -> None:
-    process = start(pictures(tmp_path, 3), "--rate", "20")
+    process = start(write_images(tmp_path, 3), "--rate", "20")
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 0, output
     assert "3 images published" in output
@@ -80,7 +80,7 @@ def test_it_ends_with_the_recording(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ros_domain")
 def test_an_invalid_parameter_is_one_sentence(tmp_path: Path) -> None:
-    process = start(pictures(tmp_path, 1), "--ros-args", "-p", "jpeg_quality:=500")
+    process = start(write_images(tmp_path, 1), "--ros-args", "-p", "jpeg_quality:=500")
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 1
     assert "jpeg_quality" in output

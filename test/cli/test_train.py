@@ -42,9 +42,9 @@ def data(tmp_path: Path) -> Path:
         folder = tmp_path / "data/mine" / emotion
         folder.mkdir(parents=True)
         for i in range(24):
-            picture = rng.integers(0, 80, (48, 48)).astype(np.uint8)
-            picture[24 * number : 24 * number + 24] += np.uint8(150)
-            cv2.imwrite(str(folder / f"{i}.png"), picture)
+            image = rng.integers(0, 80, (48, 48)).astype(np.uint8)
+            image[24 * number : 24 * number + 24] += np.uint8(150)
+            cv2.imwrite(str(folder / f"{i}.png"), image)
     return tmp_path / "data"
 
 

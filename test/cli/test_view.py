@@ -1,4 +1,4 @@
-"""`edan view` as a process: it says where the page is, serves it, and ends cleanly."""
+"""`edan view` as a process: it prints the address of the page, serves it, and ends cleanly."""
 
 from __future__ import annotations
 

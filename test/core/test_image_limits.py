@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 60, 44
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
-def picture(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+def make_image(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
     noise = np.random.default_rng(1).integers(0, 20, (height, width, 3))
     return (np.dstack([x * 3, y * 4, 200 - x * 2]) % 230 + noise).astype(np.uint8)
@@ -42,10 +42,10 @@ def png(width: int, height: int, bits: int = 8, colour: int = 0, *extra: bytes) 
 
 
 IDAT = png_chunk(b"IDAT", zlib.compress(bytes(1000)))
-JPEG = encode(".jpg", picture())
-PROGRESSIVE = encode(".jpg", picture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-WEBP = encode(".webp", picture(), cv2.IMWRITE_WEBP_QUALITY, 90)
-LOSSLESS = encode(".webp", picture(), cv2.IMWRITE_WEBP_QUALITY, 101)
+JPEG = encode(".jpg", make_image())
+PROGRESSIVE = encode(".jpg", make_image(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+WEBP = encode(".webp", make_image(), cv2.IMWRITE_WEBP_QUALITY, 90)
+LOSSLESS = encode(".webp", make_image(), cv2.IMWRITE_WEBP_QUALITY, 101)
 
 
 def resized_jpeg(data: bytes, width: int, height: int) -> bytes:
@@ -135,7 +135,7 @@ def peak_memory() -> int:
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-@pytest.mark.parametrize("data", [JPEG, WEBP, encode(".png", picture(800, 600))])
+@pytest.mark.parametrize("data", [JPEG, WEBP, encode(".png", make_image(800, 600))])
 def test_the_limit_of_memory_is_a_parameter(data: bytes) -> None:
     image = decode_compressed(data)
     limits = DecodeLimits(max_image_bytes=1_000_000)
@@ -151,7 +151,7 @@ def test_the_limits_of_scans_are_parameters() -> None:
     with pytest.raises(ImageError, match="has 160 scans, more than max_image_scans, 100"):
         decode_compressed(data)
     assert decode_compressed(data, limits=DecodeLimits(max_image_scans=200)).width == WIDTH
-    large = encode(".jpg", picture(640, 480), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    large = encode(".jpg", make_image(640, 480), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     with pytest.raises(ImageError, match="640x480 pixels in 10 scans takes too long"):
         decode_compressed(large, limits=DecodeLimits(max_scanned_pixels=1_000_000))
 
@@ -174,7 +174,7 @@ def test_raw_images_have_the_same_limit(encoding: str) -> None:
 
 
 def test_an_animated_png_is_its_default_image() -> None:
-    still = encode(".png", picture())
+    still = encode(".png", make_image())
     header, rest = still[:33], still[33:]
     control = struct.pack(">IIIIIHHBB", 0, WIDTH, HEIGHT, 0, 0, 1, 10, 0, 0)
     frame = png_chunk(b"fdAT", struct.pack(">I", 2) + b"no data")
@@ -187,12 +187,12 @@ def test_an_animated_png_is_its_default_image() -> None:
         + rest[-12:]
     )
     for image in (decode_compressed(animated), decode_file(animated, "x")):
-        assert np.array_equal(image.pixels, picture())
+        assert np.array_equal(image.pixels, make_image())
         assert image.warning is None
 
 
 def test_a_tiff_of_several_pages_is_its_first_page() -> None:
-    pages = [picture(), 255 - picture(), picture()]
+    pages = [make_image(), 255 - make_image(), make_image()]
     _, data = cv2.imencodemulti(".tif", pages)
     assert np.array_equal(decode_file(data.tobytes(), "x").pixels, pages[0])
 
@@ -200,7 +200,7 @@ def test_a_tiff_of_several_pages_is_its_first_page() -> None:
 def test_the_alpha_channel_of_webp_is_dropped() -> None:
     alpha = np.full((HEIGHT, WIDTH, 1), 7, np.uint8)
     alpha[: HEIGHT // 2] = 200
-    data = encode(".webp", np.dstack([picture(), alpha]), cv2.IMWRITE_WEBP_QUALITY, 90)
+    data = encode(".webp", np.dstack([make_image(), alpha]), cv2.IMWRITE_WEBP_QUALITY, 90)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(decode_compressed(data).pixels, expected)
 
@@ -212,7 +212,7 @@ def test_files_are_turned_upright_as_opencv_turns_them(orientation: int) -> None
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(decode_file(data, "x").pixels, expected)
     assert np.array_equal(decode_compressed(data).pixels, decode_compressed(JPEG).pixels)
-    still = encode(".png", picture())
+    still = encode(".png", make_image())
     turned = still[:33] + png_chunk(b"eXIf", exif(orientation)) + still[33:]
     assert decode_file(turned, "x").pixels.shape == expected.shape
     webp = riff((b"VP8X", bytes(10)), webp_image(WEBP), (b"EXIF", exif(orientation)))
@@ -222,7 +222,7 @@ def test_files_are_turned_upright_as_opencv_turns_them(orientation: int) -> None
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 def test_metadata_do_not_reach_the_decoder(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     junk = b"\xff\xff\xff\xffICC_PROFILE"
-    still = encode(".png", picture())
+    still = encode(".png", make_image())
     data = {
         "png": still[:33] + png_chunk(b"iCCP", junk) + png_chunk(b"zTXt", junk) + still[33:],
         "jpeg": JPEG[:2] + segment(0xE2, junk) + segment(0xE1, junk) + JPEG[2:],
@@ -239,7 +239,7 @@ def test_metadata_do_not_reach_the_decoder(kind: str, capfd: pytest.CaptureFixtu
 def test_files_whose_data_end_early_are_refused(
     suffix: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    image = picture()[..., 0] if suffix == ".pgm" else picture()
+    image = make_image()[..., 0] if suffix == ".pgm" else make_image()
     options = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if suffix == ".tif" else []
     data = encode(suffix, image, *options)
     assert np.array_equal(decode_file(data, "x").pixels, image)
@@ -252,7 +252,7 @@ def test_files_whose_data_end_early_are_refused(
 
 @pytest.mark.parametrize("compression", [5, 8, 32773])
 def test_a_compressed_tiff_whose_data_end_early_is_refused(compression: int) -> None:
-    data = encode(".tif", picture(), cv2.IMWRITE_TIFF_COMPRESSION, compression)
+    data = encode(".tif", make_image(), cv2.IMWRITE_TIFF_COMPRESSION, compression)
     directory = TiffDirectory(data)
     (entry,) = (entry for entry in directory.entries if entry.tag == 279)  # StripByteCounts
     sizes = directory.values(279)

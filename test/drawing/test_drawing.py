@@ -1,4 +1,4 @@
-"""Drawing: inside the picture at every size, in the emotion's colour, the source untouched."""
+"""Drawing: inside the image at every size, in the emotion's colour, the source untouched."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def blank(width: int, height: int) -> np.ndarray:
     return np.full((height, width, 3), BACKGROUND, np.uint8)
 
 
-def has_colour(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    return bool((picture == np.array(colour, np.uint8)).all(axis=2).any())
+def has_colour(image: np.ndarray, colour: tuple[int, int, int]) -> bool:
+    return bool((image == np.array(colour, np.uint8)).all(axis=2).any())
 
 
-def changed(picture: np.ndarray) -> np.ndarray:
-    return (picture != BACKGROUND).any(axis=2)
+def changed(image: np.ndarray) -> np.ndarray:
+    return (image != BACKGROUND).any(axis=2)
 
 
 @pytest.mark.parametrize("emotion", [*range(7), UNKNOWN])

@@ -18,26 +18,24 @@ def stripes(width: int = 320, height: int = 240) -> np.ndarray:
     return np.repeat(np.tile(columns, (height, 1))[..., None], 3, axis=2)
 
 
-def detail(picture: np.ndarray, face: Face) -> float:
+def detail(image: np.ndarray, face: Face) -> float:
     """The largest step between neighbours in the face's box, grey levels."""
-    box = face.box.clipped(picture.shape[1], picture.shape[0])
-    part = picture[
-        round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)
-    ]
+    box = face.box.clipped(image.shape[1], image.shape[0])
+    part = image[round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)]
     return float(np.abs(np.diff(part.astype(int), axis=1)).max())
 
 
 @pytest.mark.parametrize("grey", [False, True])
 def test_blur_leaves_no_detail_in_a_face_and_all_of_it_elsewhere(grey: bool) -> None:
-    picture = stripes()[..., 0] if grey else stripes()
-    before = picture.copy()
+    image = stripes()[..., 0] if grey else stripes()
+    before = image.copy()
     face = face_of(Disc(160, 120))
-    covered = apply_privacy(picture, [face], "blur")
+    covered = apply_privacy(image, [face], "blur")
     assert detail(before, face) == 255.0
     assert detail(covered, face) <= 10.0
     np.testing.assert_array_equal(covered[:, :70], before[:, :70])
     np.testing.assert_array_equal(covered[:, 250:], before[:, 250:])
-    np.testing.assert_array_equal(picture, before)
+    np.testing.assert_array_equal(image, before)
 
 
 def test_blur_reaches_over_the_forehead_and_under_the_chin() -> None:
@@ -73,9 +71,9 @@ def test_faces_at_the_border_are_covered(x: float, y: float) -> None:
 
 
 def test_a_face_outside_the_image_changes_nothing() -> None:
-    picture = stripes()
-    covered = apply_privacy(picture, [face_of(Disc(1000, 1000))], "blur")
-    np.testing.assert_array_equal(covered, picture)
+    image = stripes()
+    covered = apply_privacy(image, [face_of(Disc(1000, 1000))], "blur")
+    np.testing.assert_array_equal(covered, image)
 
 
 def test_landmarks_only_keeps_no_pixel_of_the_image() -> None:
@@ -85,8 +83,8 @@ def test_landmarks_only_keeps_no_pixel_of_the_image() -> None:
 
 
 def test_none_returns_the_image_itself() -> None:
-    picture = stripes()
-    assert apply_privacy(picture, [face_of(Disc(160, 120))], "none") is picture
+    image = stripes()
+    assert apply_privacy(image, [face_of(Disc(160, 120))], "none") is image
 
 
 def test_another_mode_is_refused() -> None:
@@ -123,9 +121,9 @@ def test_without_looking_ahead_images_come_at_once() -> None:
 
 @pytest.mark.parametrize("ahead", [True, False])
 def test_equal_times_hold_back_no_more_images_than_usual(ahead: bool) -> None:
-    privacy, picture = PrivacyFilter[int]("blur", ahead=ahead), Image(stripes())
+    privacy, image = PrivacyFilter[int]("blur", ahead=ahead), Image(stripes())
     face = face_of(Disc(160, 120))
-    ready = [item for number in range(60) for _, item in privacy.add(0.0, picture, [face], number)]
+    ready = [item for number in range(60) for _, item in privacy.add(0.0, image, [face], number)]
     assert ready == list(range(60 - 15 * ahead))
     assert privacy.remembered_images <= 32
 

@@ -132,7 +132,7 @@ def test_auto_selects_onnx_runtime_without_a_gpu(monkeypatch: pytest.MonkeyPatch
     assert lines == []
 
 
-def test_auto_with_a_gpu_but_without_tensorrt_says_what_to_install(
+def test_auto_with_a_gpu_but_without_tensorrt_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     install(Driver(), monkeypatch)
@@ -154,7 +154,7 @@ def test_tensorrt_without_a_shared_library_names_it(monkeypatch: pytest.MonkeyPa
         create_engine("tensorrt", MODEL)
 
 
-def test_engine_torch_without_the_library_says_what_to_install(
+def test_engine_torch_without_the_library_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(sys.modules, "edan_ros.engines.torch", raising=False)

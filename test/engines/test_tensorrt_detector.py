@@ -126,7 +126,7 @@ def test_an_image_larger_than_the_plan_supports_is_rejected(
 def test_tensorrt_is_not_selected_for_larger_images(
     gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says so when the detector is created, before the first large image."""
+    """It is logged when the detector is created, before the first large image."""
     gpu.install(monkeypatch, "tensorrt")
     largest = max(IMAGE_SIZES[-1])
     detector = create_detector("edan", engine="auto", max_side=largest)

@@ -307,7 +307,7 @@ class TestReport:
     @pytest.mark.parametrize(
         ("privacy", "least", "most"), [("none", 30, 255), ("blur", 0, 12), ("landmarks-only", 0, 0)]
     )
-    def test_faces_are_covered_where_asked(
+    def test_faces_in_the_report_are_anonymised(
         self, tmp_path: Path, privacy: str, least: float, most: float
     ) -> None:
         pytest.importorskip("matplotlib")

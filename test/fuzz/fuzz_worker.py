@@ -1,6 +1,6 @@
 """The process that fuzzing may kill: it checks inputs of one target until it finds a fault.
 
-The input in use is always in a file, so that whoever started this process finds it after a crash.
+The input in use is always in a file, so that the parent process finds it after a crash.
 A signal ends the process after 5 s of processor time for one input.
 """
 

@@ -20,7 +20,7 @@ from edan_ros.engines import Manifest, Prediction
 
 SIZE = 64
 HAPPY = EMOTIONS.index("happy")
-#: What the engine says of a face: about 0.55 happy, 0.2 surprise, 0.05 each of the rest.
+#: Prediction of the engine for a face: about 0.55 happy, 0.2 surprise, 0.05 each of the rest.
 LOGITS = np.log(np.array([0.05, 0.55, 0.05, 0.2, 0.05, 0.05, 0.05], np.float32))
 
 
@@ -57,7 +57,7 @@ class FakeEngine:
     name = "fake"
     device = "cpu"
     precision = "fp32"
-    selection_reason = "a test asked for it"
+    selection_reason = "requested by a test"
     input_size = SIZE
 
     def __init__(self) -> None:

@@ -46,7 +46,7 @@ T = TypeVar("T")
 def wait_for(
     condition: Callable[[], T], what: str, timeout: float = TIMEOUT, period: float = 0.005
 ) -> T:
-    """The condition's value once it is true; asked for every `period` seconds."""
+    """The condition's value once it is true; evaluated every `period` seconds."""
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, f"waited {timeout} s for {what}"

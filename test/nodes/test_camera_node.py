@@ -159,7 +159,7 @@ def test_a_missing_source_is_reported_and_retried(listen: Listen, tmp_path: Path
 
 
 class BrokenSource:
-    """A source whose decoder raises an error that nobody expects."""
+    """A source whose decoder raises an unexpected error."""
 
     rate, live = 10.0, False
 
@@ -331,7 +331,7 @@ def test_the_context_may_go_down_while_it_publishes_or_waits(
     time.sleep(0.2)
     assert player.is_alive()
     context.try_shutdown()
-    player.join(10.0)  # nobody has stopped it: it fails
+    player.join(10.0)  # it fails without a request to stop
     assert not player.is_alive()
     node.destroy_node()
     assert raised == []

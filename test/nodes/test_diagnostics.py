@@ -37,7 +37,7 @@ LISTENING = Situation("", "/image_raw", 1, "best_effort")
 ALONE = replace(LISTENING, publishers=0)
 
 CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
-    "nobody publishes": (FRESH, ALONE, WARN, ["no images yet", "/image_raw has no publisher"]),
+    "no publisher": (FRESH, ALONE, WARN, ["no images yet", "/image_raw has no publisher"]),
     "a publisher, but no image": (FRESH, LISTENING, WARN, ["no images yet", "Fast DDS"]),
     "a publisher whose quality of service does not fit": (
         replace(FRESH, incompatible_qos="reliability"),
@@ -113,8 +113,8 @@ CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
     ),
     "a drop now and then": (replace(WELL, rate_dropped=1.0), LISTENING, OK, ["1 face"]),
     "two faces": (replace(WELL, faces=2), LISTENING, OK, ["2 faces"]),
-    "nobody seen yet": (replace(WELL, faces=0, since_face=None), LISTENING, OK, ["no face"]),
-    "nobody there now": (replace(WELL, faces=0, since_face=7.5), LISTENING, OK, ["7.5 s"]),
+    "no face yet": (replace(WELL, faces=0, since_face=None), LISTENING, OK, ["no face"]),
+    "no face now": (replace(WELL, faces=0, since_face=7.5), LISTENING, OK, ["7.5 s"]),
     "not listening": (FRESH, replace(ALONE, idle="disabled"), OK, ["disabled"]),
 }
 

@@ -21,7 +21,7 @@ from edan_ros.nodes.common import qos
 ERROR = DiagnosticStatus.ERROR
 
 
-def says(probe: Probe, *words: str) -> None:
+def expect_message(probe: Probe, *words: str) -> None:
     """Wait until the camera's entry contains the words."""
     wait_for(lambda: all(word in probe.report().message for word in words), f"{words}")
 
@@ -41,28 +41,28 @@ def test_it_reports_once_a_second_with_simulated_time_too(make_probe: Callable[.
 
 def test_the_life_of_a_camera(probe: Probe, capfd: pytest.CaptureFixture[str]) -> None:
     assert probe.set(silence_timeout=0.5)[0]
-    says(probe, "no images yet", "/image_raw has no publisher")
+    expect_message(probe, "no images yet", "/image_raw has no publisher")
     probe.answer(probe.image(dark()))
-    says(probe, "no images on /image_raw for")
+    expect_message(probe, "no images on /image_raw for")
     publisher = probe.publishers.pop("image_raw")
     probe.me.destroy_publisher(publisher)
-    says(probe, "no images on /image_raw for", "publisher is gone")
+    expect_message(probe, "no images on /image_raw for", "publisher is gone")
     capfd.readouterr()
     probe.answer(probe.image(dark()))
     assert probe.values()["outages"] == "1"
     assert "images are back after" in capfd.readouterr().err
     assert probe.set(silence_timeout=30.0)[0]
-    says(probe, "back")
+    expect_message(probe, "back")
 
 
 def test_an_image_without_people(make_probe: Callable[..., Probe]) -> None:
     probe = make_probe(silence_timeout=30.0)
     probe.answer(probe.image(dark()))
-    says(probe, "no face yet")
+    expect_message(probe, "no face yet")
     probe.answer(probe.image(bright()))
-    says(probe, "1 face")
+    expect_message(probe, "1 face")
     probe.answer(probe.image(dark()))
-    says(probe, "no face for")
+    expect_message(probe, "no face for")
     assert probe.report().hardware_id == "front_optical"
 
 
@@ -73,12 +73,12 @@ def test_a_quality_of_service_that_does_not_fit(
     publisher = probe.me.create_publisher(
         type(probe.image(bright())), "image_raw", qos.images("best_effort")
     )
-    says(probe, "QoS mismatch", "reliability", "best_effort")
+    expect_message(probe, "QoS mismatch", "reliability", "best_effort")
     assert probe.report().level == b"\x02"
     assert "image_reliability=reliable" in capfd.readouterr().err
     probe.me.destroy_publisher(publisher)
     probe.answer(probe.image(bright()), reliability="reliable")
-    says(probe, "1 face")
+    expect_message(probe, "1 face")
 
 
 def test_a_camera_too_fast_for_the_machine(probe: Probe) -> None:

@@ -261,7 +261,7 @@ def test_disabled_it_publishes_nothing_until_enabled(probe: Probe) -> None:
     assert len(probe.arrays) == 1
     assert probe.call(SetBool, service, SetBool.Request(data=True)).message == "enabled"
     wait_for(lambda: probe.me.count_subscribers("image_raw") == 1, "the subscription")
-    # Whoever comes now may be somebody else.
+    # The next face may be another person's.
     assert probe.answer(probe.image(bright())).faces[0].track_id > track
 
 

@@ -15,11 +15,12 @@ from fakes import FakeDetector, bright
 from probe import Probe, wait_for
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
+from edan_ros.core.settings import from_values
 from edan_ros.detection.factory import create_detector
 from edan_ros.engines import EngineError
 from edan_ros.nodes.common.parameters import Change
 from edan_ros.nodes.emotion.parameters import PARAMETERS, check
-from edan_ros.pipeline.config import PipelineConfig, pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 
 FILE = Path(__file__).parents[2] / "config" / "emotion.yaml"
 DEFAULTS = {parameter.name: parameter.default for parameter in PARAMETERS}
@@ -45,7 +46,7 @@ def leaves(record: Any) -> Iterator[tuple[str, Any]]:
 
 
 def test_every_setting_of_the_pipeline_has_its_parameter() -> None:
-    assert pipeline_config(DEFAULTS) == PipelineConfig()
+    assert from_values(PipelineConfig, DEFAULTS) == PipelineConfig()
     reached = set()
     for parameter in PARAMETERS:
         if isinstance(parameter.default, bool):
@@ -55,7 +56,9 @@ def test_every_setting_of_the_pipeline_has_its_parameter() -> None:
             other = next(bound for bound in bounds if bound != parameter.default)
         else:
             continue
-        changed = pipeline_config(DEFAULTS | {parameter.name: type(parameter.default)(other)})
+        changed = from_values(
+            PipelineConfig, DEFAULTS | {parameter.name: type(parameter.default)(other)}
+        )
         reached |= set(leaves(changed)) - set(leaves(PipelineConfig()))
     assert {name for name, _ in reached} == {name for name, _ in leaves(PipelineConfig())}
 

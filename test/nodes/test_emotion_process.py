@@ -26,7 +26,7 @@ EXECUTABLE = Path(__file__).parents[2] / "scripts" / "executables" / "emotion_no
 
 
 class Process(subprocess.Popen):
-    """A process that knows when it was started."""
+    """A process with the time of its start."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.started = time.monotonic()

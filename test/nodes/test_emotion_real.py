@@ -35,7 +35,7 @@ def check(array: FaceEmotionArray) -> None:
     assert face.label in (*EMOTIONS, UNKNOWN_LABEL)
     assert sum(face.probabilities) == pytest.approx(1.0, abs=1e-5)
     assert max(face.probabilities) == pytest.approx(face.confidence, abs=1e-6)
-    # The eyes are above the mouth, the person's right eye on the left of the picture.
+    # The eyes are above the mouth, the person's right eye on the left of the image.
     x, y = face.landmarks_x, face.landmarks_y
     assert y[36:48].mean() < y[48:68].mean()
     assert x[36:42].mean() < x[42:48].mean()

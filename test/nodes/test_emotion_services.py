@@ -174,9 +174,9 @@ def test_the_image_of_an_explanation_respects_the_privacy_mode(probe: Probe, mod
 
     def stripes() -> float:
         answer = explain(probe, emotion=FaceEmotion.SAD)  # its map is empty
-        picture = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
+        drawn = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
         # Of each column the middle: the landmarks' lines, which stay, are thin.
-        return float(np.median(picture[64:192, 64:192], axis=0).std())
+        return float(np.median(drawn[64:192, 64:192], axis=0).std())
 
     assert stripes() > 15
     assert probe.set(annotated_privacy=mode)[0]
@@ -194,8 +194,8 @@ def test_the_face_in_a_reduced_jpeg_is_blurred_at_its_position(
     frame, _ = probe.node.cameras["camera"].last
     assert frame.image.reduction > 1
     answer = explain(probe, emotion=FaceEmotion.SAD)
-    picture = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
-    assert np.median(picture[64:192, 64:192]) == pytest.approx(130, abs=5)
+    drawn = np.frombuffer(answer.overlay.data, np.uint8).reshape(256, 256, 3)
+    assert np.median(drawn[64:192, 64:192]) == pytest.approx(130, abs=5)
 
 
 @pytest.mark.parametrize(

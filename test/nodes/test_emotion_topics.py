@@ -117,18 +117,18 @@ def look(probe: Probe) -> Callable[[np.ndarray], ImageMessage]:
     return annotated
 
 
-def pixels_of(picture: ImageMessage) -> np.ndarray:
-    return np.frombuffer(picture.data, np.uint8).reshape(240, 320, 3).astype(int)
+def pixels_of(drawn: ImageMessage) -> np.ndarray:
+    return np.frombuffer(drawn.data, np.uint8).reshape(240, 320, 3).astype(int)
 
 
 def test_annotated_images_only_for_subscribers(probe: Probe) -> None:
     probe.answer(probe.image(bright()))
     assert probe.me.count_publishers("faces/annotated") == 1
     assert probe.node.cameras["camera"].annotated.get_subscription_count() == 0
-    picture = look(probe)(bright())
-    assert (picture.width, picture.height, picture.encoding) == (320, 240, "bgr8")
-    assert picture.header.frame_id == "front_optical"
-    assert (pixels_of(picture) != 200).any()
+    drawn = look(probe)(bright())
+    assert (drawn.width, drawn.height, drawn.encoding) == (320, 240, "bgr8")
+    assert drawn.header.frame_id == "front_optical"
+    assert (pixels_of(drawn) != 200).any()
 
 
 def test_the_attention_map_is_drawn_while_enabled(probe: Probe) -> None:
@@ -151,9 +151,9 @@ def test_the_annotated_topic_shows_no_more_of_people_than_is_allowed(probe: Prob
     stripes = bright()
     stripes[:, ::8] = 0
 
-    def detail(picture: ImageMessage) -> int:
+    def detail(drawn: ImageMessage) -> int:
         """The largest step between neighbours where the fake face is, beside what is drawn."""
-        part = pixels_of(picture)[112:118, 150:154]
+        part = pixels_of(drawn)[112:118, 150:154]
         return int(np.abs(np.diff(part, axis=1)).max())
 
     assert detail(annotated(stripes)) == 200

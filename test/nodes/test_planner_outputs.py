@@ -133,7 +133,7 @@ def test_a_limit_of_a_node_that_died_is_withdrawn_at_the_start(
     assert [limit > 0.0 for _, limit in ear.heard] == [False, True, False]
 
 
-#: A vehicle node whose planner is told words: planners' messages are not installed everywhere.
+#: A vehicle node whose planner takes strings: planners' messages are not installed everywhere.
 STANDING_IN = """
 from std_msgs.msg import String
 from edan_ros.nodes.behaviors import vehicle_node

@@ -102,7 +102,7 @@ def room(ros: None) -> Iterator[Room]:  # noqa: ARG001
     room.close()
 
 
-def picture(image: np.ndarray) -> tuple[int, int, np.ndarray]:
+def encoded(image: np.ndarray) -> tuple[int, int, np.ndarray]:
     return image.shape[0], image.shape[1], image.ravel()
 
 
@@ -125,7 +125,7 @@ def messages() -> list[tuple[str, int, Any]]:
         front, cabin = START + i * SECOND // 5, START + (2 * i + 1) * SECOND // 10
         info = camera_info(front, focal=400.0)
         info.width, info.height = pixels.shape[1], pixels.shape[0]
-        height, width, data = picture(pixels)
+        height, width, data = encoded(pixels)
         image = types["sensor_msgs/msg/Image"](
             header(front, "front"), height, width, "bgr8", 0, 3 * width, data
         )

@@ -141,11 +141,11 @@ def test_the_topics_of_a_face_are_read_back(replay: Replay) -> None:
         replay.listen(kind, f"/humans/faces/f7/{name}")
     shown = face(7, "surprise", x=0.4)
 
-    def told() -> bool:
+    def published() -> bool:
         replay.play(0.1, shown)
         return all(replay.heard[f"/humans/faces/f7/{name}"] for name in kinds)
 
-    wait_for(told, "all topics of the face")
+    wait_for(published, "all topics of the face")
     replay.play(2.0, shown)
     heard = {name: replay.heard[f"/humans/faces/f7/{name}"][-1] for name in kinds}
     for message in heard.values():

@@ -18,10 +18,11 @@ from edan_ros.core.emotions import POLARITY_UNKNOWN, UNKNOWN, UNKNOWN_REASONS
 from edan_ros.core.faces import CameraModel, Detection, FrameResult
 from edan_ros.core.head_pose import FACE_POINTS, POSE_LANDMARKS
 from edan_ros.core.images import Image, decode_raw
+from edan_ros.core.settings import from_values
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.detection.full_frame import FullFrame
-from edan_ros.pipeline.config import PipelineConfig, pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 
 STEP = 1 / 30
@@ -460,7 +461,7 @@ def test_tracks_survive_one_failure_of_the_engine() -> None:
 def test_settings_out_of_range_are_rejected_by_name(change: dict) -> None:
     (name,) = change
     with pytest.raises(ValueError, match=rf"{name} is .*, must be .* to .*"):
-        pipeline_config(change)
+        from_values(PipelineConfig, change)
 
 
 discs = st.lists(

@@ -1,4 +1,4 @@
-"""Single pictures, and what is said where they cannot be written."""
+"""Single images, and the errors of those that cannot be written."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_sound_stays_in_step_over_a_jump_of_the_time_stamps(tmp_path: Path) -> N
     assert tone == pytest.approx(1.96 + 1.0 + 1.0, abs=0.12)
 
 
-def test_a_cover_picture_does_not_shift_the_sound(tmp_path: Path) -> None:
+def test_a_cover_image_does_not_shift_the_sound(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", range(0, 2000, 40), 1.0, 2.0)
     with av.open(str(path)) as plain, av.open(str(tmp_path / "b.mp4"), "w") as container:
         cover = container.add_stream("mjpeg", rate=1)

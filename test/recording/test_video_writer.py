@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edan_ros.recording.video import VideoWriter, fitted
 
 
-def picture(level: int, width: int = 64, height: int = 48) -> np.ndarray:
+def make_image(level: int, width: int = 64, height: int = 48) -> np.ndarray:
     return np.full((height, width, 3), level, np.uint8)
 
 
@@ -28,7 +28,7 @@ def test_frames_keep_their_times(tmp_path: Path) -> None:
     times = [50.0, 50.04, 50.08, 51.5, 51.6]
     with VideoWriter(tmp_path / "a.mp4") as video:
         for number, time in enumerate(times):
-            video.write(picture(40 * number), time)
+            video.write(make_image(40 * number), time)
     shown, pixels, codec = read(tmp_path / "a.mp4")
     np.testing.assert_allclose(shown, np.array(times) - 50.0, atol=0.001)
     for number, frame in enumerate(pixels):
@@ -41,7 +41,7 @@ def test_frames_keep_their_times(tmp_path: Path) -> None:
 def test_times_that_do_not_increase_are_moved(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4") as video:
         for time in (1.0, 1.0, 0.9, 2.0):
-            video.write(picture(100), time)
+            video.write(make_image(100), time)
     shown, _, _ = read(tmp_path / "a.mp4")
     assert len(shown) == 4
     assert np.all(np.diff(shown) > 0)
@@ -60,7 +60,7 @@ def test_segments_follow_one_another_where_times_jump(
 ) -> None:
     with VideoWriter(tmp_path / "a.mp4") as video:
         for time in times:
-            video.write(picture(100), time)
+            video.write(make_image(100), time)
     shown, _, _ = read(tmp_path / "a.mp4")
     np.testing.assert_allclose(shown, expected, atol=0.001)
 
@@ -71,7 +71,7 @@ def test_a_colon_or_a_byte_that_is_no_utf8_in_a_relative_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with VideoWriter(Path(name)) as video:
-        video.write(picture(100), 0.0)
+        video.write(make_image(100), 0.0)
     (tmp_path / name).rename(tmp_path / "a.mp4")
     assert len(read(tmp_path / "a.mp4")[0]) == 1
 
@@ -89,15 +89,15 @@ def test_sizes_are_even_and_bounded(
     tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     with VideoWriter(tmp_path / "a.mp4") as video:
-        video.write(picture(100, *size), 0.0)
+        video.write(make_image(100, *size), 0.0)
     _, (frame,), _ = read(tmp_path / "a.mp4")
     assert frame.shape[1::-1] == expected
 
 
 def test_another_size_in_between_is_fitted_in(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4") as video:
-        video.write(picture(200), 0.0)
-        video.write(picture(200, 30, 90), 0.1)
+        video.write(make_image(200), 0.0)
+        video.write(make_image(200, 30, 90), 0.1)
     _, (_, tall), _ = read(tmp_path / "a.mp4")
     assert tall.shape == (48, 64, 3)
     assert abs(int(tall[24, 32, 0]) - 200) < 10
@@ -108,7 +108,7 @@ def test_another_size_in_between_is_fitted_in(tmp_path: Path) -> None:
 def test_fitting_fills_one_side_and_keeps_the_shape(
     w: int, h: int, width: int, height: int
 ) -> None:
-    frame = fitted(picture(255, w, h), width, height)
+    frame = fitted(make_image(255, w, h), width, height)
     assert frame.shape == (height, width, 3)
     rows, columns = (np.count_nonzero(frame.max(axis=(2, axis))) for axis in (1, 0))
     assert rows == height or columns == width

@@ -1,4 +1,4 @@
-"""The page of `edan view`: what it answers, to whom, and what a browser makes of it."""
+"""The page of `edan view`: its responses, access to it, and its display in a browser."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_state_holds_the_newest_results(state: LiveState, server: LiveServer
     assert face["probabilities"][1] == 0.7
     assert answer["diagnostics"][0]["message"] == "slow"
     assert answer["model"] == {"name": "edan-lite"}
-    assert state.watched, "somebody has asked"
+    assert state.watched, "the page was requested"
 
 
 def test_diagnostics_of_many_names_stay_few(state: LiveState) -> None:
@@ -127,9 +127,9 @@ def test_images_of_several_cameras(state: LiveState, server: LiveServer) -> None
     sizes = {}
     for number in (0, 1):
         status, data = get(server, f"/camera/{number}?7")
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert status == 200
-        sizes[number] = picture.shape[:2]
+        sizes[number] = image.shape[:2]
     assert sizes == {0: (480, 640), 1: (600, 960)}
 
 

@@ -1,4 +1,4 @@
-"""Pictures at the changes: of the right moment and place, and of nobody where so asked."""
+"""Thumbnails at the changes: their moment, their place, and their privacy."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test_each_run_has_one_image_at_its_time_and_place(recording: Recording) -> N
         (0, 2): ["sad"],
     }
     for thumbnail in made[0, 1]:
-        picture = pixels_of(thumbnail)
-        assert picture.shape == (112, 112, 3)
-        green = picture[80:90, 50:60, 1].mean()
+        drawn = pixels_of(thumbnail)
+        assert drawn.shape == (112, 112, 3)
+        green = drawn[80:90, 50:60, 1].mean()
         assert green == pytest.approx(2 * 10 * thumbnail.time, abs=6)
-        assert picture[5, 5, 0] > 150, "the picture is larger than the face"
+        assert drawn[5, 5, 0] > 150, "the thumbnail is larger than the face"
 
 
 def test_a_source_of_another_rate_is_matched_by_time(recording: Recording) -> None:

@@ -1,4 +1,4 @@
-"""Makes small videos, pictures and bags for the tests of the sources."""
+"""Makes small videos, images and bags for the tests of the sources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_video(
     pixel_aspect: Fraction | None = None,
     cover: bool = False,
 ) -> Path:
-    """A video of corner pictures, ever brighter, shown at these milliseconds.
+    """A video of corner images, ever brighter, shown at these milliseconds.
 
     rotation: degrees counter-clockwise by which a player is to turn it. mirrored: across and
     upside down, after that. pixel_aspect: width of a pixel over its height. cover: a square red
@@ -51,8 +51,8 @@ def write_video(
         if attached is not None:
             attach_cover(container, attached)
         for number, time in enumerate(times_ms):
-            picture = corner_picture(*size, level=5 * number % 150)
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            image = corner_picture(*size, level=5 * number % 150)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = time, TIME_BASE
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -60,7 +60,7 @@ def write_video(
 
 
 def attach_cover(container: av.container.OutputContainer, stream: av.VideoStream) -> None:
-    """Write one red picture of 96x96 as the cover of a file."""
+    """Write one red image of 96x96 as the cover of a file."""
     stream.disposition = av.stream.Disposition.attached_pic
     stream.width = stream.height = 96
     stream.pix_fmt = "yuvj420p"

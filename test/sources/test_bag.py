@@ -138,7 +138,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, storage: str) -> None:
 
 @STORAGES
 def test_playback_and_source_go_on_where_the_times_jump(tmp_path: Path, storage: str) -> None:
-    """Five days are missing; playback waits a second and says so."""
+    """Five days are missing; playback waits a second and logs it."""
     day = 86_400 * SECOND
     times = [START, START + SECOND // 2, START + 5 * day, START + 5 * day + SECOND // 2]
     path = write_bag(tmp_path / "bag", [("/image", time, raw(time)) for time in times], storage)

@@ -206,7 +206,7 @@ def test_what_metadata_promises_and_no_file_holds_is_reported(tmp_path: Path) ->
 
 
 def test_no_single_damaged_byte_is_silent(whole: bytes, tmp_path: Path) -> None:
-    """Flipped bits anywhere: where the times read differ from the original, that is said."""
+    """Flipped bits anywhere: where the times read differ from the original, that is logged."""
     reference, _ = read(in_file(tmp_path, whole))
     dice = random.Random(5)
     heads = heads_of_images(whole, tmp_path)

@@ -112,7 +112,7 @@ def test_only_unreadable_images_are_an_error(tmp_path: Path) -> None:
         list(ImageFileSource(str(tmp_path), images_in(tmp_path)).frames())
 
 
-def test_grey_pictures_of_twelve_bits_keep_their_levels(tmp_path: Path) -> None:
+def test_grey_images_of_twelve_bits_keep_their_levels(tmp_path: Path) -> None:
     ramp = np.tile(np.arange(0, 4096, 16, np.uint16), (8, 1))
     cv2.imwrite(str(tmp_path / "1.png"), ramp)
     (frame,) = ImageFileSource("p", [tmp_path / "1.png"]).frames()
@@ -120,7 +120,7 @@ def test_grey_pictures_of_twelve_bits_keep_their_levels(tmp_path: Path) -> None:
 
 
 def test_exif_orientation_is_followed(tmp_path: Path) -> None:
-    # Orientation 6: the camera was held turned; the stored picture is to be turned clockwise.
+    # Orientation 6: the camera was held turned; the stored image is to be turned clockwise.
     _, jpeg = cv2.imencode(".jpg", corner_picture())
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif

@@ -151,7 +151,7 @@ def test_live_frames_are_thinned_to_the_rate() -> None:
 
 
 def test_missing_frames_are_not_made_up_for() -> None:
-    """A webcam that gave 10 in the dark, then 30 a second, asked for 15."""
+    """A webcam that gave 10 in the dark, then 30 a second, at a requested 15."""
     log = Log()
     dark, light = [i / 10.0 for i in range(50)], [5.0 + i / 30.0 for i in range(60)]
     play(FakeSource([*dark, *light], live=True), log, rate=15.0)

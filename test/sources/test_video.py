@@ -39,7 +39,7 @@ def test_every_call_of_frames_starts_over(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first, second)
 
 
-# The square is in the upper left corner of the stored picture; a player turns it counter-clockwise.
+# The square is in the upper left corner of the stored image; a player turns it counter-clockwise.
 @pytest.mark.skipif(
     not hasattr(av.video.stream.VideoStream, "set_display_rotation"),
     reason="this PyAV cannot write a rotation flag",
@@ -105,7 +105,7 @@ def test_all_eight_orientations_are_those_of_ffmpeg(signs: tuple[int, ...]) -> N
     np.testing.assert_array_equal(shown, MATRICES[signs](pixels))
 
 
-def test_an_odd_angle_turns_the_picture_within_its_frame() -> None:
+def test_an_odd_angle_rotates_the_image_within_its_frame() -> None:
     angle = np.radians(30.0)
     matrix = np.eye(3)
     matrix[:2, :2] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
@@ -138,14 +138,14 @@ def test_the_aspect_of_a_turned_video_is_that_of_the_stored_frame(tmp_path: Path
     assert source.properties == {"orientation": "rotated by 270 degrees", "pixel aspect": "2:1"}
 
 
-def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
+def test_a_cover_image_is_not_the_video(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", range(0, 400, 40), cover=True)
     frames = list(VideoSource(path).frames())
     assert len(frames) == 10
     assert (frames[0].image.width, frames[0].image.height) == (64, 48)
 
 
-def test_sound_with_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+def test_sound_with_a_cover_image_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("mp3", rate=44100, layout="mono")
@@ -155,7 +155,7 @@ def test_sound_with_a_cover_picture_is_no_video(tmp_path: Path) -> None:
             frame.sample_rate, frame.pts = 44100, at
             container.mux(sound.encode(frame))
         container.mux(sound.encode())
-    with pytest.raises(SourceError, match="holds no video stream but a cover picture"):
+    with pytest.raises(SourceError, match="holds no video stream but a cover image"):
         VideoSource(path)
 
 

@@ -40,7 +40,7 @@ def test_a_link_to_a_device_names_its_webcam(monkeypatch: pytest.MonkeyPatch) ->
 
 
 class FakeCapture:
-    """Stands in for cv2.VideoCapture: gives ``images`` pictures, then fails."""
+    """Stands in for cv2.VideoCapture: yields ``images`` frames, then fails."""
 
     images = 3
     opened = True

@@ -180,7 +180,7 @@ def _occlude(face: Disc, cover: Disc) -> tuple[float, Disc]:
 @pytest.mark.parametrize("speeds", [(2.0, 2.0), (2.0, 1.6), (1.6, 2.0), (3.0, 2.0), (2.0, 3.0)])
 @pytest.mark.parametrize("middle", [400, 415])
 def test_two_people_who_cross_behind_a_third_keep_their_ids(speeds, middle: int) -> None:
-    """Both are hidden when they meet and look alike; only their motion tells them apart."""
+    """Both are hidden when they meet and look alike; only their motion distinguishes them."""
     follower, front = Follower(), Disc(400, 200, 90)
     identities: dict[int, str] = {}
     hidden_images = 0

@@ -25,7 +25,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def samples() -> TrainingSet:
-    """Two emotions that a small network tells apart."""
+    """Two emotions that a small network distinguishes."""
     from small_training import two_emotions
 
     return two_emotions()

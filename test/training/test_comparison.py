@@ -46,9 +46,9 @@ def test_the_effect_of_the_seed_is_pooled_over_configurations() -> None:
     assert noise.freedom == 3
     assert noise.variance == pytest.approx(0.04 / 3)
     assert noise.width == pytest.approx(3.182, abs=1e-3)  # Student's t, tables
-    pictures = first.mean(axis=0).var() / 100
+    image_variance = first.mean(axis=0).var() / 100
     assert interval(first, noise)[1] == pytest.approx(
-        noise.width * math.sqrt(pictures + noise.variance / 2)
+        noise.width * math.sqrt(image_variance + noise.variance / 2)
     )
     assert seed_noise([first[:1], second[:1]]) == SeedNoise()
 
