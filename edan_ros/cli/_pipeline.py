@@ -21,7 +21,7 @@ from edan_ros.drawing.privacy import (
     PrivacyFilter,
 )
 from edan_ros.engines import ENGINES, Engine, create_engine, select_model
-from edan_ros.pipeline.config import PipelineConfig, pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.training.common.config import ConfigError
 
@@ -137,7 +137,7 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
     if settings.get("detector") == "topic":
         raise ConfigError("the detector topic works in the node only: give --detector")
     try:
-        config = pipeline_config(settings)
+        config = from_values(PipelineConfig, settings)
         search = from_values(DetectionConfig, settings)
         detector = create_detector(
             search.name,

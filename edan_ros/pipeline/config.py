@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from edan_ros.core.settings import check_settings, from_values, setting
+from edan_ros.core.settings import check_settings, setting
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.tracking.tracker import TrackingConfig
 
@@ -87,11 +85,3 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
-
-
-def pipeline_config(values: Mapping[str, Any]) -> PipelineConfig:
-    """Return the settings with these values by name; missing ones take their defaults.
-
-    Raises SettingsError, a ValueError, when a value is out of its range.
-    """
-    return from_values(PipelineConfig, values)

@@ -37,7 +37,7 @@ from edan_ros.nodes.emotion.parameters import (
     check,
 )
 from edan_ros.nodes.emotion.recognition import Recognition
-from edan_ros.pipeline.config import pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.srv import AnalyzeImage, ExplainFace
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -129,7 +129,7 @@ class EmotionNode(LifecycleNode):
             self,
             self._engine(values),
             self._detector(values),
-            pipeline_config(values),
+            from_values(PipelineConfig, values),
             values["cameras"],
             CameraOptions(
                 values["image_transport"],
@@ -276,7 +276,7 @@ class EmotionNode(LifecycleNode):
             raise ValueError(str(error)) from error
         if found is not None:
             self._recognition.replace_detector(found)
-        self._recognition.config = pipeline_config(values)
+        self._recognition.config = from_values(PipelineConfig, values)
         self._recognition.draw_attention = values["attention_overlay"]
         self._recognition.set_silence_timeout(values["silence_timeout"])
         if "prior_strength" in changed:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from edan_ros.core.settings import fields_of
+from edan_ros.core.settings import fields_of, from_values
 from edan_ros.core.still_image import DecodeLimits
 from edan_ros.detection.factory import DETECTORS, DetectionConfig
 from edan_ros.drawing.privacy import PRIVACY_MODES
@@ -15,7 +15,7 @@ from edan_ros.engines import ENGINES
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.emotion.camera_input import BOXES_OF, IMAGE_TYPES, UNNAMED
-from edan_ros.pipeline.config import PipelineConfig, pipeline_config
+from edan_ros.pipeline.config import PipelineConfig
 
 #: The value of ``detector`` with which the boxes come from a topic.
 TOPIC = "topic"
@@ -194,4 +194,4 @@ def check(values: Mapping[str, Any]) -> None:
     for name in cameras:
         if name and not _CAMERA_NAME.fullmatch(name):
             raise ValueError(f"the camera name '{name}' cannot be part of a topic's name")
-    pipeline_config(values)
+    from_values(PipelineConfig, values)
