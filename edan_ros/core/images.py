@@ -211,16 +211,16 @@ def decode_raw(
         ImageError: if the fields contradict each other, the encoding is unknown, or the image
             exceeds a limit.
     """
-    how = _look_up(encoding)
-    _check_size(width, height, encoding, how)
-    row_bytes = width * how.channels * how.depth
+    layout = _look_up(encoding)
+    _check_size(width, height, encoding, layout)
+    row_bytes = width * layout.channels * layout.depth
     if step < row_bytes:
         raise ImageError(
             "step",
             f"image step is {step} bytes, but {width} pixels of {encoding} need {row_bytes}: "
             "the driver sets a wrong step, width or encoding",
         )
-    rows = height * how.rows // 2
+    rows = height * layout.rows // 2
     flat = np.frombuffer(data, np.uint8)
     if flat.size != step * rows:
         raise ImageError(
@@ -228,16 +228,16 @@ def decode_raw(
             f"image data holds {flat.size} bytes, but step {step} x {rows} rows of "
             f"{encoding} are {step * rows}: the driver sets a wrong step, height or data",
         )
-    _check_memory(flat.size, width, height, how, limits)
+    _check_memory(flat.size, width, height, layout, limits)
     used = flat.reshape(rows, step)[:, :row_bytes]
-    samples = used if how.depth == 1 else _sixteen_bits(used, is_bigendian)
-    if how.channels > 1:
-        samples = samples.reshape(rows, width, how.channels)
+    samples = used if layout.depth == 1 else _sixteen_bits(used, is_bigendian)
+    if layout.channels > 1:
+        samples = samples.reshape(rows, width, layout.channels)
     pixels = to_8bit(samples, scaler)
-    if how.code is not None:
-        pixels = np.asarray(cv2.cvtColor(pixels, how.code), np.uint8)
-    image = Image(pixels, how.order)
-    image.warning = _raw_warning(image, encoding, step - row_bytes, how.depth, is_bigendian)
+    if layout.code is not None:
+        pixels = np.asarray(cv2.cvtColor(pixels, layout.code), np.uint8)
+    image = Image(pixels, layout.order)
+    image.warning = _raw_warning(image, encoding, step - row_bytes, layout.depth, is_bigendian)
     return image
 
 
@@ -366,9 +366,9 @@ def _compressed_warning(
 
 
 def _look_up(encoding: str) -> _Encoding:
-    how = ENCODINGS.get(encoding)
-    if how is not None:
-        return how
+    layout = ENCODINGS.get(encoding)
+    if layout is not None:
+        return layout
     kind = "a float encoding" if encoding.startswith(("32F", "64F")) else "unknown"
     raise ImageError(
         "encoding",
@@ -376,21 +376,23 @@ def _look_up(encoding: str) -> _Encoding:
     )
 
 
-def _check_size(width: int, height: int, encoding: str, how: _Encoding) -> None:
+def _check_size(width: int, height: int, encoding: str, layout: _Encoding) -> None:
     if width <= 0 or height <= 0:
         raise ImageError("zero_size", f"image of {width}x{height} pixels is empty")
     sides = {"width": width, "height": height}
-    for name in how.even:
+    for name in layout.even:
         if sides[name] % 2:
             raise ImageError(
                 "odd_size", f"image {name} is {sides[name]}, but {encoding} comes in pairs"
             )
 
 
-def _check_memory(size: int, width: int, height: int, how: _Encoding, limits: DecodeLimits) -> None:
-    converted = width * height * 3 if how.code is not None else 0
-    if how.depth == 2:
-        converted += width * height * how.channels
+def _check_memory(
+    size: int, width: int, height: int, layout: _Encoding, limits: DecodeLimits
+) -> None:
+    converted = width * height * 3 if layout.code is not None else 0
+    if layout.depth == 2:
+        converted += width * height * layout.channels
     if size + converted > limits.max_image_bytes:
         raise ImageError(
             "too_large",
