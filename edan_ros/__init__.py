@@ -61,7 +61,7 @@ __path__ = extend_path(__path__, __name__)
 
 
 class _MissingInterfaces:
-    """The last finder of modules: it is asked for the interfaces only where they are missing."""
+    """The last finder of modules, which is reached only where the interfaces are missing."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:

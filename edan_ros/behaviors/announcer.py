@@ -1,4 +1,4 @@
-"""Tells a person who cannot see who is where, which emotions they show and what has changed.
+"""Announces who is where, which emotions they show and what has changed, to a blind person.
 
 Nothing is queued. Whenever a sentence may be said, it is on the most important difference between
 the people in view and what was announced before, so that sentences are never late and never come
@@ -193,7 +193,7 @@ class Announcer:
         return sentence
 
     def _advance(self, now: float) -> None:
-        """Move the clock; start anew if it has gone back."""
+        """Move the clock; start again if it has gone back."""
         self.clock.advance(now)
         if self.clock.restarts != self._restarts:
             self._restarts = self.clock.restarts

@@ -230,7 +230,7 @@ class Social:
         )
 
     def _advance(self, now: float) -> None:
-        """Move the clock; start anew if it has gone back."""
+        """Move the clock; start again if it has gone back."""
         self.clock.advance(now)
         if self.clock.restarts != self._restarts:
             self._restarts = self.clock.restarts

@@ -125,7 +125,7 @@ def _explain_source(args: argparse.Namespace) -> int:
                 write_image(args.out / f"{name}.png", sheet)
                 for explanation in (one for row in rows for one in row):
                     line = {
-                        "picture": name,
+                        "image": name,
                         "time": round(frame.time, 3),
                         **explanation_record(explanation),
                     }

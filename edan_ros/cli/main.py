@@ -115,7 +115,7 @@ def _run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return handler.exit_code if handler.number else 130
     except BrokenPipeError:
-        # Nobody reads the output any more; the interpreter would fail to flush it at its end.
+        # The reader of the output is gone; the interpreter would fail to flush it at its end.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
         return 1
     except Exception as error:

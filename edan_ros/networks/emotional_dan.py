@@ -101,8 +101,17 @@ class Connection(nn.Module):
     def forward(
         self, image: Tensor, landmarks: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor, Similarity]:
-        """Return the next stage's input (B, 3, S, S), the landmarks in the normalised frame, and
-        the transform from the crop to that frame."""
+        """Return the next stage's input, the landmarks in its frame, and the transform to it.
+
+        Args:
+            image: (B, 1, S, S), the normalised crop.
+            landmarks: (B, L, 2) of the previous stage.
+            hidden: (B, 256) hidden layer of the previous stage.
+
+        Returns:
+            Normalised image, heat-map and feature image (B, 3, S, S); (B, L, 2); from pixels of
+            the crop to those of the input.
+        """
         transform = fit_similarity(landmarks, self.canonical)
         source = transform.inverse().then(2.0 / (self.size - 1), -1.0).apply(self.grid)
         grid = source.view(-1, self.size, self.size, 2)

@@ -57,7 +57,7 @@ def test_a_folder_of_images(
         "hopper_face1.png",
     ]
     found = lines(out)
-    assert [(line["picture"], line["emotion"], line["method"]) for line in found] == [
+    assert [(line["image"], line["emotion"], line["method"]) for line in found] == [
         (f"{name}_face1", emotion, method)
         for name, emotion in (("collins", "happy"), ("hopper", "neutral"))
         for method in ("gradcam", "occlusion")
@@ -108,7 +108,7 @@ def test_images_of_one_name_in_two_folders(
     assert "2 faces in 2 images" in capsys.readouterr().out
     names = ["1_2_face1", "1_face1"]
     assert sorted(path.stem for path in out.glob("*.png")) == names
-    assert sorted(line["picture"] for line in lines(out)) == names
+    assert sorted(line["image"] for line in lines(out)) == names
 
 
 @pytest.mark.parametrize("mode", ["blur", "landmarks-only"])

@@ -224,7 +224,7 @@ class CameraNode(Node, Listener):
         """Wait until the last image is acknowledged, or until the time-out.
 
         The first image is published repeatedly: its receiver, or that of its result, may not have
-        been discovered yet, and no node knows that of others.
+        been discovered yet, which this node cannot detect.
         """
         if self._awaited is None or not self._values["wait_for_acknowledgement"]:
             return

@@ -61,7 +61,7 @@ class NodeProcess:
         self._process = subprocess.Popen(
             # With this Python: the script's first line would use the one on PATH.
             [sys.executable, "-m", child.__name__, str(path), *arguments],
-            stdin=subprocess.PIPE,  # its end tells the node that this process is gone
+            stdin=subprocess.PIPE,  # the node ends when it is closed, as by the end of this process
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

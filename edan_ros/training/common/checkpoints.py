@@ -20,8 +20,8 @@ from edan_ros.training.common.config import ConfigError
 class WeightAverage(AveragedModel):
     """Exponential moving average of a network's weights and running statistics.
 
-    The decay rises as steps / (steps + 10) up to ``decay``, so that the random start is soon
-    forgotten. ``module`` is the averaged network, in evaluation mode.
+    The decay rises as steps / (steps + 10) up to ``decay``, so that the random start soon
+    has no weight. ``module`` is the averaged network, in evaluation mode.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

@@ -1,4 +1,4 @@
-"""Training canvases of the detector, composed anew for every sample.
+"""Training canvases of the detector, composed for each sample in each epoch.
 
 A background, one photograph or several small images on it, and then what cameras and scenes do to
 faces: image borders, occluders, darkness, blur, noise.

@@ -1,4 +1,4 @@
-"""Crops of the background, for the presence head: a tracker sees them when a face has left."""
+"""Crops of the background, for the presence head: what a tracker crops when a face has left."""
 
 from __future__ import annotations
 
