@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Callable
 
 from edan_ros.core.exif import exif_orientation
@@ -35,6 +36,9 @@ _MAX_SEGMENTS = 20_000
 _MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+#: Compressed bytes of a PNG above which their end is looked for: zlib expands them at most 1032
+#: times, and libpng takes 2 s for 10^9 bytes, even if the image is small.
+_PNG_CHECKED = 1_000_000
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -180,6 +184,10 @@ def parse_png(data: bytes) -> StillImage:
     # OpenCV decodes palettes to colour and drops the alpha channel, or expands grey with alpha.
     samples = 1 if colour == 0 else 3
     row = (width * _PNG_SAMPLES[colour] * bits + 7) // 8 + 1
+    parts = [chunk[8:-4] for chunk in kept if chunk[4:8] == b"IDAT"]
+    # The rows of the passes of an interlaced image take up to twice as much.
+    if sum(map(len, parts)) > _PNG_CHECKED and _expands_beyond(parts, 2 * row * height + 1024):
+        raise FormatError("not_an_image", f"has more data than {width}x{height} pixels need")
     return StillImage(
         b"".join(kept),
         width,
@@ -189,6 +197,19 @@ def parse_png(data: bytes) -> StillImage:
         working_bytes=4 * row + 8 * width,
         orientation=orientation,
     )
+
+
+def _expands_beyond(parts: list[bytes], limit: int) -> bool:
+    """Return whether zlib data in several parts hold more than ``limit`` bytes."""
+    machine, size = zlib.decompressobj(), 0
+    try:
+        for part in parts:
+            while part and size <= limit:
+                size += len(machine.decompress(part, 1 << 18))
+                part = machine.unconsumed_tail
+    except zlib.error:  # libpng ends there too
+        return False
+    return size > limit
 
 
 def parse_webp(data: bytes) -> StillImage:

@@ -173,6 +173,22 @@ def test_raw_images_have_the_same_limit(encoding: str) -> None:
         decode_raw(data, 640, height, 640 * depth, encoding, limits=limits)
 
 
+def test_a_small_png_whose_data_expand_to_gigabytes_is_refused_at_once() -> None:
+    machine = zlib.compressobj(9)
+    block = bytes(10_000_000)
+    data = b"".join(machine.compress(block) for _ in range(110)) + machine.flush()
+    begin = time.process_time()
+    with pytest.raises(ImageError, match="more data than 8x8 pixels need"):
+        decode_compressed(png(8, 8, 8, 0, png_chunk(b"IDAT", data)))
+    assert time.process_time() - begin < 0.2
+
+
+def test_a_large_png_of_noise_is_not_taken_for_one_that_expands() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), np.uint8)
+    image = decode_compressed(encode(".png", noise))
+    np.testing.assert_array_equal(image.pixels, noise)
+
+
 def test_an_animated_png_is_its_default_image() -> None:
     still = encode(".png", make_image())
     header, rest = still[:33], still[33:]
