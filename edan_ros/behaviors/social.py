@@ -14,7 +14,7 @@ from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
 from edan_ros.core.settings import check_settings, setting
 
-Point = tuple[float, float, float]
+Position = tuple[float, float, float]
 
 #: Expression of the robot for the emotion of a person. Fear, disgust and anger, which mirroring
 #: would reinforce, are met with a neutral face.
@@ -100,7 +100,7 @@ class SocialReport:
     stale: bool
     track_id: int
     score: Score
-    gaze: Point | None
+    gaze: Position | None
     gaze_stamp: float
     expression: int
     reason: str
@@ -111,7 +111,7 @@ class Gaze:
 
     def __init__(self, smoothing: float) -> None:
         self.smoothing = smoothing
-        self.point: Point | None = None
+        self.point: Position | None = None
         self.stamp = -math.inf
         self._track = 0
 

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from edan_ros.training.common.config import ConfigError
     from edan_ros.training.common.distributed import world
-    from edan_ros.training.emotion.comparison import RESULT, Comparison, read_row, table
+    from edan_ros.training.emotion.comparison import RESULT, Comparison, read_runs, table
     from edan_ros.training.emotion.config import load_config
 
     configs = [load_config(path) for path in args.configs]
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         folders = [args.out / f"{config.name}-seed{seed}" for seed in args.seeds]
         finished = [folder for folder in folders if (folder / RESULT).is_file()]
         if finished:
-            rows.append(read_row(config.name, finished))
+            rows.append(read_runs(config.name, finished))
     if not rows:
         raise ConfigError(f"{args.out} holds no finished run of these configurations")
     print(table(rows))

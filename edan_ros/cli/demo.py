@@ -149,7 +149,7 @@ def _record(
     stopped: Callable[[], bool],
     seconds: float | None,
 ) -> None:
-    """DemoWriter all results until the source ends, ``seconds`` of it are done, or a stop."""
+    """Record all results until the source ends, ``seconds`` of it are done, or a stop."""
     from edan_ros.core.message_fields import decode_image
     from edan_ros.nodes.common.conversions import frame_result
 

@@ -202,7 +202,7 @@ def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
     """Read a part from folders per part and class; None if there are none.
 
     Kaggle's folder ``test`` holds both test parts, which file names such as PublicTest_88305.jpg
-    tell apart; without such names it is read as the public test and titled as both. Beside a
+    distinguish; without such names it is read as the public test and titled as both. Beside a
     validation folder, which is the public test, it is the private test.
     """
     folder = next((path / name for name in _FOLDERS[part] if (path / name).is_dir()), None)
@@ -218,7 +218,7 @@ def _read_folders(path: Path, part: str, labels: str | None) -> FaceSet | None:
         found.samples = named
     elif folder.name.lower() == "test" and not any((path / n).is_dir() for n in _VALIDATION):
         if part == "private_test":
-            raise DataError(f"{folder}: the names of its images do not tell which are private")
+            raise DataError(f"{folder}: the names of its images do not mark the private ones")
         title = "public and private test together"
     found.about, found.cropped = f"{title}, {_TITLES['original']}", True
     return found

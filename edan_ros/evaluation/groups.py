@@ -38,7 +38,7 @@ class AttributeGroup:
 
     Attributes:
         name: such as ``sex: female``, or ``all``.
-        people: number of people; 0 where the set does not tell them apart.
+        people: number of people; 0 where the set does not identify them.
         images: number of images.
         accuracy: images classified correctly.
         recalls: of the classes in RECALLED that the set has, by name.

@@ -27,7 +27,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.camera_statistics import Snapshot
+from edan_ros.nodes.common.camera_statistics import CameraFigures
 from edan_ros.nodes.common.conversions import image_message
 from edan_ros.nodes.common.running import GuardedExecutor
 from edan_ros.nodes.emotion.emotion_node import EmotionNode
@@ -145,9 +145,9 @@ class Probe:
             wait_for(publisher.get_subscription_count, f"a subscriber of {topic}")
         self.publishers[topic].publish(message)
 
-    def figures(self, camera: str = "camera") -> Snapshot:
+    def figures(self, camera: str = "camera") -> CameraFigures:
         """What the node counts of a camera, now."""
-        return self.node.cameras[camera].statistics.snapshot()
+        return self.node.cameras[camera].statistics.figures()
 
     def wait_until_idle(self, camera: str = "camera") -> None:
         """Wait until every received image is accounted for."""

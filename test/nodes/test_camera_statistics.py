@@ -42,7 +42,7 @@ def feed(statistics: CameraStatistics, clock: FakeClock, images: int, period: fl
 def test_figures_of_a_steady_camera(statistics: CameraStatistics, clock: FakeClock) -> None:
     # 100 images at 20 Hz: in the last 5 s they come at 20 Hz, half of them are dropped.
     feed(statistics, clock, 100, 0.05)
-    figures = statistics.snapshot()
+    figures = statistics.figures()
     assert (figures.received, figures.processed, figures.dropped) == (100, 50, 50)
     assert figures.rate_in == pytest.approx(20.0, rel=0.05)
     assert figures.rate_out == pytest.approx(10.0, rel=0.05)
@@ -57,31 +57,31 @@ def test_figures_of_a_steady_camera(statistics: CameraStatistics, clock: FakeClo
 def test_rate_falls_when_images_stop(statistics: CameraStatistics, clock: FakeClock) -> None:
     feed(statistics, clock, 100, 0.05)
     clock.now += 4.0
-    assert statistics.snapshot().rate_in < 5.0
+    assert statistics.figures().rate_in < 5.0
     clock.now += 2.0
-    assert statistics.snapshot().rate_in == 0.0
+    assert statistics.figures().rate_in == 0.0
 
 
 def test_a_gap_is_an_outage_and_is_reported_once(
     statistics: CameraStatistics, clock: FakeClock
 ) -> None:
-    assert statistics.snapshot().silent
+    assert statistics.figures().silent
     assert statistics.arrived() is None
     clock.now += 1.9
     assert statistics.arrived() is None
-    assert not statistics.snapshot().silent
+    assert not statistics.figures().silent
     clock.now += 7.0
-    figures = statistics.snapshot()
+    figures = statistics.figures()
     assert figures.silent
     assert figures.since_image == pytest.approx(7.0)
     assert statistics.arrived() == pytest.approx(7.0)
-    figures = statistics.snapshot()
+    figures = statistics.figures()
     assert figures.outages == 1
     assert figures.returned_after == pytest.approx(7.0)
     clock.now += 0.1
     assert statistics.arrived() is None
     clock.now += 11.0
-    assert statistics.snapshot().returned_after is None
+    assert statistics.figures().returned_after is None
 
 
 def test_a_pause_is_no_outage(statistics: CameraStatistics, clock: FakeClock) -> None:
@@ -89,43 +89,43 @@ def test_a_pause_is_no_outage(statistics: CameraStatistics, clock: FakeClock) ->
     statistics.pause()
     clock.now += 60.0
     assert statistics.arrived() is None
-    assert statistics.snapshot().outages == 0
-    assert statistics.snapshot().received == 2
+    assert statistics.figures().outages == 0
+    assert statistics.figures().received == 2
 
 
 def test_ages_of_recordings_are_left_out(statistics: CameraStatistics, clock: FakeClock) -> None:
     statistics.processed(clock.now, 0, {}, 86_400.0)
-    assert statistics.snapshot().age_ms is None
-    assert statistics.snapshot().since_face is None
+    assert statistics.figures().age_ms is None
+    assert statistics.figures().since_face is None
 
 
 def test_bad_input_is_counted_by_reason(statistics: CameraStatistics) -> None:
     for reason in ("step", "step", "encoding"):
         statistics.bad(reason)
-    assert statistics.snapshot().bad == {"step": 2, "encoding": 1}
+    assert statistics.figures().bad == {"step": 2, "encoding": 1}
 
 
 def test_lost_images_are_distinguished_from_warnings(
     statistics: CameraStatistics, clock: FakeClock
 ) -> None:
     statistics.bad("sixteen_bit")
-    assert statistics.snapshot().lost_by == ""
+    assert statistics.figures().lost_by == ""
     statistics.bad("encoding", lost=True)
-    assert statistics.snapshot().lost_by == "encoding"
+    assert statistics.figures().lost_by == "encoding"
     clock.now += 6.0
-    assert statistics.snapshot().lost_by == ""
+    assert statistics.figures().lost_by == ""
 
 
 def test_a_reset_of_the_outage_timer_prevents_an_outage(
     statistics: CameraStatistics, clock: FakeClock
 ) -> None:
     statistics.reset_outage_timer()
-    assert statistics.snapshot().since_image is None
+    assert statistics.figures().since_image is None
     statistics.arrived()
     clock.now += 9.0
     statistics.reset_outage_timer()
     assert statistics.arrived() is None
-    assert statistics.snapshot().outages == 0
+    assert statistics.figures().outages == 0
 
 
 def test_throttle_passes_one_of_each_key_in_a_period(clock: FakeClock) -> None:
@@ -147,11 +147,11 @@ def test_stage_times_are_means_over_the_images() -> None:
     for i in range(8):
         stages = {"detect": 4.0 if i % 4 == 0 else 0.0, "infer": 5.0}
         statistics.processed(0.0, 1, stages, 0.0)
-    assert statistics.snapshot().stages_ms == {"detect": 1.0, "infer": 5.0}
+    assert statistics.figures().stages_ms == {"detect": 1.0, "infer": 5.0}
 
 
 def test_an_image_ends_a_mismatch_of_the_quality_of_service(statistics: CameraStatistics) -> None:
     statistics.incompatible("reliability")
-    assert statistics.snapshot().incompatible_qos == "reliability"
+    assert statistics.figures().incompatible_qos == "reliability"
     statistics.arrived()
-    assert statistics.snapshot().incompatible_qos == ""
+    assert statistics.figures().incompatible_qos == ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edan_ros.nodes.common.camera_statistics import CameraStatistics, Snapshot
+from edan_ros.nodes.common.camera_statistics import CameraFigures, CameraStatistics
 from edan_ros.nodes.emotion.diagnostics import (
     ERROR,
     OK,
@@ -16,7 +16,7 @@ from edan_ros.nodes.emotion.diagnostics import (
     camera_values,
 )
 
-FRESH = CameraStatistics().snapshot()
+FRESH = CameraStatistics().figures()
 #: Images come and go at 30 Hz, one face is there.
 WELL = replace(
     FRESH,
@@ -36,7 +36,7 @@ GONE = replace(WELL, silent=True, since_image=4.2, rate_in=0.0, rate_out=0.0)
 LISTENING = Situation("", "/image_raw", 1, "best_effort")
 ALONE = replace(LISTENING, publishers=0)
 
-CASES: dict[str, tuple[Snapshot, Situation, bytes, list[str]]] = {
+CASES: dict[str, tuple[CameraFigures, Situation, bytes, list[str]]] = {
     "no publisher": (FRESH, ALONE, WARN, ["no images yet", "/image_raw has no publisher"]),
     "a publisher, but no image": (FRESH, LISTENING, WARN, ["no images yet", "Fast DDS"]),
     "a publisher whose quality of service does not fit": (

@@ -50,11 +50,11 @@ def test_no_outage_is_counted_while_the_node_answers_a_service(probe: Probe) -> 
     statistics = probe.node.cameras["camera"].statistics
     statistics.clock = lambda: time.monotonic() + 100.0
     analyze(probe, image=probe.image(bright()))
-    assert not statistics.snapshot().silent
+    assert not statistics.figures().silent
     probe.answer(probe.image(bright()))
     statistics.clock = lambda: time.monotonic() + 200.0
     explain(probe)
-    assert not statistics.snapshot().silent
+    assert not statistics.figures().silent
 
 
 def test_a_single_image_with_calibration(probe: Probe) -> None:

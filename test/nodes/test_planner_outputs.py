@@ -23,7 +23,7 @@ from std_msgs.msg import String
 
 from edan_ros.behaviors.speed import Advice, Reason
 from edan_ros.nodes.behaviors import planner_outputs
-from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, PlannerOutput
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.processes import ros_arguments
 
@@ -45,7 +45,7 @@ class Listener:
             self.me.create_subscription(kind, topic, self.heard[name].append, qos.RESULTS)
         self._executor, self._thread = spin(self.me)
 
-    def update(self, output: Output, *scales: float) -> None:
+    def update(self, output: PlannerOutput, *scales: float) -> None:
         for scale in scales:
             output.update(advice(scale), NOW)
             time.sleep(0.02)
@@ -117,7 +117,7 @@ class Ear:
 
 @pytest.mark.parametrize("make", [Nav2Output, lambda node: AutowareOutput(node, 10.0)])
 def test_a_limit_of_a_node_that_died_is_withdrawn_at_the_start(
-    monkeypatch: pytest.MonkeyPatch, make: Callable[[Any], Output]
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[Any], PlannerOutput]
 ) -> None:
     messages = SimpleNamespace(
         SpeedLimit=lambda **given: ("limit", given["speed_limit"]),

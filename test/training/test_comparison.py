@@ -18,7 +18,7 @@ from edan_ros.training.emotion.comparison import (
     SeedNoise,
     difference,
     interval,
-    read_row,
+    read_runs,
     seed_noise,
     summed,
     table,
@@ -94,7 +94,7 @@ def test_seven_classes_are_summed_to_three(tmp_path: Path) -> None:
     """Sad for anger is wrong with seven classes and right with three."""
     seven = write(tmp_path / "seven", np.eye(7)[[2, 1]] * 9, np.array([6, 1]))
     three = write(tmp_path / "three", np.eye(3)[[2, 0]] * 9, np.array([6, 1]))
-    rows = [read_row(path.name, [path]) for path in (seven, three)]
+    rows = [read_runs(path.name, [path]) for path in (seven, three)]
     assert rows[0].right is not None
     assert rows[0].right.tolist() == [[False, True]]
     assert rows[0].right_3.tolist() == [[True, True]]
@@ -114,7 +114,7 @@ def test_the_table_gives_the_effect_of_the_seed(tmp_path: Path) -> None:
         write(tmp_path / str(i), np.eye(7)[predicted] * 9, majority)
         for i, predicted in enumerate(([1, 1], [1, 2]))
     ]
-    last = table([read_row("twice", folders)]).splitlines()[-1]
+    last = table([read_runs("twice", folders)]).splitlines()[-1]
     assert last.endswith("standard deviation is 35.4 points of accuracy, from 1 repeated runs.")
 
 
@@ -123,7 +123,7 @@ def test_runs_of_version_0_5_are_read(tmp_path: Path) -> None:
     folder = write(tmp_path / "old", np.eye(7)[[1, 2]] * 9, np.array([1, 2]))
     (folder / PREDICTIONS).rename(folder / "answers.npz")
     (folder / RESULT).write_text('{"draws": 640}')
-    row = read_row("old", [folder])
+    row = read_runs("old", [folder])
     assert row.right is not None
     assert row.right.all()
     assert row.mean("samples") == 640

@@ -122,12 +122,12 @@ class BehaviorNode(Node, abc.ABC):
             self.step(now.nanoseconds * NANOSECONDS, now)
 
     def _statuses(self) -> list[DiagnosticStatus]:
-        level, text = self._judge()
+        level, text = self._assess()
         values = {f"faces_{key}": str(count) for key, count in sorted(self.counts.items())}
         self._reported = Counter(self.counts)
         return [self.health.status("behaviour", level, text, values)]
 
-    def _judge(self) -> tuple[bytes, str]:
+    def _assess(self) -> tuple[bytes, str]:
         """Return the level and one sentence: the first cause that keeps the node from deciding."""
         topic = self.resolve_topic_name("faces")
         fresh = self.counts - self._reported

@@ -16,7 +16,7 @@ from edan_ros.behaviors.reaction_table import read_rules
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.social import (
     ExpressionSettings,
-    Point,
+    Position,
     Social,
     SocialReport,
     SocialSettings,
@@ -147,7 +147,7 @@ class HumanoidNode(BehaviorNode):
         """Return the state in one sentence."""
         return "no decision yet" if self._report is None else self._report.reason
 
-    def _publish_gaze(self, gaze: Point, header: Header) -> None:
+    def _publish_gaze(self, gaze: Position, header: Header) -> None:
         self._gazes.publish(PointStamped(header=header, point=point(gaze)))
         if self._frames is not None:
             x, y, z = gaze

@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 
 from edan_ros.behaviors.cabin import CabinReport, OccupantReport
 from edan_ros.behaviors.reactions import Fired
-from edan_ros.behaviors.social import Point as Position
+from edan_ros.behaviors.social import Position
 from edan_ros.behaviors.speed import Advice
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import UNKNOWN, label_of

@@ -20,7 +20,7 @@ SMALLEST_CHANGE = 0.005
 ACKNOWLEDGEMENT_TIMEOUT = Duration(seconds=0.5)
 
 
-class Output(abc.ABC):
+class PlannerOutput(abc.ABC):
     """A planner that receives the advice: a limit while there is one, and then its end.
 
     The end is published at the start, too: a node that died before may have left a limit.
@@ -52,7 +52,7 @@ class Output(abc.ABC):
         """Publish that there is no limit, and return the publisher."""
 
 
-class Nav2Output(Output):
+class Nav2Output(PlannerOutput):
     """`nav2_msgs/SpeedLimit` in percent on `speed_limit`, for Nav2's controller server.
 
     Nav2 keeps a limit until the next message; 0 means 'no limit'.
@@ -77,7 +77,7 @@ class Nav2Output(Output):
         self._publisher.publish(self._kind(header=header, percentage=True, speed_limit=limit))
 
 
-class AutowareOutput(Output):
+class AutowareOutput(PlannerOutput):
     """Autoware's external velocity limit: a candidate while there is advice, a clear command after.
 
     cruise_speed: metres per second that a scale of 1 stands for.

@@ -20,7 +20,7 @@ from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
 from edan_ros.nodes.behaviors.base import NANOSECONDS, BehaviorNode
 from edan_ros.nodes.behaviors.messages import cabin_state, speed_advisory
 from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
-from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, Output
+from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, PlannerOutput
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
 from edan_ros.nodes.common.running import run_node
@@ -113,7 +113,7 @@ class VehicleNode(BehaviorNode):
         self._report: CabinReport | None = None
         self._states = self.create_publisher(CabinState, "cabin_state", qos.RESULTS)
         self._advisories = self.create_publisher(SpeedAdvisory, "speed_advisory", qos.RESULTS)
-        self._outputs: list[Output] = []
+        self._outputs: list[PlannerOutput] = []
         if values["nav2"]:
             self._add_output(lambda: Nav2Output(self))
         if values["autoware"]:
@@ -174,7 +174,7 @@ class VehicleNode(BehaviorNode):
                 f"{report.advice.text}"
             )
 
-    def _add_output(self, make: Callable[[], Output]) -> None:
+    def _add_output(self, make: Callable[[], PlannerOutput]) -> None:
         try:
             self._outputs.append(make())
         except MissingMessagesError as error:

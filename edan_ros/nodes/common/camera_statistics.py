@@ -23,8 +23,8 @@ RETURN_REPORT = 10.0
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The statistics at one moment. Times in seconds, rates in 1/s; None where unknown.
+class CameraFigures:
+    """The statistics of a camera at one moment. Times in seconds, rates in 1/s; None where unknown.
 
     Attributes:
         received: number of images: all that were processed, dropped and lost, and at most two that
@@ -175,13 +175,13 @@ class CameraStatistics:
             for times in (self._in, self._out, self._drops, self._losses):
                 times.clear()
 
-    def snapshot(self) -> Snapshot:
+    def figures(self) -> CameraFigures:
         """Return the statistics now."""
         with self._lock:
             now = self.clock()
             since_image = None if self._last_image is None else now - self._last_image
             returned = self._returned
-            return Snapshot(
+            return CameraFigures(
                 received=self._received,
                 processed=self._processed,
                 dropped=self._dropped,

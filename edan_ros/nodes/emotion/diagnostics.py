@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from edan_ros.core.message_fields import model_fields
 from edan_ros.engines.base import Engine
-from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, Snapshot
+from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, CameraFigures
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES, CameraInput
 from edan_ros.nodes.emotion.recognition import Recognition
 
@@ -54,7 +54,7 @@ class Situation:
     other_topic: str = ""
 
 
-def assess_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
+def assess_camera(figures: CameraFigures, situation: Situation) -> tuple[bytes, str]:
     """Return the level and one sentence: the first cause that prevents results, if any."""
     if situation.idle:
         return OK, situation.idle
@@ -76,7 +76,7 @@ def assess_camera(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
     return OK, f"no face for {figures.since_face:.1f} s"
 
 
-def _assess_silence(figures: Snapshot, situation: Situation) -> tuple[bytes, str]:
+def _assess_silence(figures: CameraFigures, situation: Situation) -> tuple[bytes, str]:
     """Return the level and the cause of a silence: QoS, type, topic or an outage."""
     topic, publishers = situation.topic, situation.publishers
     if publishers and figures.incompatible_qos:
@@ -123,7 +123,7 @@ def _wrong_type(situation: Situation) -> str:
     )
 
 
-def camera_values(figures: Snapshot, situation: Situation) -> dict[str, str]:
+def camera_values(figures: CameraFigures, situation: Situation) -> dict[str, str]:
     """Return the key-value pairs of a camera's status."""
     values = {
         "topic": situation.topic,
@@ -164,7 +164,7 @@ def camera_status(status: MakeStatus, camera: CameraInput, idle: str) -> Diagnos
         other_types=tuple(sorted({name for name in types if name != camera.type})),
         other_topic="" if types else camera.other_topic(),
     )
-    figures = camera.statistics.snapshot()
+    figures = camera.statistics.figures()
     level, message = assess_camera(figures, situation)
     values = camera_values(figures, situation) | {"camera_info": camera.calibration}
     return status(camera.key, level, message, values, camera.frame_id)

@@ -122,7 +122,7 @@ def figures(predictions: Predictions, validation: Validation) -> dict[str, objec
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRuns:
     """The results of several runs of one configuration, on the same images.
 
     Attributes:
@@ -142,7 +142,7 @@ class Row:
         return float(np.mean([result.get(figure, np.nan) for result in self.results]))
 
 
-def read_row(name: str, folders: Sequence[Path]) -> Row:
+def read_runs(name: str, folders: Sequence[Path]) -> ComparedRuns:
     """Read the finished runs of a configuration."""
     results, right, right_3 = [], [], []
     for folder in folders:
@@ -156,7 +156,7 @@ def read_row(name: str, folders: Sequence[Path]) -> Row:
             right.append(logits.argmax(axis=1) == majority)
             logits = summed(logits, majority)
         right_3.append(logits.argmax(axis=1) == polarity)
-    return Row(name, np.stack(right) if right else None, np.stack(right_3), results)
+    return ComparedRuns(name, np.stack(right) if right else None, np.stack(right_3), results)
 
 
 def summed(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -234,7 +234,7 @@ def _image_variance(values: NDArray[np.float64]) -> float:
     return float(values.mean(axis=0).var() / values.shape[1])
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[ComparedRuns]) -> str:
     """Return a Markdown table with a row per configuration, compared with the first one."""
     lines = [
         "| configuration | runs | samples | parameters | GFLOP | accuracy, 7 classes | against the "
@@ -266,7 +266,7 @@ def _footnote(noise: SeedNoise) -> str:
     )
 
 
-def _error_cell(row: Row) -> str:
+def _error_cell(row: ComparedRuns) -> str:
     """The landmark error, of two stages that of each."""
     first, last = 100 * row.mean("error_stage1"), 100 * row.mean("error_landmarks")
     if np.isnan(last):
@@ -274,7 +274,7 @@ def _error_cell(row: Row) -> str:
     return f"{last:.2f} %" if first == last else f"{first:.2f} to {last:.2f} %"
 
 
-def _accuracy_cells(row: Row, first: Row, noise: SeedNoise) -> list[str]:
+def _accuracy_cells(row: ComparedRuns, first: ComparedRuns, noise: SeedNoise) -> list[str]:
     if row.right is None:
         return ["-", "-", "-"]
     mean, half = (100 * v for v in interval(row.right, noise))
