@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from edan_ros.offline.bag import BagRun, add_topics, choose_cameras, make_plan
+    from edan_ros.offline.bag import BagRun, add_topics, choose_cameras, plan_topics
     from edan_ros.recording.bag_writer import BagWriter
     from edan_ros.recording.definitions import Definitions
     from edan_ros.recording.progress import ImageProgress
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         reader = stack.enter_context(_open(args.bag, out))
         cameras = choose_cameras(reader, args.topics)
-        plan = make_plan(reader, cameras, args.replace_faces)
+        plan = plan_topics(reader, cameras, args.replace_faces)
         settings = settings_of(args)
         loaded = load_pipeline(settings)
         definitions = Definitions()

@@ -1,4 +1,4 @@
-"""Adds faces to a bag: which topics hold images, where results go, and one pass over all messages.
+"""Add faces to a bag: select the topics of images, name those of results, copy all messages.
 
 Results equal those of the emotion node by construction: the same pipeline, decoding and QoS.
 """
@@ -70,7 +70,7 @@ class Camera:
     Attributes:
         topic: name of the image topic.
         faces: topic of its results.
-        infos: topic of its calibration.
+        info_topic: topic of its calibration.
         named: whether the user named the topic.
         calibration: the newest calibration, None before the first.
         summary: counts of the results.
@@ -81,7 +81,7 @@ class Camera:
 
     topic: str
     faces: str
-    infos: str
+    info_topic: str
     named: bool
     calibration: CameraModel | None = None
     summary: Summary = field(default_factory=Summary)
@@ -104,7 +104,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TopicPlan:
     """Topics of the new bag. kept: those of the source. results, model: those that are added."""
 
     kept: Set[str]
@@ -141,7 +141,7 @@ def choose_cameras(reader: BagReader, named: Collection[str]) -> dict[str, Camer
     }
 
 
-def make_plan(reader: BagReader, cameras: Mapping[str, Camera], replace: bool) -> Plan:
+def plan_topics(reader: BagReader, cameras: Mapping[str, Camera], replace: bool) -> TopicPlan:
     """Return the topics of the new bag.
 
     Raises:
@@ -156,11 +156,11 @@ def make_plan(reader: BagReader, cameras: Mapping[str, Camera], replace: bool) -
             f"{reader.path} holds {', '.join(old)} already: give --replace-faces to put new "
             "results in their place"
         )
-    return Plan(reader.topics.keys() - results - {model}, sorted(results), model)
+    return TopicPlan(reader.topics.keys() - results - {model}, sorted(results), model)
 
 
 def add_topics(
-    writer: BagWriter, reader: BagReader, plan: Plan, definitions: Definitions
+    writer: BagWriter, reader: BagReader, plan: TopicPlan, definitions: Definitions
 ) -> list[str]:
     """Create the topics of the plan in the new bag.
 
@@ -216,11 +216,11 @@ class BagRun:
         self._cameras = cameras
         self._on_image = on_image
         self._rectified = rectified
-        self._infos: dict[str, list[Camera]] = {}
+        self._by_info_topic: dict[str, list[Camera]] = {}
         for camera in cameras.values():
-            self._infos.setdefault(camera.infos, []).append(camera)
+            self._by_info_topic.setdefault(camera.info_topic, []).append(camera)
 
-    def run(self, reader: BagReader, plan: Plan, engine: Engine) -> None:
+    def run(self, reader: BagReader, plan: TopicPlan, engine: Engine) -> None:
         """Process all messages, in their order."""
         fields = model_fields(engine, self._pipeline.config.prior_strength)
         info = self._messages.model_info(**fields)
@@ -232,8 +232,8 @@ class BagRun:
             try:
                 if camera is not None:
                     self._process(reader.deserialize(message), message, camera)
-                elif message.topic in self._infos:
-                    self._calibrate(reader.deserialize(message), self._infos[message.topic])
+                elif message.topic in self._by_info_topic:
+                    self._calibrate(reader.deserialize(message), self._by_info_topic[message.topic])
             except (ImageError, SourceError) as error:
                 if camera is not None:
                     camera.undecoded += 1
