@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+#: Seconds assumed between images with equal stamps, as published by drivers that set none.
+NOMINAL_STEP = 1.0 / 30.0
 #: Seconds from the newest stamp to the next one above which a new segment begins.
 MAX_GAP = 60.0
 #: Intervals above which a new segment begins, where images are farther apart than usual.

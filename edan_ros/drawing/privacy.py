@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edan_ros.core.faces import Detection, Face
 from edan_ros.core.geometry import REGIONS
 from edan_ros.core.images import Image
+from edan_ros.core.stamps import NOMINAL_STEP
 
 Item = TypeVar("Item")
 #: Detects what may be a face: false positives are better than misses here.
@@ -34,8 +35,6 @@ _CELLS = 7
 _HALF_WIDTH, _HALF_HEIGHT, _ABOVE = 0.8, 1.0, 0.22
 #: Seconds for which a face is hidden before its first and after its last detection.
 PRIVACY_MARGIN = 0.5
-#: Seconds between images that carry the same time.
-_NOMINAL_STEP = 1.0 / 30.0
 #: IoU above which two faces are hidden as one.
 _SAME_PLACE = 0.85
 
@@ -151,7 +150,7 @@ class PrivacyFilter(Generic[Item]):
         last, self._last_time = self._last_time, seconds
         if self._detected:
             now = self._detected[-1][0]
-            seconds = now + _NOMINAL_STEP if seconds == last else max(seconds, now)
+            seconds = now + NOMINAL_STEP if seconds == last else max(seconds, now)
         others = () if self._find_faces is None else self._find_faces(image)
         self._detected.append((seconds, [*faces, *others]))
         self._held.append((seconds, image.bgr(), item))

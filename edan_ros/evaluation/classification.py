@@ -27,7 +27,6 @@ from edan_ros.evaluation.recognition import (
     predict_largest_faces,
 )
 
-CROP_MODES = ("given", "detect")
 #: Images that are read and run together.
 _BATCH = 32
 #: Unreadable images that a note names.
@@ -131,7 +130,7 @@ class SetResult:
     Attributes:
         name: of the set.
         layout: of the set.
-        crop_mode: one of CROP_MODES.
+        crop_mode: "given" or "detect".
         scheme: the classes.
         faces: the images that were evaluated.
         predictions: n predictions; None without a face.

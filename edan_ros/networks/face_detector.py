@@ -18,8 +18,6 @@ from torch.nn import functional
 
 #: Distance between neighbouring cells of each map, in pixels of the input.
 STRIDES = (8, 16, 32)
-#: Height and width of the input must be multiples of this.
-MULTIPLE = STRIDES[-1]
 #: Score, box (4), five points (10).
 CHANNELS = 15
 #: Score of an untrained network everywhere: few cells contain a face (Lin et al., "Focal Loss",

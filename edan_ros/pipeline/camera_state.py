@@ -26,12 +26,11 @@ from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_p
 from edan_ros.core.inference import ModelMetadata, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, EmotionSmoother, Smoothed
+from edan_ros.core.stamps import NOMINAL_STEP
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.tracking.track import Track
 from edan_ros.tracking.tracker import Candidate, Tracker
 
-#: Seconds assumed between images with equal stamps, as published by drivers that set none.
-_NOMINAL_STEP = 1.0 / 30.0
 #: Distance in face sizes that the fastest face may move before the detector runs again, because
 #: the last detections no longer describe the image.
 _REDETECT_DISTANCE = 0.5
@@ -137,7 +136,7 @@ class CameraState:
         if self._stamp is None:
             return 0.0
         elapsed = stamp - self._stamp
-        return elapsed if elapsed > 0.0 else _NOMINAL_STEP
+        return elapsed if elapsed > 0.0 else NOMINAL_STEP
 
     def _is_due(self, elapsed: float, config: PipelineConfig, overloaded: bool) -> bool:
         factor = _OVERLOAD_FACTOR if overloaded else 1
