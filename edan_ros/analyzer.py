@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -72,7 +72,7 @@ class TrackedFrame:
     """
 
     stamp: float
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] = field(repr=False)
     faces: list[Face]
     stamp_ns: int | None = None
     name: str = ""
@@ -87,6 +87,11 @@ class Drawing:
     """
 
     pixels: NDArray[np.uint8]
+
+    def __repr__(self) -> str:
+        """Return one line with the size instead of the pixels."""
+        height, width = self.pixels.shape[:2]
+        return f"Drawing({width}x{height} pixels)"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the image in the format of the file name's extension and return its path.

@@ -7,7 +7,7 @@ the full image, x to the right and y down, with pixel centres at integers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import cv2
@@ -192,6 +192,15 @@ class Face:
     baseline_seconds: float = 0.0
     logits: NDArray[np.float32] | None = None
     excluded: int = 0
+
+    def __repr__(self) -> str:
+        """Return one line: the arrays of a face would fill the screen."""
+        x, y, width, height = _rounded(astuple(self.box), 1)
+        return (
+            f"Face(track_id={self.track_id}, label={self.label!r}, "
+            f"confidence={self.confidence:.2f}, intensity={self.intensity:.2f}, "
+            f"box=Box({x=}, {y=}, {width=}, {height=}))"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the face as plain Python numbers, strings, lists and dictionaries.

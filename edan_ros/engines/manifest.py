@@ -74,8 +74,8 @@ class Manifest:
     parameters: int = 0
     gflop: float = 0.0
     terms: str = ""
-    training: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
+    metrics: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def quantised(self) -> bool:

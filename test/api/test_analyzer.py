@@ -386,6 +386,7 @@ def test_draw_faces_marks_the_face_and_leaves_the_image(
     assert np.array_equal(cv2.imread(str(path)), drawing.pixels)
     assert drawing.save(str(tmp_path / "drawn.jpg")).stat().st_size > 1000
     assert drawing._repr_png_() == path.read_bytes()
+    assert repr(drawing) == "Drawing(300x300 pixels)"
 
 
 def test_a_drawing_is_not_saved_in_an_unknown_format(woman: np.ndarray, tmp_path: Path) -> None:
@@ -424,3 +425,9 @@ def test_to_frame_without_pandas_names_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="to_frame needs pandas: pip install pandas"):
         to_frame([])
+
+
+def test_representations_do_not_print_pixels(analyzer: FaceAnalyzer, woman: np.ndarray) -> None:
+    frame = next(iter(analyzer.track([woman])))
+    assert "array" not in repr(frame)
+    assert len(repr(analyzer.analyze(woman))) < 200

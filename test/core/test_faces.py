@@ -112,3 +112,11 @@ def test_head_angles_are_in_degrees(name: str) -> None:
     assert {key: abs(pose[key]) for key in ("yaw", "pitch", "roll")} == {
         key: pytest.approx(30.0 if key == name else 0.0) for key in ("yaw", "pitch", "roll")
     }
+
+
+def test_the_representation_of_a_face_is_one_line() -> None:
+    face = replace(happy_face(), intensity=0.5)
+    assert repr(face) == (
+        "Face(track_id=4, label='happy', confidence=0.71, intensity=0.50, "
+        "box=Box(x=10.3, y=20.4, width=30.6, height=40.0))"
+    )
