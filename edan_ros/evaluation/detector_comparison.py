@@ -54,7 +54,8 @@ def compare_detectors(data: Path, names: Sequence[str], threshold: float) -> Ite
     columns = [f"{title} {name}" for title in METRICS.values() for name in detectors]
     yield f"| images | n | {' | '.join(columns)} |"
     yield "|---" * (2 + len(columns)) + "|"
-    for title, group in _groups(data, teacher):
+    images = photographs(data / "landmarks68", held_out=True)
+    for title, group in _groups(data, images, teacher):
         metrics = [evaluate_detector(detector, group) for detector in detectors.values()]
         cells = [decimal(getattr(each, field)) for field in METRICS for each in metrics]
         yield f"| {title} | {len(group)} | {' | '.join(cells)} |"
@@ -62,7 +63,7 @@ def compare_detectors(data: Path, names: Sequence[str], threshold: float) -> Ite
     yield f"| ms per image of | {' | '.join(detectors)} |"
     yield "|---" * (1 + len(detectors)) + "|"
     for width, height in TIMED_SIZES:
-        group = scenes.timing_scenes(_photographs(data), width, height)
+        group = scenes.timing_scenes(images, width, height)
         for detector in detectors.values():
             evaluate_detector(detector, group[:_WARM_UP])
         times = [evaluate_detector(each, group).milliseconds for each in detectors.values()]
@@ -79,13 +80,10 @@ def _create(name: str, yunet: str, threshold: float) -> Detector:
     )
 
 
-def _photographs(data: Path) -> list[scenes.Photograph]:
-    return photographs(data / "landmarks68", held_out=True)
-
-
-def _groups(data: Path, teacher: Detector) -> Iterator[tuple[str, list[DetectionScene]]]:
+def _groups(
+    data: Path, images: Sequence[scenes.Photograph], teacher: Detector
+) -> Iterator[tuple[str, list[DetectionScene]]]:
     """Yield (title, scenes) one after the other, so that only one group is in memory."""
-    images = _photographs(data)
     plain = scenes.photograph_scenes(images, teacher)
     yield "photographs, longest side 640", plain
     yield "without people", list(scenes.empty_scenes([data / "media" / name for name in EMPTY]))

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from edan_ros.networks.face_detector import DetectorOutput  # noqa: E402
 from edan_ros.training.detector.loss import (  # noqa: E402
-    DetectorWeights,
+    DetectorLossWeights,
     box_loss,
     detector_loss,
     focal_loss,
@@ -75,20 +75,22 @@ def cell(logit: float, score: float) -> tuple[DetectorOutput, dict]:
 
 
 def test_a_correct_prediction_has_no_loss() -> None:
-    losses = detector_loss(*cell(20.0, 1.0), DetectorWeights())
+    losses = detector_loss(*cell(20.0, 1.0), DetectorLossWeights())
     assert losses["total"].item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_distances_of_points_are_relative_to_the_face() -> None:
     found, batch = cell(20.0, 1.0)
     batch["points"] += 5.0
-    assert detector_loss(found, batch, DetectorWeights())["points"].item() == pytest.approx(0.25)
+    assert detector_loss(found, batch, DetectorLossWeights())["points"].item() == pytest.approx(
+        0.25
+    )
 
 
 def test_cells_without_a_face_have_no_box_loss() -> None:
     found, batch = cell(0.0, 0.0)
     batch["box"] += 100.0
-    losses = detector_loss(found, batch, DetectorWeights())
+    losses = detector_loss(found, batch, DetectorLossWeights())
     assert losses["box"].item() == losses["points"].item() == 0.0
     assert losses["score"].item() > 0.0
 
@@ -97,9 +99,9 @@ def test_small_faces_are_weighted() -> None:
     """The face has 20 pixels: below the limit, its score and box terms double."""
     found, batch = cell(0.0, 1.0)
     batch["box"] += torch.tensor([2.0, 0.0, 0.0, 0.0])
-    one = detector_loss(found, batch, DetectorWeights())
-    two = detector_loss(found, batch, DetectorWeights(small=2.0, small_px=21.0))
-    same = detector_loss(found, batch, DetectorWeights(small=2.0, small_px=20.0))
+    one = detector_loss(found, batch, DetectorLossWeights())
+    two = detector_loss(found, batch, DetectorLossWeights(small=2.0, small_px=21.0))
+    same = detector_loss(found, batch, DetectorLossWeights(small=2.0, small_px=20.0))
     assert two["score"].item() == pytest.approx(2 * one["score"].item())
     assert two["box"].item() == pytest.approx(2 * one["box"].item())
     assert same["total"].item() == pytest.approx(one["total"].item())

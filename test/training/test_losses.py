@@ -15,7 +15,7 @@ from edan_ros.training.emotion.losses import (  # noqa: E402
     LossWeights,
     consistency_loss,
     distillation_loss,
-    landmark_error,
+    landmark_loss,
     loss_terms,
     unit_loss,
 )
@@ -56,7 +56,7 @@ def test_landmark_error_of_a_shift(subset: int) -> None:
     """All points moved by (3, 4) are 5 pixels off, whatever the subset."""
     moved = FACE + torch.tensor([3.0, 4.0])
     expected = 5.0 / float(pupil_distance(FACE.numpy())[0])
-    assert landmark_error(moved, FACE, subset).item() == pytest.approx(expected, rel=1e-4)
+    assert landmark_loss(moved, FACE, subset).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_total_by_hand() -> None:

@@ -14,7 +14,7 @@ ops = torchvision_module("ops")
 
 
 @dataclass(frozen=True)
-class DetectorWeights:
+class DetectorLossWeights:
     """Factors of the terms, parameters of the focal loss, and the weight of small faces.
 
     Attributes:
@@ -55,7 +55,7 @@ def box_loss(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def detector_loss(
-    output: DetectorOutput, batch: dict[str, Tensor], weights: DetectorWeights
+    output: DetectorOutput, batch: dict[str, Tensor], weights: DetectorLossWeights
 ) -> dict[str, Tensor]:
     """Return the terms ``score``, ``box`` and ``points``, and their weighted sum ``total``.
 

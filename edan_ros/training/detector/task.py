@@ -19,7 +19,7 @@ from edan_ros.training.common.distributed import World
 from edan_ros.training.common.task import Learner, Task
 from edan_ros.training.common.trainer import check_batch
 from edan_ros.training.detector.composer import Composer, Composition, DetectorData
-from edan_ros.training.detector.loss import DetectorWeights, detector_loss
+from edan_ros.training.detector.loss import DetectorLossWeights, detector_loss
 from edan_ros.training.detector.sources import SourceImage
 from edan_ros.training.emotion.augment import Augmentation
 
@@ -66,7 +66,7 @@ class DetectorConfig:
     network: dict[str, Any] = field(default_factory=dict)
     composition: Composition = field(default_factory=Composition)
     camera: Augmentation = field(default_factory=Augmentation)
-    loss: DetectorWeights = field(default_factory=DetectorWeights)
+    loss: DetectorLossWeights = field(default_factory=DetectorLossWeights)
 
 
 def load_detector_config(path: Path) -> DetectorConfig:
@@ -75,7 +75,7 @@ def load_detector_config(path: Path) -> DetectorConfig:
     for name, kind in (
         ("composition", Composition),
         ("camera", Augmentation),
-        ("loss", DetectorWeights),
+        ("loss", DetectorLossWeights),
     ):
         raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
     config: DetectorConfig = build(DetectorConfig, raw, str(path))
@@ -108,7 +108,7 @@ class DetectorLearner(Learner):
     log_variance: None
 
     def __init__(
-        self, network: FaceDetector, weights: DetectorWeights, frozen: tuple[str, ...] = ()
+        self, network: FaceDetector, weights: DetectorLossWeights, frozen: tuple[str, ...] = ()
     ) -> None:
         super().__init__()
         self.network, self.weights, self.frozen = network, weights, frozen

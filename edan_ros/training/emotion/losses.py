@@ -56,7 +56,7 @@ class LossWeights:
         return {name: float(getattr(self, name)) for name in names}
 
 
-def landmark_error(predicted: Tensor, truth: Tensor, subset: int = 68) -> Tensor:
+def landmark_loss(predicted: Tensor, truth: Tensor, subset: int = 68) -> Tensor:
     """Return the (B,) mean point distances relative to the true pupil distance.
 
     Tautkute et al. 2018, section 2; pupils are the means of points 36-41 and 42-47.
@@ -105,9 +105,7 @@ def loss_terms(
     if output.landmarks is not None:
         known = batch["landmarks"].isfinite().all(dim=(1, 2))
         truth = torch.where(known[:, None, None], batch["landmarks"], 0.0)
-        errors = [
-            landmark_error(p, truth, subset) * batch["landmark_weight"] for p in output.stages
-        ]
+        errors = [landmark_loss(p, truth, subset) * batch["landmark_weight"] for p in output.stages]
         terms["landmarks"] = _mean_where(errors[-1], known)
         if len(errors) > 1:
             terms["intermediate"] = _mean_where(torch.stack(errors[:-1]).mean(dim=0), known)
