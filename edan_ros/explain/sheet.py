@@ -112,9 +112,9 @@ def _map(part: Pixels, tile: Pixels, found: Explanation, left: int, outlines: bo
     below = _HEAD + TILE
     draw_text(part, region_line(found), left, below + 8, TEXT)
     if found.method == "gradcam":
-        effect = f"contributes up to {found.peak:.2g} to the logit"
+        effect = f"adds up to {found.peak:.2g} to the logit"
     else:
-        effect = f"covering lowers it by up to {found.peak:.2g}"
+        effect = f"lowers it by up to {found.peak:.2g}"
     draw_text(part, effect, left, below + 28, MUTED)
     _ranked(part, grey, found, left + TILE + _GAP)
 
@@ -139,7 +139,7 @@ def _ranked(part: Pixels, grey: NDArray[np.uint8], found: Explanation, left: int
     draw_text(part, ", ".join(f"{name} {n}" for name, n in counts.items()), left, below + 28, MUTED)
     if len(first):
         times = shares[first[0]] / LANDMARK_CHANCE
-        draw_text(part, f"the first has {times:.1f} times its chance", left, below + 48, MUTED)
+        draw_text(part, f"first: {times:.1f} times chance", left, below + 48, MUTED)
 
 
 def _probabilities(part: Pixels, face: Face, emotion: int, left: int) -> None:

@@ -28,6 +28,13 @@ def test_a_sheet_has_a_row_per_emotion_and_two_tiles_per_method() -> None:
     np.testing.assert_array_equal(two[: one.shape[0] - 70], one[:-70])
 
 
+def test_no_text_reaches_into_the_next_column() -> None:
+    drawn = sheet(PIXELS, HAPPY)
+    start = 12 + TILE  # of the first gap, 12 pixels wide as the margin
+    for left in range(start, 5 * (TILE + 12), TILE + 12):
+        assert (drawn[40:, left + 2 : left + 11] == 255).all()
+
+
 def test_the_first_tile_is_the_crop_of_the_face() -> None:
     drawn = sheet(PIXELS, HAPPY)
     tile = face_tile(PIXELS, SUBJECT)
