@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from edan_ros.recording.annotations import Annotations
     from edan_ros.recording.progress import ImageProgress
 
+#: Largest number of written files whose names are printed.
+_MAX_FILES = 5
 #: Largest number of notes about the source at each end of a long list.
 _MAX_NOTES = 3
 #: Seconds for which results are still drawn after a stop was requested.
@@ -105,7 +107,10 @@ def run(args: argparse.Namespace) -> int:
         log(f"note: {line}")
     if not complete:
         log(f"Stopped before the end; the results so far are in {folder}/")
-    log("  ".join(str(path) for path in annotations.files()))
+    files = [str(path) for path in annotations.files()]
+    if len(files) > _MAX_FILES:
+        files[_MAX_FILES - 1 : -1] = ["..."]
+    log("  ".join(files))
     if complete or source.live:
         return 0
     return handler.exit_code if handler.number else 130

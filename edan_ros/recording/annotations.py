@@ -73,10 +73,8 @@ class Annotations(RunFolder[_Drawing]):
         self._add_image(seconds, image, result, _Drawing(seconds, name, result))
 
     def files(self) -> list[Path]:
-        """Return the files written; of images the first and the last."""
-        images = self._images
-        shown = images if len(images) < 3 else (images[0], images[-1])
-        return super().files() + [self.folder / name for name in shown]
+        """Return the files written."""
+        return super().files() + [self.folder / name for name in self._images]
 
     def _draw(self, pixels: NDArray[np.uint8], item: _Drawing) -> None:
         drawn = annotate(pixels, item.result)

@@ -153,7 +153,9 @@ def test_images_of_two_folders_and_a_table(
         cv2.imwrite(str(tmp_path / f"{name}.png"), image)
     (tmp_path / "b" / "3.png").write_bytes(b"no picture")
     assert main(["annotate", f"{tmp_path}/*/*.png", "--out", str(out)]) == 0
-    assert "3.png is not an image" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "3.png is not an image" in printed
+    assert f"{out / '1.jpg'}  ...  {out / '2.jpg'}" in printed.replace("\n", " ")
     assert {p.name for p in out.glob("*.jpg")} == {"1.jpg", "1_2.jpg", "2.jpg"}
     drawn = cv2.imread(str(out / "1.jpg"))
     changed = (np.abs(drawn.astype(int) - woman) > 40).any(axis=2)
