@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="prepare", required=True)
     command = actions.add_parser(
         "prepare",
         help="build images.zip and labels.npz from the originals of a set",

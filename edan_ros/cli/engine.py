@@ -18,7 +18,7 @@ from edan_ros.engines.plan_cache import PlanCache, PlanKey
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="build|list|clear")
     build = actions.add_parser("build", help="build plans now, so that no node has to")
     build.add_argument(
         "models",

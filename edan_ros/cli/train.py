@@ -1,4 +1,4 @@
-"""``edan train``: train a network, or resume a run."""
+"""Train a network, or resume a run."""
 
 from __future__ import annotations
 

@@ -11,13 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.file_formats import IMAGE_SUFFIXES
 from edan_ros.core.images import ImageError, decode_file
 from edan_ros.datasets.errors import DataError
-
-#: Suffixes of image files.
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 
 
 def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -110,7 +106,7 @@ def find_file(path: Path, *names: str) -> Path:
 def list_content(path: Path, limit: int = 6) -> str:
     """Return a clause about the first entries of a folder, for messages."""
     if not path.is_dir():
-        return "it is no folder" if path.exists() else "there is no such folder"
+        return "it is not a folder" if path.exists() else "there is no such folder"
     names = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
     if not names:
         return "it is empty"

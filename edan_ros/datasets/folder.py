@@ -8,7 +8,7 @@ from pathlib import Path
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
-from edan_ros.datasets.files import from_file, images_in, is_hidden
+from edan_ros.datasets.files import from_file, images_in, is_hidden, list_content
 
 #: Images whose longest side has at most this many pixels count as cropped to the face, and the
 #: number of images that are checked.
@@ -31,7 +31,7 @@ def read_classes(path: Path, numbers: Sequence[int | None] = ()) -> FaceSet:
     """
     expected = "a folder of images for each emotion, such as neutral and happy"
     if not path.is_dir():
-        raise DataError(f"{path} should hold {expected}; it is no folder")
+        raise DataError(f"{path} should hold {expected}; {list_content(path)}")
     samples: list[FaceSample] = []
     notes = []
     for folder in _folders(path):

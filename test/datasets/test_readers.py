@@ -476,7 +476,7 @@ def test_an_unknown_class_folder_is_named(tmp_path: Path) -> None:
     trees.save(tmp_path / "grumpy" / "1.png")
     with pytest.raises(DataError, match="the folder 'grumpy' is none of afraid, anger, angry"):
         read("folder", tmp_path)
-    with pytest.raises(DataError, match="it is no folder"):
+    with pytest.raises(DataError, match="there is no such folder"):
         read("folder", tmp_path / "nowhere")
 
 
