@@ -27,7 +27,7 @@ PRIVACY_THRESHOLD = 0.25
 PRIVACY_MODES = ("none", "blur", "landmarks-only")
 
 #: Grey level that replaces an image of which only landmarks may be shown.
-_GROUND = 32
+_BACKGROUND = 32
 #: Blurred cells across a head. Seven keep colour and outline, and no feature.
 _CELLS = 7
 #: Half axes of a head and its centre above the centre of the landmarks, in parts of the larger
@@ -63,7 +63,7 @@ def apply_privacy(
     if mode == "none":
         return pixels
     if mode == "landmarks-only":
-        return np.full_like(pixels, _GROUND)
+        return np.full_like(pixels, _BACKGROUND)
     if mode != "blur":
         raise ValueError(f"privacy is '{mode}', must be one of {', '.join(PRIVACY_MODES)}")
     hidden = pixels.copy()

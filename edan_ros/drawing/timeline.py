@@ -23,7 +23,7 @@ STATE_COLOURS: dict[str, Colour] = {
     "alarm": (70, 70, 220),
     "none": (90, 90, 90),
 }
-_GROUND: Colour = (32, 30, 28)
+_BACKGROUND: Colour = (32, 30, 28)
 _INK: Colour = (235, 235, 235)
 _FAINT: Colour = (110, 105, 100)
 _CURVES: tuple[Colour, ...] = ((90, 90, 240), (80, 190, 250), (120, 210, 120), (220, 170, 80))
@@ -181,7 +181,7 @@ class TimelineStrip:
             line for text, colour in caption.items() for line in _wrap(text, colour, width, scale)
         ]
         total = sum(heights) + line * (1 + lines) + 6
-        canvas = np.full((total, width, 3), _GROUND, np.uint8)
+        canvas = np.full((total, width, 3), _BACKGROUND, np.uint8)
         left = 2 * _MARGIN + max(_width(text, scale) for row in self.rows for text in _legend(row))
         top = 3
         for row, height in zip(self.rows, heights, strict=True):
@@ -239,7 +239,7 @@ def _write_inside(
         text = text[:-1]
     if len(text) > 1:
         y = (area.top + area.bottom) // 2 + round(10 * area.scale)
-        ink = colour or (_INK if sum(_colour_at(canvas, x0, area)) < 330 else _GROUND)
+        ink = colour or (_INK if sum(_colour_at(canvas, x0, area)) < 330 else _BACKGROUND)
         _write(canvas, text, x0 + 3, y, area.scale, ink)
 
 

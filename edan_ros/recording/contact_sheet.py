@@ -133,14 +133,14 @@ def _tile(annotated: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _write_time(tile: NDArray[np.uint8], seconds: float) -> None:
     place = (8, tile.shape[0] - 10)
-    for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(
             tile,
             f"{seconds:.1f} s",
             place,
             cv2.FONT_HERSHEY_SIMPLEX,
             0.55,
-            color,
+            colour,
             thickness,
             cv2.LINE_AA,
         )

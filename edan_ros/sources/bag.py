@@ -74,7 +74,7 @@ def image_topics(reader: BagReader, named: Collection[str] = ()) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Due:
+class ScheduledMessage:
     """A recorded message. time: when to publish it, seconds after the first."""
 
     time: float
@@ -129,7 +129,7 @@ class BagPlayback:
             seconds = (end - begin) * 1e-9
             raise SourceError(f"{path} is {seconds:.1f} s long and ends before the given start")
 
-    def frames(self) -> Generator[Due, None, None]:
+    def frames(self) -> Generator[ScheduledMessage, None, None]:
         """Yield the messages in the order they were recorded."""
         clock = SegmentClock(on_jump=lambda line: self._log(f"{self.name}: {line}"))
         # Without a start all messages are read, even those before a damaged first time.
@@ -137,7 +137,7 @@ class BagPlayback:
         with open_bag(self._path) as reader:
             for message in reader.messages(self.kinds, start=start):
                 time = clock.place((message.time - self.begin) * 1e-9)
-                yield Due(time / self._speed, message)
+                yield ScheduledMessage(time / self._speed, message)
             for line in reader.damage:
                 self._log(f"{self.name}: {line}")
 

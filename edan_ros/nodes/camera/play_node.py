@@ -17,7 +17,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.reporting import Health
-from edan_ros.sources.bag import BagPlayback, Due
+from edan_ros.sources.bag import BagPlayback, ScheduledMessage
 from edan_ros.sources.player import Listener, Player, PlayOptions
 
 #: Images that are kept for a slow reliable subscriber.
@@ -110,7 +110,7 @@ class PlayNode(Node, Listener):
         self._waiting = bool(missing)
         return not missing
 
-    def show(self, frame: Due, time_: float, begins: bool) -> None:  # noqa: ARG002
+    def show(self, frame: ScheduledMessage, time_: float, begins: bool) -> None:  # noqa: ARG002
         """Publish a message that is due."""
         message = frame.message
         if message.time < self._shown[0]:
