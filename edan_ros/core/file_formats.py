@@ -12,6 +12,10 @@ from edan_ros.core.still_image import CutShortError, FormatError, StillImage
 
 #: Formats that files may have, for messages.
 FILE_FORMATS = "JPEG, PNG, WebP, TIFF, BMP or PPM"
+#: Suffixes of the names of image files, in lower case.
+IMAGE_SUFFIXES = (
+    *(".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
 _STRIP_OFFSETS, _STRIP_BYTES, _ROWS_PER_STRIP, _PLANAR = 273, 279, 278, 284

@@ -7,11 +7,9 @@ import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
+from edan_ros.core.file_formats import IMAGE_SUFFIXES
 from edan_ros.core.images import ImageError, decode_file
 from edan_ros.sources.base import Frame, Log, SourceError, discard
-
-#: Suffixes (lower case) of image files.
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 #: Images per second where no other rate is given: slow enough to look at each.
 IMAGE_RATE = 2.0

@@ -132,7 +132,7 @@ class TestFer2013:
         both = read("fer2013", tmp_path)
         assert (labels(both), both.cropped) == (["fear", "happy"], True)
         assert both.about == "public and private test together, original labels"
-        with pytest.raises(DataError, match="do not tell which are private"):
+        with pytest.raises(DataError, match="do not mark the private ones"):
             read("fer2013", tmp_path, part="private_test")
         with pytest.raises(DataError, match="have the original labels, not those of FER"):
             read("fer2013", tmp_path, labels="ferplus")
