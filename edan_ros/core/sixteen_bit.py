@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Shares of the samples that may be darker than black and brighter than white.
-_BLACK, _WHITE = 0.001, 0.999
+#: Share of the samples that may be darker than black, and share that may be brighter than white.
+_OUTLIERS = 0.001
 #: About as many samples are taken for the two quantiles; more do not change them.
 _QUANTILE_SAMPLES = 65_536
 #: An image whose range is below this share of its white level is shifted to black first, as that
@@ -46,7 +46,9 @@ class SixteenBitScaler:
     def _update(self, samples: NDArray[Any]) -> None:
         step = max(1, math.isqrt(samples.size // _QUANTILE_SAMPLES))
         some = samples[::step, ::step].ravel()
-        ranks = int(_BLACK * (some.size - 1)), int(_WHITE * (some.size - 1))
+        # Even in the smallest thermal image, at least one sample may be an outlier at either end.
+        outliers = min(math.ceil(_OUTLIERS * (some.size - 1)), (some.size - 1) // 2)
+        ranks = outliers, some.size - 1 - outliers
         black, white = (int(level) for level in np.partition(some, ranks)[list(ranks)])
         offset, span = 0, white - black
         if _UNIFORM < span < _NARROW * white:

@@ -106,3 +106,13 @@ def test_the_colours_of_a_16_bit_image_keep_their_ratio() -> None:
 def test_a_uniform_image_keeps_its_brightness(noise: int) -> None:
     levels = np.random.default_rng(0).integers(51_200, 51_201 + noise, (HEIGHT, WIDTH))
     assert (to_8bit(levels.astype(np.uint16)) == 200).all()
+
+
+@pytest.mark.parametrize("outlier", [0, 65_535])
+def test_one_dead_pixel_of_a_32x24_thermal_image_keeps_the_contrast(outlier: int) -> None:
+    thermal = (29_315 + infrared(10)[:24, :32] * 0.7).astype(np.uint16)
+    expected = np.delete(to_8bit(thermal), 7, axis=1).astype(int)
+    thermal[5, 7] = outlier
+    found = np.delete(to_8bit(thermal), 7, axis=1)
+    assert np.ptp(expected) > 100
+    assert np.abs(found - expected).max() < 16
