@@ -110,7 +110,7 @@ def test_a_uniform_image_keeps_its_brightness(noise: int) -> None:
 
 @pytest.mark.parametrize("outlier", [0, 65_535])
 def test_one_dead_pixel_of_a_32x24_thermal_image_keeps_the_contrast(outlier: int) -> None:
-    thermal = (29_315 + infrared(10)[:24, :32] * 0.7).astype(np.uint16)
+    thermal = (29_315 + infrared(10)[::10, ::10] * 0.7).astype(np.uint16)
     expected = np.delete(to_8bit(thermal), 7, axis=1).astype(int)
     thermal[5, 7] = outlier
     found = np.delete(to_8bit(thermal), 7, axis=1)
