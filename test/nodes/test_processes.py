@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given
@@ -7,6 +12,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("rclpy")
 
+from edan_ros.nodes.common import child
 from edan_ros.nodes.common.processes import ros_arguments
 
 
@@ -32,3 +38,29 @@ def test_a_text_stays_a_text(value: str) -> None:
     assert name == "source"
     # ROS reads what follows as YAML.
     assert yaml.safe_load(given_value) == value
+
+
+@pytest.mark.parametrize("end", ["SIGINT", "the end of the parent"])
+def test_a_child_that_is_still_importing_ends_without_a_traceback(tmp_path: Path, end: str) -> None:
+    script = tmp_path / "node.py"
+    script.write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", child.__name__, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            assert process.stdout.readline() == "importing\n"
+            if end == "SIGINT":
+                process.send_signal(signal.SIGINT)
+            else:
+                process.stdin.close()
+            assert process.wait(30) == -signal.SIGINT
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()
