@@ -52,17 +52,17 @@ def _list(folder: Path) -> None:
 
     from edan_ros.engines.manifest import TASKS, load_manifest, shipped_models
 
-    table = Table("model", "description", "licence", "kB", "available", box=box.SIMPLE)
+    table = Table("model", "description", "licence", "MB", "available", box=box.SIMPLE)
     for task in TASKS:
         for name in shipped_models(task):
             manifest = load_manifest(name, task)
-            size = f"{manifest.path.stat().st_size / 1e3:.0f}"
+            size = f"{manifest.path.stat().st_size / 1e6:.1f}"
             licence = manifest.terms.partition(":")[0]
             table.add_row(name, f"{task}, included", licence, size, "yes")
     for model in public_models.public_models().values():
         present = public_models.is_present(model, folder)
         available = "yes" if present else f"edan models fetch {model.name}"
-        size = f"{model.bytes / 1e3:.0f}"
+        size = f"{model.bytes / 1e6:.1f}"
         table.add_row(model.name, model.description, model.licence, size, available)
     console = Console()
     console.print(table)

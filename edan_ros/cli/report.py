@@ -43,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
         frames = frames_of(recording, args.source)
         thumbnails = make_thumbnails(recording, frames, args.privacy, face_finder(args.privacy))
         if not thumbnails:
-            print("edan report: no image has the time of a change", file=sys.stderr)
+            print(
+                "edan report: no thumbnails: no tracked label changes at an image of the source",
+                file=sys.stderr,
+            )
     out = args.out or path.with_suffix(".html")
     page = render(recording, thumbnails)
     with writing(out):
