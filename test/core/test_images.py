@@ -307,7 +307,7 @@ def test_a_png_of_fewer_bits_equals_the_raw_image(bits: int) -> None:
     assert raw.pixels.max() > 127
 
 
-def test_data_that_is_no_image_or_too_large_is_rejected() -> None:
+def test_data_that_is_not_an_image_or_too_large_is_rejected() -> None:
     for data in (b"", b"hello", b"GIF89a" + bytes(50), b"RIFF\x00\x00\x00\x00WAVE" + bytes(40)):
         with pytest.raises(ImageError) as caught:
             decode_compressed(data, "jpeg")

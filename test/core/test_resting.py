@@ -70,7 +70,7 @@ def test_somebody_who_smiles_all_the_time_stays_happy(rise: float, seconds: floa
 
 
 @given(st.lists(logits, max_size=40), logits)
-def test_the_shift_is_bounded_whatever_was_seen(history, face) -> None:
+def test_the_shift_is_always_bounded(history, face) -> None:
     """The adjusted logits stay within the gain and the largest shift of those of the image."""
     baseline = RestingBaseline(POPULATION)
     for image in history:

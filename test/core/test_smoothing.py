@@ -40,7 +40,7 @@ def test_a_step_is_followed_alike_at_every_frame_rate(before, after, images, sec
     assert np.allclose(got, expected, atol=1e-9)
 
 
-def test_a_step_has_come_through_by_63_percent_after_the_time_constant() -> None:
+def test_a_step_reaches_63_percent_after_the_time_constant() -> None:
     smoother, config = EmotionSmoother(), SmoothingConfig(time_constant=0.5)
     smoother.update(split(neutral=1.0), 0.0, config)
     p = smoother.update(split(happy=1.0), 0.5, config).probabilities

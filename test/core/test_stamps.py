@@ -30,7 +30,7 @@ def test_segments_follow_one_another(
     assert steps == pytest.approx(jumps, abs=1e-6)
 
 
-def test_images_far_apart_as_a_rule_are_no_jumps() -> None:
+def test_images_usually_far_apart_are_not_jumps() -> None:
     assert not is_jump(600.0, interval=600.0)
     assert is_jump(600.0)
     assert is_jump(13_000.0, interval=600.0)

@@ -172,7 +172,7 @@ def test_an_alpha_channel_is_dropped(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.read(), image[..., :3])
 
 
-def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_named(tmp_path: Path) -> None:
     trees.write(tmp_path / "KA.AN1.1.tiff", "no image")
     trees.write(tmp_path / "KA.AN2.2.tiff", "")
     for one in read("jaffe", tmp_path).samples:

@@ -77,7 +77,7 @@ def test_outputs_are_bound_by_name(model: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(31, 32), (32, 33), (0, 32), (32, 32, 3)])
-def test_sides_that_are_no_multiples_are_rejected(model: Path, shape: tuple[int, ...]) -> None:
+def test_sides_that_are_not_multiples_are_rejected(model: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
         DetectorModel(model, threads=1)(np.zeros(shape, np.uint8))
 

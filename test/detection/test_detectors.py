@@ -96,7 +96,7 @@ def test_an_opencv_without_face_detector_yn_is_named(monkeypatch: pytest.MonkeyP
         create_detector("yunet", model_path=__file__)
 
 
-def test_files_that_are_no_models_are_rejected(tmp_path: Path) -> None:
+def test_files_that_are_not_models_are_rejected(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a model")
     with pytest.raises(DetectorError, match=r"broken\.onnx"):
@@ -111,7 +111,7 @@ def test_files_that_are_no_models_are_rejected(tmp_path: Path) -> None:
 
 
 @has_haar
-def test_a_file_that_is_no_cascade_is_rejected(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cascade_is_rejected(tmp_path: Path) -> None:
     broken = tmp_path / "broken.xml"
     broken.write_text("<opencv_storage></opencv_storage>")
     with pytest.raises(DetectorError, match=r"broken\.xml"):

@@ -90,7 +90,7 @@ def test_bars_are_as_long_as_the_probabilities() -> None:
     assert rows.max() / max(other.max(), 1) == pytest.approx(44, rel=0.5)
 
 
-def test_a_panel_goes_to_the_side_where_there_is_room() -> None:
+def test_a_panel_is_on_the_side_where_there_is_room() -> None:
     right = changed(annotate(blank(640, 480), [face_of(Disc(150, 240))]))
     left = changed(annotate(blank(640, 480), [face_of(Disc(540, 240))]))
     assert right[:, 230:330].any()

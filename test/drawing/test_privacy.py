@@ -128,7 +128,7 @@ def test_equal_times_hold_back_no_more_images_than_usual(ahead: bool) -> None:
     assert privacy.remembered_images <= 32
 
 
-def test_images_that_are_no_sequence_are_treated_each_by_itself() -> None:
+def test_images_that_are_not_a_sequence_are_analysed_one_by_one() -> None:
     faces = [face_of(Disc(90, 120)), face_of(Disc(230, 120))]
     privacy = PrivacyFilter[int]("blur", margin=0.0)
     for number in (0, 1):

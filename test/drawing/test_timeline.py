@@ -71,5 +71,5 @@ def test_the_height_of_the_strip_is_constant(width: int) -> None:
     assert (full != empty).any()
 
 
-def test_a_label_that_is_no_emotion_has_the_colour_of_unknown() -> None:
+def test_a_label_that_is_not_an_emotion_has_the_colour_of_unknown() -> None:
     assert emotion_colour("nobody") == emotion_colour("unknown") != emotion_colour("happy")

@@ -57,7 +57,7 @@ def test_detection_metrics_by_hand() -> None:
     assert figures.milliseconds > 0.0
 
 
-def test_without_faces_there_is_no_recall() -> None:
+def test_without_faces_the_recall_is_undefined() -> None:
     figures = evaluate_detector(Fixed(), [DetectionScene(IMAGE)])
     assert math.isnan(figures.recall)
     assert figures.clean == 1.0

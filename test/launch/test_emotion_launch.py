@@ -78,7 +78,7 @@ def test_a_camera_node_only_for_a_source(module: ModuleType) -> None:
     assert [node.node_executable for node in both] == ["emotion_node", "camera_node"]
 
 
-def test_a_value_that_is_no_choice_is_refused(module: ModuleType) -> None:
+def test_a_value_that_is_not_a_choice_is_refused(module: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="abacus"):
         started(module, engine="abacus")
 

@@ -96,7 +96,7 @@ def test_recorded_stamps_keep_the_time_of_the_source(listen: Listen, tmp_path: P
     assert {image.header.frame_id for image in images} == {"front"}
 
 
-def test_a_loop_goes_on(listen: Listen, tmp_path: Path) -> None:
+def test_a_loop_continues(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 3)
     camera = listen(source=str(source), rate=100.0, loop=True, stamps="recorded")
     images = camera.wait_for_images(8)[:8]
@@ -119,7 +119,7 @@ def test_a_calibration_is_published_with_each_image(listen: Listen, tmp_path: Pa
     )
 
 
-def test_a_field_of_view_stands_in_for_a_calibration(listen: Listen, tmp_path: Path) -> None:
+def test_a_field_of_view_replaces_a_calibration(listen: Listen, tmp_path: Path) -> None:
     camera = listen(source=str(write_pictures(tmp_path, 1)), field_of_view=90.0)
     camera.wait_for_images(1)
     wait_for(lambda: camera.infos, "camera_info")

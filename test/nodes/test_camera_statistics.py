@@ -84,7 +84,7 @@ def test_a_gap_is_an_outage_and_is_reported_once(
     assert statistics.figures().returned_after is None
 
 
-def test_a_pause_is_no_outage(statistics: CameraStatistics, clock: FakeClock) -> None:
+def test_a_pause_is_not_an_outage(statistics: CameraStatistics, clock: FakeClock) -> None:
     statistics.arrived()
     statistics.pause()
     clock.now += 60.0

@@ -172,7 +172,7 @@ def test_a_stamp_that_goes_back_is_counted_and_the_image_processed(
     assert sum("stamp" in warning for warning in warnings(capfd.readouterr().err)) == 1
 
 
-def test_a_pause_of_the_camera_is_no_bad_input(probe: Probe) -> None:
+def test_a_pause_of_the_camera_is_not_bad_input(probe: Probe) -> None:
     probe.answer(probe.image(bright(), 100.0))
     assert probe.answer(probe.image(bright(), 160.0)).faces
     assert bad_input(probe) == {}

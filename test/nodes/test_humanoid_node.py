@@ -95,7 +95,7 @@ def test_the_gaze_follows_the_attended_person(make_replay: Callable[..., Replay]
     assert replay.heard["gaze_target"] == []
 
 
-def test_without_a_head_pose_there_is_no_gaze_but_there_are_reactions(
+def test_without_a_head_pose_reactions_have_no_gaze_target(
     make_replay: Callable[..., Replay],
 ) -> None:
     replay = make_replay()

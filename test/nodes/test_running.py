@@ -166,7 +166,7 @@ def test_a_thread_that_ended_gives_the_process_a_code() -> None:
 
 
 @pytest.mark.usefixtures("ros_domain")
-def test_the_end_of_the_context_is_no_failure() -> None:
+def test_the_end_of_the_context_is_not_a_failure() -> None:
     def make() -> Node:
         node = Node("done")
         node.create_timer(0.01, rclpy.try_shutdown)

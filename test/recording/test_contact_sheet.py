@@ -69,5 +69,5 @@ def test_one_frame_makes_a_sheet_of_one() -> None:
     assert levels(sheet, 1, 1) == [77]
 
 
-def test_without_a_frame_there_is_no_sheet() -> None:
+def test_without_a_frame_no_sheet_is_written() -> None:
     assert ContactSheet().sheet() is None

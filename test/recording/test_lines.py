@@ -25,7 +25,7 @@ def test_a_line_has_the_faces_as_dictionaries() -> None:
     np.testing.assert_allclose(found["landmarks"], one.landmarks, atol=0.01)
 
 
-def test_a_file_name_that_is_no_utf8_survives() -> None:
+def test_a_file_name_that_is_not_utf8_survives() -> None:
     name = os.fsdecode(b"caf\xe9.jpg")
     line = result_line(0, None, result(), name)
     assert json.loads(line.encode("utf-8").decode("utf-8"))["file"] == name

@@ -24,7 +24,7 @@ def test_figures_of_four_images() -> None:
 
 
 @pytest.mark.parametrize("jump", [25_200.0, -3600.0])
-def test_jumps_of_the_stamps_are_no_recorded_time(jump: float) -> None:
+def test_jumps_of_the_stamps_are_not_recorded_time(jump: float) -> None:
     summary = Summary()
     for i in range(20):
         summary.add(5000.0 + 0.1 * i + (jump if i >= 10 else 0.0), None, result())

@@ -35,7 +35,7 @@ def test_a_row_holds_what_is_known_and_nothing_else(tmp_path: Path) -> None:
     assert rows[1]["label"] == "unknown"
 
 
-def test_a_file_name_that_is_no_utf8_is_written_as_it_is(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_written_as_it_is(tmp_path: Path) -> None:
     with FaceTable(tmp_path / "a.csv") as table:
         table.add(0.0, os.fsdecode(b"caf\xe9.jpg"), result(face()))
     assert b"0.000000,caf\xe9.jpg,1,happy" in (tmp_path / "a.csv").read_bytes()

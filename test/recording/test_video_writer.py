@@ -66,7 +66,7 @@ def test_segments_follow_one_another_where_times_jump(
 
 
 @pytest.mark.parametrize("name", ["12:30.mp4", os.fsdecode(b"caf\xe9.mp4")])
-def test_a_colon_or_a_byte_that_is_no_utf8_in_a_relative_name(
+def test_a_colon_or_a_byte_that_is_not_utf8_in_a_relative_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -63,7 +63,7 @@ def test_jumps_of_the_stamps_are_images_without_a_result(tmp_path: Path) -> None
     assert [gap.at for gap in figures.gaps] == pytest.approx([0.8, 2.3], abs=1e-5)
 
 
-def test_jitter_of_the_stamps_is_no_gap(tmp_path: Path) -> None:
+def test_jitter_of_the_stamps_is_not_a_gap(tmp_path: Path) -> None:
     lines = [line(i / 10 + 0.02 * math.sin(i)) for i in range(40)]
     assert stream_figures(stream_of(tmp_path, lines)).missing == 0
 

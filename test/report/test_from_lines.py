@@ -69,7 +69,7 @@ def test_segments_follow_one_another_where_stamps_jump(
     assert person_figures(track, stream.interval).seconds == pytest.approx(2.0)
 
 
-def test_images_far_apart_as_a_rule_keep_their_times(tmp_path: Path) -> None:
+def test_images_usually_far_apart_keep_their_times(tmp_path: Path) -> None:
     lines = [line(600.0 * i, face()) for i in range(20)]
     recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     np.testing.assert_allclose(recording.streams[0].times, [600.0 * i for i in range(20)])

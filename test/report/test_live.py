@@ -107,7 +107,7 @@ def test_many_browsers_at_once_are_answered(state: LiveState, server: LiveServer
             assert connection.recv(15) == b"HTTP/1.0 200 OK"
 
 
-def test_probabilities_that_are_no_numbers_are_answered(
+def test_probabilities_that_are_not_numbers_are_answered(
     state: LiveState, server: LiveServer
 ) -> None:
     broken = result()
@@ -144,7 +144,7 @@ def test_another_host_name_is_refused(server: LiveServer) -> None:
     assert get(server, "/", "localhost:1234")[0] == 200
 
 
-def test_a_page_closed_during_the_answer_is_no_error(
+def test_a_page_closed_during_the_answer_is_not_an_error(
     state: LiveState, server: LiveServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = np.random.default_rng(0)

@@ -133,7 +133,7 @@ def test_no_burst_follows_a_delay() -> None:
     assert min(log.gaps()[1:]) > 0.03
 
 
-def test_a_loop_goes_on_in_time() -> None:
+def test_a_loop_continues_in_time() -> None:
     log = Log()
     source = FakeSource([0.0, 0.01])
     play(source, log, loop=True, until=lambda: len(log.times) >= 5)
@@ -228,7 +228,7 @@ def test_stop_is_quick_and_frees_the_source() -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_failure_is_no_error_once_the_listener_is_gone(
+def test_a_failure_is_not_an_error_once_the_listener_is_gone(
     monkeypatch: pytest.MonkeyPatch, gone: bool
 ) -> None:
     class Broken(Log):

@@ -177,7 +177,7 @@ def test_a_missing_file_is_reported(bags: dict[str, Path], tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["text.mcap", "text.db3", "text.bag", "text.mcap.zstd"])
 @pytest.mark.parametrize("content", [b"", b"no bag", bytes(4096)])
-def test_a_file_that_is_no_bag_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_file_that_is_not_a_bag_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         read(tmp_path / name)

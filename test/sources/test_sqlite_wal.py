@@ -185,7 +185,7 @@ def test_a_killed_transaction_of_a_rollback_journal_is_reported(tmp_path: Path) 
     assert "killed within a transaction" in damage[0]
 
 
-def test_an_empty_log_is_no_fault(tmp_path: Path) -> None:
+def test_an_empty_log_is_not_a_fault(tmp_path: Path) -> None:
     stamp, _ = message(0)
     bag = write_humble_bag(tmp_path / "bag", [("/cam/image_raw", stamp, raw(stamp))])
     (file,) = bag.glob("*.db3")
@@ -210,7 +210,7 @@ def test_a_log_that_cannot_be_read_is_reported(
     assert "db3-wal are missing: it cannot be read: Permission denied" in damage[0]
 
 
-def test_an_empty_file_beside_a_log_is_no_traceback(tmp_path: Path) -> None:
+def test_an_empty_file_beside_a_log_prints_no_traceback(tmp_path: Path) -> None:
     bag = killed_recording(tmp_path, 40)
     (file,) = bag.glob("*.db3")
     file.write_bytes(b"")
@@ -219,7 +219,7 @@ def test_an_empty_file_beside_a_log_is_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a#b", "50%25", "what?", os.fsdecode(b"caf\xe9")])
-def test_a_name_that_is_no_uri_is_read_by_the_index(tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_not_a_uri_is_read_by_the_index(tmp_path: Path, name: str) -> None:
     stamp, _ = message(0)
     bag = write_humble_bag(tmp_path / "bag", [("/cam/image_raw", stamp, raw(stamp))])
     bag = bag.rename(tmp_path / name)

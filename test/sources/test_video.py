@@ -145,7 +145,7 @@ def test_a_cover_image_is_not_the_video(tmp_path: Path) -> None:
     assert (frames[0].image.width, frames[0].image.height) == (64, 48)
 
 
-def test_sound_with_a_cover_image_is_no_video(tmp_path: Path) -> None:
+def test_sound_with_a_cover_image_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("mp3", rate=44100, layout="mono")
@@ -160,7 +160,7 @@ def test_sound_with_a_cover_image_is_no_video(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["12:30.mp4", "file:a.mp4", os.fsdecode(b"caf\xe9.mp4")])
-def test_a_colon_or_a_byte_that_is_no_utf8_in_a_relative_name(
+def test_a_colon_or_a_byte_that_is_not_utf8_in_a_relative_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     write_video(tmp_path / "a.mp4", [0, 40]).rename(tmp_path / name)
@@ -198,14 +198,14 @@ def test_a_damaged_part_is_skipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video", bytes(5000)])
-def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"a\.mp4 is not a video that FFmpeg can read"):
         VideoSource(path)
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+def test_sound_alone_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")

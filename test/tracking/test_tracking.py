@@ -234,7 +234,7 @@ def test_an_unconfirmed_track_is_dropped_at_once() -> None:
     assert follower.tracker.tracks == []
 
 
-def test_landmarks_that_slip_off_the_crop_are_no_face() -> None:
+def test_landmarks_that_slip_off_the_crop_are_not_a_face() -> None:
     tracker = Tracker(itertools.count(1))
     (candidate,) = tracker.candidates([detection_of(Disc(100, 100))], 16)
     not_finite = landmarks_of(Disc(100, 100))

@@ -49,7 +49,7 @@ def test_strides_are_assigned_by_size() -> None:
         assert set(grid[targets["score"] == 1.0][:, 2]) == strides
 
 
-def test_a_part_of_a_large_face_is_no_small_face() -> None:
+def test_a_part_of_a_large_face_is_not_a_small_face() -> None:
     """Cells of fine strides are background inside faces far above their sizes, and ignored inside
     faces slightly above."""
     grid = cell_grid(SIZE)

@@ -140,7 +140,9 @@ def test_unreadable_images_are_left_out_and_logged(tmp_path: Path) -> None:
     reading, line = logged
     assert reading == "mine: reading"
     assert line.startswith("mine: all: 2 images; left out: contempt (0); left out: images that")
-    assert line.endswith("1.png is not an image of 8 or 16 bits that OpenCV reads (1)")
+    assert line.endswith(
+        "1.png is not an image in JPEG, PNG, WebP, TIFF, BMP or PPM: convert it (1)"
+    )
     with pytest.raises(DataError, match=r"1\.png is not an image"):
         training_set_of(read("folder", tmp_path / "mine"))
     for number in (0, 2):
