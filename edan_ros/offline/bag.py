@@ -76,6 +76,8 @@ class Camera:
         summary: counts of the results.
         undecoded: number of images that could not be decoded.
         fault: why the first of them could not be decoded.
+        uncalibrated: number of calibrations that could not be used.
+        calibration_fault: why the first of them could not be used.
         scaler: keeps the levels of its 16-bit images.
     """
 
@@ -87,6 +89,8 @@ class Camera:
     summary: Summary = field(default_factory=Summary)
     undecoded: int = 0
     fault: str = ""
+    uncalibrated: int = 0
+    calibration_fault: str = ""
     scaler: SixteenBitScaler = field(default_factory=SixteenBitScaler)
 
     def line(self) -> str:
@@ -99,6 +103,11 @@ class Camera:
             text += "".join(f", {name} {100 * share:.0f} %" for name, share in labels)
         if self.undecoded:
             text += f"; {self.undecoded} could not be decoded ({self.fault})"
+        if self.uncalibrated:
+            text += (
+                f"; {self.uncalibrated} calibrations could not be used, so head poses are missing "
+                f"({self.calibration_fault})"
+            )
         jumps = self.summary.jumps
         return text + "".join(f"; {describe_jump(jump)}" for jump in jumps[:_MAX_JUMPS])
 
@@ -233,7 +242,7 @@ class BagRun:
                 if camera is not None:
                     self._process(reader.deserialize(message), message, camera)
                 elif message.topic in self._by_info_topic:
-                    self._calibrate(reader.deserialize(message), self._by_info_topic[message.topic])
+                    self._calibrate(reader, message)
             except (ImageError, SourceError) as error:
                 if camera is not None:
                     camera.undecoded += 1
@@ -253,13 +262,17 @@ class BagRun:
         camera.summary.add(stamp, None, result)
         self._on_image()
 
-    def _calibrate(self, info: Any, cameras: Collection[Camera]) -> None:
+    def _calibrate(self, reader: BagReader, message: Message) -> None:
+        calibration, fault = None, ""
         try:
-            calibration = camera_model(info, rectified=self._rectified)
-        except CameraModelError:
-            calibration = None  # the emotion node gives no head pose then, either
-        for camera in cameras:
+            calibration = camera_model(reader.deserialize(message), rectified=self._rectified)
+        except (CameraModelError, SourceError) as error:
+            fault = str(error)  # the emotion node gives no head pose then, either
+        for camera in self._by_info_topic[message.topic]:
             camera.calibration = calibration
+            if fault:
+                camera.uncalibrated += 1
+                camera.calibration_fault = camera.calibration_fault or fault
 
 
 def _definition(topic: Topic, definitions: Definitions) -> Definition:

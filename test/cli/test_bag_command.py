@@ -25,7 +25,7 @@ sys.path.insert(
     0, str(Path(__file__).parents[1] / "sources")
 )  # how the tests of sources write bags
 
-from bags import SECOND, STORE, compressed, raw, write_bag, write_humble_bag
+from bags import SECOND, STORE, camera_info, compressed, raw, write_bag, write_humble_bag
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -291,6 +291,19 @@ def test_images_that_cannot_be_decoded_are_counted(
     assert main(["bag", str(only_bad)]) == 1
     assert "not one image can be decoded; nothing is written" in capsys.readouterr().err
     assert not (tmp_path / "bad_faces").exists()
+
+
+def test_calibrations_that_cannot_be_used_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absurd = [camera_info(START + i) for i in range(3)]
+    for info in absurd:
+        info.binning_x = 65
+    infos = [("/front/camera_info", START + 2 * i, info) for i, info in enumerate(absurd)]
+    assert main(["bag", str(write_bag(tmp_path / "run", infos + recording(4)))]) == 0
+    output = capsys.readouterr().out
+    assert "; 3 calibrations could not be used, so head poses are missing (camera_info" in output
+    assert output.count("could not be used") == 1
 
 
 def test_a_path_that_is_not_a_bag_is_one_sentence(
