@@ -21,7 +21,7 @@ from edan_ros.core.settings import SettingsError, check_settings, setting
 
 @dataclass(frozen=True)
 class AnnouncerSettings:
-    """What is announced, and how often."""
+    """Contents and frequency of the announcements."""
 
     language: str = setting(
         "en", "language of the sentences: en, es, pl, or the path of your own catalogue (.yaml)"

@@ -36,7 +36,7 @@ BLINK_GRACE = 0.15
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """When a driver counts as disengaged."""
+    """Conditions under which a driver counts as disengaged."""
 
     seat: str = setting(
         "driver", "name of the driver's seat, one of the seats; empty for no driver"

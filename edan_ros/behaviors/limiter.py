@@ -18,7 +18,7 @@ LONGEST_VALIDITY = 10.0
 
 @dataclass(frozen=True)
 class LimiterSettings:
-    """How velocity commands are scaled."""
+    """Scaling of velocity commands."""
 
     on_failure: str = setting(
         "open",

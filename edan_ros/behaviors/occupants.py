@@ -64,7 +64,7 @@ def parse_seats(texts: Iterable[str]) -> tuple[Seat, ...]:
 
 @dataclass(frozen=True)
 class OccupantSettings:
-    """How occupants are counted, and how their emotions and eyes are evaluated."""
+    """Counting of occupants, and evaluation of their emotions and eyes."""
 
     appear: float = setting(
         0.5, "time for which a new face must be present to be counted", low=0.0, high=10.0, unit="s"

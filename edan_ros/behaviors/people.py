@@ -13,7 +13,7 @@ from edan_ros.core.settings import SettingsError, check_settings, setting
 
 @dataclass(frozen=True)
 class PeopleSettings:
-    """How long emotions must last and people are kept."""
+    """Durations after which emotions count and people are dropped."""
 
     settle: float = setting(
         0.3,

@@ -11,7 +11,7 @@ from edan_ros.core.settings import check_settings, setting
 
 @dataclass(frozen=True)
 class RosterSettings:
-    """How long tracks are kept."""
+    """Time for which tracks are kept."""
 
     lost: float = setting(
         1.0,

@@ -33,7 +33,7 @@ class Reason(enum.IntEnum):
 
 @dataclass(frozen=True)
 class SpeedSettings:
-    """When and how speed is advised."""
+    """Causes, limits and course of the advice on speed."""
 
     minimum: float = setting(0.5, "smallest scale that is advised", low=0.05, high=1.0)
     fear_on: float = setting(
@@ -84,7 +84,7 @@ class SpeedSettings:
 
 @dataclass(frozen=True)
 class Advice:
-    """What is advised at one time, as in edan_ros/msg/SpeedAdvisory. Times in seconds."""
+    """The advice at one time, as in edan_ros/msg/SpeedAdvisory. Times in seconds."""
 
     scale: float = 1.0
     target: float = 1.0

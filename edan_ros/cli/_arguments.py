@@ -21,7 +21,7 @@ def integer_from(minimum: int) -> Callable[[str], int]:
 
 
 def not_negative(text: str) -> float:
-    """Argument type of a number that is at least 0."""
+    """Parse a number that is at least 0."""
     value = _number(text)
     if not value >= 0.0:
         raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
@@ -29,7 +29,7 @@ def not_negative(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """Argument type of a number above 0."""
+    """Parse a number above 0."""
     value = _number(text)
     if not value > 0.0:
         raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
@@ -37,7 +37,7 @@ def positive(text: str) -> float:
 
 
 def existing_file(text: str) -> str:
-    """Argument type of the path of an existing file."""
+    """Parse the path of an existing file."""
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return text

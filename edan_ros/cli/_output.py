@@ -1,4 +1,4 @@
-"""What commands print, and the folders that they write to."""
+"""Output of commands, and the folders that they write to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Ctrl-C, SIGTERM and SIGHUP do to a command: end it in order, without a traceback.
+"""Ctrl-C, SIGTERM and SIGHUP end a command in order, without a traceback.
 
 The handlers are installed before anything else is imported, so this module imports little.
 """

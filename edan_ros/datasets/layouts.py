@@ -30,7 +30,7 @@ from edan_ros.datasets.rafdb import read_rafdb
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set lies on disk.
+    """The layout of a data set on disk.
 
     Attributes:
         read: its reader.

@@ -48,7 +48,7 @@ _TEST_FOLDERS = ("testset",)
 
 @dataclass
 class Prepared:
-    """What was written. notes: what was left out, and why."""
+    """A converted data set. notes: what was left out, and why."""
 
     images: int
     notes: list[str] = field(default_factory=list)

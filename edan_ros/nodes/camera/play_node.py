@@ -28,7 +28,7 @@ _FLUSH_TIMEOUT = Duration(seconds=5)
 
 @dataclass(frozen=True)
 class BagPlayOptions:
-    """How to play a bag.
+    """Options of the playback.
 
     Attributes:
         topics: of images; empty for all.

@@ -1,4 +1,4 @@
-"""What a node reports: throttled warnings, errors of callbacks and threads, /diagnostics.
+"""Reports of a node: throttled warnings, errors of callbacks and threads, /diagnostics.
 
 ``diagnostic_updater`` is deliberately not used. Its timer runs on the node's clock, so that
 diagnostics stop while simulated time stands still; it names statuses without the node's namespace

@@ -75,7 +75,7 @@ class DecodedImage:
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """How images are received.
+    """Options of receiving images.
 
     Attributes:
         transport: one of IMAGE_TYPES.

@@ -33,7 +33,7 @@ _MODEL_FIELDS = ("version", "sha256", "engine", "selection_reason", "device", "p
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known about a camera besides its figures.
+    """The state of a camera besides its statistics.
 
     Args:
         idle: why the node does not listen at all; "" if it does.

@@ -33,7 +33,7 @@ _SUBSCRIBER_TIMEOUT = 15.0
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """What to publish.
+    """The images to publish.
 
     Attributes:
         resolution: name of the image size.

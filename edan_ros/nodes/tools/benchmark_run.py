@@ -31,7 +31,7 @@ _SETTLE_TIME, _MEMORY_PERIOD = 0.7, 5.0
 
 @dataclass(frozen=True)
 class Load:
-    """What the cameras publish: ``hz`` images per second each, with ``faces`` faces."""
+    """The load of the node: ``hz`` images per second each, with ``faces`` faces."""
 
     resolution: str = "vga"
     faces: int = 1

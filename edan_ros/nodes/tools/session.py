@@ -40,7 +40,7 @@ class SessionError(RuntimeError):
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What to start.
+    """The nodes to start, and their parameters.
 
     Attributes:
         namespace: of the nodes.

@@ -32,7 +32,7 @@ class WeightAverage(AveragedModel):
 
     @property
     def steps(self) -> int:
-        """How many updates the average has seen."""
+        """Number of updates of the average."""
         return int(self.n_averaged) - 1
 
     @steps.setter

@@ -188,7 +188,7 @@ def reproduce_command(
 
 
 def _run_chain(config: Path) -> list[tuple[Path, Path | None]]:
-    """Each configuration with the one that it starts from, the first one first."""
+    """Return each configuration with the one that it starts from, the first one first."""
     start = read_config(config).get("start")
     if not start:
         return [(config, None)]
@@ -197,5 +197,5 @@ def _run_chain(config: Path) -> list[tuple[Path, Path | None]]:
 
 
 def _portable(path: Path) -> str:
-    """A path without folders of this machine."""
+    """Return a path without folders of this machine."""
     return path.name if path.is_absolute() else path.as_posix()

@@ -32,7 +32,7 @@ from edan_ros.training.emotion.augment import Augmentation, degrade
 
 @dataclass(frozen=True)
 class Composition:
-    """How canvases are composed. Face sizes are means of width and height in pixels.
+    """Settings of composed canvases. Face sizes are means of width and height in pixels.
 
     Attributes:
         scene: probability that a canvas starts with a photograph whose face has a size in
@@ -123,7 +123,7 @@ class Composer:
         return canvas
 
     def _empty_source(self, rng: np.random.Generator) -> SourceImage:
-        """An image from which a region without a face is cut."""
+        """Return an image from which a region without a face is cut."""
         if self._background_images and rng.random() < self.options.background_image_prob:
             return self._background_images[rng.integers(len(self._background_images))]
         return self._photographs[rng.integers(len(self._photographs))]
@@ -205,7 +205,7 @@ class Composer:
     def _choose_paste(
         self, size: float, empty: bool, rng: np.random.Generator
     ) -> tuple[SourceImage, NDArray[np.floating], float]:
-        """An image, the place in it to paste, and the scale that gives faces of ``size``."""
+        """Return an image, the place in it to paste, and the scale for faces of ``size``."""
         if empty:
             image = self._empty_source(rng)
             side = max(image.levels[0].shape)
@@ -256,7 +256,7 @@ def _shows_face(image: SourceImage, matrix: NDArray[np.float64], region: Region)
 
 
 def _extent(image: SourceImage, matrix: NDArray[np.float64], size: int) -> Region:
-    """The region of the canvas that an image covers."""
+    """Return the region of the canvas that an image covers."""
     height, width = image.levels[0].shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]])
     corners = corners @ matrix[:, :2].T + matrix[:, 2]
@@ -266,7 +266,7 @@ def _extent(image: SourceImage, matrix: NDArray[np.float64], size: int) -> Regio
 
 
 def _soft_mask(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """An opacity (h, w) that falls to 0 at an irregular outline inside the rectangle."""
+    """Return an opacity (h, w) that falls to 0 at an irregular outline inside the rectangle."""
     height, width = shape[:2]
     y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
     x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]

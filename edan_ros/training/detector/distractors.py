@@ -103,7 +103,7 @@ def _blend(
 
 @lru_cache(maxsize=1)
 def _fonts() -> list[Path]:
-    """The fonts that come with matplotlib."""
+    """Return the fonts that come with matplotlib."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return sorted(p for p in folder.glob("*.ttf") if p.name.startswith(("DejaVu", "STIXGeneral")))
 

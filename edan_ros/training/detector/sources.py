@@ -104,7 +104,7 @@ def annotate(
 
 
 def _outline(box: Box, points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """68 landmarks with the roll of the five points: the mean shape, stretched to the box."""
+    """Return the mean shape (68, 2) with the roll of five points, stretched to the box."""
     matrix, center = similarity(five_points(MEAN_SHAPE), points)
     shape = MEAN_SHAPE @ matrix + center
     low, high = shape.min(axis=0), shape.max(axis=0)
@@ -134,7 +134,7 @@ class TeacherDetector:
 
 
 def _rescale(found: Detection, scale: float) -> Detection:
-    """A detection in an image enlarged by ``scale``, in pixels of the original."""
+    """Return a detection in an image enlarged by ``scale``, in pixels of the original."""
     box = found.box
     x, y = (box.x + 0.5) / scale - 0.5, (box.y + 0.5) / scale - 0.5
     small = Box(x, y, box.width / scale, box.height / scale)
@@ -251,7 +251,7 @@ def _read_muxspace(
 def _read_fer2013(
     folder: Path, _teacher: TeacherDetector, _min_score: float, max_images: int
 ) -> Iterator[SourceImage]:
-    """Images cropped to the face, without background and other faces."""
+    """Yield images cropped to the face, without background and other faces."""
     for sample, landmarks in _with_landmarks("fer2013", folder, max_images, training=True):
         yield SourceImage(
             pyramid(sample.image().gray()),

@@ -188,7 +188,7 @@ class DetectorTask(Task[FaceDetector]):
         return self._from_model(self.start)
 
     def _from_model(self, model: Path) -> FaceDetector:
-        """A network that computes what a model file computes."""
+        """Return a network that computes what a model file computes."""
         config = self.config
         known = folded_weights(onnx.load(starting_model(model, TASK).path).graph)
         network = FaceDetector(**config.network)
@@ -226,7 +226,7 @@ def load_averaged(config: DetectorConfig, run: Path, *, deeper: bool = False) ->
 
 
 def _new_blocks(network: FaceDetector, known: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state of the residual blocks of a new network that have no known weights."""
+    """Return the state of the residual blocks of a new network that have no known weights."""
     state = {}
     for name, block in network.named_modules():
         if isinstance(block, Residual) and not any(key.startswith(f"{name}.") for key in known):

@@ -134,7 +134,7 @@ def jitter(crop: Crop, rng: np.random.Generator, options: Augmentation) -> Crop:
 
 
 def _miss(crop: Crop, rng: np.random.Generator) -> Crop:
-    """A crop beside its face, of a small part of it, or of far more than it."""
+    """Return a crop beside its face, of a small part of it, or of far more than it."""
     kind = rng.integers(3)
     center, side = crop.center.copy(), crop.side
     if kind == 0:

@@ -230,7 +230,7 @@ def difference(
 
 
 def _image_variance(values: NDArray[np.float64]) -> float:
-    """Variance of the mean of (runs, n) due to the choice of images."""
+    """Return the variance of the mean of (runs, n) due to the choice of images."""
     return float(values.mean(axis=0).var() / values.shape[1])
 
 
@@ -267,7 +267,7 @@ def _footnote(noise: SeedNoise) -> str:
 
 
 def _error_cell(row: ComparedRuns) -> str:
-    """The landmark error, of two stages that of each."""
+    """Return the landmark error, of two stages that of each."""
     first, last = 100 * row.mean("error_stage1"), 100 * row.mean("error_landmarks")
     if np.isnan(last):
         return "-"

@@ -69,7 +69,7 @@ def _face_boxes(
 def _random_crop(
     rng: np.random.Generator, faces: NDArray[np.float64], shape: tuple[int, ...]
 ) -> Crop:
-    """A crop anywhere in the image, or in half of the cases near a face and of its size."""
+    """Return a crop anywhere in the image, in half of the cases near a face and of its size."""
     height, width = shape
     if rng.random() < 0.5:
         face = faces[rng.integers(len(faces))]

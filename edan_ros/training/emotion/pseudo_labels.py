@@ -59,7 +59,7 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
 
 
 def _readable(samples: Mapping[int, FaceSample]) -> dict[int, tuple[FaceSample, Image]]:
-    """The samples whose images can be read, with these."""
+    """Return the samples whose images can be read, with their images."""
     images = {}
     for i, sample in samples.items():
         with suppress(DataError):  # counted when the training set is made
@@ -70,7 +70,7 @@ def _readable(samples: Mapping[int, FaceSample]) -> dict[int, tuple[FaceSample, 
 def _predict_detected(
     engine: Engine, cropped: bool
 ) -> Callable[[Sequence[Image]], Sequence[FacePrediction | None]]:
-    """A function that predicts the faces of images without an annotated place."""
+    """Return a function that predicts the faces of images without an annotated place."""
     detector = cache(create_detector)  # created on first use
     if cropped:
         return lambda images: predict_largest_faces(engine, images, detector())

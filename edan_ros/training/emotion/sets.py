@@ -186,7 +186,7 @@ _Prepared: TypeAlias = "tuple[NDArray[np.uint8], Crop, NDArray[np.float32]]"
 def _prepare_all(
     faces: FaceSet, left_out: Counter[str] | None
 ) -> tuple[list[_Prepared], NDArray[np.intp]]:
-    """All samples that can be used, and their indices."""
+    """Return all samples that can be used, and their indices."""
     located = all(sample.is_located for sample in faces.samples)
     detector = None if located else create_detector()
     prepared, kept = [], []
@@ -209,7 +209,7 @@ def _prepare_all(
 
 
 def _prepare(sample: FaceSample, detector: Detector | None, *, whole: bool) -> _Prepared | None:
-    """A sample with NaN for unknown landmarks; large images are reduced to the face's region.
+    """Return a sample with NaN for unknown landmarks, and large images reduced to the face.
 
     None without a detected face, unless the ``whole`` image is used then.
     """
@@ -236,7 +236,7 @@ def _find_crop(
 
 
 def _balance(emotions: NDArray[np.float32], power: float) -> NDArray[np.float64]:
-    """Factors by emotion whose mean over the labelled samples is 1."""
+    """Return factors by emotion whose mean over the labelled samples is 1."""
     known = np.isfinite(emotions).all(axis=1)
     weights = np.ones(len(emotions))
     if power and known.any():

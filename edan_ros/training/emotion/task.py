@@ -135,7 +135,7 @@ class EmotionTask(Task[EmotionNetwork]):
         )
 
     def _started_from(self, phase: Phase) -> EmotionNetwork | None:
-        """The first phase's network as ``start`` holds it, None where it does not."""
+        """Return the first phase's network as ``start`` holds it, None where it does not."""
         if self.start is None:
             return None
         network = create_network(**network_options(self.config, phase))
@@ -180,7 +180,7 @@ def _warm_start(network: EmotionNetwork, previous: EmotionNetwork) -> None:
 
 
 def _model_weights(start: Path) -> dict[str, Tensor]:
-    """The folded weights of an EmotionalDAN's file, as ``restore_batchnorm`` takes them.
+    """Return the folded weights of an EmotionalDAN's file for ``restore_batchnorm``.
 
     Raises ModelError for a file in INT8 or of another network.
     """

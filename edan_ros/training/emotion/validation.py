@@ -1,4 +1,4 @@
-"""What is measured after every epoch, and of an exported model, on held-out images."""
+"""Validation on held-out images, after every epoch and of an exported model."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class Validation:
 
 
 def _labelled(layout: str, path: Path, **options: Any) -> tuple[TrainingSet, NDArray[np.intp]]:
-    """The images of a data set with an emotion, and their (n,) labels."""
+    """Return the images of a data set with an emotion, and their (n,) labels."""
     faces = read(layout, path, **options)
     faces.samples = [sample for sample in faces.samples if sample.emotion is not None]
     labels = np.array([sample.emotion for sample in faces.samples], np.intp)
