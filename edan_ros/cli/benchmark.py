@@ -33,7 +33,7 @@ _LIBRARIES = ("edan_ros", "numpy", "onnxruntime", "opencv-python-headless", "tor
 
 
 @dataclass(frozen=True)
-class _Effort:
+class Effort:
     """Seconds per measurement in each section, and the size of each section."""
 
     machine: float
@@ -46,8 +46,8 @@ class _Effort:
     loads: int | None = None
 
 
-_FULL = _Effort(machine=1.0, model=0.5, pipeline=1.0, ros=6.0)
-_QUICK = _Effort(*(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), faces=(1, 8), loads=3)
+FULL = Effort(machine=1.0, model=0.5, pipeline=1.0, ros=6.0)
+QUICK = Effort(*(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), faces=(1, 8), loads=3)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def _sections(args: argparse.Namespace) -> Sequence[str]:
 
 
 def _measure(args: argparse.Namespace, models: list[str], console: Console) -> Results:
-    effort = _QUICK if args.quick else _FULL
+    effort = QUICK if args.quick else FULL
     threads = args.threads or default_threads(1)
     log = partial(console.print, markup=False, style="dim", soft_wrap=True)
     with console.status("the machine") as status:
@@ -146,7 +146,7 @@ def _measure(args: argparse.Namespace, models: list[str], console: Console) -> R
 def _measure_ros(
     args: argparse.Namespace,
     model: str,
-    effort: _Effort,
+    effort: Effort,
     results: Results,
     log: Callable[[str], None],
 ) -> None:

@@ -16,8 +16,8 @@ pytest.importorskip("skimage", reason="the photographs are scikit-image's (extra
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    effort = benchmark._Effort(*(0.01,) * 4, (1,), ("vga",), (1,), 1)
-    monkeypatch.setattr(benchmark, "_QUICK", effort)
+    effort = benchmark.Effort(*(0.01,) * 4, (1,), ("vga",), (1,), 1)
+    monkeypatch.setattr(benchmark, "QUICK", effort)
 
 
 def test_the_requested_sections_are_measured_and_written(
@@ -39,8 +39,8 @@ def test_the_requested_sections_are_measured_and_written(
 
 
 def test_a_missing_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "--quick", "--only", "model", "--model", "nobody"]) != 0
-    assert "no model is called 'nobody'" in capsys.readouterr().err
+    assert main(["benchmark", "--quick", "--only", "model", "--model", "missing"]) != 0
+    assert "no model is called 'missing'" in capsys.readouterr().err
 
 
 def test_without_ros_the_nodes_are_skipped_by_default(

@@ -18,7 +18,7 @@ from ament_index_python.packages import get_package_prefix
 from edan_ros.nodes.common import child
 from edan_ros.nodes.common.environment import PACKAGE, ensure_prefix_path
 
-#: Output of a node that its user has to see.
+#: Lines of a node that are passed on to its user.
 _TROUBLE = re.compile(r"\[(WARN|ERROR|FATAL)\]|^Traceback|^\w*(Error|Exception)\b")
 _STAMP = re.compile(r"\[\d+\.\d+\] ")
 
