@@ -243,6 +243,9 @@ class BagFile:
             return
         try:
             for entry in self.reader.messages(wanted, start=start):
+                # The kind of a value in SQLite is part of its row, and may be damaged.
+                if not isinstance(entry[1], int) or isinstance(entry[2], (int, float, str)):
+                    raise TypeError("a time or a message has another kind")
                 if entry[1] != last:
                     last, at_last = entry[1], []
                 at_last.append((entry[0].topic, bytes(entry[2])))

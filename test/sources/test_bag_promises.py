@@ -270,3 +270,26 @@ def test_a_damaged_time_in_the_table_or_index_of_sqlite_is_reported(
     file.write_bytes(data)
     _, damage = read(file)
     assert damage
+
+
+@pytest.mark.parametrize("value", [7, 2**40, 1.5, "text", None])
+@pytest.mark.parametrize("column", ["data", "timestamp"])
+def test_a_value_of_another_kind_in_sqlite_is_reported(
+    tmp_path: Path, column: str, value: object
+) -> None:
+    stamps = [START + i * SECOND // 30 for i in range(20)]
+    messages = [("/cam/image_raw", t, raw(0)) for t in stamps]
+    (file,) = write_bag(tmp_path / "bag", messages, "sqlite3").glob("*.db3")
+    with sqlite3.connect(file) as base:
+        (columns,) = base.execute("SELECT sql FROM sqlite_master WHERE name='messages'").fetchone()
+        base.execute("ALTER TABLE messages RENAME TO strict")
+        base.execute(columns.replace("NOT NULL", ""))
+        base.execute("INSERT INTO messages SELECT * FROM strict")
+        base.execute("DROP TABLE strict")
+        base.execute(f"UPDATE messages SET {column} = ? WHERE id = 5", (value,))
+    base.close()
+    found, damage = read(file)
+    whole = {("/cam/image_raw", stamp) for stamp in stamps}
+    assert len(whole.intersection(found)) >= 19
+    if (column, value) not in (("timestamp", 7), ("timestamp", 2**40)):  # no less a time
+        assert damage
