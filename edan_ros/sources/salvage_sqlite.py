@@ -15,7 +15,7 @@ from edan_ros.sources.salvage import Salvage, connection
 from edan_ros.sources.sqlite_wal import WriteAheadLog, has_hot_journal, read_wal, wal_path
 
 _MAGIC = b"SQLite format 3\0"
-_LEAF_OF_TABLE, _INTERIOR_OF_TABLE = 0x0D, 0x05
+_LEAF_OF_TABLE, _INTERIOR_OF_TABLE, _LEAF_OF_INDEX, _INTERIOR_OF_INDEX = 0x0D, 0x05, 0x0A, 0x02
 #: Bytes of a message that are read for its topic and time.
 _FRONT = 64
 _INTEGER_SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
@@ -47,7 +47,7 @@ class SqliteSalvage(Salvage):
             self._lose_wal("its pages have another size")
         #: Page -> number of its rows that are damaged.
         self._damaged: Counter[int] = Counter()
-        root = 0
+        root = index = 0
         definitions: dict[str, tuple[str, str]] = {}
         topics: dict[int, list[str]] = {}
         rows: dict[int, tuple[int, int, tuple[int, int]]] = {}
@@ -56,6 +56,7 @@ class SqliteSalvage(Salvage):
                 rows[number] = (values[2], values[1], place)
             elif [k for k, _ in kinds] == ["text", "text", "text", "int", "text"]:
                 root = values[3] if values[:2] == ["table", "messages"] else root
+                index = values[3] if values[:2] == ["index", "timestamp_idx"] else index
             elif len(kinds) >= 4 and all(k == "text" for k, _ in kinds[1:]):
                 texts = [str(value) for value in values[1:]]
                 if texts[0].startswith("/"):
@@ -70,6 +71,12 @@ class SqliteSalvage(Salvage):
         self._index = [row for row in rows.values() if row[1] in topics]
         if wal_path(self._path):
             self._compare_with_tree(root, rows.keys(), len(rows) - len(self._index))
+            indexed = self._index_times(index) if index else set()
+            changed = len(indexed.difference((row[0], number) for number, row in rows.items()))
+            if changed and not self.faults:
+                self.faults.append(
+                    f"{changed} messages of {self._path.name} have another time than in its index"
+                )
 
     def _compare_with_tree(self, root: int, found: Collection[int], orphans: int) -> None:
         """Add faults where rows of the messages are missing that the tree of the table holds.
@@ -123,6 +130,34 @@ class SqliteSalvage(Salvage):
         super().close()
         if self._wal_file is not None:
             self._wal_file.close()
+
+    def _index_times(self, root: int) -> set[tuple[int, int]]:
+        """Return times in ns and row numbers in the index of the messages, where it is whole."""
+        found: set[tuple[int, int]] = set()
+        seen, waiting = set[int](), [root]
+        while waiting:
+            page = waiting.pop()
+            is_within = 1 < page <= self._size // self._page and page not in seen
+            data = self._read((page - 1) * self._page, self._page) if is_within else b""
+            if len(data) < self._page or data[0] not in (_LEAF_OF_INDEX, _INTERIOR_OF_INDEX):
+                continue
+            seen.add(page)
+            skip = 0 if data[0] == _LEAF_OF_INDEX else 4  # the number of a page before each key
+            (cells,) = struct.unpack_from(">H", data, 3)
+            try:
+                for at in struct.unpack_from(f">{cells}H", data, 8 + skip):
+                    waiting += struct.unpack_from(">I", data, at) if skip else ()
+                    _, begin = _varint(data, at + skip)
+                    head, kinds = data[begin], [_kind(serial) for serial in data[begin + 1 :][:2]]
+                    values, place = [], begin + head
+                    for serial, (kind, size) in zip(data[begin + 1 :][:2], kinds, strict=True):
+                        values.append(_value(serial, kind, data[place : place + size]))
+                        place += size
+                    found.add((values[0], values[1]))
+                waiting += struct.unpack_from(">I", data, 8) if skip else ()
+            except (struct.error, IndexError, ValueError):
+                continue
+        return found
 
     def _open_wal(self) -> None:
         if has_hot_journal(self._path):

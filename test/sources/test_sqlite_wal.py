@@ -164,6 +164,24 @@ def test_a_damaged_file_beside_a_whole_log_loses_nothing_silently(
         assert damage or times == [message(i if i >= 30 else 0)[0] for i in range(60)]
 
 
+@pytest.mark.parametrize("occurrence", [0, 1])
+def test_a_damaged_time_in_the_file_beside_a_log_is_reported(
+    tmp_path: Path, occurrence: int
+) -> None:
+    bag = killed_recording(tmp_path, 40, checkpoint_at=35)
+    (file,) = bag.glob("*.db3")
+    data = bytearray(file.read_bytes())
+    time = message(5)[0].to_bytes(8, "big")
+    places = [i for i in range(len(data) - 8) if data[i : i + 8] == time]
+    assert len(places) == 2  # in the table and in its index
+    data[places[occurrence] + 3] ^= 0x10
+    file.write_bytes(data)
+    (log,) = bag.glob("*-wal")
+    found, damage = read(bag)
+    index_is_in_log = log.read_bytes().find(time) >= 0
+    assert damage or (found == [message(i) for i in range(40)] and index_is_in_log)
+
+
 def test_a_log_with_a_damaged_header_is_reported_as_missing(tmp_path: Path) -> None:
     bag = killed_recording(tmp_path, 40)
     (wal,) = bag.glob("*-wal")
