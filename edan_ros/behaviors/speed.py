@@ -143,7 +143,10 @@ class SpeedAdvisor:
         s = self.settings
         # Without new images nothing is known to have calmed down: the alarms stay raised.
         causes = [] if stale else self._causes(occupants, now)
+        before = self._given_up
         resting = self._pace(passed)
+        if resting and not before:
+            self._spent |= {o.key for o in occupants if not self._is_calm(o, now)}
         if resting:
             causes = []
         if causes:
@@ -170,7 +173,6 @@ class SpeedAdvisor:
             if self._active_for >= s.longest:
                 self._given_up = True
                 self._rest_left = s.rest
-                self._spent |= set(self._alarmed)
         if self._scale >= 1.0:
             self._active_for = 0.0
         elif self._given_up:
@@ -185,15 +187,21 @@ class SpeedAdvisor:
         for occupant in occupants:
             present.add(occupant.key)
             cause = self._cause(occupant, now)
-            if cause is None:
+            if self._is_calm(occupant, now):
                 self._spent.discard(occupant.key)
-            else:
+            if cause is not None:
                 alarmed[occupant.key] = cause.reason
                 if occupant.key not in self._spent:
                     causes.append(cause)
         self._alarmed = alarmed
         self._spent &= present
         return causes
+
+    def _is_calm(self, occupant: Occupant, now: float) -> bool:
+        """Return whether fear and distress are below the thresholds of release."""
+        s = self.settings
+        fear, distress = occupant.fear.at(now), occupant.distress.at(now)
+        return fear < s.fear_off and distress < s.distress_off
 
     def _cause(self, occupant: Occupant, now: float) -> _Cause | None:
         s = self.settings

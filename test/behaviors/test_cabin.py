@@ -437,7 +437,8 @@ def check_not_raised_again(data: Gaps, settings: SpeedSettings) -> None:
             level = max((o.occupant.fear.at(now) for o in report.occupants), default=0.0)
             raised = report.advice.reason is Reason.FEAR
             assert not (spent and level >= off and raised)
-            stopped = report.advice.held >= settings.longest or (stopped and not raised)
+            given_up = report.advice.held >= settings.longest
+            stopped = given_up or (stopped and not raised and level >= off)
             spent = level >= off and (spent or (stopped and not raised))
 
 
