@@ -232,10 +232,13 @@ class Face:
             - ``landmarks``: 68 pairs [x, y] in pixels.
         """
         box = (self.box.x, self.box.y, self.box.width, self.box.height)
+        # Pixel centres are at integers, so pixel n covers n - 0.5 to n + 0.5.
+        x0, y0 = math.floor(box[0] + 0.5), math.floor(box[1] + 0.5)
+        x1, y1 = math.ceil(box[0] + box[2] + 0.5), math.ceil(box[1] + box[3] + 0.5)
         return {
             "track_id": int(self.track_id),
             "box": _rounded(box, 2),
-            "roi": [round(v) for v in box],
+            "roi": [x0, y0, x1 - x0, y1 - y0],
             "presence": _number(self.presence),
             "label": self.label,
             "unknown_reason": UNKNOWN_REASONS[self.unknown_reason],

@@ -74,9 +74,14 @@ class Smoothed:
 
 
 class _LabelSwitch:
-    """Chooses the label over time: margin, threshold with hysteresis, confirmation and dwell."""
+    """Chooses the label over time: margin, threshold with hysteresis, confirmation and dwell.
 
-    def __init__(self) -> None:
+    Args:
+        confirmation: seconds for which another label must be preferred without a break.
+    """
+
+    def __init__(self, confirmation: float = _CONFIRMATION) -> None:
+        self._confirmation = confirmation
         self._label: int | None = None
         self._reason = UNSURE
         self._age = 0.0
@@ -89,7 +94,7 @@ class _LabelSwitch:
         wanted = UNKNOWN if excluded else self._preferred(p, config)
         self._age += elapsed
         self._pending = 0.0 if wanted == self._label else self._pending + elapsed
-        confirmed = self._pending >= _CONFIRMATION and self._age >= config.min_dwell
+        confirmed = self._pending >= self._confirmation and self._age >= config.min_dwell
         if self._label is None or (wanted != self._label and confirmed):
             self._label, self._age, self._pending = wanted, 0.0, 0.0
         if self._label != UNKNOWN:
@@ -178,7 +183,7 @@ def smooth_recording(
     forward = _low_pass(values, steps, skip, config.time_constant)
     back_steps = np.concatenate([[0.0], steps[:0:-1]])
     backward = _low_pass(values[::-1], back_steps, skip[::-1], config.time_constant)[::-1]
-    switch, results = _LabelSwitch(), []
+    switch, results = _LabelSwitch(confirmation=0.0), []
     for p, step, reason in zip(0.5 * (forward + backward), steps, skip, strict=True):
         results.append(_smoothed(p, *switch.update(p, float(step), config, int(reason))))
     return results

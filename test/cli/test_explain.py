@@ -47,7 +47,7 @@ def test_a_folder_of_images(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert main(["explain", str(folder), "--out", str(out)]) == 0
+    assert main(["explain", str(folder), "--out", str(out), "--prior-strength", "1"]) == 0
     output = capsys.readouterr()
     assert "2 faces in 3 images explained" in output.out
     assert "damaged.png" in output.err
@@ -93,7 +93,7 @@ def test_a_video_gives_one_sheet_per_interval_and_track(tmp_path: Path) -> None:
     assert 3 <= len(times) <= 5
     assert np.diff(times).min() > 1.99
     assert {line["track_id"] for line in found} == {1, 2}
-    assert all((out / f"{line['picture']}.png").is_file() for line in found)
+    assert all((out / f"{line['image']}.png").is_file() for line in found)
 
 
 def test_images_of_one_name_in_two_folders(

@@ -215,17 +215,20 @@ def fit_prior(
         labels: (n,).
 
     Returns:
-        (C,) shares, sum 1, and the temperature.
+        (C,) shares, sum 1, and the temperature, 0.25 to 4. With few labels the shares stay close to
+        their frequencies.
     """
     classes, rows = logits.shape[1], np.arange(len(labels))
 
     def loss(values: NDArray[np.float64]) -> float:
         scaled = (logits + values[:classes]) * np.exp(-values[classes])
-        return float((logsumexp(scaled, axis=1) - scaled[rows, labels]).mean())
+        likelihood = (logsumexp(scaled, axis=1) - scaled[rows, labels]).mean()
+        return float(likelihood + ((values[:classes] - start[:classes]) ** 2).sum() / len(labels))
 
     start = np.zeros(classes + 1)
     start[:classes] = np.log((np.bincount(labels, minlength=classes) + 1.0) / len(labels))
-    found = minimize(loss, start, method="L-BFGS-B").x
+    bounds = [(None, None)] * classes + [(np.log(0.25), np.log(4.0))]
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
     return softmax(found[None, :classes])[0], float(np.exp(found[classes]))
 
 
