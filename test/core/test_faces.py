@@ -49,7 +49,7 @@ def test_a_face_becomes_plain_values() -> None:
     assert values == {
         "track_id": 4,
         "box": [10.26, 20.4, 30.6, 40.0],
-        "roi": [10, 20, 31, 40],
+        "roi": [10, 20, 32, 41],
         "presence": 0.9877,
         "label": "happy",
         "unknown_reason": "",

@@ -19,7 +19,7 @@ def test_a_line_has_the_faces_as_dictionaries() -> None:
     (found,) = record["faces"]
     assert found == one.to_dict()
     assert (found["track_id"], found["label"], found["confidence"]) == (7, "sad", 0.71)
-    assert found["roi"] == [100, 110, 90, 80]
+    assert found["roi"] == [100, 110, 91, 81]
     assert found["presence"] == 0.95
     np.testing.assert_allclose(found["probabilities"], one.probabilities, atol=1e-4)
     np.testing.assert_allclose(found["landmarks"], one.landmarks, atol=0.01)
