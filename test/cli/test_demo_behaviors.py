@@ -58,7 +58,7 @@ def result_of(emotion: str, share: float = 0.9) -> FrameResult:
 
 
 def play(companion: Companion, *looks: tuple[str, float]) -> str:
-    """All that is output while somebody looks so for some seconds each."""
+    """Return the output while a face shows each look for some seconds."""
     output, now = [], 0.0
     for emotion, seconds in looks:
         for _ in range(round(seconds * 10)):

@@ -60,7 +60,7 @@ def film(
 
 
 def rewritten(path: Path, target: Path) -> tuple[list[float], float]:
-    """Times of the frames of the video written anew, and when its tone begins."""
+    """Times of the frames of the new video, and when its tone begins."""
     source = VideoSource(path)
     with Sound(source) as sound, VideoWriter(target, sound=sound) as writer:
         for frame in source.frames():
