@@ -22,6 +22,7 @@ from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 from edan_ros.core.message_fields import camera_model  # noqa: E402
+from edan_ros.nodes.camera import camera_node  # noqa: E402
 from edan_ros.nodes.camera.camera_node import CameraNode  # noqa: E402
 from edan_ros.nodes.common.conversions import image_message  # noqa: E402
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments  # noqa: E402
@@ -176,7 +177,7 @@ def test_a_frame_that_cannot_be_published_is_skipped_and_reported(
             raise OverflowError("stamp out of range")
         return image_message(pixels, *rest)
 
-    monkeypatch.setattr("edan_ros.nodes.camera.camera_node.image_message", convert)
+    monkeypatch.setattr(camera_node, "image_message", convert)
     camera = listen(source=str(write_pictures(tmp_path, 5)), rate=50.0)
     images = camera.wait_for_images(4)
     assert [image.data[0] for image in images] == [0, 1, 3, 4]
@@ -188,9 +189,7 @@ def test_a_frame_that_cannot_be_published_is_skipped_and_reported(
 def test_the_end_of_the_player_stays_an_error_in_diagnostics(
     listen: Listen, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "edan_ros.nodes.camera.camera_node.create_source", lambda *_, **__: BrokenSource()
-    )
+    monkeypatch.setattr(camera_node, "create_source", lambda *_, **__: BrokenSource())
     camera = listen(source="any", wait_for_subscribers=0)
     status = camera.wait_for_status("the player has ended: RuntimeError: bad frame")
     assert status.name == "/camera_node: node"

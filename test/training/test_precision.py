@@ -161,7 +161,7 @@ def test_the_fp16_model_is_the_graph_that_tensorrt_builds(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["edan-lite", "--precision", "int8"], "--precision int8 is calibrated and measured on"),
+        (["edan-lite", "--precision", "int8"], "--precision int8 is calibrated and evaluated on"),
         (["config.yaml"], "a run is exported from its folder of checkpoints and --data"),
         (["edan-lite", "--precision", "fp8"], "invalid choice: 'fp8'"),
     ],
