@@ -246,12 +246,21 @@ def test_a_download_needs_no_address(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "yunet cannot be fetched: " in capsys.readouterr().err
 
 
+def forget_modules(monkeypatch: pytest.MonkeyPatch, package: str, name: str) -> None:
+    """Import a module and those below it again; afterwards the ones from before are back."""
+    parent = importlib.import_module(package)
+    if hasattr(parent, name):
+        monkeypatch.setattr(parent, name, getattr(parent, name))
+    full = f"{package}.{name}"
+    for module in [key for key in sys.modules if key == full or key.startswith(f"{full}.")]:
+        monkeypatch.delitem(sys.modules, module)
+
+
 def test_a_missing_module_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    forget_modules(monkeypatch, "edan_ros", "nodes")
     # None in sys.modules makes an import fail as if the module were not there.
-    for name in [name for name in sys.modules if name.startswith("edan_ros.nodes")]:
-        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "rclpy", None)
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     assert main(["demo", "--source", "a.png"]) == 1
@@ -263,8 +272,7 @@ def test_a_missing_module_is_one_sentence(
 def test_a_missing_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("edan_ros.report.page")]:
-        monkeypatch.delitem(sys.modules, name)
+    forget_modules(monkeypatch, "edan_ros.report", "page")
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert main(["report", "out"]) == 1
     assert capsys.readouterr().err == (
