@@ -16,6 +16,9 @@ from hypothesis import settings
 from skip_summary import pytest_ignore_collect as pytest_ignore_collect
 from skip_summary import pytest_terminal_summary as pytest_terminal_summary
 
+# Under nohup SIGHUP is ignored, and child processes inherit that: the tests expect the default.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 # Property tests have no deadline: a busy machine is not a fault of the code.
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
