@@ -27,7 +27,7 @@ from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
 from edan_ros.engines.manifest import shipped_models
-from edan_ros.offline.two_pass import TwoPassSmoother
+from edan_ros.offline.two_pass import TwoPassSmoother, second_pass
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.sources import Frame, SourceError, create_source
@@ -274,19 +274,19 @@ class FaceAnalyzer:
         else:
             name, frames = "", _number_images(source, fps or DEFAULT_FPS)
         self._opened()
+        results = self._process(frames, camera)
         if not two_pass:
-            return self._track(frames, camera)
+            return _tracked(results)
         if not name or webcam_index(name) is not None:
-            frames.close()
             raise ValueError(
                 "two_pass needs a recording that can be read twice: give the path of a video, a "
                 "bag or a folder"
             )
-        return self._track_twice(frames, _open_source(name, topic, fps), camera)
+        return _tracked(self._process_twice(results, _open_source(name, topic, fps)))
 
-    def _track(
+    def _process(
         self, frames: Generator[Frame, None, None], camera: CameraModel | None
-    ) -> Generator[TrackedFrame, None, None]:
+    ) -> Generator[tuple[Frame, FrameResult], None, None]:
         key = next(self._keys)
         try:
             with closing(frames):
@@ -296,34 +296,37 @@ class FaceAnalyzer:
                         result = pipeline.process(
                             frame.image, frame.time, camera or frame.camera, key
                         )
-                    yield TrackedFrame(
-                        frame.time, frame.image.bgr(), result.faces, frame.stamp_ns, frame.name
-                    )
+                    yield frame, result
         finally:
             with self._lock:
                 if self._pipeline is not None:
                     self._pipeline.reset(key)
 
-    def _track_twice(
+    def _process_twice(
         self,
-        frames: Generator[Frame, None, None],
+        results: Generator[tuple[Frame, FrameResult], None, None],
         again: Generator[Frame, None, None],
-        camera: CameraModel | None,
-    ) -> Generator[TrackedFrame, None, None]:
+    ) -> Generator[tuple[Frame, FrameResult], None, None]:
         smoother = TwoPassSmoother(self._config, self.model)
-        for tracked in self._track(frames, camera):
-            height, width = tracked.image.shape[:2]
-            smoother.add(tracked.stamp, FrameResult(tracked.faces, width, height))
-        with closing(again):
-            for frame, result in zip(again, smoother.finish(), strict=False):
-                yield TrackedFrame(
-                    frame.time, frame.image.bgr(), result.faces, frame.stamp_ns, frame.name
-                )
+        with closing(results):
+            for frame, result in results:
+                smoother.add(frame.time, result)
+        yield from second_pass(again, smoother.finish())
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:
             raise RuntimeError("this FaceAnalyzer is closed: create another one")
         return self._pipeline
+
+
+def _tracked(
+    results: Generator[tuple[Frame, FrameResult], None, None],
+) -> Generator[TrackedFrame, None, None]:
+    with closing(results):
+        for frame, result in results:
+            yield TrackedFrame(
+                frame.time, frame.image.bgr(), result.faces, frame.stamp_ns, frame.name
+            )
 
 
 def draw_faces(

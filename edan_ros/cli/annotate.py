@@ -179,9 +179,11 @@ def _draw(
     ended: Callable[[], bool],
 ) -> bool:
     """Draw results into the images of a recording and return whether all of them were drawn."""
+    from edan_ros.offline.two_pass import second_pass
+
     try:
-        with closing(source.frames()) as frames:
-            for frame, result in zip(frames, results, strict=False):
+        with closing(second_pass(source.frames(), results)) as pairs:
+            for frame, result in pairs:
                 if ended():
                     break
                 _add(annotations, frame, result, "")

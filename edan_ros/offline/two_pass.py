@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,7 @@ from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, smooth_recording
 from edan_ros.pipeline.camera_state import TURNED_AWAY, emotion_fields
 from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.sources.base import Frame
 
 
 class TwoPassSmoother:
@@ -89,3 +92,18 @@ class TwoPassSmoother:
             )
             for face, emotion, intensity in zip(faces, smoothed, intensities, strict=True)
         ]
+
+
+def second_pass(
+    frames: Generator[Frame, None, None], results: Sequence[FrameResult]
+) -> Generator[tuple[Frame, FrameResult], None, None]:
+    """Yield the frames of a recording that is read again, each with its smoothed result.
+
+    Args:
+        frames: the recording from its first frame on; closed at the end.
+        results: as returned by ``TwoPassSmoother.finish`` after the first pass, possibly of the
+            first part of the recording only.
+    """
+    with closing(frames):
+        for result, frame in zip(results, frames, strict=False):
+            yield frame, result
