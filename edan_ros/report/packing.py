@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, polarity_probabilities
-from edan_ros.drawing.faces import EMOTION_COLOURS
+from edan_ros.drawing.pages import colour_code
 from edan_ros.report.figures import StreamFigures
 from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream, away_after
 
@@ -59,12 +59,6 @@ def page_data(
 def joined(rows: int) -> int:
     """Return the number of neighbouring rows that become one, for ``rows`` in total."""
     return -(-rows // MAX_ROWS) if rows else 1
-
-
-def colour_code(label: str) -> str:
-    """Return the colour of a label, as in images, for CSS."""
-    blue, green, red = EMOTION_COLOURS[label]
-    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _packed_track(track: PersonTrack, interval: float, join: int, tick: int) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from typing import Any
 
 import jinja2
 
+from edan_ros.drawing.pages import stylesheet
 from edan_ros.report.figures import (
     PersonFigures,
     StreamFigures,
     person_figures,
     stream_figures,
 )
-from edan_ros.report.packing import colour_code, joined, page_data
+from edan_ros.report.packing import joined, page_data
 from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream
 from edan_ros.report.thumbnails import Thumbnail
 
@@ -71,7 +72,7 @@ def render(
         most_people=MAX_PEOPLE,
         joined=joined(rows),
         data=page_data(recording, figures, shown),
-        style=_text("report.css"),
+        style=stylesheet() + _text("report.css"),
         script="\n".join(_text(name) for name in _SCRIPTS),
         library=chart_library(),
         version=metadata.version("edan_ros"),
@@ -84,7 +85,7 @@ def render(
 def live_page() -> str:
     """Return the page of `edan view` as text."""
     return _template("live.html").render(
-        style=_text("report.css") + _text("live.css"),
+        style=stylesheet() + _text("report.css") + _text("live.css"),
         script=_text("live.js"),
     )
 
@@ -179,7 +180,6 @@ def _template(name: str) -> jinja2.Template:
     )
     environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
     environment.globals["labels"] = LABELS
-    environment.globals["colours"] = {label: colour_code(label) for label in LABELS}
     return environment.get_template(name)
 
 
