@@ -130,6 +130,10 @@ class Tracker:
             track.predict(elapsed)
         self._tracks = [t for t in self._tracks if t.live or t.lost_for <= config.memory]
 
+    def drop_all(self) -> None:
+        """Drop all tracks: the next image shows another scene."""
+        self._tracks = []
+
     def candidates(self, detections: Iterable[Detection], limit: int) -> list[Candidate]:
         """Return the crops to run the model on: live tracks, then detections that match none.
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.geometry import CROP_SCALE, MEAN_SHAPE
@@ -87,3 +88,12 @@ def test_pairs_are_admissible_and_no_other_assignment_costs_less(
             assert len(pairs) == count
             break
     assert sum(costs[i, j] for i, j in pairs) == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 9), (12, 12), (16, 7), (7, 40)])
+def test_assignments_of_crowds_equal_those_of_scipy(rows: int, columns: int) -> None:
+    costs = np.random.default_rng(rows).random((rows, columns))
+    expected = list(
+        zip(*(indices.tolist() for indices in linear_sum_assignment(costs)), strict=True)
+    )
+    assert assign(costs, np.ones_like(costs, bool)) == expected
