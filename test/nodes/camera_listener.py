@@ -8,11 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from probe import TIMEOUT, spin, wait_for
+from probe import wait_for
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
+from spinner import Spinner
 from std_msgs.msg import Header
 
 from edan_ros.nodes.camera.camera_node import CameraNode
@@ -49,23 +50,18 @@ class CameraListener:
         given = {"at_end": "stay", "wait_for_subscribers": 1, "image_reliability": "reliable"}
         given |= parameters
         overrides = [Parameter(name, value=value) for name, value in given.items()]
-        self._threads = [spin(self.me)]
+        self._spinners = [Spinner(self.me)]
         try:
             self.node = CameraNode(parameter_overrides=overrides)
         except Exception:
             self.close()
             raise
-        self._threads.append(spin(self.node))
+        self._spinners.append(Spinner(self.node))
 
     def close(self) -> None:
         """Take both down."""
-        for executor, thread in self._threads:
-            executor.shutdown()
-            thread.join(TIMEOUT)
-            assert not thread.is_alive()
-        self.me.destroy_node()
-        if hasattr(self, "node"):
-            self.node.destroy_node()
+        for spinner in self._spinners:
+            spinner.close()
 
     def acknowledge(self, image: ImageMessage) -> None:
         """Tell the camera node that an image has been dealt with."""

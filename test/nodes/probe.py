@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,18 +16,17 @@ from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import ChangeState, GetState
 from numpy.typing import NDArray
 from rcl_interfaces.srv import SetParameters
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
+from spinner import Spinner
 from std_msgs.msg import Header
 
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import CameraFigures
 from edan_ros.nodes.common.conversions import image_message
-from edan_ros.nodes.common.running import GuardedExecutor
 from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
 #: Seconds that are waited for anything at most: long, for the machine may be busy.
@@ -52,20 +49,6 @@ def wait_for(
         assert time.monotonic() < end, f"waited {timeout} s for {what}"
         time.sleep(period)
     return value
-
-
-def spin(node: Node) -> tuple[GuardedExecutor, threading.Thread]:
-    """Spin a node on a thread of its own."""
-    executor = GuardedExecutor()
-    executor.add_node(node)
-
-    def run() -> None:
-        with contextlib.suppress(ExternalShutdownException):
-            executor.spin()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return executor, thread
 
 
 class Probe:
@@ -96,18 +79,14 @@ class Probe:
         self.publishers: dict[str, Any] = {}
         self.listen(FaceEmotionArray, "faces", self.arrays)
         self.listen(DiagnosticArray, "/diagnostics", self.reports)
-        self._threads = [spin(self.node), spin(self.me)]
+        self._spinners = [Spinner(self.node), Spinner(self.me)]
         if autostart and until is not None:
             self.wait_for_state(until)
 
     def close(self) -> None:
         """Take both down."""
-        for executor, thread in self._threads:
-            executor.shutdown()
-            thread.join(TIMEOUT)
-            assert not thread.is_alive()
-        self.me.destroy_node()
-        self.node.destroy_node()
+        for spinner in self._spinners:
+            spinner.close()
 
     def _make_detector(self, name: str, **options: object) -> FakeDetector:
         self.detectors.append(FakeDetector(name=name, **options))

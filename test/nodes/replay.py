@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
-from probe import TIMEOUT, spin, wait_for
+from probe import TIMEOUT, wait_for
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
+from spinner import Spinner
 from std_msgs.msg import Header
 
 from edan_ros.core.boxes import Box
@@ -124,20 +124,15 @@ class Replay:
             self.listen(kind, topic)
         self._settled = self.me.create_client(GetParameters, self._service("get_parameters"))
         self._setting = self.me.create_client(SetParameters, self._service("set_parameters"))
-        self._threads = [spin(self.node), spin(self.me)]
+        self._spinners = [Spinner(self.node), Spinner(self.me)]
         wait_for(self._faces.get_subscription_count, "the node to listen")
         wait_for(self._clock.get_subscription_count, "the node to take the time")
         self.tick(0.0)
 
     def close(self) -> None:
         """Take both down."""
-        for executor, thread in self._threads:
-            executor.shutdown()
-            thread.join(TIMEOUT)
-            assert not thread.is_alive()
-        self.me.destroy_node()
-        with contextlib.suppress(Exception):
-            self.node.destroy_node()
+        for spinner in self._spinners:
+            spinner.close()
 
     def listen(self, kind: Any, topic: str, profile: QoSProfile = qos.RESULTS) -> None:
         """Keep every message of a topic, from now on if the node has it already."""

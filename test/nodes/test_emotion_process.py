@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from edan_ros.msg import FaceEmotionArray
 from lifecycle_msgs.srv import GetState
-from probe import TIMEOUT, spin, wait_for
+from probe import TIMEOUT, wait_for
 from rclpy.node import Node
 from sensor_msgs.msg import Image as ImageMessage
+from spinner import Spinner
 from std_msgs.msg import Header
 
 from edan_ros.nodes.common import qos
@@ -61,11 +62,9 @@ def start(ros: None) -> Iterator[Start]:  # noqa: ARG001
 def me(ros: None) -> Iterator[Node]:  # noqa: ARG001
     """A client of the process."""
     node = Node("me")
-    executor, thread = spin(node)
+    spinner = Spinner(node)
     yield node
-    executor.shutdown()
-    thread.join()
-    node.destroy_node()
+    spinner.close()
 
 
 def state(me: Node, name: str = "emotion_node") -> str:

@@ -15,10 +15,11 @@ import pytest
 pytest.importorskip("rclpy")
 
 from edan_ros.msg import FaceEmotionArray
-from probe import spin, wait_for
+from probe import wait_for
 from rclpy.node import Node
 from rclpy.time import Time
 from replay import HEIGHT, WIDTH, face
+from spinner import Spinner
 from std_msgs.msg import String
 
 from edan_ros.behaviors.speed import Advice, Reason
@@ -43,7 +44,7 @@ class Listener:
         self.heard: dict[str, list[Any]] = {name: [] for name in topics}
         for name, (kind, topic) in topics.items():
             self.me.create_subscription(kind, topic, self.heard[name].append, qos.RESULTS)
-        self._executor, self._thread = spin(self.me)
+        self._spinner = Spinner(self.me)
 
     def update(self, output: PlannerOutput, *scales: float) -> None:
         for scale in scales:
@@ -51,9 +52,7 @@ class Listener:
             time.sleep(0.02)
 
     def close(self) -> None:
-        self._executor.shutdown()
-        self._thread.join()
-        self.me.destroy_node()
+        self._spinner.close()
         self.node.destroy_node()
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,15 +28,15 @@ from bags import (  # noqa: E402
     write_humble_bag,
 )
 from edan_ros.msg import FaceEmotionArray, ModelInfo  # noqa: E402
-from probe import TIMEOUT, spin, wait_for  # noqa: E402
+from probe import wait_for  # noqa: E402
 from rclpy.context import Context  # noqa: E402
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
 from sensor_msgs.msg import Image as ImageMessage  # noqa: E402
+from spinner import Spinner  # noqa: E402
 
 from edan_ros.cli.main import main  # noqa: E402
 from edan_ros.nodes.camera.play_node import BagPlayOptions, PlayNode  # noqa: E402
@@ -56,12 +54,10 @@ class Room:
 
     def __init__(self) -> None:
         self.me = Node("listener")
-        self._nodes = [self.me]
-        self._threads = [spin(self.me)]
+        self._spinners = [Spinner(self.me)]
 
     def add(self, node: Node) -> Any:
-        self._nodes.append(node)
-        self._threads.append(spin(node))
+        self._spinners.append(Spinner(node))
         return node
 
     def play(self, path: Path, options: BagPlayOptions) -> PlayNode:
@@ -69,17 +65,7 @@ class Room:
         context = Context()
         rclpy.init(context=context)
         node = PlayNode(path, options, context=context)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-
-        def run() -> None:
-            with contextlib.suppress(ExternalShutdownException):
-                executor.spin()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        self._nodes.append(node)
-        self._threads.append((executor, thread))
+        self._spinners.append(Spinner(node, context=context))
         return node
 
     def hear(self, kind: type, topic: str, profile: Any = qos.RESULTS) -> list[Any]:
@@ -88,11 +74,8 @@ class Room:
         return kept
 
     def close(self) -> None:
-        for executor, thread in self._threads:
-            executor.shutdown()
-            thread.join(TIMEOUT)
-        for node in self._nodes:
-            node.destroy_node()
+        for spinner in self._spinners:
+            spinner.close()
 
 
 @pytest.fixture

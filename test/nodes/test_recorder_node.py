@@ -6,23 +6,21 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from probe import spin, wait_for
+from probe import wait_for
 from rcl_interfaces.srv import ListParameters
 from rclpy.node import Node
+from spinner import Spinner
 
 from edan_ros.nodes.tools.recorder_node import RecorderNode
 
 
 def test_its_parameters_can_be_listed(ros: None) -> None:  # noqa: ARG001
     node, me = RecorderNode(lambda _: None), Node("me")
-    threads = [spin(node), spin(me)]
+    spinners = [Spinner(node), Spinner(me)]
     client = me.create_client(ListParameters, "recorder_node/list_parameters")
     assert client.wait_for_service(30.0)
     future = client.call_async(ListParameters.Request())
     wait_for(future.done, "the names")
     assert "use_sim_time" in future.result().result.names
-    for executor, thread in threads:
-        executor.shutdown()
-        thread.join()
-    for each in (node, me):
-        each.destroy_node()
+    for spinner in spinners:
+        spinner.close()

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from probe import spin, wait_for
+from probe import wait_for
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from spinner import Spinner
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
@@ -57,7 +58,7 @@ class Bench:
             DiagnosticArray, "/diagnostics", self.reports.append, qos.RESULTS
         )
         self.text = self.me.create_publisher(String, "shelf/text", qos.RESULTS)
-        self.threads = [spin(self.fragile), spin(self.me)]
+        self.spinners = [Spinner(self.fragile), Spinner(self.me)]
 
     def call(self, kind: type, service: str, request: Any) -> Any:
         client = self.me.create_client(kind, service)
@@ -77,11 +78,8 @@ class Bench:
         return wait_for(found, f"a status with '{message}'")
 
     def close(self) -> None:
-        for executor, thread in self.threads:
-            executor.shutdown()
-            thread.join(10.0)
-        self.fragile.destroy_node()
-        self.me.destroy_node()
+        for spinner in self.spinners:
+            spinner.close()
 
 
 @pytest.fixture

@@ -16,11 +16,12 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from edan_ros.msg import CabinState, FaceEmotion, FaceEmotionArray, SpeedAdvisory
 from geometry_msgs.msg import Twist, TwistStamped
-from probe import TIMEOUT, spin, wait_for
+from probe import wait_for
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from replay import Replay, face, header_at, seconds_of
+from spinner import Spinner
 
 from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
 from edan_ros.nodes.common import qos
@@ -83,7 +84,7 @@ def test_simulated_time_without_a_clock_is_reported(ros: None) -> None:  # noqa:
     reports: list[DiagnosticArray] = []
     me.create_subscription(DiagnosticArray, "/diagnostics", reports.append, qos.RESULTS)
     faces = me.create_publisher(FaceEmotionArray, "faces", qos.RESULTS)
-    threads = [spin(node), spin(me)]
+    spinners = [Spinner(node), Spinner(me)]
 
     def reported() -> bool:
         faces.publish(FaceEmotionArray(image_width=640, image_height=480))
@@ -93,11 +94,8 @@ def test_simulated_time_without_a_clock_is_reported(ros: None) -> None:  # noqa:
     try:
         wait_for(reported, "the diagnostics to say so", period=0.1)
     finally:
-        for executor, thread in threads:
-            executor.shutdown()
-            thread.join(TIMEOUT)
-        me.destroy_node()
-        node.destroy_node()
+        for spinner in spinners:
+            spinner.close()
 
 
 @pytest.mark.parametrize("given", [{"rate": 0.5}, {"rate": 2.0}, {"speed.validity": 0.1}])

@@ -10,7 +10,8 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from edan_ros.msg import FaceEmotionArray
 from fakes import bright
-from probe import Probe, spin, wait_for
+from probe import Probe, wait_for
+from spinner import Spinner
 
 pytest.importorskip("jinja2")
 
@@ -22,19 +23,16 @@ from edan_ros.report.live import LiveState
 @pytest.fixture
 def view(ros: None) -> Iterator[Callable[..., LiveState]]:  # noqa: ARG001
     """Makes view nodes, and takes them down."""
-    started = []
+    started: list[Spinner] = []
 
     def make(namespace: str = "") -> LiveState:
         state = LiveState()
-        node = ViewNode(state, namespace)
-        started.append((node, *spin(node)))
+        started.append(Spinner(ViewNode(state, namespace)))
         return state
 
     yield make
-    for node, executor, thread in started:
-        executor.shutdown()
-        thread.join(10)
-        node.destroy_node()
+    for spinner in started:
+        spinner.close()
 
 
 def camera(state: LiveState, name: str) -> dict | None:
