@@ -17,7 +17,7 @@ RUN apt-get update \
     && rosdep install --from-paths src --ignore-src -y \
     && rm -rf /var/lib/apt/lists/* \
     && pip install --no-cache-dir "$NUMPY" 'rich>=13' onnxruntime av rosbags lz4 filelock \
-        platformdirs psutil jinja2 'backports.zstd; python_version < "3.14"'
+        fontpkg-inter platformdirs psutil jinja2 'backports.zstd; python_version < "3.14"'
 RUN . "/opt/ros/$ROS_DISTRO/setup.sh" && colcon build --packages-select edan_ros
 RUN sed -i '/^exec/i source /ws/install/setup.bash' /ros_entrypoint.sh
 

@@ -14,8 +14,8 @@ from edan_ros.behaviors.social import Social, SocialSettings
 from edan_ros.behaviors.speed import Reason
 from edan_ros.core.emotions import UNKNOWN, label_of
 from edan_ros.core.faces import FrameResult
-from edan_ros.drawing.faces import Colour, emotion_colour
-from edan_ros.drawing.timeline import STATE_COLOURS, Events, Levels, States, TimelineStrip
+from edan_ros.drawing.colours import STATE_COLOURS, Colour, emotion_colour
+from edan_ros.drawing.timeline import Events, Levels, States, TimelineStrip
 
 _WHITE: Colour = (235, 235, 235)
 

@@ -7,35 +7,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL, UNKNOWN_REASONS
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
+from edan_ros.drawing.colours import DARK, EMOTION_COLOURS, LIGHT, Pixels, ink_on
+from edan_ros.drawing.text import draw_text, fit_text, text_width
 
-Colour = tuple[int, int, int]
-Pixels = NDArray[np.uint8]
-
-#: BGR colour of each label, in images and reports. Any two are distinguishable with protanopia,
-#: deuteranopia and tritanopia: a test measures it.
-EMOTION_COLOURS: dict[str, Colour] = {
-    "neutral": (212, 212, 216),
-    "happy": (52, 209, 234),
-    "sad": (247, 130, 51),
-    "surprise": (160, 126, 188),
-    "fear": (142, 65, 124),
-    "disgust": (116, 176, 142),
-    "anger": (0, 59, 205),
-    "unknown": (102, 101, 105),
-}
-
-_FONT = cv2.FONT_HERSHEY_DUPLEX
-_INK: Colour = (25, 25, 25)
-_PAPER: Colour = (245, 245, 245)
 _PANEL_OPACITY = 0.7
-#: Height in pixels of a capital letter of _FONT at scale 1, and of the smallest legible one.
-_CAPITAL = 22.0
+#: Height in pixels of the smallest legible capital letter.
 _MIN_LETTER = 7.0
 #: Lines along the landmarks: first, last, and whether the line is closed.
 _CONTOURS = (
@@ -70,11 +51,6 @@ class _Style:
     def gap(self) -> int:
         """Space around text."""
         return max(round(0.55 * self.letter), 3)
-
-    @property
-    def line(self) -> int:
-        """Thickness of the strokes of letters."""
-        return max(round(self.letter / 14.0), 1)
 
     @property
     def row(self) -> int:
@@ -123,11 +99,6 @@ def annotate(
     return canvas
 
 
-def emotion_colour(label: str) -> Colour:
-    """Return the colour of an emotion's label, that of "unknown" for any other text."""
-    return EMOTION_COLOURS.get(label, EMOTION_COLOURS["unknown"])
-
-
 def unknown_text(face: Face) -> str:
     """Return the label of an unknown emotion with its reason: "unknown (turned away)"."""
     reason = UNKNOWN_REASONS[face.unknown_reason].replace("_", " ")
@@ -149,7 +120,7 @@ def _draw_landmarks(canvas: Pixels, face: Face) -> None:
         return
     radius = round(max(size / 160.0, 0.8) * 2**_SUBPIXEL_BITS)
     for x, y in points.tolist():
-        cv2.circle(canvas, (x, y), radius, _PAPER, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.circle(canvas, (x, y), radius, LIGHT, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
 def _draw_box(canvas: Pixels, face: Face) -> None:
@@ -171,7 +142,7 @@ def _draw_label(canvas: Pixels, face: Face, style: _Style, taken: Sequence[Box])
     text = f"{face.label} {100 * face.confidence:.0f}%" if is_known else unknown_text(face)
     if face.track_id:
         text = f"#{face.track_id} {text}"
-    width, height = _text_width(text, style) + 2 * style.gap, style.row
+    width, height = text_width(text, style.letter) + 2 * style.gap, style.row
     frame = _frame_of(face)
     rows = frame.y - height, frame.y + frame.height
     columns = frame.x, frame.x + frame.width - width
@@ -180,13 +151,20 @@ def _draw_label(canvas: Pixels, face: Face, style: _Style, taken: Sequence[Box])
     colour = EMOTION_COLOURS[face.label]
     x0, y0, x1, y1 = _corners(tag)
     cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, -1)
-    _write(canvas, text, x0 + style.gap, y0 + style.gap, style, _ink_on(colour))
+    draw_text(
+        canvas,
+        text,
+        x0 + style.gap,
+        y0 + style.gap,
+        ink_on(colour),
+        size=style.letter,
+    )
     return tag
 
 
 def _draw_panel(canvas: Pixels, face: Face, style: _Style, taken: list[Box]) -> None:
     """Draw the seven probabilities as bars beside the face, unless they would hide something."""
-    names = max(_text_width(name, style) for name in EMOTIONS)
+    names = max(text_width(name, style.letter) for name in EMOTIONS)
     bars, row = round(4.5 * style.letter), round(1.75 * style.letter)
     width, height = names + bars + 3 * style.gap, len(EMOTIONS) * row + 2 * style.gap
     place = _free_place(_frame_of(face), width, height, style, canvas, taken)
@@ -198,7 +176,8 @@ def _draw_panel(canvas: Pixels, face: Face, style: _Style, taken: list[Box]) -> 
     strongest = int(face.probabilities.argmax()) if face.emotion == UNKNOWN else face.emotion
     for i, (name, p) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
         top = y + i * row + (row - round(style.letter)) // 2
-        _write(canvas, name, x, top, style, _PAPER if i == strongest else (185, 185, 185))
+        ink = LIGHT if i == strongest else (185, 185, 185)
+        draw_text(canvas, name, x, top, ink, size=style.letter)
         left, bottom = x + names + style.gap, top + round(style.letter)
         cv2.rectangle(canvas, (left, top), (left + bars, bottom), (75, 75, 75), -1)
         end = left + round(bars * float(p))
@@ -229,11 +208,10 @@ def _free_place(
 def _draw_title(canvas: Pixels, title: str, style: _Style) -> Box:
     """Draw a strip over the whole width; text that does not fit is cut off."""
     width = canvas.shape[1]
-    while title and _text_width(title, style) > width - 2 * style.gap:
-        title = title[:-1]
+    title = fit_text(title, width - 2 * style.gap, style.letter)
     strip = Box(0, 0, width, style.row)
     _shade(canvas, strip)
-    _write(canvas, title, style.gap, style.gap, style, _PAPER)
+    draw_text(canvas, title, style.gap, style.gap, LIGHT, size=style.letter)
     return strip
 
 
@@ -259,26 +237,9 @@ def _draw_attention(canvas: Pixels, face: Face) -> None:
     part[:] = (part * (1 - opacity) + colours * opacity).astype(np.uint8)
 
 
-def _write(canvas: Pixels, text: str, x: int, y: int, style: _Style, colour: Colour) -> None:
-    """Write text whose capitals have their top at y."""
-    base = x, y + round(style.letter)
-    cv2.putText(canvas, text, base, _FONT, style.letter / _CAPITAL, colour, style.line, cv2.LINE_AA)
-
-
-def _text_width(text: str, style: _Style) -> int:
-    (width, _), _ = cv2.getTextSize(text, _FONT, style.letter / _CAPITAL, style.line)
-    return int(width)
-
-
-def _ink_on(colour: Colour) -> Colour:
-    """Return dark ink for light colours, light ink for dark ones (ITU-R BT.601 luma)."""
-    luma = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2]
-    return _INK if luma > 115 else _PAPER
-
-
 def _shade(canvas: Pixels, box: Box) -> None:
     part = _part(canvas, box)
-    part[:] = (part * (1 - _PANEL_OPACITY) + np.array(_INK) * _PANEL_OPACITY).astype(np.uint8)
+    part[:] = (part * (1 - _PANEL_OPACITY) + np.array(DARK) * _PANEL_OPACITY).astype(np.uint8)
 
 
 def _part(canvas: Pixels, box: Box) -> Pixels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from edan_ros.drawing.faces import EMOTION_COLOURS
+from edan_ros.drawing.colours import EMOTION_COLOURS
 
 
 def stylesheet() -> str:

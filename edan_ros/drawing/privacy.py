@@ -137,7 +137,7 @@ class PrivacyFilter(Generic[Item]):
         return len(self._detected)
 
     def add(
-        self, seconds: float, image: Image, faces: Sequence[Face], item: Item
+        self, seconds: float, image: Image, faces: Sequence[Face | Detection], item: Item
     ) -> list[tuple[NDArray[np.uint8], Item]]:
         """Add the next image with an item of the caller; return those that are ready, in order.
 

@@ -6,7 +6,6 @@ All times are seconds of the recording, in increasing order.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,21 +13,16 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from edan_ros.drawing.faces import Colour, Pixels
+from edan_ros.drawing.colours import Colour, Pixels
+from edan_ros.drawing.text import draw_text, text_width
 
-#: BGR colours of states that are no emotions.
-STATE_COLOURS: dict[str, Colour] = {
-    "good": (110, 160, 90),
-    "notice": (60, 160, 220),
-    "alarm": (70, 70, 220),
-    "none": (90, 90, 90),
-}
 _BACKGROUND: Colour = (32, 30, 28)
 _INK: Colour = (235, 235, 235)
 _FAINT: Colour = (110, 105, 100)
 _CURVES: tuple[Colour, ...] = ((90, 90, 240), (80, 190, 250), (120, 210, 120), (220, 170, 80))
 _MARGIN = 6
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+#: Height of a capital letter at scale 1.
+_CAPITAL = 21.0
 
 
 @dataclass(frozen=True)
@@ -249,14 +243,10 @@ def _colour_at(canvas: Pixels, x: int, area: RowArea) -> list[int]:
 
 
 def _write(canvas: Pixels, text: str, x: int, y: int, scale: float, colour: Colour) -> None:
-    cv2.putText(canvas, _plain(text), (x, y), _FONT, scale, colour, 1, cv2.LINE_AA)
+    """Write text with its baseline at y."""
+    size = _CAPITAL * scale
+    draw_text(canvas, text, x, y - round(size), colour, size=size)
 
 
 def _width(text: str, scale: float) -> int:
-    return int(cv2.getTextSize(_plain(text), _FONT, scale, 1)[0][0])
-
-
-def _plain(text: str) -> str:
-    """Replace letters with accents, which OpenCV's fonts lack, by plain ones."""
-    bare = unicodedata.normalize("NFKD", text.replace("ł", "l").replace("Ł", "L"))
-    return bare.encode("ascii", "ignore").decode()
+    return text_width(text, _CAPITAL * scale)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.drawing.faces import Colour
+from edan_ros.drawing import text
+from edan_ros.drawing.colours import Colour
 
 Pixels = NDArray[np.uint8]
 
 TEXT: Colour = (35, 30, 30)
 MUTED: Colour = (115, 110, 105)
 BACKGROUND: Colour = (255, 255, 255)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-#: Height in pixels of a capital letter of _FONT at scale 1.
-_CAPITAL = 21.0
 #: First and last landmark of each outline, and the first landmarks of the closed ones.
 _OUTLINES = (
     *((0, 16), (17, 21), (22, 26), (27, 30), (31, 35)),
@@ -34,15 +34,9 @@ def draw_text(
     size: int = 10,
     centered: bool = False,
 ) -> None:
-    """Draw a line of text below y with capitals ``size`` pixels high.
-
-    x: left end of the line, or its centre if ``centered``.
-    """
-    scale = size / _CAPITAL
-    if centered:
-        (width, _), _ = cv2.getTextSize(line, _FONT, scale, 1)
-        x -= width // 2
-    cv2.putText(canvas, line, (x, y + size), _FONT, scale, colour, 1, cv2.LINE_AA)
+    """Write a line of text whose capitals have their top at y; x: its left end or its centre."""
+    align: Literal["left", "center"] = "center" if centered else "left"
+    text.draw_text(canvas, line, x, y, colour, size=size, align=align)
 
 
 def draw_outlines(canvas: Pixels, landmarks: NDArray[np.floating], colour: Colour) -> None:

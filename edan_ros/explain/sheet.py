@@ -13,7 +13,7 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face
 from edan_ros.core.geometry import REGIONS
-from edan_ros.drawing.faces import EMOTION_COLOURS, Colour
+from edan_ros.drawing.colours import EMOTION_COLOURS, Colour
 from edan_ros.explain.canvas import (
     BACKGROUND,
     MUTED,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.drawing.faces import Colour
+from edan_ros.drawing.colours import Colour
 from edan_ros.explain.canvas import BACKGROUND, MUTED, TEXT, Pixels, draw_outlines, draw_text
 from edan_ros.explain.faithfulness import STEPS
 from edan_ros.explain.mean_shape import SIDE, mean_landmarks

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import UNKNOWN_LABEL
 from edan_ros.core.faces import Face, FrameResult
+from edan_ros.drawing.colours import LIGHT
+from edan_ros.drawing.text import draw_text, text_width
 from edan_ros.recording.video import fitted
 
 TILES = 6
@@ -132,15 +133,6 @@ def _tile(annotated: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _write_time(tile: NDArray[np.uint8], seconds: float) -> None:
-    place = (8, tile.shape[0] - 10)
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(
-            tile,
-            f"{seconds:.1f} s",
-            place,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.55,
-            colour,
-            thickness,
-            cv2.LINE_AA,
-        )
+    text, top = f"{seconds:.1f} s", tile.shape[0] - 26
+    tile[top - 7 : top + 18, 6 : 22 + text_width(text, 11)] //= 4
+    draw_text(tile, text, 14, top, LIGHT, size=11)

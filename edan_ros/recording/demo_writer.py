@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
-from edan_ros.drawing.faces import Colour, annotate
+from edan_ros.drawing.colours import Colour
+from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.drawing.timeline import TimelineStrip
 from edan_ros.recording.changes import Changes

@@ -13,7 +13,8 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, label_of
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
-from edan_ros.drawing.faces import EMOTION_COLOURS, annotate
+from edan_ros.drawing.colours import EMOTION_COLOURS
+from edan_ros.drawing.faces import annotate
 
 BACKGROUND = 90
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edan_ros.drawing.faces import emotion_colour
-from edan_ros.drawing.timeline import STATE_COLOURS, Events, Levels, States, TimelineStrip
+from edan_ros.drawing.colours import STATE_COLOURS, emotion_colour
+from edan_ros.drawing.timeline import Events, Levels, States, TimelineStrip
 
 GREEN, RED = STATE_COLOURS["good"], STATE_COLOURS["alarm"]
 

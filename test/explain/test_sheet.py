@@ -7,7 +7,7 @@ import numpy as np
 from known_model import HAPPY, SAD, make_image
 from test_explanation import explain, face
 
-from edan_ros.drawing.faces import EMOTION_COLOURS
+from edan_ros.drawing.colours import EMOTION_COLOURS
 from edan_ros.drawing.privacy import apply_privacy
 from edan_ros.explain.explanation import METHODS
 from edan_ros.explain.sheet import TILE, draw_sheet, face_tile, region_line

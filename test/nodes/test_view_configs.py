@@ -14,7 +14,7 @@ from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from probe import Probe, wait_for
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.drawing.faces import EMOTION_COLOURS
+from edan_ros.drawing.colours import EMOTION_COLOURS
 from edan_ros.nodes.camera.camera_node import DEFAULT_FRAME_ID
 from edan_ros.nodes.common.environment import share_directory
 

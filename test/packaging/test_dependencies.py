@@ -16,6 +16,7 @@ else:
 
 # Imported name -> rosdep key, where they differ.
 ROSDEP_KEYS = {
+    "PIL": "python3-pil",
     "numpy": "python3-numpy",
     "cv2": "python3-opencv",
     "yaml": "python3-yaml",
@@ -29,6 +30,7 @@ DISTRIBUTIONS = {
     "backports": "backports.zstd",
     "cv2": "opencv-python-headless",
     "filelock": "filelock",
+    "fontpkg": "fontpkg-inter",
     "lz4": "lz4",
     "jinja2": "jinja2",
     "matplotlib": "matplotlib",
