@@ -16,72 +16,60 @@ from edan_ros.behaviors.people import People, PeopleSettings, Person
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import UNKNOWN
-from edan_ros.core.settings import SettingsError, check_settings, setting
+from edan_ros.core.settings import CheckedSettings, SettingsError, number, seconds, setting
 
 
 @dataclass(frozen=True)
-class AnnouncerSettings:
+class AnnouncerSettings(CheckedSettings):
     """Contents and frequency of the announcements."""
 
     language: str = setting(
         "en", "language of the sentences: en, es, pl, or the path of your own catalogue (.yaml)"
     )
-    interval: float = setting(
-        3.0, "shortest time between two sentences", low=0.5, high=600.0, unit="s"
+    interval: float = seconds(3.0, 0.5, 600.0, "shortest time between two sentences")
+    person_interval: float = seconds(
+        6.0, 0.0, 600.0, "shortest time between two sentences on one person"
     )
-    person_interval: float = setting(
-        6.0, "shortest time between two sentences on one person", low=0.0, high=600.0, unit="s"
+    appear: float = seconds(
+        1.0, 0.0, 30.0, "time for which a person must be present to be announced"
     )
-    appear: float = setting(
-        1.0, "time for which a person must be present to be announced", low=0.0, high=30.0, unit="s"
+    crowd: int = number(
+        4, 2, 100, "number of people from which they are announced as a crowd", "people"
     )
-    crowd: int = setting(
-        4,
-        "number of people from which they are announced as a crowd",
-        low=2,
-        high=100,
-        unit="people",
+    crowd_interval: float = seconds(
+        10.0, 0.5, 600.0, "shortest time between two sentences on a crowd"
     )
-    crowd_interval: float = setting(
-        10.0, "shortest time between two sentences on a crowd", low=0.5, high=600.0, unit="s"
-    )
-    side: float = setting(
+    side: float = number(
         0.33,
+        0.05,
+        0.45,
         "width of the left and of the right side, as a fraction of the image's width",
-        low=0.05,
-        high=0.45,
     )
-    near: float = setting(
-        1.5, "distance below which a person is near", low=0.2, high=10.0, unit="m"
-    )
-    far: float = setting(3.5, "distance above which a person is far", low=0.5, high=50.0, unit="m")
-    near_size: float = setting(
+    near: float = number(1.5, 0.2, 10.0, "distance below which a person is near", "m")
+    far: float = number(3.5, 0.5, 50.0, "distance above which a person is far", "m")
+    near_size: float = number(
         0.2,
-        "face size, as a fraction of the image's height, above which a person of unknown "
-        "distance is near",
-        low=0.02,
-        high=1.0,
+        0.02,
+        1.0,
+        "face size, as a fraction of the image's height, above which a person of unknown distance "
+        "is near",
     )
-    far_size: float = setting(
+    far_size: float = number(
         0.08,
-        "face size, as a fraction of the image's height, below which a person of unknown "
-        "distance is far",
-        low=0.0,
-        high=0.9,
+        0.0,
+        0.9,
+        "face size, as a fraction of the image's height, below which a person of unknown distance "
+        "is far",
     )
     mirrored: bool = setting(
         False, "the image is mirrored, as that of a camera that faces its user"
     )
-    blind_after: float = setting(
-        5.0,
-        "time without images after which that is announced, once",
-        low=1.0,
-        high=600.0,
-        unit="s",
+    blind_after: float = seconds(
+        5.0, 1.0, 600.0, "time without images after which that is announced, once"
     )
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if self.near >= self.far or self.far_size >= self.near_size:
             raise SettingsError("near must be below far, and far_size below near_size")
 
@@ -136,8 +124,7 @@ class Announcer:
     HYSTERESIS = 0.12
 
     def __init__(self, options: AnnouncerOptions) -> None:
-        self.clock = StampClock(options.time)
-        self._restarts = 0
+        self.clock = StampClock(options.time, self._reset)
         self._spoke = -math.inf  # `elapsed` at the last sentence
         self._crowd_announced = -math.inf
         self._observed_at = 0.0  # `elapsed` at the newest snapshot
@@ -166,7 +153,6 @@ class Announcer:
 
     def observe(self, snapshot: Snapshot, now: float) -> Admission:
         """Add the faces of one image arriving at `now`; return whether its stamp counts."""
-        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is not Admission.NEW:
             return admission
@@ -182,7 +168,7 @@ class Announcer:
 
     def step(self, now: float) -> Sentence | None:
         """Return the sentence to say at `now`, or None."""
-        self._advance(now)
+        self.clock.advance(now)
         s, elapsed = self.options.announcer, self.clock.elapsed
         if elapsed - self._spoke < s.interval:
             return None
@@ -191,13 +177,6 @@ class Announcer:
         if sentence is not None:
             self._spoke = elapsed
         return sentence
-
-    def _advance(self, now: float) -> None:
-        """Move the clock; start again if it has gone back."""
-        self.clock.advance(now)
-        if self.clock.restarts != self._restarts:
-            self._restarts = self.clock.restarts
-            self._reset()
 
     def _blind(self, elapsed: float) -> Sentence | None:
         if (

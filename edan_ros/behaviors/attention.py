@@ -20,47 +20,41 @@ from dataclasses import dataclass
 from edan_ros.behaviors.people import Person
 from edan_ros.behaviors.snapshot import NEUTRAL
 from edan_ros.core.emotions import UNKNOWN
-from edan_ros.core.settings import SettingsError, check_settings, setting
+from edan_ros.core.settings import CheckedSettings, SettingsError, number, seconds
 
 
 @dataclass(frozen=True)
-class AttentionSettings:
+class AttentionSettings(CheckedSettings):
     """Weights of the score, and inertia."""
 
-    weight_near: float = setting(0.4, "weight of nearness in the score", low=0.0, high=1.0)
-    weight_new: float = setting(0.2, "weight of novelty in the score", low=0.0, high=1.0)
-    weight_expressive: float = setting(0.4, "weight of expression in the score", low=0.0, high=1.0)
-    near: float = setting(0.6, "distance up to which nearness is 1", low=0.1, high=5.0, unit="m")
-    far: float = setting(3.5, "distance from which nearness is 0", low=0.2, high=20.0, unit="m")
-    near_size: float = setting(
+    weight_near: float = number(0.4, 0.0, 1.0, "weight of nearness in the score")
+    weight_new: float = number(0.2, 0.0, 1.0, "weight of novelty in the score")
+    weight_expressive: float = number(0.4, 0.0, 1.0, "weight of expression in the score")
+    near: float = number(0.6, 0.1, 5.0, "distance up to which nearness is 1", "m")
+    far: float = number(3.5, 0.2, 20.0, "distance from which nearness is 0", "m")
+    near_size: float = number(
         0.4,
+        0.05,
+        1.0,
         "face size, as a fraction of the image's height, from which nearness is 1 if the "
         "distance is unknown",
-        low=0.05,
-        high=1.0,
     )
-    far_size: float = setting(
+    far_size: float = number(
         0.06,
+        0.0,
+        0.9,
         "face size, as a fraction of the image's height, up to which nearness is 0 if the "
         "distance is unknown",
-        low=0.0,
-        high=0.9,
     )
-    new_for: float = setting(
-        4.0, "time constant with which novelty decays", low=0.5, high=60.0, unit="s"
+    new_for: float = seconds(4.0, 0.5, 60.0, "time constant with which novelty decays")
+    inertia: float = number(
+        0.12, 0.0, 1.0, "lead in score that another person needs to draw attention"
     )
-    inertia: float = setting(
-        0.12, "lead in score that another person needs to draw attention", low=0.0, high=1.0
-    )
-    patience: float = setting(
-        0.5, "time for which another person must lead", low=0.0, high=10.0, unit="s"
-    )
-    dwell: float = setting(
-        1.5, "shortest time for which attention rests on one person", low=0.0, high=30.0, unit="s"
-    )
+    patience: float = seconds(0.5, 0.0, 10.0, "time for which another person must lead")
+    dwell: float = seconds(1.5, 0.0, 30.0, "shortest time for which attention rests on one person")
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if self.near >= self.far or self.far_size >= self.near_size:
             raise SettingsError("near must be below far, and far_size below near_size")
         if self.weight_near + self.weight_new + self.weight_expressive <= 0.0:

@@ -10,7 +10,7 @@ from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSetting
 from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import Advice, SpeedAdvisor, SpeedSettings
-from edan_ros.behaviors.timing import Admission, Debounced, StampClock, TimeSettings
+from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, polarity_probabilities
 from edan_ros.core.settings import SettingsError
 
@@ -72,9 +72,8 @@ class Cabin:
     """The vehicle's behaviour. `observe` snapshots as they arrive, `step` at a steady rate."""
 
     def __init__(self, settings: CabinSettings) -> None:
-        self.clock = StampClock(settings.time)
+        self.clock = StampClock(settings.time, self._restart)
         self._advisor = SpeedAdvisor(settings.speed)
-        self._restarts = 0
         self._stepped = 0.0  # the clock's `elapsed` at the last step
         self._configure(settings)
 
@@ -83,8 +82,8 @@ class Cabin:
         self.settings = settings
         self._occupants = Occupants(settings.seats, s)
         self._driver = DriverMonitor(settings.driver, s.gap)
-        self._emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
-        self._polarity = Debounced(POLARITY_UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self._emotion = s.debounced(UNKNOWN)
+        self._polarity = s.debounced(POLARITY_UNKNOWN)
         self._mood = NO_MOOD
 
     def reconfigure(self, settings: CabinSettings) -> None:
@@ -97,12 +96,10 @@ class Cabin:
         self.clock.settings = settings.time
         self._advisor.settings = settings.speed
         if _people_settings(before) != _people_settings(settings):
-            self._advisor.restart()
-            self._configure(settings)
+            self._restart()
 
     def observe(self, snapshot: Snapshot, now: float) -> Admission:
         """Add the faces of one image that arrives at `now`; return whether its stamp counts."""
-        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is Admission.NEW:
             self._occupants.observe(snapshot)
@@ -112,7 +109,7 @@ class Cabin:
 
     def step(self, now: float) -> CabinReport:
         """Return the state of the cabin and the advice at `now`."""
-        self._advance(now)
+        self.clock.advance(now)
         clock = self.clock
         passed = clock.elapsed - self._stepped
         self._stepped = clock.elapsed
@@ -131,13 +128,9 @@ class Cabin:
             advice=self._advisor.step(people, now, passed, stale=stale),
         )
 
-    def _advance(self, now: float) -> None:
-        """Move the clock; start again if it has gone back."""
-        self.clock.advance(now)
-        if self.clock.restarts != self._restarts:
-            self._restarts = self.clock.restarts
-            self._advisor.restart()
-            self._configure(self.settings)
+    def _restart(self) -> None:
+        self._advisor.restart()
+        self._configure(self.settings)
 
     def _observe_mood(self, stamp: float) -> None:
         """Update the mean probabilities of the people whose emotion is known."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edan_ros.behaviors.occupants import Occupant
 from edan_ros.behaviors.timing import Sustained
-from edan_ros.core.settings import check_settings, setting
+from edan_ros.core.settings import CheckedSettings, number, seconds, setting
 
 
 class DriverState(enum.IntEnum):
@@ -35,80 +35,53 @@ BLINK_GRACE = 0.15
 
 
 @dataclass(frozen=True)
-class DriverSettings:
+class DriverSettings(CheckedSettings):
     """Conditions under which a driver counts as disengaged."""
 
     seat: str = setting(
         "driver", "name of the driver's seat, one of the seats; empty for no driver"
     )
-    road_yaw: float = setting(
-        0.0,
-        "yaw, as this camera measures it, of a head that faces the road",
-        low=-1.6,
-        high=1.6,
-        unit="rad",
+    road_yaw: float = number(
+        0.0, -1.6, 1.6, "yaw, as this camera measures it, of a head that faces the road", "rad"
     )
-    road_pitch: float = setting(
-        0.0,
-        "pitch, as this camera measures it, of a head that faces the road",
-        low=-1.0,
-        high=1.0,
-        unit="rad",
+    road_pitch: float = number(
+        0.0, -1.0, 1.0, "pitch, as this camera measures it, of a head that faces the road", "rad"
     )
-    away_yaw: float = setting(
+    away_yaw: float = number(
         0.5,
+        0.1,
+        1.5,
         "rotation to either side of the road from which the head is turned away",
-        low=0.1,
-        high=1.5,
-        unit="rad",
+        "rad",
     )
-    away_pitch: float = setting(
+    away_pitch: float = number(
         0.45,
+        0.1,
+        1.2,
         "rotation up or down from the road from which the head is turned away",
-        low=0.1,
-        high=1.2,
-        unit="rad",
+        "rad",
     )
-    back_share: float = setting(
+    back_share: float = number(
         0.8,
+        0.3,
+        1.0,
         "fraction of away_yaw and away_pitch below which the head faces the road again",
-        low=0.3,
-        high=1.0,
     )
-    absent_after: float = setting(
-        3.0,
-        "time without a face in the driver's seat after which the driver is absent",
-        low=0.5,
-        high=60.0,
-        unit="s",
+    absent_after: float = seconds(
+        3.0, 0.5, 60.0, "time without a face in the driver's seat after which the driver is absent"
     )
-    away_after: float = setting(
-        2.0,
-        "time with the head turned away after which the driver looks away",
-        low=0.3,
-        high=30.0,
-        unit="s",
+    away_after: float = seconds(
+        2.0, 0.3, 30.0, "time with the head turned away after which the driver looks away"
     )
-    eyes_closed_after: float = setting(
-        1.0, "time with closed eyes after which that is reported", low=0.2, high=10.0, unit="s"
+    eyes_closed_after: float = seconds(
+        1.0, 0.2, 10.0, "time with closed eyes after which that is reported"
     )
-    distress_after: float = setting(
-        8.0,
-        "time with a negative emotion after which the driver is in distress",
-        low=1.0,
-        high=120.0,
-        unit="s",
+    distress_after: float = seconds(
+        8.0, 1.0, 120.0, "time with a negative emotion after which the driver is in distress"
     )
-    grace: float = setting(
-        0.4,
-        "longest interruption of a condition that still counts as unbroken",
-        low=0.0,
-        high=3.0,
-        unit="s",
+    grace: float = seconds(
+        0.4, 0.0, 3.0, "longest interruption of a condition that still counts as unbroken"
     )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True)

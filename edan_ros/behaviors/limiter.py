@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edan_ros.behaviors.timing import approach
-from edan_ros.core.settings import check_settings, setting
+from edan_ros.core.settings import CheckedSettings, number, setting
 
 #: Linear x, y, z in m/s and angular x, y, z in rad/s, as in geometry_msgs/Twist.
 Velocity = tuple[float, float, float, float, float, float]
@@ -17,7 +17,7 @@ LONGEST_VALIDITY = 10.0
 
 
 @dataclass(frozen=True)
-class LimiterSettings:
+class LimiterSettings(CheckedSettings):
     """Scaling of velocity commands."""
 
     on_failure: str = setting(
@@ -26,18 +26,11 @@ class LimiterSettings:
         "they are, 'stop' brings the robot to rest",
         choices=("open", "stop"),
     )
-    fall: float = setting(
-        0.5, "fastest decrease of the factor on commands", low=0.05, high=10.0, unit="1/s"
-    )
-    rise: float = setting(
-        0.25, "fastest increase of the factor on commands", low=0.05, high=10.0, unit="1/s"
-    )
+    fall: float = number(0.5, 0.05, 10.0, "fastest decrease of the factor on commands", "1/s")
+    rise: float = number(0.25, 0.05, 10.0, "fastest increase of the factor on commands", "1/s")
     scale_turning: bool = setting(
         True, "scale the angular velocity too, so that the robot keeps to its curve"
     )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 class VelocityLimiter:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edan_ros.behaviors.snapshot import FEAR, NEGATIVE, FaceSnapshot, Snapshot
-from edan_ros.behaviors.timing import Debounced, Evidence, Sustained
+from edan_ros.behaviors.timing import Debounced, EmotionDurations, Evidence, Sustained
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
-from edan_ros.core.settings import SettingsError, check_settings, setting
+from edan_ros.core.settings import SettingsError, number, seconds, with_default
 
 #: Indices of the negative emotions other than fear.
 _DISTRESS = tuple(EMOTIONS.index(name) for name in ("sad", "disgust", "anger"))
@@ -63,72 +63,37 @@ def parse_seats(texts: Iterable[str]) -> tuple[Seat, ...]:
 
 
 @dataclass(frozen=True)
-class OccupantSettings:
+class OccupantSettings(EmotionDurations):
     """Counting of occupants, and evaluation of their emotions and eyes."""
 
-    appear: float = setting(
-        0.5, "time for which a new face must be present to be counted", low=0.0, high=10.0, unit="s"
+    appear: float = seconds(
+        0.5, 0.0, 10.0, "time for which a new face must be present to be counted"
     )
-    occlusion: float = setting(
-        3.0,
-        "time for which an occupant is counted after the face was last visible",
-        low=0.1,
-        high=60.0,
-        unit="s",
+    occlusion: float = seconds(
+        3.0, 0.1, 60.0, "time for which an occupant is counted after the face was last visible"
     )
-    seat_change: float = setting(
-        1.0,
-        "time in another seat's region after which the occupant sits there",
-        low=0.0,
-        high=10.0,
-        unit="s",
+    seat_change: float = seconds(
+        1.0, 0.0, 10.0, "time in another seat's region after which the occupant sits there"
     )
-    settle: float = setting(
-        0.5,
-        "time for which an emotion must last before it counts as the occupant's",
-        low=0.0,
-        high=5.0,
-        unit="s",
+    settle: float = with_default(EmotionDurations, "settle", 0.5)
+    forget: float = with_default(EmotionDurations, "forget", 2.0)
+    evidence_rise: float = seconds(
+        1.5, 0.1, 30.0, "time constant with which fear and distress build up"
     )
-    forget: float = setting(
-        2.0,
-        "time after which an emotion that is no longer shown gives way to unknown",
-        low=0.1,
-        high=30.0,
-        unit="s",
+    evidence_fall: float = seconds(
+        1.5, 0.1, 30.0, "time constant with which fear and distress decay"
     )
-    gap: float = setting(
-        1.0,
-        "time between two images of a face above which durations start at zero",
-        low=0.1,
-        high=5.0,
-        unit="s",
+    eyes_closed: float = number(
+        0.5, 0.1, 0.95, "fraction of a person's open eye height below which the eyes are closed"
     )
-    evidence_rise: float = setting(
-        1.5, "time constant with which fear and distress build up", low=0.1, high=30.0, unit="s"
-    )
-    evidence_fall: float = setting(
-        1.5, "time constant with which fear and distress decay", low=0.1, high=30.0, unit="s"
-    )
-    eyes_closed: float = setting(
-        0.5,
-        "fraction of a person's open eye height below which the eyes are closed",
-        low=0.1,
-        high=0.95,
-    )
-    eyes_open: float = setting(
-        0.65,
-        "fraction of a person's open eye height above which the eyes are open again",
-        low=0.1,
-        high=1.0,
+    eyes_open: float = number(
+        0.65, 0.1, 1.0, "fraction of a person's open eye height above which the eyes are open again"
     )
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if self.eyes_open < self.eyes_closed:
             raise SettingsError("eyes_open must not be below eyes_closed")
-        if self.forget < self.settle:
-            raise SettingsError("forget must not be below settle")
 
 
 class Eyes:
@@ -191,8 +156,8 @@ class Occupant:
         self.first_seen = self.last_seen = stamp
         self.counted = False
         self._seat = Debounced("", settle=s.seat_change, forget=math.inf, gap=math.inf)
-        self.emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
-        self.polarity = Debounced(POLARITY_UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self.emotion = s.debounced(UNKNOWN)
+        self.polarity = s.debounced(POLARITY_UNKNOWN)
         self.fear = Evidence(rise=s.evidence_rise, fall=s.evidence_fall, gap=s.gap)
         self.distress = Evidence(rise=s.evidence_rise, fall=s.evidence_fall, gap=s.gap)
         self.eyes = Eyes(s)

@@ -6,44 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
-from edan_ros.behaviors.timing import Debounced
+from edan_ros.behaviors.timing import Admission, EmotionDurations, StampClock, TimeSettings
 from edan_ros.core.emotions import UNKNOWN
-from edan_ros.core.settings import SettingsError, check_settings, setting
+from edan_ros.core.settings import CheckedSettings, seconds
 
 
 @dataclass(frozen=True)
-class PeopleSettings:
+class PeopleSettings(EmotionDurations):
     """Durations after which emotions count and people are dropped."""
 
-    settle: float = setting(
-        0.3,
-        "time for which an emotion must last before it counts as the person's",
-        low=0.0,
-        high=5.0,
-        unit="s",
-    )
-    forget: float = setting(
-        1.5,
-        "time after which an emotion that is no longer shown gives way to unknown",
-        low=0.1,
-        high=30.0,
-        unit="s",
-    )
-    gap: float = setting(
-        1.0,
-        "time between two images of a face above which durations start at zero",
-        low=0.1,
-        high=5.0,
-        unit="s",
-    )
-    lost: float = setting(
-        1.5, "time without a face after which a person is gone", low=0.1, high=30.0, unit="s"
-    )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
-        if self.forget < self.settle:
-            raise SettingsError("forget must not be below settle")
+    lost: float = seconds(1.5, 0.1, 30.0, "time without a face after which a person is gone")
 
 
 class Person:
@@ -61,10 +33,9 @@ class Person:
     )
 
     def __init__(self, stamp: float, settings: PeopleSettings) -> None:
-        s = settings
         self.face: FaceSnapshot
         self.first_seen = self.last_seen = stamp
-        self.emotion = Debounced(UNKNOWN, settle=s.settle, forget=s.forget, gap=s.gap)
+        self.emotion = settings.debounced(UNKNOWN)
         #: Incremented when an emotion begins, unless only a gap in the images interrupted it.
         self.episode = 0
         self._interrupted = UNKNOWN
@@ -130,3 +101,42 @@ class People:
     def remove(self, track_id: int) -> None:
         """Remove the person with this track, if any."""
         self._people.pop(track_id, None)
+
+
+@dataclass(frozen=True)
+class RosterSettings(CheckedSettings):
+    """Time for which tracks are kept."""
+
+    lost: float = seconds(
+        1.0, 0.0, 30.0, "time after which a face that is no longer visible is removed"
+    )
+
+
+class Roster:
+    """The tracks in view. `observe` snapshots as they arrive, `step` at a steady rate."""
+
+    def __init__(self, settings: RosterSettings, time: TimeSettings) -> None:
+        self.clock = StampClock(time, lambda: self._stamps.clear())
+        self.settings = settings
+        self._stamps: dict[int, float] = {}
+
+    @property
+    def tracks(self) -> tuple[int, ...]:
+        """The tracks in the order of their first image."""
+        return tuple(self._stamps)
+
+    def observe(self, snapshot: Snapshot, now: float) -> Admission:
+        """Add the faces of one image that arrives at `now`; return whether its stamp counts."""
+        admission = self.clock.admit(snapshot.stamp, now)
+        if admission is Admission.NEW:
+            for face in snapshot.usable_faces():
+                self._stamps[face.track_id] = snapshot.stamp
+            oldest = snapshot.stamp - self.settings.lost
+            self._stamps = {track: last for track, last in self._stamps.items() if last >= oldest}
+        return admission
+
+    def step(self, now: float) -> None:
+        """Remove all tracks if the newest faces are outdated at `now`."""
+        self.clock.advance(now)
+        if self.clock.is_stale(now):
+            self._stamps.clear()

@@ -12,7 +12,7 @@ from edan_ros.behaviors.reactions import Fired, Reactions
 from edan_ros.behaviors.snapshot import NEUTRAL, Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN
-from edan_ros.core.settings import check_settings, setting
+from edan_ros.core.settings import CheckedSettings, seconds, setting
 
 Position = tuple[float, float, float]
 
@@ -33,41 +33,22 @@ MIRROR: dict[int, int] = {
 
 
 @dataclass(frozen=True)
-class ExpressionSettings:
+class ExpressionSettings(CheckedSettings):
     """Gaze, reactions and the robot's own face."""
 
-    reaction_interval: float = setting(
-        4.0,
-        "shortest time between two reactions, whatever the rules",
-        low=0.0,
-        high=3600.0,
-        unit="s",
+    reaction_interval: float = seconds(
+        4.0, 0.0, 3600.0, "shortest time between two reactions, whatever the rules"
     )
-    gaze_smoothing: float = setting(
-        0.2,
-        "time constant with which the gaze target is smoothed; 0 for none",
-        low=0.0,
-        high=2.0,
-        unit="s",
+    gaze_smoothing: float = seconds(
+        0.2, 0.0, 2.0, "time constant with which the gaze target is smoothed; 0 for none"
     )
     mirror: bool = setting(True, "the robot's face mirrors the person attended to")
-    expression_hold: float = setting(
-        1.5,
-        "shortest time for which the robot's face keeps an expression",
-        low=0.1,
-        high=60.0,
-        unit="s",
+    expression_hold: float = seconds(
+        1.5, 0.1, 60.0, "shortest time for which the robot's face keeps an expression"
     )
-    expression_time: float = setting(
-        4.0,
-        "time for which a reaction's expression stays on the robot's face",
-        low=0.1,
-        high=60.0,
-        unit="s",
+    expression_time: float = seconds(
+        4.0, 0.1, 60.0, "time for which a reaction's expression stays on the robot's face"
     )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -163,8 +144,7 @@ class Social:
     """The humanoid's behaviour. `observe` snapshots as they arrive, `step` at a steady rate."""
 
     def __init__(self, settings: SocialSettings) -> None:
-        self.clock = StampClock(settings.time)
-        self._restarts = 0
+        self.clock = StampClock(settings.time, self._restart)
         self._face = OwnFace(settings.expression)
         self._reactions = Reactions(settings.rules, settings.expression.reaction_interval)
         self._configure(settings)
@@ -192,7 +172,6 @@ class Social:
 
     def observe(self, snapshot: Snapshot, now: float) -> tuple[Admission, Fired | None]:
         """Add the faces of an image arriving at `now`; return whether it counts, and a reaction."""
-        self._advance(now)
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is not Admission.NEW:
             return admission, None
@@ -211,7 +190,7 @@ class Social:
 
     def step(self, now: float) -> SocialReport:
         """Return the decisions at `now`."""
-        self._advance(now)
+        self.clock.advance(now)
         stale = self.clock.is_stale(now)
         if stale:
             self._attention.pause()
@@ -229,13 +208,9 @@ class Social:
             reason=self._reason(person, stale=stale),
         )
 
-    def _advance(self, now: float) -> None:
-        """Move the clock; start again if it has gone back."""
-        self.clock.advance(now)
-        if self.clock.restarts != self._restarts:
-            self._restarts = self.clock.restarts
-            self._reactions.restart()
-            self._configure(self.settings)
+    def _restart(self) -> None:
+        self._reactions.restart()
+        self._configure(self.settings)
 
     def _reason(self, person: Person | None, *, stale: bool) -> str:
         if person is None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from edan_ros.behaviors.occupants import Occupant
 from edan_ros.behaviors.timing import approach
-from edan_ros.core.settings import SettingsError, check_settings, setting
+from edan_ros.core.settings import CheckedSettings, SettingsError, number, seconds
 
 
 class Reason(enum.IntEnum):
@@ -32,50 +32,37 @@ class Reason(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class SpeedSettings:
+class SpeedSettings(CheckedSettings):
     """Causes, limits and course of the advice on speed."""
 
-    minimum: float = setting(0.5, "smallest scale that is advised", low=0.05, high=1.0)
-    fear_on: float = setting(
-        0.45, "level of sustained fear from which an occupant causes advice", low=0.05, high=1.0
+    minimum: float = number(0.5, 0.05, 1.0, "smallest scale that is advised")
+    fear_on: float = number(
+        0.45, 0.05, 1.0, "level of sustained fear from which an occupant causes advice"
     )
-    fear_off: float = setting(
-        0.25, "level of sustained fear below which the cause has gone", low=0.0, high=1.0
+    fear_off: float = number(
+        0.25, 0.0, 1.0, "level of sustained fear below which the cause has gone"
     )
-    distress_on: float = setting(
+    distress_on: float = number(
         0.7,
+        0.05,
+        1.0,
         "level of sustained sadness, disgust or anger from which an occupant causes advice",
-        low=0.05,
-        high=1.0,
     )
-    distress_off: float = setting(
-        0.4,
-        "level of sustained sadness, disgust or anger below which the cause has gone",
-        low=0.0,
-        high=1.0,
+    distress_off: float = number(
+        0.4, 0.0, 1.0, "level of sustained sadness, disgust or anger below which the cause has gone"
     )
-    distress_share: float = setting(
-        0.5, "how far towards the minimum distress alone may bring the scale", low=0.0, high=1.0
+    distress_share: float = number(
+        0.5, 0.0, 1.0, "how far towards the minimum distress alone may bring the scale"
     )
-    slow_rate: float = setting(0.1, "fastest decrease of the scale", low=0.01, high=1.0, unit="1/s")
-    release_rate: float = setting(
-        0.05, "fastest increase of the scale", low=0.01, high=1.0, unit="1/s"
-    )
-    hold: float = setting(
-        3.0, "time for which advice is kept after its cause has gone", low=0.0, high=60.0, unit="s"
-    )
-    longest: float = setting(
-        90.0, "time after which advice is given up", low=5.0, high=600.0, unit="s"
-    )
-    rest: float = setting(
-        30.0, "time without advice after it was given up", low=0.0, high=600.0, unit="s"
-    )
-    validity: float = setting(
-        1.0, "time for which one message of advice is valid", low=0.1, high=10.0, unit="s"
-    )
+    slow_rate: float = number(0.1, 0.01, 1.0, "fastest decrease of the scale", "1/s")
+    release_rate: float = number(0.05, 0.01, 1.0, "fastest increase of the scale", "1/s")
+    hold: float = seconds(3.0, 0.0, 60.0, "time for which advice is kept after its cause has gone")
+    longest: float = seconds(90.0, 5.0, 600.0, "time after which advice is given up")
+    rest: float = seconds(30.0, 0.0, 600.0, "time without advice after it was given up")
+    validity: float = seconds(1.0, 0.1, 10.0, "time for which one message of advice is valid")
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if self.fear_off >= self.fear_on or self.distress_off >= self.distress_on:
             raise SettingsError(
                 "fear_off must be below fear_on, and distress_off below distress_on"
@@ -102,10 +89,17 @@ class Advice:
 
 @dataclass(frozen=True)
 class _Cause:
+    """What an occupant contributes; reason NONE for nothing.
+
+    depth: requested scale, from 0 for no change to 1 for the minimum. calm: whether fear and
+    distress are below the thresholds of release.
+    """
+
     occupant: Occupant
-    reason: Reason
-    level: float
-    depth: float  # requested scale, from 0 for no change to 1 for the minimum
+    calm: bool
+    reason: Reason = Reason.NONE
+    level: float = 0.0
+    depth: float = 0.0
 
 
 class SpeedAdvisor:
@@ -141,79 +135,59 @@ class SpeedAdvisor:
             stale: whether the newest faces are outdated; they cause no advice then.
         """
         s = self.settings
+        assessed = [self._assess(occupant, now) for occupant in occupants]
         # Without new images nothing is known to have calmed down: the alarms stay raised.
-        causes = [] if stale else self._causes(occupants, now)
+        causes = [] if stale else self._causes(assessed)
         before = self._given_up
-        resting = self._pace(passed)
-        if resting and not before:
-            self._spent |= {o.key for o in occupants if not self._is_calm(o, now)}
-        if resting:
+        self._pace(passed)
+        if self._given_up:
             causes = []
+            if not before:
+                self._spent |= {cause.occupant.key for cause in assessed if not cause.calm}
         if causes:
             depth = max(cause.depth for cause in causes)
             self._target = min(self._target, 1.0 - depth * (1.0 - s.minimum))
             self._quiet_for = 0.0
         else:
             self._quiet_for += passed
-            if stale or resting or self._quiet_for >= s.hold:
+            if stale or self._given_up or self._quiet_for >= s.hold:
                 self._target = 1.0
         rate = s.slow_rate if self._target < self._scale else s.release_rate
         self._scale = approach(self._scale, self._target, rate * passed)
         return self._advice(causes, now, stale=stale)
 
-    def _pace(self, passed: float) -> bool:
-        """Count how long advice has been given; return whether it is given up."""
+    def _pace(self, passed: float) -> None:
+        """Count how long advice has been given, give it up after `longest`, and end the rest."""
         s = self.settings
-        if self._given_up:
-            if self._scale >= 1.0:
-                self._rest_left -= passed
-                self._given_up = self._rest_left > 0.0
-        elif self._scale < 1.0:
-            self._active_for += passed
-            if self._active_for >= s.longest:
-                self._given_up = True
-                self._rest_left = s.rest
-        if self._scale >= 1.0:
-            self._active_for = 0.0
-        elif self._given_up:
-            self._active_for += passed
-        return self._given_up
+        self._active_for = self._active_for + passed if self._scale < 1.0 else 0.0
+        if not self._given_up:
+            self._given_up = self._active_for >= s.longest
+            self._rest_left = s.rest
+        elif self._scale >= 1.0:
+            self._rest_left -= passed
+            self._given_up = self._rest_left > 0.0
 
-    def _causes(self, occupants: Sequence[Occupant], now: float) -> list[_Cause]:
-        """Return the current causes of advice, by thresholds with hysteresis."""
-        alarmed: dict[int, Reason] = {}
-        causes = []
-        present = set()
-        for occupant in occupants:
-            present.add(occupant.key)
-            cause = self._cause(occupant, now)
-            if self._is_calm(occupant, now):
-                self._spent.discard(occupant.key)
-            if cause is not None:
-                alarmed[occupant.key] = cause.reason
-                if occupant.key not in self._spent:
-                    causes.append(cause)
-        self._alarmed = alarmed
-        self._spent &= present
-        return causes
+    def _causes(self, assessed: list[_Cause]) -> list[_Cause]:
+        """Update the alarms, and return the causes of advice."""
+        self._alarmed = {c.occupant.key: c.reason for c in assessed if c.reason is not Reason.NONE}
+        self._spent &= {c.occupant.key for c in assessed if not c.calm}
+        return [
+            c for c in assessed if c.reason is not Reason.NONE and c.occupant.key not in self._spent
+        ]
 
-    def _is_calm(self, occupant: Occupant, now: float) -> bool:
-        """Return whether fear and distress are below the thresholds of release."""
-        s = self.settings
-        fear, distress = occupant.fear.at(now), occupant.distress.at(now)
-        return fear < s.fear_off and distress < s.distress_off
-
-    def _cause(self, occupant: Occupant, now: float) -> _Cause | None:
+    def _assess(self, occupant: Occupant, now: float) -> _Cause:
+        """Compare an occupant's levels with the thresholds, which have hysteresis."""
         s = self.settings
         before = self._alarmed.get(occupant.key)
         fear, distress = occupant.fear.at(now), occupant.distress.at(now)
+        calm = fear < s.fear_off and distress < s.distress_off
         if fear >= (s.fear_off if before is Reason.FEAR else s.fear_on):
             depth = (fear - s.fear_off) / (1.0 - s.fear_off)
-            return _Cause(occupant, Reason.FEAR, fear, depth)
+            return _Cause(occupant, calm, Reason.FEAR, fear, depth)
         if distress >= (s.distress_off if before is Reason.DISTRESS else s.distress_on):
             depth = s.distress_share * (distress - s.distress_off) / (1.0 - s.distress_off)
-            return _Cause(occupant, Reason.DISTRESS, distress, depth)
-        return None
+            return _Cause(occupant, calm, Reason.DISTRESS, distress, depth)
+        return _Cause(occupant, calm)
 
     def _advice(self, causes: list[_Cause], now: float, *, stale: bool) -> Advice:
         until = now + self.settings.validity

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from edan_ros.core.settings import check_settings, setting
+from edan_ros.core.settings import CheckedSettings, SettingsError, seconds
 
 T = TypeVar("T")
 
@@ -28,37 +29,29 @@ class Admission(enum.Enum):
 
 
 @dataclass(frozen=True)
-class TimeSettings:
+class TimeSettings(CheckedSettings):
     """Limits on ages, jumps and gaps of time."""
 
-    stale_after: float = setting(
-        1.0,
-        "age from which the newest faces no longer describe the present",
-        low=0.1,
-        high=10.0,
-        unit="s",
+    stale_after: float = seconds(
+        1.0, 0.1, 10.0, "age from which the newest faces no longer describe the present"
     )
-    ahead: float = setting(
+    ahead: float = seconds(
         0.5,
+        0.0,
+        5.0,
         "time by which a stamp may lie ahead of this node's clock before it is ignored",
-        low=0.0,
-        high=5.0,
-        unit="s",
     )
-    max_step: float = setting(
-        0.5,
-        "longest time that one update may count for, however far the clock moves",
-        low=0.05,
-        high=2.0,
-        unit="s",
+    max_step: float = seconds(
+        0.5, 0.05, 2.0, "longest time that one update may count for, however far the clock moves"
     )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 class StampClock:
     """The clock of one behaviour and the newest stamp that it has accepted.
+
+    Args:
+        settings: its limits.
+        on_restart: called when the clock has gone back.
 
     Attributes:
         elapsed: time in seconds that never decreases and grows by at most `max_step` per update.
@@ -67,8 +60,11 @@ class StampClock:
         restarts: how often the clock has gone back.
     """
 
-    def __init__(self, settings: TimeSettings) -> None:
+    def __init__(
+        self, settings: TimeSettings, on_restart: Callable[[], None] = lambda: None
+    ) -> None:
         self.settings = settings
+        self._on_restart = on_restart
         self.elapsed = 0.0
         self.newest: float | None = None
         self.restarts = 0
@@ -80,24 +76,21 @@ class StampClock:
         A clock that goes back by more than `ahead` has restarted: `restarts` is incremented, and
         the newest stamp, which belongs to the previous run of the clock, is reset.
         """
-        if self._now is None:
-            self._now = now
-            return 0.0
-        passed = now - self._now
+        passed = 0.0 if self._now is None else now - self._now
         if passed < -self.settings.ahead:
             self.restarts += 1
             self.newest = None
-            self._now = now
-            return 0.0
-        if passed <= 0.0:
+            self._on_restart()
+        elif passed < 0.0:
             return 0.0
         self._now = now
-        passed = min(passed, self.settings.max_step)
+        passed = min(max(passed, 0.0), self.settings.max_step)
         self.elapsed += passed
         return passed
 
     def admit(self, stamp: float, now: float) -> Admission:
-        """Return whether a snapshot arriving at `now` counts, and store its stamp if so."""
+        """Advance to `now`; return whether a snapshot arriving then counts, and store its stamp."""
+        self.advance(now)
         admission = self._check(stamp, now)
         if admission is Admission.NEW:
             self.newest = stamp
@@ -185,6 +178,30 @@ class Debounced(Generic[T]):
     def held(self, now: float) -> float:
         """Return the seconds for which `value` has held, 0 or more."""
         return max(0.0, now - self.since)
+
+
+@dataclass(frozen=True)
+class EmotionDurations(CheckedSettings):
+    """Durations after which an emotion counts as a person's, and no longer does."""
+
+    settle: float = seconds(
+        0.3, 0.0, 5.0, "time for which an emotion must last before it counts as the person's"
+    )
+    forget: float = seconds(
+        1.5, 0.1, 30.0, "time after which an emotion that is no longer shown gives way to unknown"
+    )
+    gap: float = seconds(
+        1.0, 0.1, 5.0, "time between two images of a face above which durations start at zero"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.forget < self.settle:
+            raise SettingsError("forget must not be below settle")
+
+    def debounced(self, fallback: T) -> Debounced[T]:
+        """Return a value with these durations."""
+        return Debounced(fallback, settle=self.settle, forget=self.forget, gap=self.gap)
 
 
 class Evidence:

@@ -88,6 +88,16 @@ def setting(
     return dataclasses.field(default=default, metadata={_KEY: definition})
 
 
+def number(default: float, low: float, high: float, help: str, unit: str = "") -> Any:
+    """Return a dataclass field for a number from ``low`` to ``high``."""
+    return setting(default, help, low=low, high=high, unit=unit)
+
+
+def seconds(default: float, low: float, high: float, help: str) -> Any:
+    """Return a dataclass field for a time in seconds."""
+    return number(default, low, high, help, "s")
+
+
 def fields_of(kind: Any) -> Iterator[Setting]:
     """Yield the settings of a dataclass, those of dataclasses in its fields included.
 
@@ -117,6 +127,21 @@ def check_settings(config: Any) -> None:
         if definition is not None:
             named = dataclasses.replace(definition, name=definition.name or field.name)
             named.check(getattr(config, field.name))
+
+
+def with_default(kind: Any, name: str, default: Any) -> Any:
+    """Return the field of a setting of another dataclass with another default."""
+    (field,) = (field for field in dataclasses.fields(kind) if field.name == name)
+    definition = dataclasses.replace(field.metadata[_KEY], default=default)
+    return dataclasses.field(default=default, metadata={_KEY: definition})
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckedSettings:
+    """Base of a dataclass of settings, which are checked when it is created."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def from_values(kind: type[T], values: Mapping[str, Any]) -> T:

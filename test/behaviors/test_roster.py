@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from scenarios import all_examples, face, invalid_faces, sequences, snapshot, updates
 
-from edan_ros.behaviors.roster import Roster, RosterSettings
+from edan_ros.behaviors.people import Roster, RosterSettings
 from edan_ros.behaviors.timing import Admission, TimeSettings
 
 

@@ -21,7 +21,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from edan_ros.behaviors.roster import Roster, RosterSettings
+from edan_ros.behaviors.people import Roster, RosterSettings
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.crops import Crop
