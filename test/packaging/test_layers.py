@@ -169,7 +169,7 @@ def test_the_command_line_imports_nodes_only_inside_functions() -> None:
     assert [str(item) for item in nodes if item.at_load] == []
 
 
-def test_the_run_time_path_needs_no_torch() -> None:
+def test_the_run_time_path_imports_neither_torch_nor_scipy() -> None:
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for folder in ("core", "detection", "engines", "pipeline", "tracking", "nodes")
@@ -177,6 +177,6 @@ def test_the_run_time_path_needs_no_torch() -> None:
         if not is_with_torch(path) and path.stem != "tensorrt" and not is_for_launch_files(path)
     ]
     pytest.importorskip("rclpy")
-    code = f"import sys\nsys.modules['torch'] = None\nimport {', '.join(modules)}"
+    code = f"import sys\nsys.modules['torch'] = sys.modules['scipy'] = None\nimport {', '.join(modules)}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
