@@ -94,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _explain_source(args: argparse.Namespace) -> int:
     from edan_ros.drawing.privacy import anonymize
-    from edan_ros.explain.record import explanation_record
-    from edan_ros.explain.sheet import draw_sheet
+    from edan_ros.explain.explanation import explanation_record
+    from edan_ros.explain.sheet import LEGEND, draw_sheet
     from edan_ros.recording.image_files import Stems, write_image
     from edan_ros.recording.locks import locked_folder
 
@@ -132,6 +132,8 @@ def _explain_source(args: argparse.Namespace) -> int:
                     lines.write(json.dumps(line) + "\n")
                 _print(name, rows)
                 faces += 1
+    if faces:
+        print("\nUp to N points: " + "\n".join(LEGEND))
     print(f"{plural(faces, 'face')} in {plural(images, 'image')} explained: {args.out}/")
     if handler.number:
         return handler.exit_code
@@ -160,7 +162,7 @@ def _explain(
     args: argparse.Namespace, engine: Engine, frame: Frame, face: Face, prior_strength: float
 ) -> list[list[Explanation]]:
     """Return a row for each requested emotion, with an explanation for each method."""
-    from edan_ros.core.inference import class_probabilities
+    from edan_ros.core.inference import calibration, class_probabilities
     from edan_ros.explain.explanation import METHODS, explain_face
 
     methods = METHODS if args.method in (None, BOTH) else (args.method,)
@@ -176,18 +178,22 @@ def _explain(
         probabilities=lambda crops: class_probabilities(
             engine.infer(crops).logits, engine.manifest, prior_strength
         ),
+        temperature=calibration(engine.manifest, prior_strength)[1],
     )
     return [[explain(emotion, method) for method in methods] for emotion in emotions]
 
 
 def _print(name: str, rows: list[list[Explanation]]) -> None:
     from edan_ros.explain.explanation import METHOD_TITLES
-    from edan_ros.explain.sheet import region_line
+    from edan_ros.explain.sheet import sentence
 
     for row in rows:
-        print(f"{name}  {EMOTIONS[row[0].emotion]} {row[0].probability:.1%}")
-        for explanation in row:
-            print(f"    {METHOD_TITLES[explanation.method]:22}{region_line(explanation)}")
+        print(
+            f"{name}: {EMOTIONS[row[0].emotion]} {100 * row[0].probability:.0f} %. {sentence(row)}"
+        )
+        for one in row:
+            drop = f"up to {100 * one.drops.max():.1f} points"
+            print(f"    {METHOD_TITLES[one.method]:22}{drop:18}{', '.join(one.parts) or '-'}")
 
 
 def _explain_dataset(args: argparse.Namespace) -> int:

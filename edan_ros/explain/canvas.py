@@ -1,4 +1,4 @@
-"""Drawing primitives of the explanation figures: text, landmark outlines, maps over crops."""
+"""Drawing primitives of the explanation figures: landmark outlines, maps over crops."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ def overlay(
     values: NDArray[np.floating],
     *,
     side: int = 256,
-    opacity: float = 0.5,
+    opacity: float = 0.85,
 ) -> Pixels:
-    """Return a grey crop with a map over it, blue for low values to red for high ones.
+    """Return a grey crop with a map over it in the colours of magma, dark to bright.
 
     Args:
-        crop: (S, S) grey, 0 to 255.
+        crop: (h, w) grey, 0 to 255.
         values: (h, w) map, 0 to 1.
         side: side of the result in pixels.
-        opacity: opacity of the colour at a value of 1; it is 0 at a value of 0.
+        opacity: of the colour from a value of 0.5 on; it is 0 at a value of 0.
 
     Returns:
         (side, side, 3) BGR.
     """
     grey = cv2.resize(np.asarray(crop, np.uint8), (side, side), interpolation=cv2.INTER_CUBIC)
-    fine = cv2.resize(np.asarray(values, np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(np.asarray(values, np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
     fine = np.clip(fine, 0.0, 1.0)
-    colour = cv2.applyColorMap(np.asarray(fine * 255, np.uint8), cv2.COLORMAP_JET)
-    weight = (opacity * np.sqrt(fine))[..., None]
+    colour = cv2.applyColorMap(np.asarray(fine * 255, np.uint8), cv2.COLORMAP_MAGMA)
+    weight = (opacity * np.minimum(2.0 * fine, 1.0))[..., None]
     mixed = (1.0 - weight) * cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR) + weight * colour
     return np.asarray(mixed, np.uint8)

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 #: Crops in one batch, which every engine supports.
 BATCH = 8
+#: Rows and columns of the map, and the side of the patch as a fraction of the crop's.
+CELLS, PATCH = 8, 0.25
 
 
 def occlusion_map(
     probability: Callable[[NDArray[np.float32]], NDArray[np.floating]],
     crop: NDArray[np.float32],
     *,
-    cells: int = 8,
-    patch: float = 2.0,
+    cells: int = CELLS,
 ) -> NDArray[np.float32]:
     """Slide a grey patch over a crop and record the drop of a probability.
 
@@ -28,23 +29,22 @@ def occlusion_map(
             explained emotion.
         crop: (S, S) grey, 0 to 255.
         cells: rows and columns of the map.
-        patch: side of the patch in cells.
 
     Returns:
         (cells, cells) drops, 0 to 1; 0 where the probability did not drop.
     """
     base = float(probability(crop[None, None])[0])
-    covered = _covered(crop, cells, patch)
+    covered = _covered(crop, cells)
     parts = [probability(covered[i : i + BATCH]) for i in range(0, len(covered), BATCH)]
     drops = base - np.concatenate(parts).reshape(cells, cells)
     return np.maximum(drops, 0.0).astype(np.float32)
 
 
-def _covered(crop: NDArray[np.float32], cells: int, patch: float) -> NDArray[np.float32]:
+def _covered(crop: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
     """Return (cells * cells, 1, S, S): the crop with each cell's patch covered, row by row."""
     side = crop.shape[0]
     centers = (np.arange(cells) + 0.5) * side / cells
-    half = 0.5 * patch * side / cells
+    half = 0.5 * PATCH * side
     starts = np.clip(np.rint(centers - half), 0, side).astype(int)
     ends = np.clip(np.rint(centers + half), 0, side).astype(int)
     covered = np.repeat(crop[None, None], cells * cells, axis=0)

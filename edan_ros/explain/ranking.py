@@ -1,4 +1,4 @@
-"""Shares of landmarks and face regions in a map, compared with those in a uniform map."""
+"""Shares of landmarks, face regions and parts in a map, compared with those in a uniform map."""
 
 from __future__ import annotations
 
@@ -17,6 +17,24 @@ _RADIUS = 0.1
 
 #: Share of one landmark in a uniform map.
 LANDMARK_CHANCE = 1.0 / NUM_LANDMARKS
+#: Landmarks of the parts that a sentence names; left and right are the person's own.
+PARTS: dict[str, tuple[int, ...]] = {
+    "right brow": tuple(range(17, 22)),
+    "left brow": tuple(range(22, 27)),
+    "right eye": tuple(range(36, 42)),
+    "left eye": tuple(range(42, 48)),
+    "bridge of the nose": (27, 28, 29),
+    "tip of the nose": tuple(range(30, 36)),
+    "right mouth corner": (48, 49, 59, 60),
+    "left mouth corner": (53, 54, 55, 64),
+    "upper lip": (50, 51, 52, 61, 62, 63),
+    "lower lip": (56, 57, 58, 65, 66, 67),
+    "chin": (7, 8, 9),
+    "right side of the jaw": tuple(range(7)),
+    "left side of the jaw": tuple(range(10, 17)),
+}
+#: A part beside the strongest one is named if its share is at least this fraction of the largest.
+_NAMED_FROM = 0.6
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,21 @@ def region_shares(
         for i, name in enumerate(REGIONS)
     ]
     return sorted(shares, key=lambda region: region.share, reverse=True)
+
+
+def strongest_parts(
+    values: NDArray[np.floating], landmarks: NDArray[np.floating], size: int
+) -> list[str]:
+    """Return the part with the largest mean share of a map, and the next if it comes close.
+
+    Empty for an empty map. Arguments as for :func:`landmark_shares`.
+    """
+    if not values.any():
+        return []
+    shares = landmark_shares(values, landmarks, size)
+    means = {name: float(shares[list(members)].mean()) for name, members in PARTS.items()}
+    first, second = sorted(means, key=lambda name: -means[name])[:2]
+    return [first, second] if means[second] >= _NAMED_FROM * means[first] else [first]
 
 
 def _squared_distances(

@@ -1,4 +1,4 @@
-"""A figure that explains one face: original, maps, ranked landmarks and probabilities."""
+"""A figure that explains one face: what decided, the original, the maps, the probabilities."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face
-from edan_ros.core.geometry import REGIONS
-from edan_ros.drawing.colours import EMOTION_COLOURS, Colour
+from edan_ros.drawing.colours import EMOTION_COLOURS
+from edan_ros.drawing.text import draw_text
 from edan_ros.explain.canvas import (
     BACKGROUND,
     MUTED,
     TEXT,
     Pixels,
     draw_outlines,
-    draw_text,
     overlay,
 )
 from edan_ros.explain.explanation import METHOD_TITLES, Explanation
-from edan_ros.explain.ranking import LANDMARK_CHANCE, landmark_shares, region_shares
 
-#: Side of one tile in pixels, and number of landmarks that are shown.
-TILE, TOP = 256, 10
-_GAP = 12
-#: Heights of the title, of the line above a row and of the lines below its tiles.
-_TITLE, _HEAD, _FOOT = 34, 24, 66
-_HIGHLIGHT: Colour = (60, 60, 220)
+#: Side of one tile in pixels.
+TILE = 256
+_GAP = 16
+#: Heights of the title, of the sentence and the captions above a row of tiles, and of the legend.
+_TITLE, _HEAD, _LEGEND = 40, 58, 74
+#: Explains the scale of the maps, here and in the terminal.
+LEGEND = (
+    "points of probability lost without that part of the face",
+    "occlusion: measured with the part covered; attention: computed from the network's evidence. "
+    "Left and right are the person's own.",
+)
 
 
 def draw_sheet(
@@ -39,37 +40,50 @@ def draw_sheet(
 ) -> Pixels:
     """Draw the sheet of one face, (height, width, 3) BGR.
 
+    All maps have one scale: points of probability, up to the largest drop on the sheet.
+
     Args:
         pixels: (height, width, 3) BGR, the image with the face, after the privacy filter.
         explanations: one row per emotion, one map per method; at least one of each.
         title: line at the top.
         outlines: draw the landmarks in every tile, for images in which the face is hidden.
     """
-    rows, methods = len(explanations), len(explanations[0])
+    rows, columns = len(explanations), len(explanations[0]) + 2
     face = explanations[0][0].face
     tile = face_tile(pixels, face)
-    height = _TITLE + rows * (_HEAD + TILE + _FOOT)
-    width = _GAP + (2 + 2 * methods) * (TILE + _GAP)
-    sheet = np.full((height, width, 3), BACKGROUND, np.uint8)
-    draw_text(sheet, title, _GAP, 12, TEXT, size=13)
+    if outlines:
+        _outline(tile, face)
+    top = max(float(one.drops.max()) for row in explanations for one in row) or 1.0
+    height = _TITLE + rows * (_HEAD + TILE + _GAP) + _LEGEND
+    sheet = np.full((height, _GAP + columns * (TILE + _GAP), 3), BACKGROUND, np.uint8)
+    draw_text(sheet, title, _GAP, 14, MUTED, size=11)
     for row, found in enumerate(explanations):
-        top = _TITLE + row * (_HEAD + TILE + _FOOT)
-        part = sheet[top : top + _HEAD + TILE + _FOOT]
-        _original(part, tile, found[0], outlines)
-        for number, explanation in enumerate(found):
-            _map(part, tile, explanation, _column(1 + 2 * number), outlines)
-        _probabilities(part, face, found[0].emotion, _column(1 + 2 * methods))
+        part = sheet[_TITLE + row * (_HEAD + TILE + _GAP) :]
+        name = f"{EMOTIONS[found[0].emotion]} {100 * found[0].probability:.0f} %"
+        draw_text(part, f"{name}.  {sentence(found)}", _GAP, 4, TEXT, size=14)
+        _place(part, "face", 0, tile)
+        for column, explanation in enumerate(found, 1):
+            grey = cv2.cvtColor(tile, cv2.COLOR_BGR2GRAY)
+            shown = overlay(np.asarray(grey, np.uint8), explanation.drops / top, side=TILE)
+            _place(part, METHOD_TITLES[explanation.method], column, shown)
+        _place(part, "probabilities", columns - 1, _probabilities(face, found[0].emotion))
+    _draw_legend(sheet[-_LEGEND:], top)
     return sheet
+
+
+def sentence(explanations: Sequence[Explanation]) -> str:
+    """Return what the last of the methods says: occlusion, the better guide, where it is there."""
+    return explanations[-1].sentence
 
 
 def face_tile(pixels: Pixels, face: Face) -> Pixels:
     """Return the (TILE, TILE, 3) crop of a face in a BGR image."""
-    crop = _crop_of(face)
+    assert face.crop is not None, "explain_face rejects faces without a crop"
     # Averaging down from a multiple of the size prevents aliasing.
-    factor = int(np.clip(math.ceil(crop.side / TILE), 1, 8))
+    factor = int(np.clip(math.ceil(face.crop.side / TILE), 1, 8))
     fine = cv2.warpAffine(
         pixels,
-        crop.matrix(factor * TILE),
+        face.crop.matrix(factor * TILE),
         (factor * TILE, factor * TILE),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
@@ -77,91 +91,41 @@ def face_tile(pixels: Pixels, face: Face) -> Pixels:
     return np.asarray(cv2.resize(fine, (TILE, TILE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def region_line(explanation: Explanation, count: int = 2) -> str:
-    """Describe the regions with the highest share relative to chance."""
-    if not explanation.values.any():
-        return "no evidence"
-    size = explanation.crop.shape[0]
-    regions = region_shares(explanation.values, explanation.landmarks, size)
-    regions.sort(key=lambda region: region.share / region.chance, reverse=True)
-    return ", ".join(f"{r.name} {r.share:.0%} x{r.share / r.chance:.1f}" for r in regions[:count])
+def _place(part: Pixels, caption: str, column: int, tile: Pixels) -> None:
+    left = _GAP + column * (TILE + _GAP)
+    draw_text(part, caption, left, _HEAD - 18, MUTED, size=10)
+    part[_HEAD : _HEAD + TILE, left : left + TILE] = tile
 
 
-def _column(number: int) -> int:
-    return _GAP + number * (TILE + _GAP)
-
-
-def _original(part: Pixels, tile: Pixels, first: Explanation, outlines: bool) -> None:
-    shown = tile.copy()
-    if outlines:
-        _outline(shown, first.face, MUTED)
-    part[_HEAD : _HEAD + TILE, _column(0) : _column(0) + TILE] = shown
-    draw_text(part, "original", _column(0), 6, MUTED)
-    name = EMOTIONS[first.emotion]
-    draw_text(part, f"{name}: {first.probability:.1%}", _column(0), _HEAD + TILE + 8, TEXT, size=13)
-
-
-def _map(part: Pixels, tile: Pixels, found: Explanation, left: int, outlines: bool) -> None:
-    """Draw the map over the face, and beside it the landmarks with the largest shares."""
-    grey = np.asarray(cv2.cvtColor(tile, cv2.COLOR_BGR2GRAY), np.uint8)
-    shown = overlay(grey, found.values, side=TILE)
-    if outlines:
-        _outline(shown, found.face, MUTED)
-    part[_HEAD : _HEAD + TILE, left : left + TILE] = shown
-    draw_text(part, METHOD_TITLES[found.method], left, 6, MUTED)
-    below = _HEAD + TILE
-    draw_text(part, region_line(found), left, below + 8, TEXT)
-    if found.method == "gradcam":
-        effect = f"adds up to {found.peak:.2g} to the logit"
-    else:
-        effect = f"lowers it by up to {found.peak:.2g}"
-    draw_text(part, effect, left, below + 28, MUTED)
-    _ranked(part, grey, found, left + TILE + _GAP)
-
-
-def _ranked(part: Pixels, grey: NDArray[np.uint8], found: Explanation, left: int) -> None:
-    shares = landmark_shares(found.values, found.landmarks, found.crop.shape[0])
-    first = np.argsort(-shares)[:TOP].tolist() if found.values.any() else []
-    shown = np.asarray(cv2.cvtColor(grey // 2 + 110, cv2.COLOR_GRAY2BGR), np.uint8)
-    _outline(shown, found.face, MUTED)
-    points = _crop_of(found.face).to_crop(found.face.landmarks, TILE)
-    for rank, i in reversed(list(enumerate(first))):
-        center = np.round(points[i]).astype(int).tolist()
-        radius = max(round(9 - 0.6 * rank), 3)
-        cv2.circle(shown, center, radius, _HIGHLIGHT, -1, cv2.LINE_AA)
-        cv2.circle(shown, center, radius, BACKGROUND, 1, cv2.LINE_AA)
-    part[_HEAD : _HEAD + TILE, left : left + TILE] = shown
-    draw_text(part, f"top {TOP} landmarks", left, 6, MUTED)
-    below = _HEAD + TILE
-    draw_text(part, " ".join(str(i) for i in first), left, below + 8, TEXT)
-    regions = [name for i in first for name, members in REGIONS.items() if i in members]
-    counts = {name: regions.count(name) for name in dict.fromkeys(regions)}
-    draw_text(part, ", ".join(f"{name} {n}" for name, n in counts.items()), left, below + 28, MUTED)
-    if len(first):
-        times = shares[first[0]] / LANDMARK_CHANCE
-        draw_text(part, f"first: {times:.1f} times chance", left, below + 48, MUTED)
-
-
-def _probabilities(part: Pixels, face: Face, emotion: int, left: int) -> None:
-    """Draw the seven probabilities of this image as bars."""
-    draw_text(part, "probabilities", left, 6, MUTED)
-    row, begin, length = TILE // len(EMOTIONS), left + 82, TILE - 82 - 50
+def _probabilities(face: Face, emotion: int) -> Pixels:
+    """Return a tile with the seven probabilities of this image as bars."""
+    tile = np.full((TILE, TILE, 3), BACKGROUND, np.uint8)
+    row, begin, length = TILE // len(EMOTIONS), 84, TILE - 84 - 50
     for i, (name, p) in enumerate(zip(EMOTIONS, face.raw_probabilities, strict=True)):
-        y = _HEAD + i * row + 10
+        y = i * row + 10
         colour = TEXT if i == emotion else MUTED
-        draw_text(part, name, left, y + 2, colour, size=12 if i == emotion else 11)
-        cv2.rectangle(part, (begin, y), (begin + length, y + 14), (228, 228, 228), -1)
+        draw_text(tile, name, 0, y + 2, colour, size=11)
+        cv2.rectangle(tile, (begin, y), (begin + length, y + 14), (228, 228, 228), -1)
         end = begin + round(length * float(p))
         if end > begin:
-            cv2.rectangle(part, (begin, y), (end, y + 14), EMOTION_COLOURS[name], -1)
-            cv2.rectangle(part, (begin, y), (end, y + 14), MUTED, 1)
-        draw_text(part, f"{p:.1%}", begin + length + 6, y + 2, colour)
+            cv2.rectangle(tile, (begin, y), (end, y + 14), EMOTION_COLOURS[name], -1)
+            cv2.rectangle(tile, (begin, y), (end, y + 14), MUTED, 1)
+        draw_text(tile, f"{100 * p:.0f} %", begin + length + 8, y + 2, colour, size=11)
+    return tile
 
 
-def _outline(canvas: Pixels, face: Face, colour: Colour) -> None:
-    draw_outlines(canvas, _crop_of(face).to_crop(face.landmarks, TILE), colour)
+def _draw_legend(part: Pixels, top: float) -> None:
+    """Draw the colours from 0 to ``top`` as they appear over a face of medium grey."""
+    ramp = overlay(np.full((1, 1), 128.0), np.linspace(0.0, 1.0, TILE)[None], side=TILE)
+    part[4:18, _GAP : _GAP + TILE] = ramp[:14]
+    digits = 0 if top >= 0.1 else 1 if top >= 0.01 else 2
+    draw_text(part, "0", _GAP, 26, MUTED, size=10)
+    draw_text(part, f"{50 * top:.{digits}f}", _GAP + TILE / 2, 26, MUTED, size=10, align="center")
+    draw_text(part, f"{100 * top:.{digits}f}", _GAP + TILE, 26, MUTED, size=10, align="right")
+    draw_text(part, LEGEND[0], 2 * _GAP + TILE, 6, TEXT, size=10)
+    draw_text(part, LEGEND[1], _GAP, 50, MUTED, size=9)
 
 
-def _crop_of(face: Face) -> Crop:
-    assert face.crop is not None, "explain_face rejects faces without a crop"
-    return face.crop
+def _outline(tile: Pixels, face: Face) -> None:
+    assert face.crop is not None
+    draw_outlines(tile, face.crop.to_crop(face.landmarks, TILE), MUTED)

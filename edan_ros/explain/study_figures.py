@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.drawing.colours import Colour
-from edan_ros.explain.canvas import BACKGROUND, MUTED, TEXT, Pixels, draw_outlines, draw_text
+from edan_ros.drawing.text import draw_text
+from edan_ros.explain.canvas import BACKGROUND, MUTED, TEXT, Pixels, draw_outlines
 from edan_ros.explain.faithfulness import STEPS
 from edan_ros.explain.mean_shape import SIDE, mean_landmarks
 from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study
@@ -47,7 +48,7 @@ def draw_mean_maps(study: Study, method: str) -> Pixels:
         for i, line in enumerate(lines):
             draw_text(canvas, line, _GAP, _y(row) + 8 + 20 * i, TEXT if i == 0 else MUTED, size=9)
     for column, name in enumerate(columns):
-        draw_text(canvas, name, _x(column) + TILE // 2, _TOP - 2, TEXT, centered=True)
+        draw_text(canvas, name, _x(column) + TILE // 2, _TOP - 2, TEXT, size=10, align="center")
         if name in maps:
             _place(canvas, 0, column, _diverging(maps[name] / top))
         if name in differences:
@@ -62,9 +63,17 @@ def draw_curves(study: Study) -> Pixels:
     for row, (curve, title) in enumerate(
         (("deletion", "... deleted"), ("insertion", "... inserted"))
     ):
-        draw_text(canvas, title, _GAP, _y(row) + 8, TEXT)
+        draw_text(canvas, title, _GAP, _y(row) + 8, TEXT, size=10)
         for column, name in enumerate(EMOTIONS):
-            draw_text(canvas, name, _x(column) + TILE // 2, _TOP - 2, TEXT, centered=True)
+            draw_text(
+                canvas,
+                name,
+                _x(column) + TILE // 2,
+                _TOP - 2,
+                TEXT,
+                size=10,
+                align="center",
+            )
             faces = study.of(column)
             left, top = _x(column), _y(row)
             cv2.rectangle(canvas, (left, top), (left + TILE, top + TILE), (215, 215, 215), 1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from known_model import HAPPY, LANDMARKS, SIZE, KnownEngine, make_image
+from known_model import HAPPY, LANDMARKS, SAD, SIZE, KnownEngine, make_image
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
@@ -68,6 +68,33 @@ def test_the_peak_is_the_effect_of_the_strongest_location() -> None:
     assert explain(subject, "gradcam").peak == pytest.approx(subject.attention[HAPPY].max())
     # Only the mouth is evidence for 'happy': covering it removes nearly all of the probability.
     assert 0.5 < explain(subject, "occlusion").peak <= subject.raw_probabilities[HAPPY]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_sentence_names_the_part_that_decided(method: str) -> None:
+    subject = face(make_image(1, smiling=True))
+    found = explain(subject, method)
+    assert "lip" in found.parts[0] or "mouth" in found.parts[0]
+    assert found.sentence.startswith(f"The {found.parts[0]} decided most")
+    other = explain(subject, method, SAD)
+    assert other.sentence == "No part of the face speaks for sad."
+
+
+def test_a_part_that_hardly_changes_the_probability_has_not_decided() -> None:
+    subject = face(make_image(1, smiling=True))
+    found = replace(explain(subject, "occlusion"), drops=np.full((8, 8), 0.01))
+    assert found.sentence == "No part decided alone: without any one of them it remains happy."
+
+
+def test_the_drops_of_attention_are_those_without_the_contributions_of_a_patch() -> None:
+    subject = face(make_image(1, smiling=True))
+    found = explain(subject, "gradcam")
+    # The map has two equal cells beside each other; a patch is two cells wide and centred on one.
+    lost = 1.5 * subject.attention[HAPPY].max()
+    p = subject.raw_probabilities[HAPPY]
+    odds = p / (1.0 - p) * np.exp(-lost)
+    assert found.drops.max() == pytest.approx(p - odds / (1.0 + odds), abs=1e-6)
+    assert explain(subject, "occlusion").drops.max() == explain(subject, "occlusion").peak
 
 
 def test_an_emotion_without_evidence_has_an_empty_map() -> None:
