@@ -177,6 +177,7 @@ def test_the_run_time_path_imports_neither_torch_nor_scipy() -> None:
         if not is_with_torch(path) and path.stem != "tensorrt" and not is_for_launch_files(path)
     ]
     pytest.importorskip("rclpy")
-    code = f"import sys\nsys.modules['torch'] = sys.modules['scipy'] = None\nimport {', '.join(modules)}"
+    refuse = "import sys\nsys.modules['torch'] = sys.modules['scipy'] = None"
+    code = f"{refuse}\nimport {', '.join(modules)}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
