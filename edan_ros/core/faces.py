@@ -270,6 +270,7 @@ class FrameResult:
         detected: whether the detector ran on this image.
         warnings: defects of the image, its stamp or its camera_info that did not prevent
             processing: ImageErrors of reason "stamp", "camera_info" or those of ``Image.warning``.
+        cut: whether another shot begins with this image, so that all tracks are new.
     """
 
     faces: list[Face]
@@ -278,6 +279,7 @@ class FrameResult:
     timings_ms: dict[str, float] = field(default_factory=dict)
     detected: bool = False
     warnings: list[ImageError] = field(default_factory=list)
+    cut: bool = False
 
 
 def polarity_name(polarity: int) -> str:

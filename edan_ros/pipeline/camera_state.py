@@ -23,11 +23,13 @@ from edan_ros.core.emotions import (
 from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_pose
+from edan_ros.core.images import Image
 from edan_ros.core.inference import ModelMetadata, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, EmotionSmoother, Smoothed
 from edan_ros.core.stamps import NOMINAL_STEP
 from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.pipeline.cuts import CutDetector
 from edan_ros.tracking.track import Track
 from edan_ros.tracking.tracker import Candidate, Tracker
 
@@ -77,6 +79,7 @@ class CameraState:
 
     def __init__(self, ids: Iterator[int]) -> None:
         self._tracker = Tracker(ids)
+        self._cuts = CutDetector()
         self._faces: dict[int, _FaceState] = {}
         self._stamp: float | None = None
         self._elapsed = 0.0
@@ -113,6 +116,21 @@ class CameraState:
         if self._decision is None or self._decision[0] != stamp:
             self._decision = stamp, self._is_due(self._time_to(stamp), config, overloaded)
         return self._decision[1]
+
+    def drop_tracks_at_cut(self, image: Image, stamp: float) -> bool:
+        """Drop all tracks if the next image, which has this stamp, begins another shot.
+
+        The detector is then due on it. Call this before ``advance``.
+
+        Returns:
+            Whether it does.
+        """
+        if not self._cuts.update(image, self._time_to(stamp)):
+            return False
+        self._tracker.drop_all()
+        self._decision = None
+        self._images_since_detection = math.inf
+        return True
 
     def advance(self, stamp: float, config: PipelineConfig, *, overloaded: bool = False) -> bool:
         """Advance to the image with this stamp and return whether to run the detector on it.

@@ -62,6 +62,9 @@ class PipelineConfig:
         high=3600.0,
         unit="s",
     )
+    detect_cuts: bool = setting(
+        True, "drop all tracks at a hard cut, where another shot of a recording begins"
+    )
     min_face_size: float = setting(
         16.0,
         "size of a face (mean side of its box) below which its label is 'unknown'",

@@ -35,6 +35,7 @@ class _Job:
     detected: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     warnings: list[ImageError] = field(default_factory=list)
+    cut: bool = False
 
 
 class Pipeline:
@@ -156,6 +157,8 @@ class Pipeline:
         if state is None and self._suspended[key].is_after(stamp):
             message = f"the stamp of {key} went back: its tracks are reset"
             job.warnings.append(ImageError("stamp", message))
+        if self.config.detect_cuts:
+            job.cut = job.state.drop_tracks_at_cut(image, stamp)
         self._detect(job, self._detector_of(key), stamp, self.config, overloaded=overloaded)
         return job
 
@@ -213,7 +216,8 @@ class Pipeline:
         due = job.state.advance(stamp, config, overloaded=overloaded)
         detections = []
         start = time.perf_counter()
-        if due or detector.every_image:
+        # An image that turned out to begin a shot may be shrunk: the detector runs on the next.
+        if detector.every_image or (due and job.image.reduction == 1):
             detections = detector.detect(job.image)
             job.state.reset_detection_timer()
             job.detected = True
@@ -278,7 +282,7 @@ class Pipeline:
         size = job.image.width, job.image.height
         faces = job.state.faces(observed, size, job.camera, config, self._engine.manifest)
         job.timings["smooth"] = _milliseconds_since(start)
-        return FrameResult(faces, *size, job.timings, job.detected, job.warnings)
+        return FrameResult(faces, *size, job.timings, job.detected, job.warnings, job.cut)
 
 
 def _milliseconds_since(start: float) -> float:

@@ -130,7 +130,14 @@ GROUPS = (
     ),
     Group(
         "Tracking",
-        _settings("presence_threshold", "track_memory", "birth_hits", "birth_presence", "max_gap"),
+        _settings(
+            "presence_threshold",
+            "track_memory",
+            "birth_hits",
+            "birth_presence",
+            "max_gap",
+            "detect_cuts",
+        ),
     ),
     Group(
         "Emotions",
