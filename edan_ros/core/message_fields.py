@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,20 @@ def decode_image(
     )
 
 
+def image_header(message: Any) -> Any:
+    """Return what holds the ``stamp`` and ``frame_id`` of an image message of any type.
+
+    foxglove_msgs/CompressedVideo has no header, but fields of its own.
+    """
+    if hasattr(message, "timestamp"):
+        return SimpleNamespace(stamp=message.timestamp, frame_id=message.frame_id)
+    return message.header
+
+
 def stamp_ns(message: Any) -> int:
-    """Return the stamp in a message's header in nanoseconds; 0 where it is not set."""
-    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
+    """Return the stamp of an image message in nanoseconds; 0 where it is not set."""
+    stamp = image_header(message).stamp
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
 def camera_model(info: Any, *, rectified: bool = False) -> CameraModel | None:

@@ -21,9 +21,8 @@ from rosbags.interfaces import (
 
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
-from edan_ros.core.images import ImageError
-from edan_ros.core.message_fields import camera_model, decode_image, model_fields, stamp_ns
-from edan_ros.core.sixteen_bit import SixteenBitScaler
+from edan_ros.core.images import Image, ImageError
+from edan_ros.core.message_fields import camera_model, image_header, model_fields, stamp_ns
 from edan_ros.core.stamps import describe_jump
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.definitions import (
@@ -37,8 +36,9 @@ from edan_ros.recording.definitions import (
 from edan_ros.recording.face_messages import FaceMessages
 from edan_ros.recording.summary import Summary
 from edan_ros.sources import SourceError
-from edan_ros.sources.bag import image_topics, info_topic, namespace_of
+from edan_ros.sources.bag import image_topics, info_topic, namespace_of, twins_of
 from edan_ros.sources.bag_reader import BagReader, Message, Topic
+from edan_ros.sources.video_packets import ImageDecoder
 
 if TYPE_CHECKING:
     from edan_ros.engines import Engine
@@ -91,7 +91,7 @@ class Camera:
     fault: str = ""
     uncalibrated: int = 0
     calibration_fault: str = ""
-    scaler: SixteenBitScaler = field(default_factory=SixteenBitScaler)
+    decoder: ImageDecoder[tuple[Any, Message]] = field(default_factory=ImageDecoder)
 
     def line(self) -> str:
         """Return one line on the results."""
@@ -247,16 +247,23 @@ class BagRun:
                 if camera is not None:
                     camera.undecoded += 1
                     camera.fault = camera.fault or str(error)
+        for camera in self._cameras.values():
+            for origin, pixels in camera.decoder.flush(gray=True):
+                self._add_faces(*origin, pixels, camera)
 
     def _process(self, image: Any, message: Message, camera: Camera) -> None:
         if not camera.named and getattr(image, "encoding", "") in _DEPTH:
             raise ImageError("encoding", "depth images: name the topic to process them")
-        header = image.header
-        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec or 1e-9 * message.time
-        reduction = self._pipeline.reduction(camera.topic, stamp)
-        pixels = decode_image(image, reduction=reduction, gray=True, scaler=camera.scaler)
+        reduction = self._pipeline.reduction(camera.topic, _stamp(image, message))
+        for origin, pixels in camera.decoder.decode(
+            image, (image, message), reduction=reduction, gray=True
+        ):
+            self._add_faces(*origin, pixels, camera)
+
+    def _add_faces(self, image: Any, message: Message, pixels: Image, camera: Camera) -> None:
+        stamp = _stamp(image, message)
         result = self._pipeline.process(pixels, stamp, camera.calibration, camera.topic)
-        data = self._messages.faces(result, stamp_ns(image), header.frame_id)
+        data = self._messages.faces(result, stamp_ns(image), image_header(image).frame_id)
         # A nanosecond after the image, so that no other message comes between them.
         self._writer.write(camera.faces, message.time + 1, data)
         camera.summary.add(stamp, None, result)
@@ -275,6 +282,12 @@ class BagRun:
                 camera.calibration_fault = camera.calibration_fault or fault
 
 
+def _stamp(image: Any, message: Message) -> float:
+    """Return the stamp of an image in seconds; without one, the time of recording."""
+    stamp = image_header(image).stamp
+    return float(stamp.sec + 1e-9 * stamp.nanosec or 1e-9 * message.time)
+
+
 def _definition(topic: Topic, definitions: Definitions) -> Definition:
     if topic.definition:
         digest = topic.digest or digest_of(topic.kind, topic.definition)
@@ -289,5 +302,4 @@ def _is_processed(name: str, images: Collection[str], topics: Mapping[str, Topic
     """
     if name.endswith("/compressedDepth") or not topics[name].count:
         return False
-    uncompressed = name.removesuffix("/compressed")
-    return uncompressed == name or uncompressed not in images
+    return next(twin for twin in twins_of(name) if twin in images) == name

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edan_ros.core.faces import CameraModel
 from edan_ros.core.head_pose import CameraModelError
-from edan_ros.core.images import ImageError
-from edan_ros.core.message_fields import camera_model, decode_image, stamp_ns
-from edan_ros.core.sixteen_bit import SixteenBitScaler
+from edan_ros.core.images import Image, ImageError
+from edan_ros.core.message_fields import camera_model, image_header, stamp_ns
 from edan_ros.core.stamps import SegmentClock
 from edan_ros.sources.base import Frame, Log, SourceError, discard
+from edan_ros.sources.video_packets import KEY_FRAME, VIDEO_DEFINITIONS, ImageDecoder
 
 if TYPE_CHECKING:
     from edan_ros.sources.bag_reader import BagReader, Message
 
-RAW, COMPRESSED = IMAGES = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+IMAGES = (RAW, COMPRESSED, *VIDEO_DEFINITIONS)
+#: Endings that image_transport and its plugins append to the topic of the raw images.
+_TRANSPORTS = ("/compressed", "/ffmpeg", "/foxglove")
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 BAG_ENDINGS = (".bag", ".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
 
@@ -46,9 +49,22 @@ def open_bag(path: Path) -> BagReader:
     return BagReader(path)
 
 
+def base_topic(image_topic: str) -> str:
+    """Return the topic of the raw images beside a topic of images, compressed or not."""
+    for ending in _TRANSPORTS:
+        image_topic = image_topic.removesuffix(ending)
+    return image_topic
+
+
+def twins_of(image_topic: str) -> list[str]:
+    """Return the topics that may hold the same images, itself among them: the raw ones first."""
+    base = base_topic(image_topic)
+    return [base, *(base + ending for ending in _TRANSPORTS)]
+
+
 def namespace_of(image_topic: str) -> str:
     """Return the namespace of a camera by the topic of its images, compressed or not."""
-    return image_topic.removesuffix("/compressed").rpartition("/")[0]
+    return base_topic(image_topic).rpartition("/")[0]
 
 
 def info_topic(image_topic: str) -> str:
@@ -175,32 +191,42 @@ class BagSource:
         """
         begin: int | None = None
         clock = SegmentClock(on_jump=lambda line: self._log(f"{self.name}: {line}"))
-        camera: CameraModel | None = None
-        scaler = SixteenBitScaler()
-        infos = info_topic(self.topic)
-        # As image_proc names them: image_rect, image_rect_color.
-        rectified = "rect" in self.topic.removesuffix("/compressed").rpartition("/")[2]
         with open_bag(self._path) as reader:
-            for recorded in reader.messages({self.topic, infos} & reader.topics.keys()):
-                try:
-                    message = reader.deserialize(recorded)
-                    if recorded.topic == infos:
-                        camera = camera_model(message, rectified=rectified)
-                        continue
-                    image = decode_image(message, scaler=scaler)
-                except (SourceError, ImageError, CameraModelError) as error:
-                    self._log(str(error))
-                    continue
+            for message, time, image, camera in self._decoded(reader):
                 # Where the driver set no stamp, the time at which the recorder got the image.
-                stamp = stamp_ns(message) or recorded.time
+                stamp = stamp_ns(message) or time
                 begin = stamp if begin is None else begin
                 seconds = (stamp - begin) * 1e-9
                 clock.place(seconds)
-                yield Frame(image, seconds, stamp, message.header.frame_id, camera)
+                yield Frame(image, seconds, stamp, image_header(message).frame_id, camera)
             for line in reader.damage:
                 self._log(f"{self.name}: {line}")
         if begin is None:
             raise SourceError(f"{self.name}: no image on {self.topic} can be decoded")
+
+    def _decoded(self, reader: BagReader) -> Iterator[tuple[Any, int, Image, CameraModel | None]]:
+        """Yield message, time of recording, image and the newest intrinsics of each image."""
+        camera: CameraModel | None = None
+        decoder: ImageDecoder[tuple[Any, int]] = ImageDecoder()
+        infos = info_topic(self.topic)
+        # As image_proc names them: image_rect, image_rect_color.
+        rectified = "rect" in base_topic(self.topic).rpartition("/")[2]
+        last_fault = ""
+        for recorded in reader.messages({self.topic, infos} & reader.topics.keys()):
+            try:
+                message = reader.deserialize(recorded)
+                if recorded.topic == infos:
+                    camera = camera_model(message, rectified=rectified)
+                    continue
+                found = decoder.decode(message, (message, recorded.time))
+            except (SourceError, ImageError, CameraModelError) as error:
+                fault, last_fault = last_fault, getattr(error, "reason", "")
+                if not fault == last_fault == KEY_FRAME:  # one line for all packets of a gap
+                    self._log(str(error))
+                continue
+            last_fault = ""
+            yield from ((*origin, image, camera) for origin, image in found)
+        yield from ((*origin, image, camera) for origin, image in decoder.flush())
 
 
 def _choose(reader: BagReader, topic: str) -> str:

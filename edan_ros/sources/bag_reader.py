@@ -13,11 +13,12 @@ import yaml
 from rosbags import rosbag1
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, Qos
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from edan_ros.sources.bag_file import BagFile, is_storage, open_file
 from edan_ros.sources.base import SourceError
 from edan_ros.sources.image_files import natural_key
+from edan_ros.sources.video_packets import VIDEO_DEFINITIONS
 
 #: Nanoseconds by which a message may lie outside the time in metadata.yaml.
 _TOLERANCE = 1_000_000
@@ -84,6 +85,8 @@ class BagReader:
         self._metadata = _Metadata()
         self._missing: list[str] = []
         self._typestore = get_typestore(Stores.LATEST)
+        for kind, text in VIDEO_DEFINITIONS.items():
+            self._typestore.register(get_types_from_msg(text, kind))
         self._ros1: AnyReader | None = None
         self._requested: frozenset[str] | None = None  # topics of the last finished call
 

@@ -97,13 +97,13 @@ class VideoSource:
             raise SourceError(f"{self.name} holds no frame that can be decoded: it is damaged")
 
     def _open(self) -> InputContainer:
-        av = _import_av()
+        av = import_av()
         try:
             # The prefix keeps a colon in the name from being read as a protocol.
             container: InputContainer = av.open(f"file:{os.fspath(self.path)}")
         except (av.error.FFmpegError, OSError) as error:
             raise SourceError(
-                f"{self.name} is not a video that FFmpeg can read ({_reason(error)})"
+                f"{self.name} is not a video that FFmpeg can read ({error_reason(error)})"
             ) from error
         try:
             self._stream(container)
@@ -122,7 +122,7 @@ class VideoSource:
         return next((stream for stream in streams if stream is best), streams[0])
 
     def _decode(self, container: InputContainer) -> Iterator[VideoFrame]:
-        av = _import_av()
+        av = import_av()
         stream = self._stream(container)
         stream.thread_type = "AUTO"
         packets = container.demux(stream)
@@ -135,7 +135,7 @@ class VideoSource:
             except av.error.EOFError:
                 return
             except av.error.FFmpegError as error:
-                self._log(f"{self.name}: a damaged part is skipped ({_reason(error)})")
+                self._log(f"{self.name}: a damaged part is skipped ({error_reason(error)})")
 
     def _shown(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Return the pixels of a frame as a player shows them, (height, width, 3) BGR."""
@@ -176,14 +176,16 @@ def orient(
     return np.ascontiguousarray(shown), _ORIENTATIONS[is_transposed, across < 0, down < 0]
 
 
-def _import_av() -> ModuleType:
+def import_av() -> ModuleType:
+    """Return PyAV. Raises SourceError where it is not installed."""
     try:
         return importlib.import_module("av")
     except ImportError as error:
         raise SourceError("reading videos needs PyAV: pip install av") from error
 
 
-def _reason(error: Exception) -> str:
+def error_reason(error: Exception) -> str:
+    """Return the text of an error of FFmpeg, without its number."""
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -51,6 +51,7 @@ def write_bag(
     messages: Sequence[tuple[str, int, Any]],
     storage: str = "sqlite3",
     compression: str = "none",
+    store: Any = STORE,
 ) -> Path:
     """messages: topic, time of recording in ns, message. compression: of CompressionMode."""
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
@@ -61,8 +62,8 @@ def write_bag(
         for topic, time, message in messages:
             kind = message.__msgtype__
             if topic not in connections:
-                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
-            writer.write(connections[topic], time, STORE.serialize_cdr(message, kind))
+                connections[topic] = writer.add_connection(topic, kind, typestore=store)
+            writer.write(connections[topic], time, store.serialize_cdr(message, kind))
     return path
 
 
