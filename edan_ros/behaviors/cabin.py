@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSettings
+from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSettings, DriverState
 from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
 from edan_ros.behaviors.snapshot import Snapshot
-from edan_ros.behaviors.speed import Advice, SpeedAdvisor, SpeedSettings
+from edan_ros.behaviors.speed import Advice, Reason, SpeedAdvisor, SpeedSettings
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, polarity_probabilities
 from edan_ros.core.settings import SettingsError
@@ -66,6 +66,31 @@ class CabinReport:
     polarity: int
     driver: DriverReport
     advice: Advice
+
+    @property
+    def summary(self) -> str:
+        """Number of occupants and state of the driver, in words."""
+        count = len(self.occupants)
+        people = f"{count} occupant{'' if count == 1 else 's'}"
+        return f"{people}, driver {words(self.driver.state)}"
+
+    def changes(self, before: CabinReport | None) -> list[str]:
+        """Return what differs from a report before, in sentences for users."""
+        lines = []
+        driver, advice = self.driver, self.advice
+        if before is None or driver.state != before.driver.state:
+            lines.append(f"driver {words(driver.state)}. {driver.reason}".rstrip())
+        if before is None or advice.reason != before.advice.reason:
+            lines.append(
+                f"advice: {words(advice.reason)}, scale {advice.scale:.2f} on its way to "
+                f"{advice.target:.2f}. {advice.text}".rstrip()
+            )
+        return lines
+
+
+def words(state: DriverState | Reason) -> str:
+    """Return the name of a state or reason for users."""
+    return "no advice" if state is Reason.NONE else state.name.lower().replace("_", " ")
 
 
 class Cabin:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions
-from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
+from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings, words
 from edan_ros.behaviors.driver import DriverState
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.snapshot import take_snapshot
@@ -43,26 +43,15 @@ class VehicleCompanion:
         before, report = self._report, self._cabin.step(seconds)
         self._report = report
         self._add_to_timeline(seconds, report)
-        lines = []
-        if before is None or report.driver.state != before.driver.state:
-            lines.append(f"driver {_words(report.driver.state)}. {report.driver.reason}".rstrip())
-        if before is None or report.advice.reason != before.advice.reason:
-            advice = report.advice
-            lines.append(
-                f"advice: {_words(advice.reason)}, scale {advice.scale:.2f} on its way to "
-                f"{advice.target:.2f}. {advice.text}".rstrip()
-            )
-        return lines
+        return report.changes(before)
 
     def caption(self) -> Mapping[str, Colour]:
         """Return the current decisions with their reasons."""
         if self._report is None:
             return {}
-        advice, driver = self._report.advice, self._report.driver
-        count = len(self._report.occupants)
-        state = f"{count} occupant{'' if count == 1 else 's'}, driver {_words(driver.state)}"
+        advice = self._report.advice
         return {
-            f"{state}. {driver.reason}".rstrip(): _WHITE,
+            f"{self._report.summary}. {self._report.driver.reason}".rstrip(): _WHITE,
             f"Speed x {advice.scale:.2f}. {advice.text}".rstrip(): _WHITE,
         }
 
@@ -70,7 +59,7 @@ class VehicleCompanion:
         attentive = report.driver.state is DriverState.ATTENTIVE
         unknown = report.driver.state is DriverState.UNKNOWN
         level = "good" if attentive else "none" if unknown else "alarm"
-        self._driver.add(seconds, _words(report.driver.state), STATE_COLOURS[level])
+        self._driver.add(seconds, words(report.driver.state), STATE_COLOURS[level])
         people = [o.occupant for o in report.occupants]
         label = label_of(people[0].emotion.value) if people else "nobody"
         self._emotion.add(seconds, label, emotion_colour(label))
@@ -80,7 +69,7 @@ class VehicleCompanion:
         self._speed.add(seconds, report.advice.scale, report.advice.target)
         cause = report.advice.reason in (Reason.FEAR, Reason.DISTRESS)
         level = "alarm" if cause else "notice" if report.advice.active else "good"
-        self._reasons.add(seconds, _words(report.advice.reason), STATE_COLOURS[level])
+        self._reasons.add(seconds, words(report.advice.reason), STATE_COLOURS[level])
 
 
 class HumanoidCompanion:
@@ -157,7 +146,3 @@ class AssistiveCompanion:
 
 
 AnyCompanion: TypeAlias = "VehicleCompanion | HumanoidCompanion | AssistiveCompanion"
-
-
-def _words(state: DriverState | Reason) -> str:
-    return "no advice" if state is Reason.NONE else state.name.lower().replace("_", " ")

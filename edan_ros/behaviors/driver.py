@@ -22,13 +22,17 @@ class DriverState(enum.IntEnum):
     UNKNOWN = 255
 
 
-#: States in which the driver is disengaged. The first one that applies is reported.
-DISENGAGED = (
-    DriverState.ABSENT,
-    DriverState.EYES_CLOSED,
-    DriverState.LOOKING_AWAY,
-    DriverState.DISTRESSED,
-)
+#: States in which the driver is disengaged, each with its reason after so many seconds. The first
+#: one that applies is reported.
+DISENGAGED = {
+    DriverState.ABSENT: "No face has been in the driver's seat for {:.1f} s.",
+    DriverState.EYES_CLOSED: "The driver's eyes have been closed for {:.1f} s.",
+    DriverState.LOOKING_AWAY: (
+        "The driver's head has been turned away from the road for {:.1f} s."
+    ),
+    DriverState.DISTRESSED: "The driver has shown a negative emotion for {:.1f} s.",
+}
+_UNKNOWN = "No driver's seat is configured, no faces arrive, or nobody has been there yet."
 
 #: Seconds for which closed eyes may be measured as open without a break.
 BLINK_GRACE = 0.15
@@ -126,11 +130,7 @@ class DriverMonitor:
         c = self._conditions
         c[DriverState.ABSENT].update(driver is None, stamp)
         if driver is None:
-            for state in (
-                DriverState.EYES_CLOSED,
-                DriverState.LOOKING_AWAY,
-                DriverState.DISTRESSED,
-            ):
+            for state in c.keys() - {DriverState.ABSENT}:
                 c[state].update(None, stamp)
             return
         self._was_present = True
@@ -142,17 +142,17 @@ class DriverMonitor:
 
     def report(self, now: float, *, known: bool) -> DriverReport:
         """Return the current state; UNKNOWN unless there are a driver's seat and new snapshots."""
-        state, held = DriverState.UNKNOWN, 0.0
-        if known:
-            state = DriverState.ATTENTIVE if self._was_present else DriverState.UNKNOWN
-            for candidate in DISENGAGED:
-                held = self._conditions[candidate].held(now)
-                if held >= self._after[candidate]:
-                    state = candidate
-                    break
+        state, reason = DriverState.UNKNOWN, _UNKNOWN
+        if known and self._was_present:
+            state, reason = DriverState.ATTENTIVE, ""
+        for candidate, text in DISENGAGED.items() if known else ():
+            held = self._conditions[candidate].held(now)
+            if held >= self._after[candidate]:
+                state, reason = candidate, text.format(held)
+                break
         if state != self._state:
             self._state, self._since = state, now
-        return DriverReport(state, max(0.0, now - self._since), _reason(state, held))
+        return DriverReport(state, max(0.0, now - self._since), reason)
 
     def _is_away(self, driver: Occupant) -> bool:
         """Return whether the head is turned away from the road; False if its angles are unknown."""
@@ -163,18 +163,3 @@ class DriverMonitor:
         share = s.back_share if self._away else 1.0
         rotation = abs(math.remainder(yaw - s.road_yaw, math.tau))
         return rotation > share * s.away_yaw or abs(pitch - s.road_pitch) > share * s.away_pitch
-
-
-def _reason(state: DriverState, held: float) -> str:
-    """Return one sentence on the reason for a state; empty for an attentive driver."""
-    if state is DriverState.ABSENT:
-        return f"No face has been in the driver's seat for {held:.1f} s."
-    if state is DriverState.LOOKING_AWAY:
-        return f"The driver's head has been turned away from the road for {held:.1f} s."
-    if state is DriverState.EYES_CLOSED:
-        return f"The driver's eyes have been closed for {held:.1f} s."
-    if state is DriverState.DISTRESSED:
-        return f"The driver has shown a negative emotion for {held:.1f} s."
-    if state is DriverState.UNKNOWN:
-        return "No driver's seat is configured, no faces arrive, or nobody has been there yet."
-    return ""

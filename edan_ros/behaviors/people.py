@@ -120,6 +120,10 @@ class Roster:
         self.settings = settings
         self._stamps: dict[int, float] = {}
 
+    def reconfigure(self, settings: tuple[RosterSettings, TimeSettings]) -> None:
+        """Set new settings; the tracks are kept."""
+        self.settings, self.clock.settings = settings
+
     @property
     def tracks(self) -> tuple[int, ...]:
         """The tracks in the order of their first image."""

@@ -16,7 +16,7 @@ rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,88 +77,65 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
 def _rule(row: Any, number: int) -> Rule:
     if not isinstance(row, dict) or not isinstance(row.get("name"), str) or not row["name"]:
         raise ReactionTableError(f"rule {number} has no name")
-    values = _RowReader(row)
-    rule = Rule(
-        name=row["name"],
-        emotions=frozenset(values.emotions("emotion")),
-        after=values.number("after", 0.5, 0.0, 3600.0),
-        intensity=values.number("intensity", 0.0, 0.0, 1.0),
-        priority=values.whole("priority"),
-        cooldown=values.number("cooldown", 10.0, 0.0, 86400.0),
-        anyone=values.one_of("who", ("attended", "anyone")) == "anyone",
-        behavior=values.text("behavior"),
-        utterances=values.texts("utterance"),
-        expression=values.emotion("expression"),
-        repeat=values.switch("repeat"),
+    name = row["name"]
+    values: dict[str, list[Any]] = {}
+    for key, (default, allowed, is_valid) in _FIELDS.items():
+        value = row.get(key, default)
+        is_list = isinstance(value, list) and isinstance(default, list)
+        values[key] = (value or default) if is_list else [value]
+        for item in values[key]:
+            if not is_valid(item):
+                raise ReactionTableError(f"rule '{name}': {key} is {item!r}, it must be {allowed}")
+    for key in row:
+        if key not in values and key != "name":
+            raise ReactionTableError(f"rule '{name}': '{key}' is no field of a rule")
+    single = {key: value[0] for key, value in values.items() if value}
+    return Rule(
+        name=name,
+        emotions=frozenset(EMOTIONS.index(emotion) for emotion in values["emotion"]),
+        after=float(single["after"]),
+        intensity=float(single["intensity"]),
+        priority=single["priority"],
+        cooldown=float(single["cooldown"]),
+        anyone=single["who"] == "anyone",
+        behavior=single["behavior"],
+        utterances=tuple(values["utterance"]),
+        expression=EMOTIONS.index(single["expression"]) if single["expression"] else UNKNOWN,
+        repeat=single["repeat"],
     )
-    values.finish()
-    return rule
 
 
-class _RowReader:
-    """Removes the values of one row, each checked."""
+#: Default of a field, what it must be, and the check of a value, of each value in a list.
+_Field = tuple[Any, str, Callable[[Any], bool]]
 
-    def __init__(self, row: dict[str, Any]) -> None:
-        self._name = row["name"]
-        self._rest = {key: value for key, value in row.items() if key != "name"}
 
-    def fail(self, key: str, value: Any, allowed: str) -> ReactionTableError:
-        return ReactionTableError(f"rule '{self._name}': {key} is {value!r}, it must be {allowed}")
+def _number(default: float, low: float, high: float) -> _Field:
+    allowed = f"a number from {low:g} to {high:g}"
+    return default, allowed, lambda value: type(value) in (int, float) and low <= value <= high
 
-    def number(self, key: str, default: float, low: float, high: float) -> float:
-        value = self._rest.pop(key, default)
-        real = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not (real and low <= value <= high):
-            raise self.fail(key, value, f"a number from {low:g} to {high:g}")
-        return float(value)
 
-    def whole(self, key: str) -> int:
-        value = self._rest.pop(key, 0)
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**31:
-            raise self.fail(key, value, "a whole number of 32 bits")
-        return value
+def _choice(default: Any, *choices: str) -> _Field:
+    return default, f"one of {', '.join(filter(None, choices))}", lambda value: value in choices
 
-    def switch(self, key: str) -> bool:
-        value = self._rest.pop(key, False)
-        if not isinstance(value, bool):
-            raise self.fail(key, value, "true or false")
-        return value
 
-    def text(self, key: str) -> str:
-        value = self._rest.pop(key, "")
-        if not isinstance(value, str):
-            raise self.fail(key, value, "a text")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._rest.pop(key, [])
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
-            raise self.fail(key, value, "a text or a list of texts")
-        return tuple(values)
-
-    def one_of(self, key: str, choices: Sequence[str]) -> str:
-        value = self._rest.pop(key, choices[0])
-        if value not in choices:
-            raise self.fail(key, value, f"one of {', '.join(choices)}")
-        return str(value)
-
-    def emotion(self, key: str) -> int:
-        value = self._rest.pop(key, "")
-        return UNKNOWN if value == "" else EMOTIONS.index(self._known(key, value))
-
-    def emotions(self, key: str) -> list[int]:
-        value = self._rest.pop(key, None)
-        values = value if isinstance(value, list) else [value]
-        return [EMOTIONS.index(self._known(key, v)) for v in values or [None]]
-
-    def _known(self, key: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in EMOTIONS:
-            raise self.fail(key, value, f"one of {', '.join(EMOTIONS)}")
-        return value
-
-    def finish(self) -> None:
-        if self._rest:
-            raise ReactionTableError(
-                f"rule '{self._name}': '{next(iter(self._rest))}' is no field of a rule"
-            )
+#: A field whose default is a list may have one value or a list of values.
+_FIELDS: dict[str, _Field] = {
+    "emotion": _choice([None], *EMOTIONS),
+    "after": _number(0.5, 0.0, 3600.0),
+    "intensity": _number(0.0, 0.0, 1.0),
+    "priority": (
+        0,
+        "a whole number of 32 bits",
+        lambda value: type(value) is int and abs(value) < 2**31,
+    ),
+    "cooldown": _number(10.0, 0.0, 86400.0),
+    "who": _choice("attended", "attended", "anyone"),
+    "behavior": ("", "a text", lambda value: isinstance(value, str)),
+    "utterance": (
+        [],
+        "a text or a list of texts",
+        lambda value: isinstance(value, str) and bool(value),
+    ),
+    "expression": _choice("", "", *EMOTIONS),
+    "repeat": (False, "true or false", lambda value: isinstance(value, bool)),
+}

@@ -13,7 +13,8 @@ import yaml
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.core.settings import SettingsError
 from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
-from edan_ros.nodes.behaviors.parameters import parameters_of, settings_from
+from edan_ros.nodes.behaviors.parameters import Part
+from edan_ros.nodes.common.parameters import parameters_in
 
 CONFIG = Path(__file__).parents[2] / "config"
 NODES = {
@@ -29,15 +30,15 @@ def test_the_file_lists_every_parameter_with_its_default(name: str) -> None:
     sections = yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))
     assert list(sections) == [f"/**/{name}_node"]
     values = sections[f"/**/{name}_node"]["ros__parameters"]
-    defaults = {p.name: p.default for p in NODES[name].PARAMETERS}
+    defaults = {p.name: p.default for p in parameters_in(NODES[name].GROUPS)}
     assert values == defaults
     for key, value in values.items():
         assert type(value) is type(defaults[key]), key
 
 
 def test_settings_become_parameters_and_back() -> None:
-    parameters = parameters_of(SpeedSettings, "speed")
-    values = {p.name: p.default for p in parameters}
-    assert settings_from(SpeedSettings, values, "speed") == SpeedSettings()
+    part = Part("speed", SpeedSettings, "Speed")
+    values = {p.name: p.default for p in part.group().parameters}
+    assert part.read(values) == SpeedSettings()
     with pytest.raises(SettingsError, match="fear_off must be below fear_on"):
-        settings_from(SpeedSettings, values | {"speed.fear_off": 0.9}, "speed")
+        part.read(values | {"speed.fear_off": 0.9})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
@@ -17,19 +17,34 @@ from edan_ros.behaviors.timing import Admission
 from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import frame_result, stamp_seconds
-from edan_ros.nodes.common.parameters import Parameter, ParameterSet
+from edan_ros.nodes.common.parameters import Group, ParameterSet, parameters_in
 from edan_ros.nodes.common.reporting import Health, Throttle
 
 NANOSECONDS = 1e-9
 
 
-class BehaviorNode(Node, abc.ABC):
+class Behavior(Protocol):
+    """What all behaviours have in common."""
+
+    def observe(self, snapshot: Snapshot, now: float, /) -> Any:
+        """Add the faces of one image that arrives at ``now``."""
+
+    def reconfigure(self, settings: Any, /) -> None:
+        """Set new settings."""
+
+
+BehaviorT = TypeVar("BehaviorT", bound=Behavior)
+
+
+class BehaviorNode(Node, abc.ABC, Generic[BehaviorT]):
     """Passes the faces on the topic `faces` to a behaviour, and steps it on the node's clock.
 
     Args:
         node_name, **kwargs: as for rclpy's Node.
-        parameters: of the node, with `rate` among them.
-        check: called with the values of all parameters; raises SettingsError if they conflict.
+        groups: parameters of the node, with `rate` among them.
+        read_settings: creates the settings of the behaviour from the values of all parameters;
+            raises SettingsError if they conflict.
+        make: creates the behaviour from its settings.
 
     Raises:
         rclpy.exceptions.ParameterException: a value from a file or the command line is not valid.
@@ -41,18 +56,21 @@ class BehaviorNode(Node, abc.ABC):
     def __init__(
         self,
         node_name: str,
-        parameters: Iterable[Parameter],
-        check: Callable[[Mapping[str, Any]], object],
+        groups: Iterable[Group],
+        read_settings: Callable[[Mapping[str, Any]], Any],
+        make: Callable[[Any], BehaviorT],
         **kwargs: Any,
     ) -> None:
         super().__init__(node_name, **kwargs)
         self.parameters = ParameterSet(
             self,
-            parameters,
+            parameters_in(groups),
             may_configure=lambda: False,
-            check=check,  # type: ignore[arg-type]
+            check=read_settings,
             apply=lambda values, _: self.reconfigure(values),
         )
+        self._read_settings = read_settings
+        self.behavior = make(read_settings(self.parameters.values))
         self.frame_id = ""
         #: Messages by what became of them: an Admission, refused or no_clock.
         self.counts: Counter[str] = Counter()
@@ -62,17 +80,23 @@ class BehaviorNode(Node, abc.ABC):
         self.health = Health(self, self._statuses)
 
     def begin(self) -> None:
-        """Subscribe and start to decide; call it when the behaviour has been created."""
+        """Subscribe and start to decide; call it when the node has been created."""
         self.create_subscription(FaceEmotionArray, "faces", self._on_faces, qos.RESULTS)
         self.create_timer(1.0 / self.parameters["rate"], self._on_timer)
 
-    @abc.abstractmethod
     def reconfigure(self, values: Mapping[str, Any]) -> None:
         """Apply changed parameters, already checked."""
+        self.behavior.reconfigure(self._read_settings(values))
 
-    @abc.abstractmethod
-    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Pass a snapshot that arrives at ``now`` to the behaviour."""
+    def observe(
+        self,
+        snapshot: Snapshot,
+        now: float,
+        message: FaceEmotionArray,  # noqa: ARG002
+    ) -> Admission:
+        """Pass the snapshot of a message that arrives at ``now`` to the behaviour."""
+        admission: Admission = self.behavior.observe(snapshot, now)
+        return admission
 
     @abc.abstractmethod
     def step(self, now: float, stamp: Time) -> None:

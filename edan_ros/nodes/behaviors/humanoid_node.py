@@ -21,61 +21,47 @@ from edan_ros.behaviors.social import (
     SocialReport,
     SocialSettings,
 )
-from edan_ros.behaviors.timing import Admission, TimeSettings
+from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import label_of
 from edan_ros.msg import FaceEmotionArray, Reaction
 from edan_ros.nodes.behaviors.base import BehaviorNode
 from edan_ros.nodes.behaviors.messages import point, reaction
-from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups, read_parts
 from edan_ros.nodes.behaviors.ros4hri_messages import expression
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.environment import share_directory
-from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
+from edan_ros.nodes.common.parameters import Change, Parameter
 from edan_ros.nodes.common.running import run_node
-from edan_ros.nodes.common.topics import (
-    MissingMessagesError,
-    TransformPublisher,
-    find_messages,
-)
+from edan_ros.nodes.common.topics import MissingMessagesError, TransformPublisher, find_messages
 
-PARTS = {
-    "time": TimeSettings,
-    "people": PeopleSettings,
-    "attention": AttentionSettings,
-    "expression": ExpressionSettings,
-}
-GROUPS = (
-    Group(
-        "",
-        (
-            RATE,
-            Parameter(
-                "reactions",
-                "",
-                "path of the reaction table; empty for the one of the package; set it again to "
-                "read the file again",
-                file=True,
-            ),
-            Parameter(
-                "gaze_frame",
-                "",
-                "name of a TF frame to publish at the gaze target; empty for none",
-                Change.NEVER,
-            ),
-            Parameter(
-                "robot_face",
-                True,
-                "publish the expression on /robot_face/expression if hri_msgs is installed",
-                Change.NEVER,
-            ),
-        ),
-    ),
-    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
-    Group("The people in view", parameters_of(PeopleSettings, "people")),
-    Group("Attention", parameters_of(AttentionSettings, "attention")),
-    Group("Gaze, reactions and facial expression", parameters_of(ExpressionSettings, "expression")),
+PARTS = (
+    TIME,
+    Part("people", PeopleSettings, "The people in view"),
+    Part("attention", AttentionSettings, "Attention"),
+    Part("expression", ExpressionSettings, "Gaze, reactions and facial expression"),
 )
-PARAMETERS = parameters_in(GROUPS)
+GROUPS = behavior_groups(
+    PARTS,
+    Parameter(
+        "reactions",
+        "",
+        "path of the reaction table; empty for the one of the package; set it again to read the "
+        "file again",
+        file=True,
+    ),
+    Parameter(
+        "gaze_frame",
+        "",
+        "name of a TF frame to publish at the gaze target; empty for none",
+        Change.NEVER,
+    ),
+    Parameter(
+        "robot_face",
+        True,
+        "publish the expression on /robot_face/expression if hri_msgs is installed",
+        Change.NEVER,
+    ),
+)
 
 
 def social_settings(values: Mapping[str, Any]) -> SocialSettings:
@@ -85,44 +71,36 @@ def social_settings(values: Mapping[str, Any]) -> SocialSettings:
         SettingsError: a value is out of its range, or the reaction table cannot be read.
     """
     table = values["reactions"] or share_directory() / "config" / "reactions.yaml"
-    parts: dict[str, Any] = {
-        name: settings_from(kind, values, name) for name, kind in PARTS.items()
-    }
-    return SocialSettings(rules=read_rules(table), **parts)
+    return SocialSettings(rules=read_rules(table), **read_parts(PARTS, values))
 
 
-class HumanoidNode(BehaviorNode):
+class HumanoidNode(BehaviorNode[Social]):
     """Publishes `reaction`, `gaze_target`, `attended_track` and `robot_expression`."""
 
     def __init__(self, node_name: str = "humanoid_node", **kwargs: Any) -> None:
-        super().__init__(node_name, PARAMETERS, social_settings, **kwargs)
-        values = self.parameters.values
-        self._social = Social(social_settings(values))
+        super().__init__(node_name, GROUPS, social_settings, Social, **kwargs)
         self._report: SocialReport | None = None
         self._reactions = self.create_publisher(Reaction, "reaction", qos.RESULTS)
         self._gazes = self.create_publisher(PointStamped, "gaze_target", qos.RESULTS)
         self._attended = self.create_publisher(UInt32, "attended_track", qos.RESULTS)
         self._expressions = self.create_publisher(String, "robot_expression", qos.LATCHED)
         self._hri: ModuleType | None = None
-        if values["robot_face"]:
+        if self.parameters["robot_face"]:
             self._find_robot_face()
-        self._frames = self._make_frames() if values["gaze_frame"] else None
+        frame = self.parameters["gaze_frame"]
+        self._frames = TransformPublisher.create(self, "gaze_frame") if frame else None
         self.begin()
-
-    def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Apply changed parameters, already checked."""
-        self._social.reconfigure(social_settings(values))
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
         """Pass a snapshot that arrives at ``now`` to the humanoid, and publish its reaction."""
-        admission, fired = self._social.observe(snapshot, now)
+        admission, fired = self.behavior.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission
-        report = self._social.step(now)
+        report = self.behavior.step(now)
         if fired is not None:
             mine = fired.person.track_id == report.track_id
             gaze = report.gaze if mine else fired.person.face.position
-            score = self._social.score(fired.person, snapshot)
+            score = self.behavior.score(fired.person, snapshot)
             self._reactions.publish(reaction(fired, gaze, score, message.header))
             self.get_logger().info(f"{fired.rule.behavior or 'no behaviour'}: {fired.reason}")
         if report.gaze is not None and report.gaze_stamp == snapshot.stamp:
@@ -131,13 +109,12 @@ class HumanoidNode(BehaviorNode):
 
     def step(self, now: float, stamp: Time) -> None:
         """Publish the track that has the robot's attention, and the robot's expression."""
-        report, before = self._social.step(now), self._report
+        report, before = self.behavior.step(now), self._report
         self._report = report
         self._attended.publish(UInt32(data=report.track_id))
         if before is None or report.track_id != before.track_id:
             self.get_logger().info(report.reason)
-        changed = before is None or report.expression != before.expression
-        if changed:
+        if before is None or report.expression != before.expression:
             self._expressions.publish(String(data=label_of(report.expression)))
             if self._hri is not None:
                 header = self.header(stamp)
@@ -164,18 +141,7 @@ class HumanoidNode(BehaviorNode):
             self._hri.Expression, "/robot_face/expression", qos.LATCHED
         )
 
-    def _make_frames(self) -> TransformPublisher | None:
-        try:
-            return TransformPublisher(self)
-        except MissingMessagesError as error:
-            self.get_logger().error(f"{error}: gaze_frame is not published")
-            return None
-
 
 def main(args: list[str] | None = None) -> None:
     """Run the node as a process."""
     run_node(HumanoidNode, args)
-
-
-if __name__ == "__main__":
-    main()

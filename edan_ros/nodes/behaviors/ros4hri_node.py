@@ -30,50 +30,39 @@ from edan_ros.core.message_fields import decode_image
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from edan_ros.nodes.behaviors import ros4hri_messages
 from edan_ros.nodes.behaviors.base import BehaviorNode
-from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import image_message
-from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
+from edan_ros.nodes.common.parameters import Change, Parameter
 from edan_ros.nodes.common.running import run_node
-from edan_ros.nodes.common.topics import (
-    MissingMessagesError,
-    TransformPublisher,
-    find_messages,
-)
+from edan_ros.nodes.common.topics import MissingMessagesError, TransformPublisher, find_messages
 
-GROUPS = (
-    Group(
+FACES = Part("faces", RosterSettings, "Faces")
+GROUPS = behavior_groups(
+    (FACES, TIME),
+    Parameter(
+        "id_prefix",
         "",
-        (
-            RATE,
-            Parameter(
-                "id_prefix",
-                "",
-                "first part of the face ids, before the track id; empty: three random letters, so "
-                "that ids are not reused when the node is restarted",
-                Change.NEVER,
-            ),
-            Parameter(
-                "crop_size",
-                128,
-                "side of the published face images, which are made on demand",
-                low=16,
-                high=1024,
-                unit="px",
-            ),
-            Parameter(
-                "image_transport",
-                "raw",
-                "source of the face images: image_raw or image_raw/compressed",
-                Change.NEVER,
-                choices=("raw", "compressed"),
-            ),
-        ),
+        "first part of the face ids, before the track id; empty: three random letters, so that ids "
+        "are not reused when the node is restarted",
+        Change.NEVER,
     ),
-    Group("Faces", parameters_of(RosterSettings, "faces")),
-    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
+    Parameter(
+        "crop_size",
+        128,
+        "side of the published face images, which are made on demand",
+        low=16,
+        high=1024,
+        unit="px",
+    ),
+    Parameter(
+        "image_transport",
+        "raw",
+        "source of the face images: image_raw or image_raw/compressed",
+        Change.NEVER,
+        choices=("raw", "compressed"),
+    ),
 )
-PARAMETERS = parameters_in(GROUPS)
 #: Images to keep until their faces have been received.
 _WAITING = 8
 
@@ -84,10 +73,7 @@ def roster_settings(values: Mapping[str, Any]) -> tuple[RosterSettings, TimeSett
     Raises:
         SettingsError: a value is out of its range.
     """
-    return (
-        settings_from(RosterSettings, values, "faces"),
-        settings_from(TimeSettings, values, "time"),
-    )
+    return FACES.read(values), TIME.read(values)
 
 
 class FaceTopics:
@@ -153,7 +139,7 @@ class FaceTopics:
         return bool(self._publishers[name].get_subscription_count())
 
 
-class Ros4HriNode(BehaviorNode):
+class Ros4HriNode(BehaviorNode[Roster]):
     """Republishes faces in the messages of ROS4HRI.
 
     Raises:
@@ -162,31 +148,24 @@ class Ros4HriNode(BehaviorNode):
 
     def __init__(self, node_name: str = "ros4hri_node", **kwargs: Any) -> None:
         messages = find_messages("hri_msgs")
-        super().__init__(node_name, PARAMETERS, roster_settings, **kwargs)
-        values = self.parameters.values
+        super().__init__(
+            node_name, GROUPS, roster_settings, lambda settings: Roster(*settings), **kwargs
+        )
         self._messages = messages
-        self._roster = Roster(*roster_settings(values))
-        self._prefix = values["id_prefix"] or "".join(random.choices(string.ascii_lowercase, k=3))
+        letters = "".join(random.choices(string.ascii_lowercase, k=3))
+        self._prefix = self.parameters["id_prefix"] or letters
         self._topics: dict[int, FaceTopics] = {}
         self._images: OrderedDict[tuple[int, int], ImageMessage | CompressedImage] = OrderedDict()
         self._camera: Subscription | None = None
         self._tracked = self.create_publisher(
             messages.IdsList, "/humans/faces/tracked", qos.RESULTS
         )
-        try:
-            self._transforms: TransformPublisher | None = TransformPublisher(self)
-        except MissingMessagesError as error:
-            self.get_logger().error(f"{error}: TF frames of the faces are not published")
-            self._transforms = None
+        self._transforms = TransformPublisher.create(self, "/tf of the faces")
         self.begin()
-
-    def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Apply changed parameters, already checked."""
-        self._roster.settings, self._roster.clock.settings = roster_settings(values)
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
         """Publish the faces of a snapshot that arrives at ``now``."""
-        admission = self._roster.observe(snapshot, now)
+        admission = self.behavior.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission
         header, size = message.header, (message.image_width, message.image_height)
@@ -208,8 +187,8 @@ class Ros4HriNode(BehaviorNode):
 
     def step(self, now: float, stamp: Time) -> None:
         """Remove outdated faces, and subscribe to images only while they are needed."""
-        self._roster.step(now)
-        if self._topics and not self._roster.tracks:
+        self.behavior.step(now)
+        if self._topics and not self.behavior.tracks:
             self._update_topics(self.header(stamp))
         self._update_subscription()
 
@@ -220,7 +199,7 @@ class Ros4HriNode(BehaviorNode):
 
     def _update_topics(self, header: Header) -> None:
         """Create and destroy topics so that each tracked face has its own; publish the list."""
-        tracks = self._roster.tracks
+        tracks = self.behavior.tracks
         for track in [track for track in self._topics if track not in tracks]:
             self._topics.pop(track).destroy()
         for track in tracks:
@@ -272,7 +251,3 @@ def main(args: list[str] | None = None) -> None:
         run_node(Ros4HriNode, args)
     except MissingMessagesError as error:
         sys.exit(f"ros4hri_node: {error}: on a robot, apt install ros-$ROS_DISTRO-hri-msgs")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,72 +12,57 @@ from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
 from edan_ros.behaviors.driver import DriverSettings
 from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
-from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import SpeedSettings
-from edan_ros.behaviors.timing import Admission, TimeSettings
 from edan_ros.core.settings import SettingsError
-from edan_ros.msg import CabinState, FaceEmotionArray, SpeedAdvisory
+from edan_ros.msg import CabinState, SpeedAdvisory
 from edan_ros.nodes.behaviors.base import NANOSECONDS, BehaviorNode
 from edan_ros.nodes.behaviors.messages import cabin_state, speed_advisory
-from edan_ros.nodes.behaviors.parameters import RATE, parameters_of, settings_from
+from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups, read_parts
 from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, PlannerOutput
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
+from edan_ros.nodes.common.parameters import Change, Parameter
 from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.common.topics import MissingMessagesError
 
-PARTS = {
-    "time": TimeSettings,
-    "occupants": OccupantSettings,
-    "driver": DriverSettings,
-    "speed": SpeedSettings,
-}
-COMMANDS = ("off", "twist", "twist_stamped")
-GROUPS = (
-    Group(
-        "",
-        (
-            RATE,
-            Parameter(
-                "seats",
-                ["driver: 0.0 0.0 1.0 1.0"],
-                "seats, each 'name: left top right bottom' as fractions of the image: the faces in "
-                "this region belong to the seat; the first one has precedence where they overlap",
-            ),
-            Parameter(
-                "nav2", False, "publish nav2_msgs/SpeedLimit on speed_limit for Nav2", Change.NEVER
-            ),
-            Parameter(
-                "autoware",
-                False,
-                "publish Autoware's messages of the external velocity limit",
-                Change.NEVER,
-            ),
-            Parameter(
-                "cruise_speed",
-                13.9,
-                "speed that a scale of 1 stands for in messages to Autoware",
-                Change.NEVER,
-                low=0.1,
-                high=60.0,
-                unit="m/s",
-            ),
-            Parameter(
-                "commands",
-                "off",
-                "type of the velocity commands to scale from cmd_vel_in to cmd_vel_out",
-                Change.NEVER,
-                choices=COMMANDS,
-            ),
-        ),
-    ),
-    Group("Time and outdated faces", parameters_of(TimeSettings, "time")),
-    Group("Occupants and their state", parameters_of(OccupantSettings, "occupants")),
-    Group("The driver", parameters_of(DriverSettings, "driver")),
-    Group("Advice on speed", parameters_of(SpeedSettings, "speed")),
-    Group("Scaling of velocity commands", parameters_of(LimiterSettings, "limiter")),
+PARTS = (
+    TIME,
+    Part("occupants", OccupantSettings, "Occupants and their state"),
+    Part("driver", DriverSettings, "The driver"),
+    Part("speed", SpeedSettings, "Advice on speed"),
 )
-PARAMETERS = parameters_in(GROUPS)
+LIMITER = Part("limiter", LimiterSettings, "Scaling of velocity commands")
+GROUPS = behavior_groups(
+    (*PARTS, LIMITER),
+    Parameter(
+        "seats",
+        ["driver: 0.0 0.0 1.0 1.0"],
+        "seats, each 'name: left top right bottom' as fractions of the image: the faces in this "
+        "region belong to the seat; the first one has precedence where they overlap",
+    ),
+    Parameter("nav2", False, "publish nav2_msgs/SpeedLimit on speed_limit for Nav2", Change.NEVER),
+    Parameter(
+        "autoware",
+        False,
+        "publish Autoware's messages of the external velocity limit",
+        Change.NEVER,
+    ),
+    Parameter(
+        "cruise_speed",
+        13.9,
+        "speed that a scale of 1 stands for in messages to Autoware",
+        Change.NEVER,
+        low=0.1,
+        high=60.0,
+        unit="m/s",
+    ),
+    Parameter(
+        "commands",
+        "off",
+        "type of the velocity commands to scale from cmd_vel_in to cmd_vel_out",
+        Change.NEVER,
+        choices=("off", "twist", "twist_stamped"),
+    ),
+)
 
 
 def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
@@ -86,7 +71,7 @@ def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
     Raises:
         SettingsError: a value is out of its range, or conflicts with another.
     """
-    settings_from(LimiterSettings, values, "limiter")
+    LIMITER.read(values)
     period = 1.0 / values["rate"]
     for name in ("speed.validity", "time.max_step"):
         if values[name] <= period:
@@ -94,22 +79,18 @@ def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
                 f"{name} is {values[name]:g} s, not longer than the {period:g} s between two "
                 f"decisions: raise {name} or rate"
             )
-    parts: dict[str, Any] = {
-        name: settings_from(kind, values, name) for name, kind in PARTS.items()
-    }
-    return CabinSettings(seats=parse_seats(values["seats"]), **parts)
+    return CabinSettings(seats=parse_seats(values["seats"]), **read_parts(PARTS, values))
 
 
-class VehicleNode(BehaviorNode):
+class VehicleNode(BehaviorNode[Cabin]):
     """Publishes `cabin_state` and `speed_advisory`, and the optional outputs that are enabled."""
 
     assume_lens = True
 
     def __init__(self, node_name: str = "vehicle_node", **kwargs: Any) -> None:
-        super().__init__(node_name, PARAMETERS, cabin_settings, **kwargs)
+        super().__init__(node_name, GROUPS, cabin_settings, Cabin, **kwargs)
         values = self.parameters.values
-        self._cabin = Cabin(cabin_settings(values))
-        self._limiter = VelocityLimiter(settings_from(LimiterSettings, values, "limiter"))
+        self._limiter = VelocityLimiter(LIMITER.read(values))
         self._report: CabinReport | None = None
         self._states = self.create_publisher(CabinState, "cabin_state", qos.RESULTS)
         self._advisories = self.create_publisher(SpeedAdvisory, "speed_advisory", qos.RESULTS)
@@ -129,18 +110,14 @@ class VehicleNode(BehaviorNode):
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
         """Apply changed parameters, already checked."""
-        self._cabin.reconfigure(cabin_settings(values))
-        self._limiter.settings = settings_from(LimiterSettings, values, "limiter")
-
-    def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Pass a snapshot that arrives at ``now`` to the cabin."""
-        del message
-        return self._cabin.observe(snapshot, now)
+        super().reconfigure(values)
+        self._limiter.settings = LIMITER.read(values)
 
     def step(self, now: float, stamp: Time) -> None:
         """Publish the state of the cabin and the advice."""
-        report = self._cabin.step(now)
-        self._log_changes(report)
+        report = self.behavior.step(now)
+        for line in report.changes(self._report) if self._report is not None else ():
+            self.get_logger().info(line)
         self._report = report
         header = self.header(stamp)
         self._states.publish(cabin_state(report, header))
@@ -156,23 +133,7 @@ class VehicleNode(BehaviorNode):
         """Return the state in one sentence."""
         if self._report is None:
             return "no decision yet"
-        count, driver = len(self._report.occupants), self._report.driver
-        people = f"{count} occupant{'' if count == 1 else 's'}"
-        state = driver.state.name.lower().replace("_", " ")
-        return f"{people}, driver {state}, speed scale {self._report.advice.scale:.2f}"
-
-    def _log_changes(self, report: CabinReport) -> None:
-        before = self._report
-        if before is None:
-            return
-        if report.driver.state != before.driver.state:
-            state = report.driver.state.name.lower().replace("_", " ")
-            self.get_logger().info(f"driver {state}. {report.driver.reason}".rstrip())
-        if report.advice.reason != before.advice.reason:
-            self.get_logger().info(
-                f"advice: scale {report.advice.scale:.2f}, {report.advice.reason.name.lower()}. "
-                f"{report.advice.text}"
-            )
+        return f"{self._report.summary}, speed scale {self._report.advice.scale:.2f}"
 
     def _add_output(self, make: Callable[[], PlannerOutput]) -> None:
         try:
@@ -207,7 +168,3 @@ class VehicleNode(BehaviorNode):
 def main(args: list[str] | None = None) -> None:
     """Run the node as a process."""
     run_node(VehicleNode, args, on_shutdown=VehicleNode.withdraw)
-
-
-if __name__ == "__main__":
-    main()

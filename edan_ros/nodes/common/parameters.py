@@ -186,7 +186,7 @@ class ParameterSet:
         table: Iterable[Parameter],
         *,
         may_configure: Callable[[], bool],
-        check: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        check: Callable[[Mapping[str, Any]], object] = lambda _: None,
         apply: Callable[[Mapping[str, Any], set[str]], None] = lambda _values, _changed: None,
     ) -> None:
         self._table = {parameter.name: parameter for parameter in table}

@@ -70,6 +70,20 @@ class TransformPublisher:
         self._type = find_messages("tf2_msgs").TFMessage
         self._publisher = node.create_publisher(self._type, "/tf", _TF_PROFILE)
 
+    @classmethod
+    def create(cls, node: Node, lost: str) -> TransformPublisher | None:
+        """Return a publisher; None, with an error in the log, where tf2_msgs is not installed.
+
+        Args:
+            node: publishes the frames.
+            lost: what is not published then.
+        """
+        try:
+            return cls(node)
+        except MissingMessagesError as error:
+            node.get_logger().error(f"{error}: {lost} is not published")
+            return None
+
     def publish(self, frames: Iterable[TransformStamped]) -> None:
         """Publish several frames in one message."""
         self._publisher.publish(self._type(transforms=list(frames)))
