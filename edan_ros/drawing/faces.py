@@ -1,4 +1,8 @@
-"""Draw results into an image: boxes, landmarks, labels, a panel of probabilities per face."""
+"""Draw results into an image: boxes, landmarks, labels and probabilities.
+
+A face has a panel with its seven probabilities beside it. In groups, and for small faces, a bar as
+wide as the box takes its place.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL, UNKNOWN_REA
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.colours import DARK, EMOTION_COLOURS, LIGHT, Pixels, ink_on
-from edan_ros.drawing.text import draw_text, fit_text, text_width
+from edan_ros.drawing.layout import Layout
+from edan_ros.drawing.text import draw_text, text_width
 
 _PANEL_OPACITY = 0.7
 #: Height in pixels of the smallest legible capital letter.
@@ -31,6 +36,13 @@ _CONTOURS = (
     (60, 67, True),
 )
 _SUBPIXEL_BITS = 4
+#: Number of faces from which, and size in pixels below which, faces have bars instead of panels.
+_GROUP, _SMALL_FACE = 3, 80
+#: Sizes in pixels below which landmarks are faint, and below which there are none.
+_FAINT_LANDMARKS, _NO_LANDMARKS = 96, 48
+_BAR_HEIGHT = 4
+#: Pixels between a box, its label and its bar.
+_GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +56,8 @@ class _Style:
         return _Style(float(np.clip(0.021 * min(height, 0.75 * width), _MIN_LETTER, 26.0)))
 
     def of_face(self, face: Face) -> _Style:
-        """Return a style with smaller letters for a small face, to keep its neighbours visible."""
-        return _Style(min(self.letter, max(0.14 * face.box.size, _MIN_LETTER)))
+        """Return a style with smaller letters for a small face."""
+        return _Style(min(self.letter, max(0.1 * face.box.size, _MIN_LETTER)))
 
     @property
     def gap(self) -> int:
@@ -57,45 +69,58 @@ class _Style:
         """Height of a line of text with its gaps."""
         return round(self.letter) + 2 * self.gap
 
+    @property
+    def bar(self) -> int:
+        """Height of a bar of probabilities with its outline."""
+        return max(round(0.3 * self.letter), _BAR_HEIGHT) + 2
+
+    @property
+    def padding(self) -> int:
+        """Space before and after the text of a label, whose ends are round."""
+        return self.gap + round(0.15 * self.letter)
+
 
 def annotate(
     image: Image | Pixels,
     result: FrameResult | Sequence[Face],
     *,
-    title: str = "",
     landmarks: bool = True,
     panels: bool = True,
     attention: bool = False,
 ) -> Pixels:
     """Return a copy of the image, (height, width, 3) BGR, with the faces drawn in.
 
-    Widths and letters scale with the image and the faces; labels and panels stay inside the image.
-    An unknown emotion is labelled with its reason in place of a confidence.
+    Widths and letters scale with the image and the faces. Labels, bars and panels stay inside the
+    image and cover no face and none of each other; what finds no place is left out. Only one or two
+    faces that fill the image have their labels in its corners. An unknown emotion is labelled with
+    its reason in place of a confidence.
 
     Args:
         image: an Image or (height, width, 3) BGR pixels.
-        title: a line at the top.
-        landmarks: whether to draw them.
-        panels: the seven probabilities beside a face, where there is room.
+        landmarks: whether to draw them, on faces of 48 pixels or more.
+        panels: whether to draw the seven probabilities: beside a face, or in a bar below it for
+            three or more faces, faces smaller than 80 pixels and where there is no room.
         attention: the map of the strongest emotion over the face.
     """
     faces = result.faces if isinstance(result, FrameResult) else result
     canvas = np.array(image.bgr() if isinstance(image, Image) else image, np.uint8, order="C")
     height, width = canvas.shape[:2]
     style = _Style.of_image(width, height)
-    taken = [_core(face) for face in faces]
-    if title:
-        taken.append(_draw_title(canvas, title, style))
+    layout = Layout(width, height, [_frame_of(face) for face in faces])
     for face in faces:
         if attention:
             _draw_attention(canvas, face)
         if landmarks:
             _draw_landmarks(canvas, face)
         _draw_box(canvas, face)
-    for face in faces:
-        taken.append(_draw_label(canvas, face, style.of_face(face), taken))
-    for face in faces if panels else ():
-        _draw_panel(canvas, face, style.of_face(face), taken)
+    with_panel = [len(faces) < _GROUP and face.box.size >= _SMALL_FACE for face in faces]
+    for face, large in zip(faces, with_panel, strict=True):
+        placed = _draw_label(canvas, face, style.of_face(face), layout, panels and not large)
+        if large and not placed:
+            _draw_label_inside(canvas, face, style.of_face(face))
+    for face, large in zip(faces, with_panel, strict=True):
+        if panels and large and not _draw_panel(canvas, face, style.of_face(face), layout):
+            _draw_bar_alone(canvas, face, style.of_face(face), layout)
     return canvas
 
 
@@ -108,15 +133,17 @@ def unknown_text(face: Face) -> str:
 def _draw_landmarks(canvas: Pixels, face: Face) -> None:
     points = np.round(face.landmarks * 2**_SUBPIXEL_BITS).astype(np.int32)
     size, colour = face.box.size, EMOTION_COLOURS[face.label]
+    if size < _NO_LANDMARKS:
+        return
     thick = max(round(size / 250.0), 1)
     # Opaque lines would hide a small face.
-    part = _part(canvas, _frame_of(face)) if size < 90 else None
+    part = _part(canvas, _frame_of(face)) if size < _FAINT_LANDMARKS else None
     before = None if part is None else part.copy()
     for first, last, closed in _CONTOURS:
         line = points[first : last + 1].reshape(-1, 1, 2)
         cv2.polylines(canvas, [line], closed, colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
     if part is not None and before is not None:
-        part[:] = (0.6 * part + 0.4 * before).astype(np.uint8)
+        part[:] = (0.5 * part + 0.5 * before).astype(np.uint8)
         return
     radius = round(max(size / 160.0, 0.8) * 2**_SUBPIXEL_BITS)
     for x, y in points.tolist():
@@ -136,43 +163,93 @@ def _draw_box(canvas: Pixels, face: Face) -> None:
             cv2.line(canvas, (x, y), (x, y + dy), colour, thick, cv2.LINE_AA)
 
 
-def _draw_label(canvas: Pixels, face: Face, style: _Style, taken: Sequence[Box]) -> Box:
-    """Draw track, label and confidence on a tag above or below, where it hides least."""
-    is_known = face.emotion != UNKNOWN
-    text = f"{face.label} {100 * face.confidence:.0f}%" if is_known else unknown_text(face)
-    if face.track_id:
-        text = f"#{face.track_id} {text}"
-    width, height = text_width(text, style.letter) + 2 * style.gap, style.row
-    frame = _frame_of(face)
-    rows = frame.y - height, frame.y + frame.height
-    columns = frame.x, frame.x + frame.width - width
-    tags = [_moved_inside(Box(x, y, width, height), canvas) for y in rows for x in columns]
-    tag = min(tags, key=lambda t: sum(t.iou(other) for other in taken))
+def _label_texts(face: Face) -> list[str]:
+    """Return the texts that a label may have, from the longest to the shortest."""
+    track = f"#{face.track_id} " if face.track_id else ""
+    if face.emotion == UNKNOWN:
+        reason = unknown_text(face)
+        return [track + reason, reason, face.label]
+    known = f"{face.label} {100 * face.confidence:.0f}%"
+    return [track + known, known, face.label]
+
+
+def _draw_label(canvas: Pixels, face: Face, style: _Style, layout: Layout, with_bar: bool) -> bool:
+    """Draw track, label and confidence outside the box; return whether there was room."""
+    texts = [
+        (text, text_width(text, style.letter) + 2 * style.padding) for text in _label_texts(face)
+    ]
+    for bar in (style.bar, 0) if with_bar else (0,):
+        for text, width in texts:
+            places = layout.label_places(_frame_of(face), width, style.row, _GAP, bar)
+            boxes = layout.take(places)
+            if boxes is None:
+                continue
+            _draw_tag(canvas, boxes[0], text, face, style)
+            if bar:
+                _draw_bar(canvas, boxes[1], face)
+            elif with_bar:
+                _draw_bar_alone(canvas, face, style, layout)
+            return True
+    if with_bar:
+        _draw_bar_alone(canvas, face, style, layout)
+    return False
+
+
+def _draw_label_inside(canvas: Pixels, face: Face, style: _Style) -> None:
+    """Draw the label of a face that fills the image in the corner with the fewest landmarks."""
+    text = _label_texts(face)[0]
+    width, height = text_width(text, style.letter) + 2 * style.padding, style.row
+    corners = [
+        Box(x, y, width, height)
+        for y in (canvas.shape[0] - height, 0)
+        for x in (0, canvas.shape[1] - width)
+    ]
+
+    def hidden(box: Box) -> int:
+        low, high = (box.x, box.y), (box.x + box.width, box.y + box.height)
+        return int(((face.landmarks >= low) & (face.landmarks < high)).all(axis=1).sum())
+
+    _draw_tag(canvas, min(corners, key=hidden), text, face, style)
+
+
+def _draw_tag(canvas: Pixels, box: Box, text: str, face: Face, style: _Style) -> None:
+    """Draw a text on a ground with round ends."""
     colour = EMOTION_COLOURS[face.label]
-    x0, y0, x1, y1 = _corners(tag)
-    cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, -1)
-    draw_text(
-        canvas,
-        text,
-        x0 + style.gap,
-        y0 + style.gap,
-        ink_on(colour),
-        size=style.letter,
-    )
-    return tag
+    x0, y0, x1, y1 = _corners(box)
+    radius = (y1 - y0) // 2
+    cv2.rectangle(canvas, (x0 + radius, y0), (x1 - 1 - radius, y1 - 1), colour, -1)
+    for x in (x0 + radius, x1 - 1 - radius):
+        cv2.circle(canvas, (x, y0 + radius), radius, colour, -1, cv2.LINE_AA)
+    x, y = x0 + style.padding, y0 + style.gap
+    draw_text(canvas, text, x, y, ink_on(colour), size=style.letter)
 
 
-def _draw_panel(canvas: Pixels, face: Face, style: _Style, taken: list[Box]) -> None:
-    """Draw the seven probabilities as bars beside the face, unless they would hide something."""
+def _draw_bar(canvas: Pixels, box: Box, face: Face) -> None:
+    """Draw the seven probabilities as parts of one bar with a dark outline."""
+    x0, y0, x1, y1 = _corners(box)
+    canvas[y0:y1, x0:x1] = DARK
+    x0, y0, x1, y1 = x0 + 1, y0 + 1, x1 - 1, y1 - 1
+    ends = np.round(x0 + (x1 - x0) * np.minimum(np.cumsum(face.probabilities), 1.0)).astype(int)
+    for name, begin, end in zip(EMOTIONS, [x0, *ends.tolist()], ends.tolist(), strict=False):
+        canvas[y0:y1, begin:end] = EMOTION_COLOURS[name]
+
+
+def _draw_bar_alone(canvas: Pixels, face: Face, style: _Style, layout: Layout) -> None:
+    boxes = layout.take(layout.bar_places(_frame_of(face), _GAP, style.bar))
+    if boxes is not None:
+        _draw_bar(canvas, boxes[0], face)
+
+
+def _draw_panel(canvas: Pixels, face: Face, style: _Style, layout: Layout) -> bool:
+    """Draw the seven probabilities as bars beside the face; return whether there was room."""
     names = max(text_width(name, style.letter) for name in EMOTIONS)
     bars, row = round(4.5 * style.letter), round(1.75 * style.letter)
     width, height = names + bars + 3 * style.gap, len(EMOTIONS) * row + 2 * style.gap
-    place = _free_place(_frame_of(face), width, height, style, canvas, taken)
-    if place is None:
-        return
-    taken.append(place)
-    _shade(canvas, place)
-    x, y = round(place.x) + style.gap, round(place.y) + style.gap
+    boxes = layout.take(layout.panel_places(_frame_of(face), width, height, style.gap))
+    if boxes is None:
+        return False
+    _shade(canvas, boxes[0])
+    x, y = round(boxes[0].x) + style.gap, round(boxes[0].y) + style.gap
     strongest = int(face.probabilities.argmax()) if face.emotion == UNKNOWN else face.emotion
     for i, (name, p) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
         top = y + i * row + (row - round(style.letter)) // 2
@@ -183,36 +260,7 @@ def _draw_panel(canvas: Pixels, face: Face, style: _Style, taken: list[Box]) -> 
         end = left + round(bars * float(p))
         if end > left:
             cv2.rectangle(canvas, (left, top), (end, bottom), EMOTION_COLOURS[name], -1)
-
-
-def _free_place(
-    frame: Box, width: int, height: int, style: _Style, canvas: Pixels, taken: Sequence[Box]
-) -> Box | None:
-    """Return a place beside, below or above a face, inside the image and not yet taken."""
-    tag = style.row + style.gap
-    places = (
-        Box(frame.x + frame.width + style.gap, frame.y, width, height),
-        Box(frame.x - width - style.gap, frame.y, width, height),
-        Box(frame.x, frame.y + frame.height + tag, width, height),
-        Box(frame.x, frame.y - tag - height, width, height),
-    )
-    for place in places:
-        # Moving it up or down into the image is allowed, sideways over the face is not.
-        moved = _moved_inside(place, canvas)
-        inside = moved.x == place.x and moved.y + height <= canvas.shape[0]
-        if inside and all(moved.iou(other) == 0.0 for other in taken):
-            return moved
-    return None
-
-
-def _draw_title(canvas: Pixels, title: str, style: _Style) -> Box:
-    """Draw a strip over the whole width; text that does not fit is cut off."""
-    width = canvas.shape[1]
-    title = fit_text(title, width - 2 * style.gap, style.letter)
-    strip = Box(0, 0, width, style.row)
-    _shade(canvas, strip)
-    draw_text(canvas, title, style.gap, style.gap, LIGHT, size=style.letter)
-    return strip
+    return True
 
 
 def _draw_attention(canvas: Pixels, face: Face) -> None:
@@ -254,19 +302,6 @@ def _frame_of(face: Face) -> Box:
     return Box(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
 
 
-def _core(face: Face) -> Box:
-    """Return the part of a face that no panel may cover: all but a little above and below."""
-    box = face.box
-    return Box(box.x, box.y + 0.05 * box.height, box.width, 0.9 * box.height)
-
-
 def _corners(box: Box) -> tuple[int, int, int, int]:
     x1, y1 = box.x + box.width, box.y + box.height
     return round(box.x), round(box.y), round(x1), round(y1)
-
-
-def _moved_inside(box: Box, canvas: Pixels) -> Box:
-    height, width = canvas.shape[:2]
-    x = min(max(box.x, 0.0), max(width - box.width, 0.0))
-    y = min(max(box.y, 0.0), max(height - box.height, 0.0))
-    return Box(x, y, box.width, box.height)

@@ -70,7 +70,7 @@ def test_every_label_has_its_own_colour() -> None:
 def test_the_source_is_unchanged_and_may_be_read_only_or_grey() -> None:
     pixels = np.full((240, 320), BACKGROUND, np.uint8)
     pixels.flags.writeable = False
-    drawn = annotate(Image(pixels, "mono"), [face_of(Disc(160, 120))], title="camera")
+    drawn = annotate(Image(pixels, "mono"), [face_of(Disc(160, 120))])
     assert drawn.shape == (240, 320, 3)
     assert np.all(pixels == BACKGROUND)
     assert changed(drawn).any()
@@ -108,10 +108,74 @@ def test_a_panel_never_covers_another_face() -> None:
         assert np.array_equal(drawn[part], only_boxes[part])
 
 
-def test_the_title_is_a_strip_at_the_top_and_is_cut_to_fit() -> None:
-    drawn = changed(annotate(blank(320, 240), [], title="a very long line of text " * 20))
-    assert drawn[:12].any()
-    assert not drawn[30:].any()
+def test_three_faces_have_bars_instead_of_panels() -> None:
+    two = [face_of(Disc(200 + 300 * i, 300, 120)) for i in range(2)]
+    three = [*two, face_of(Disc(800, 300, 120))]
+    pixels = blank(1000, 600)
+    assert (annotate(pixels, two)[:, :, 0] == 75).sum() > 1000  # the ground of a panel's bars
+    grouped = annotate(pixels, three)
+    assert not (grouped == 75).all(axis=2).any()
+    assert bar_lengths(grouped, three[0])["happy"] == pytest.approx(0.88, abs=0.02)
+
+
+def test_a_small_face_has_a_bar_as_wide_as_its_box() -> None:
+    face = face_of(Disc(200, 120, 50), emotion=4)
+    drawn = annotate(blank(400, 240), [face])
+    lengths = bar_lengths(drawn, face)
+    assert sum(lengths.values()) == pytest.approx(1.0, abs=0.05)
+    assert lengths["fear"] == pytest.approx(0.88, abs=0.05)
+
+
+def bar_lengths(image: np.ndarray, face: Face) -> dict[str, float]:
+    """Return the part of the row of the bar below a face that each emotion's colour fills."""
+    x0, x1 = int(face.box.x - 0.06 * face.box.size), int(face.box.x + 1.06 * face.box.width)
+    below = image[int(face.box.y + 1.07 * face.box.height) + 4 :, x0:x1]
+    matches = {n: (below == np.array(c)).all(axis=2) for n, c in EMOTION_COLOURS.items()}
+    colours = [matches[name] for name in EMOTIONS]
+    row = max(
+        range(len(below)), key=lambda r: len({i for i, m in enumerate(colours) if m[r].any()})
+    )
+    return {n: float(matches[n][row].mean()) for n in EMOTIONS}
+
+
+@pytest.mark.parametrize(("size", "drawn"), [(40, False), (60, True), (120, True)])
+def test_landmarks_are_left_out_on_tiny_faces(size: int, drawn: bool) -> None:
+    face = face_of(Disc(200, 200, size))
+    inner = np.s_[200 - size // 3 : 200 + size // 3, 200 - size // 3 : 200 + size // 3]
+    image = annotate(blank(400, 400), [face], panels=False)
+    assert face.box.size == pytest.approx(size, rel=0.2)
+    assert changed(image)[inner].any() == drawn
+
+
+def test_landmarks_of_small_faces_are_half_transparent() -> None:
+    colour = np.array(EMOTION_COLOURS["happy"], int)
+    small, large = (
+        annotate(blank(400, 400), [face_of(Disc(200, 200, size))])[160:240, 160:240].reshape(-1, 3)
+        for size in (80, 160)
+    )
+    assert (large == colour).all(axis=1).any()
+    assert np.abs(small - colour).sum(axis=1).min() >= np.abs((colour - BACKGROUND) // 2).sum() - 3
+
+
+def test_labels_and_bars_cover_no_face() -> None:
+    faces = [face_of(Disc(60 + 90 * (i % 6), 60 + 88 * (i // 6), 60), i % 7, i) for i in range(24)]
+    drawn = annotate(blank(600, 400), faces, landmarks=False)
+    for face in faces:
+        box = face.box
+        inside = drawn[
+            round(box.y) + 1 : round(box.y + box.height),
+            round(box.x) + 1 : round(box.x + box.width),
+        ]
+        assert not changed(inside).any()
+
+
+def test_the_label_of_a_face_that_fills_the_image_covers_no_landmark() -> None:
+    face = face_of(Disc(320, 240, 1000))
+    drawn = annotate(blank(640, 480), [face], landmarks=False, panels=False)
+    tag = (drawn == EMOTION_COLOURS["happy"]).all(axis=2)
+    assert tag.any()
+    inside = [(x, y) for x, y in face.landmarks if 0 <= x < 640 and 0 <= y < 480]
+    assert not any(tag[int(y), int(x)] for x, y in inside)
 
 
 def test_attention_colours_the_face_alone() -> None:
@@ -146,12 +210,11 @@ discs = st.lists(
 @given(
     st.sampled_from([(1, 1), (20, 10), (64, 64), (320, 240), (1920, 1080)]),
     discs,
-    st.text(max_size=20),
     st.booleans(),
 )
-def test_any_faces_on_any_image_are_drawn(size, present, title, attention) -> None:
+def test_any_faces_on_any_image_are_drawn(size, present, attention) -> None:
     faces = [face_of(disc, UNKNOWN if i else 2, i) for i, disc in enumerate(present)]
-    drawn = annotate(blank(*size), faces, title=title, attention=attention)
+    drawn = annotate(blank(*size), faces, attention=attention)
     assert drawn.shape == (size[1], size[0], 3)
 
 
