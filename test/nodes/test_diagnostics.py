@@ -69,6 +69,18 @@ CASES: dict[str, tuple[CameraFigures, Situation, bytes, list[str]]] = {
         ERROR,
         ["has the type sensor_msgs/msg/Image", "set image_transport to raw"],
     ),
+    "a video on the topic of raw images": (
+        FRESH,
+        replace(ALONE, other_types=("foxglove_msgs/msg/CompressedVideo",)),
+        ERROR,
+        ["has the type foxglove_msgs/msg/CompressedVideo", "set image_transport to foxglove"],
+    ),
+    "a video without its key frame": (
+        replace(WELL, rate_out=0.0, bad={"key_frame": 9}, lost_by="key_frame", faces=0),
+        LISTENING,
+        WARN,
+        ["waits for a key frame", "gop_size"],
+    ),
     "no images at all on the topic": (
         FRESH,
         replace(ALONE, other_types=("std_msgs/msg/String",)),
@@ -77,7 +89,7 @@ CASES: dict[str, tuple[CameraFigures, Situation, bytes, list[str]]] = {
     ),
     "images only beside the topic": (
         FRESH,
-        replace(ALONE, other_topic="/image_raw/compressed"),
+        replace(ALONE, other_transport="compressed", other_topic="/image_raw/compressed"),
         WARN,
         ["published on /image_raw/compressed", "set image_transport to compressed"],
     ),

@@ -37,5 +37,5 @@ def test_a_remapping_of_the_images_moves_camera_info_too(
 ) -> None:
     rules = [part for old, new in remapped.items() for part in ("-r", f"{old}:={new}")]
     node = Node("camera", cli_args=["--ros-args", *rules])
-    assert camera_topics(node, compressed=compressed) == (image, info)
+    assert camera_topics(node, transport="compressed" if compressed else "raw") == (image, info)
     node.destroy_node()

@@ -85,7 +85,7 @@ class CameraNode(Node, Listener):
     def _make_topics(self) -> None:
         profile = qos.images(self._values["image_reliability"], _QUEUE_DEPTH)
         _, info_topic = camera_topics(self)
-        compressed_topic, _ = camera_topics(self, compressed=True)
+        compressed_topic, _ = camera_topics(self, transport="compressed")
         self._images = self.create_publisher(ImageMessage, "image_raw", profile)
         self._infos = self.create_publisher(CameraInfo, info_topic, profile)
         self._compressed = (

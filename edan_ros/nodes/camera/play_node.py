@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sensor_msgs.msg
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -17,7 +16,9 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.reporting import Health
+from edan_ros.nodes.common.topics import MissingMessagesError, find_message_type
 from edan_ros.sources.bag import BagPlayback, ScheduledMessage
+from edan_ros.sources.base import SourceError
 from edan_ros.sources.player import Listener, Player, PlayOptions
 
 #: Images that are kept for a slow reliable subscriber.
@@ -56,7 +57,7 @@ class PlayNode(Node, Listener):
     recording and jumps back when the recording starts again.
 
     Raises:
-        SourceError: the bag cannot be read, or has no such topic.
+        SourceError: the bag cannot be read, has no such topic, or its messages are not installed.
     """
 
     def __init__(
@@ -69,12 +70,16 @@ class PlayNode(Node, Listener):
             speed=options.speed,
             log=lambda line: self.get_logger().warning(line),
         )
+        try:
+            types = {kind: find_message_type(kind) for kind in self._playback.kinds.values()}
+        except MissingMessagesError as error:
+            raise SourceError(f"the images of {path} cannot be published: {error}") from error
         super().__init__(node_name, **kwargs)
         self._options = options
         profile = qos.images(options.reliability, _QUEUE_DEPTH)
         # Not `_publishers`, which is rclpy's own.
         self._outputs = {
-            topic: self.create_publisher(_message_type(kind), topic, profile)
+            topic: self.create_publisher(types[kind], topic, profile)
             for topic, kind in self._playback.kinds.items()
         }
         self.published = 0
@@ -154,8 +159,3 @@ class PlayNode(Node, Listener):
             self._clock_ns = max(self._clock_ns, now)
             stamp = Time(nanoseconds=self._clock_ns).to_msg()
             self._clock_output.publish(ClockMessage(clock=stamp))
-
-
-def _message_type(kind: str) -> type:
-    found: type = getattr(sensor_msgs.msg, kind.rpartition("/")[2])
-    return found

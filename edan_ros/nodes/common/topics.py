@@ -18,20 +18,20 @@ _TF_PROFILE = QoSProfile(
 )
 
 
-def camera_topics(node: Node, prefix: str = "", *, compressed: bool = False) -> tuple[str, str]:
+def camera_topics(node: Node, prefix: str = "", *, transport: str = "raw") -> tuple[str, str]:
     """Return the topics of a camera's images and of its camera_info, both as remapped.
 
-    By the convention of image_transport the compressed images are below the raw ones, and
-    camera_info is beside them, so that a remapping of image_raw moves all three.
+    By the convention of image_transport other forms of the images are below the raw ones, and
+    camera_info is beside them, so that a remapping of image_raw moves all of them.
 
     Args:
         node: the node whose remappings apply.
         prefix: of the camera's topics, "front/" for example; "" for none.
-        compressed: whether the images are compressed.
+        transport: "raw", or the name below image_raw, "compressed" for example.
     """
     topic = node.resolve_topic_name(f"{prefix}image_raw")
-    if compressed:
-        topic = _remapped(node, f"{prefix}image_raw/compressed") or f"{topic}/compressed"
+    if transport != "raw":
+        topic = _remapped(node, f"{prefix}image_raw/{transport}") or f"{topic}/{transport}"
     return topic, _remapped(node, f"{prefix}camera_info") or info_topic(topic)
 
 
@@ -57,6 +57,17 @@ def find_messages(*packages: str) -> ModuleType:
         except ModuleNotFoundError:
             continue
     raise MissingMessagesError(f"{' or '.join(packages)} is not installed")
+
+
+def find_message_type(kind: str) -> type:
+    """Return the class of a message by its full name, "sensor_msgs/msg/Image" for example.
+
+    Raises:
+        MissingMessagesError: its package is not installed.
+    """
+    package, _, name = kind.split("/")
+    found: type = getattr(find_messages(package), name)
+    return found
 
 
 class TransformPublisher:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +11,14 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import qos_policy_name_from_kind
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
-from edan_ros.core.message_fields import camera_model, decode_image
+from edan_ros.core.message_fields import camera_model, decode_image, image_header
 from edan_ros.core.sixteen_bit import SixteenBitScaler
 from edan_ros.core.still_image import DEFAULT_LIMITS, DecodeLimits
 from edan_ros.detection.base import IDENTITY_BOX, WIDER_FACE_BOX
@@ -27,15 +28,31 @@ from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.camera_statistics import CameraStatistics
 from edan_ros.nodes.common.conversions import MessageError, detections, stamp_seconds
 from edan_ros.nodes.common.reporting import Throttle
-from edan_ros.nodes.common.topics import camera_topics
+from edan_ros.nodes.common.topics import camera_topics, find_message_type
+from edan_ros.sources.video_packets import (
+    FFMPEG_PACKET,
+    FOXGLOVE_VIDEO,
+    DecodedFrame,
+    PacketDecoder,
+    encoding_of,
+)
 
 #: Name of the camera of an empty name in logs and diagnostics.
 UNNAMED = "camera"
 #: Values of the parameter image_transport, and the message type that each takes.
-IMAGE_TYPES = {"raw": "sensor_msgs/msg/Image", "compressed": "sensor_msgs/msg/CompressedImage"}
+IMAGE_TYPES = {
+    "raw": "sensor_msgs/msg/Image",
+    "compressed": "sensor_msgs/msg/CompressedImage",
+    "ffmpeg": FFMPEG_PACKET,
+    "foxglove": FOXGLOVE_VIDEO,
+}
+#: Those that need every packet, not the newest image alone.
+VIDEO_TRANSPORTS = ("ffmpeg", "foxglove")
 #: Images that the middleware keeps for the callback, which drops all but the newest. With a depth
 #: of 1 the middleware would drop images without counting them.
 QUEUE_DEPTH = 5
+#: The same for packets of a video, and packets that may wait to be decoded: about 2 s.
+VIDEO_DEPTH, MAX_PACKETS = 30, 60
 NO_CALIBRATION = "none: no head pose"
 #: Values of the parameter boxes_of, and the transform from each to the box of the landmarks.
 BOXES_OF = {"face": WIDER_FACE_BOX, "landmarks": IDENTITY_BOX}
@@ -45,8 +62,16 @@ BOXES_OF = {"face": WIDER_FACE_BOX, "landmarks": IDENTITY_BOX}
 class ReceivedImage:
     """An image message and the time of its arrival (time.monotonic)."""
 
-    message: ImageMessage | CompressedImage
+    message: Any
     time: float
+
+    @property
+    def header(self) -> Header:
+        """The header of the message; that of a foxglove_msgs/CompressedVideo is composed."""
+        found = image_header(self.message)
+        if isinstance(found, Header):
+            return found
+        return Header(stamp=found.stamp, frame_id=found.frame_id)
 
 
 #: Stores the newest image of a camera by its key; True if it replaced an unprocessed one.
@@ -65,7 +90,7 @@ class DecodedImage:
     @property
     def header(self) -> Header:
         """The header of the image message."""
-        return self.received.message.header
+        return self.received.header
 
     @property
     def stamp(self) -> float:
@@ -99,6 +124,10 @@ class CameraInput:
         node: creates them.
         name: prefix of the topics; "" for none.
         options: how images are received.
+
+    Raises:
+        MissingMessagesError: the package of the messages is not installed.
+        SourceError: PyAV, which a video needs, is not installed.
     """
 
     def __init__(self, node: LifecycleNode, name: str, options: CameraOptions) -> None:
@@ -109,6 +138,10 @@ class CameraInput:
         self.last: tuple[DecodedImage, FrameResult] | None = None
         self.frame_id = ""
         self.calibration = NO_CALIBRATION
+        self._type = find_message_type(self.type)
+        is_video = options.transport in VIDEO_TRANSPORTS
+        self._video = PacketDecoder[ReceivedImage](options.limits) if is_video else None
+        self._packets: deque[ReceivedImage] = deque(maxlen=MAX_PACKETS)
         self._node = node
         self._enqueue: EnqueueFn | None = None
         self._throttle = Throttle()
@@ -117,8 +150,7 @@ class CameraInput:
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
         self._prefix = prefix = f"{name}/" if name else ""
-        compressed = options.transport == "compressed"
-        self.topic, self._info_topic = camera_topics(node, prefix, compressed=compressed)
+        self.topic, self._info_topic = camera_topics(node, prefix, transport=options.transport)
         self.faces = node.create_lifecycle_publisher(
             FaceEmotionArray, f"{prefix}faces", qos.RESULTS
         )
@@ -129,15 +161,16 @@ class CameraInput:
     def subscribe(self, enqueue: EnqueueFn) -> None:
         """Subscribe to the images; ``enqueue`` is called with each on the executor's thread."""
         self._enqueue = enqueue
-        kind = CompressedImage if self.options.transport == "compressed" else ImageMessage
         create = self._node.create_subscription
         self._subscriptions = [
             create(CameraInfo, self._info_topic, self._on_info, qos.CAMERA_INFO),
             create(
-                kind,
+                self._type,
                 self.topic,
                 self._on_image,
-                qos.images(self.options.reliability, QUEUE_DEPTH),
+                qos.images(
+                    self.options.reliability, QUEUE_DEPTH if self._video is None else VIDEO_DEPTH
+                ),
                 event_callbacks=qos.SubscriptionEventCallbacks(
                     incompatible_qos=self._on_incompatible_qos
                 ),
@@ -153,6 +186,9 @@ class CameraInput:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
         self._enqueue = self._info = self.last = None
+        if self._video is not None:
+            self._packets.clear()
+            self._video.flush()
         if self.boxes is not None:
             self.boxes.feed([])
         self.statistics.pause()
@@ -171,11 +207,13 @@ class CameraInput:
         """Return the message type of each publisher on the topic of the images."""
         return [info.topic_type for info in self._node.get_publishers_info_by_topic(self.topic)]
 
-    def other_topic(self) -> str:
-        """Return the topic of the other transport if it has publishers, else ""."""
-        compressed = self.options.transport == "raw"
-        topic, _ = camera_topics(self._node, self._prefix, compressed=compressed)
-        return topic if self._node.count_publishers(topic) else ""
+    def other_topic(self) -> tuple[str, str]:
+        """Return another transport whose topic has publishers, and that topic; else ("", "")."""
+        for transport in IMAGE_TYPES:
+            topic, _ = camera_topics(self._node, self._prefix, transport=transport)
+            if topic != self.topic and self._node.count_publishers(topic):
+                return transport, topic
+        return "", ""
 
     def take_overloaded(self) -> bool:
         """Return whether an image was replaced unprocessed since the last call."""
@@ -192,6 +230,13 @@ class CameraInput:
         """
         shown = self.annotated.get_subscription_count() > 0
         start = time.perf_counter()
+        if self._video is not None:
+            frame = self._decode_packets(self._video, received)
+            if frame is None:
+                return None
+            image = frame.image(gray=not shown)
+            spent = 1e3 * (time.perf_counter() - start)
+            return DecodedImage(frame.origin, image, self._camera_for(image), spent)
         try:
             image = decode_image(
                 received.message,
@@ -205,6 +250,29 @@ class CameraInput:
             return None
         spent = 1e3 * (time.perf_counter() - start)
         return DecodedImage(received, image, self._camera_for(image), spent)
+
+    def _decode_packets(
+        self, video: PacketDecoder[ReceivedImage], last: ReceivedImage
+    ) -> DecodedFrame[ReceivedImage] | None:
+        """Decode the waiting packets up to ``last``; return the newest frame, not yet converted."""
+        newest: DecodedFrame[ReceivedImage] | None = None
+        packet: ReceivedImage | None = None
+        faults: list[ImageError] = []
+        while self._packets and packet is not last:
+            packet = self._packets.popleft()
+            try:
+                data = bytes(packet.message.data)
+                frames = video.decode(data, encoding_of(packet.message), packet)
+            except ImageError as error:
+                faults.append(error)
+            else:
+                newest = frames[-1] if frames else newest
+        for number, fault in enumerate(faults, 1):
+            is_lost = newest is None and number == len(faults)
+            self.report(fault.reason, f"{fault}; packet skipped", lost=is_lost)
+        if newest is None and not faults:
+            self.statistics.dropped()  # the encoder has reordered frames: this one comes later
+        return newest
 
     def report(self, reason: str, message: str, *, lost: bool = False) -> None:
         """Count a fault, and log a throttled warning.
@@ -246,14 +314,16 @@ class CameraInput:
             )
         return camera
 
-    def _on_image(self, message: ImageMessage | CompressedImage) -> None:
+    def _on_image(self, message: Any) -> None:
         gap = self.statistics.arrived()
         if gap is not None:
             self._node.get_logger().info(
                 f"{self.key}: images are back after an outage of {gap:.1f} s"
             )
-        self.frame_id = message.header.frame_id
         received = ReceivedImage(message, time.monotonic())
+        self.frame_id = received.header.frame_id
+        if self._video is not None:
+            self._packets.append(received)
         if self._enqueue is not None and self._enqueue(self.key, received):
             self._overloaded = True
             self.statistics.dropped()

@@ -12,6 +12,7 @@ from edan_ros.engines.base import Engine
 from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, CameraFigures
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES, CameraInput
 from edan_ros.nodes.emotion.recognition import Recognition
+from edan_ros.sources.video_packets import KEY_FRAME
 
 MakeStatus = Callable[..., DiagnosticStatus]
 
@@ -24,8 +25,6 @@ _LOST_BY = {
     ENGINE_FAILED: "the engine fails on them: see the log",
     INTERNAL_ERROR: "an internal error skips them: see the log",
 }
-#: The other value of image_transport.
-_OTHER = {"raw": "compressed", "compressed": "raw"}
 _UNUSABLE = "none is valid: see the bad_input counts"
 #: Fields of ModelInfo.msg that the status of the model shows beside its name.
 _MODEL_FIELDS = ("version", "sha256", "engine", "selection_reason", "device", "precision")
@@ -42,7 +41,8 @@ class Situation:
         reliability: the value of image_reliability.
         transport: the value of image_transport.
         other_types: message types of other publishers on the same topic.
-        other_topic: topic of the other transport, if images are published there instead; else "".
+        other_transport, other_topic: another value of image_transport and its topic, if images are
+            published there instead; else "".
     """
 
     idle: str
@@ -51,6 +51,7 @@ class Situation:
     reliability: str
     transport: str = "raw"
     other_types: tuple[str, ...] = ()
+    other_transport: str = ""
     other_topic: str = ""
 
 
@@ -60,6 +61,11 @@ def assess_camera(figures: CameraFigures, situation: Situation) -> tuple[bytes, 
         return OK, situation.idle
     if figures.silent:
         return _assess_silence(figures, situation)
+    if figures.lost_by == KEY_FRAME and not figures.rate_out:
+        return WARN, (
+            "packets of a video arrive, and the node waits for a key frame: let the encoder send "
+            "one every second or two (gop_size)"
+        )
     if figures.lost_by and not figures.rate_out:
         return ERROR, f"images arrive, but {_LOST_BY.get(figures.lost_by, _UNUSABLE)}"
     if figures.rate_dropped > SLOW_FRACTION * figures.rate_in:
@@ -95,7 +101,7 @@ def _assess_silence(figures: CameraFigures, situation: Situation) -> tuple[bytes
     if situation.other_topic:
         return WARN, (
             f"no images yet on {topic}: they are published on {situation.other_topic}; set "
-            f"image_transport to {_OTHER[situation.transport]}"
+            f"image_transport to {situation.other_transport}"
         )
     if publishers:
         return WARN, (
@@ -111,12 +117,11 @@ def _assess_silence(figures: CameraFigures, situation: Situation) -> tuple[bytes
 def _wrong_type(situation: Situation) -> str:
     """Name the type on the topic, and what to set."""
     topic, transport = situation.topic, situation.transport
-    other = _OTHER[transport]
-    if IMAGE_TYPES[other] in situation.other_types:
-        name = "image_raw/compressed" if other == "compressed" else "image_raw"
-        remedy = f"set image_transport to {other} and remap {name} to {topic}"
-    else:
-        remedy = "remap image_raw to the topic of a camera"
+    remedy = "remap image_raw to the topic of a camera"
+    for other, kind in IMAGE_TYPES.items():
+        if kind in situation.other_types:
+            name = "image_raw" if other == "raw" else f"image_raw/{other}"
+            remedy = f"set image_transport to {other} and remap {name} to {topic}"
     return (
         f"{topic} has the type {', '.join(situation.other_types)}, and image_transport={transport} "
         f"takes {IMAGE_TYPES[transport]}: {remedy}"
@@ -155,6 +160,7 @@ def camera_status(status: MakeStatus, camera: CameraInput, idle: str) -> Diagnos
         idle: why the node does not listen to it; "" if it does.
     """
     types = camera.publisher_types()
+    transport, topic = ("", "") if types else camera.other_topic()
     situation = Situation(
         idle=idle,
         topic=camera.topic,
@@ -162,7 +168,8 @@ def camera_status(status: MakeStatus, camera: CameraInput, idle: str) -> Diagnos
         reliability=camera.options.reliability,
         transport=camera.options.transport,
         other_types=tuple(sorted({name for name in types if name != camera.type})),
-        other_topic="" if types else camera.other_topic(),
+        other_transport=transport,
+        other_topic=topic,
     )
     figures = camera.statistics.figures()
     level, message = assess_camera(figures, situation)

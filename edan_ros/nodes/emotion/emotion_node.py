@@ -28,6 +28,7 @@ from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.running import run_node
+from edan_ros.nodes.common.topics import MissingMessagesError
 from edan_ros.nodes.emotion import diagnostics, services
 from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions
 from edan_ros.nodes.emotion.parameters import (
@@ -38,6 +39,7 @@ from edan_ros.nodes.emotion.parameters import (
 )
 from edan_ros.nodes.emotion.recognition import Recognition
 from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.sources import SourceError
 from edan_ros.srv import AnalyzeImage, ExplainFace
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -48,8 +50,8 @@ Transition = Callable[["EmotionNode", LifecycleState], TransitionCallbackReturn]
 def _transition(target: str) -> Callable[[Callable[..., None]], Transition]:
     """Turn a method into the transition to the state ``target``, which fails if it raises.
 
-    A missing or wrong model or detector is a FAILURE; any other exception is an ERROR, which is
-    logged here because rclpy would drop it.
+    A missing or wrong model, detector or message is a FAILURE; any other exception is an ERROR,
+    which is logged here because rclpy would drop it.
     """
 
     def decorate(step: Callable[..., None]) -> Transition:
@@ -57,7 +59,7 @@ def _transition(target: str) -> Callable[[Callable[..., None]], Transition]:
         def transition(node: EmotionNode, state: LifecycleState) -> TransitionCallbackReturn:
             try:
                 step(node, state)
-            except (EngineError, DetectorError) as error:
+            except (EngineError, DetectorError, MissingMessagesError, SourceError) as error:
                 return node.fail(TransitionCallbackReturn.FAILURE, str(error))
             except Exception:
                 return node.fail(TransitionCallbackReturn.ERROR, traceback.format_exc())

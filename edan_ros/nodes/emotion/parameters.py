@@ -52,7 +52,8 @@ GROUPS = (
             Parameter(
                 "image_transport",
                 "raw",
-                "subscribe to image_raw or to image_raw/compressed (JPEG, PNG, WebP)",
+                "form of the images: image_raw, or below it compressed (JPEG, PNG, WebP), ffmpeg "
+                "(FFMPEGPacket) or foxglove (CompressedVideo), the latter two with H.264 or H.265",
                 Change.CONFIGURE,
                 choices=tuple(IMAGE_TYPES),
             ),

@@ -203,7 +203,7 @@ class Recognition:
 
     def _read(self, key: str, received: ReceivedImage, overloaded: bool) -> DecodedImage | None:
         """Decode a message; a JPEG only at the size that the known faces need."""
-        stamp = stamp_seconds(received.message.header)
+        stamp = stamp_seconds(received.header)
         reduction = self._pipeline.reduction(key, stamp, overloaded=overloaded)
         return self.cameras[key].read(received, reduction)
 
