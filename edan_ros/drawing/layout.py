@@ -10,6 +10,8 @@ from edan_ros.core.boxes import Box
 #: Height of the forehead above the frame of a face, in parts of the frame's height.
 _FOREHEAD = 0.35
 
+_Corners = tuple[float, float, float, float]
+
 
 class Layout:
     """The free space of an image.
@@ -22,8 +24,9 @@ class Layout:
 
     def __init__(self, width: int, height: int, frames: Sequence[Box]) -> None:
         self._width, self._height = width, height
-        self._taken = [_outwards(frame) for frame in frames]
-        self._foreheads = [_forehead(frame) for frame in frames]
+        # As corners x0, y0, x1, y1: many pairs are compared for every image of a video.
+        self._taken = [_corners(_outwards(frame)) for frame in frames]
+        self._foreheads = [_corners(_forehead(frame)) for frame in frames]
 
     def take(self, candidates: Iterable[tuple[Box, ...]]) -> tuple[Box, ...] | None:
         """Occupy and return the first candidate whose boxes are all free; None without any."""
@@ -31,13 +34,15 @@ class Layout:
         for avoided in ([*self._taken, *self._foreheads], self._taken):
             for boxes in candidates:
                 if all(self._is_free(box, avoided) for box in boxes):
-                    self._taken += boxes
+                    self._taken += map(_corners, boxes)
                     return boxes
         return None
 
-    def _is_free(self, box: Box, avoided: Sequence[Box]) -> bool:
-        inside = 0 <= box.x <= self._width - box.width and 0 <= box.y <= self._height - box.height
-        return inside and box.width > 0 and not any(box.intersection(other) for other in avoided)
+    def _is_free(self, box: Box, avoided: Sequence[_Corners]) -> bool:
+        x0, y0, x1, y1 = _corners(box)
+        if x0 < 0 or y0 < 0 or x1 > self._width or y1 > self._height or x0 >= x1:
+            return False
+        return not any(x0 < c and a < x1 and y0 < d and b < y1 for a, b, c, d in avoided)
 
     def label_places(
         self, frame: Box, width: int, height: int, gap: int, bar: int
@@ -101,3 +106,7 @@ def _outwards(box: Box) -> Box:
 def _forehead(frame: Box) -> Box:
     height = _FOREHEAD * frame.height
     return Box(frame.x, frame.y - height, frame.width, height)
+
+
+def _corners(box: Box) -> _Corners:
+    return box.x, box.y, box.x + box.width, box.y + box.height
