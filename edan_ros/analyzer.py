@@ -28,7 +28,7 @@ from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
 from edan_ros.engines.manifest import shipped_models
 from edan_ros.offline.two_pass import TwoPassSmoother, second_pass
-from edan_ros.pipeline.config import PipelineConfig
+from edan_ros.pipeline.config import MOST_FACES, PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.image_files import ImageFileSource
@@ -177,6 +177,8 @@ class FaceAnalyzer:
         #: The manifest of the loaded model.
         self.model: Manifest = runner.manifest
         self._config = config
+        # The budget of a sequence is no reason to leave out people in a photograph.
+        self._max_faces = settings.get("max_faces", MOST_FACES)
         self._pipeline: Pipeline | None = Pipeline(finder, runner, config)
         self._lock = threading.Lock()
         self._keys = (f"track {number}" for number in itertools.count(1))
@@ -225,7 +227,7 @@ class FaceAnalyzer:
         """
         loaded = _load(image)
         with self._lock:
-            return self._opened().analyze(loaded, camera).faces
+            return self._opened().analyze(loaded, camera, max_faces=self._max_faces).faces
 
     def track(
         self,

@@ -271,6 +271,7 @@ class FrameResult:
         warnings: defects of the image, its stamp or its camera_info that did not prevent
             processing: ImageErrors of reason "stamp", "camera_info" or those of ``Image.warning``.
         cut: whether another shot begins with this image, so that all tracks are new.
+        omitted: number of faces that were found but left out because of ``max_faces``.
     """
 
     faces: list[Face]
@@ -280,6 +281,7 @@ class FrameResult:
     detected: bool = False
     warnings: list[ImageError] = field(default_factory=list)
     cut: bool = False
+    omitted: int = 0
 
 
 def polarity_name(polarity: int) -> str:

@@ -93,6 +93,11 @@ class CameraState:
         return len(self._tracker.tracks)
 
     @property
+    def omitted(self) -> int:
+        """Number of faces of the current image beyond ``max_faces``."""
+        return self._tracker.omitted
+
+    @property
     def min_crop_side(self) -> float:
         """Side in pixels of the smallest crop of a live track; 0.0 without one."""
         return min((t.crop.side for t in self._tracker.tracks if t.live), default=0.0)

@@ -8,6 +8,9 @@ from edan_ros.core.settings import check_settings, setting
 from edan_ros.core.smoothing import SmoothingConfig
 from edan_ros.tracking.tracker import TrackingConfig
 
+#: Most faces that ``max_faces`` allows; single images are limited to it by default.
+MOST_FACES = 256
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
@@ -38,7 +41,7 @@ class PipelineConfig:
         16,
         "most faces per image: those tracked longest, then the best detections",
         low=1,
-        high=256,
+        high=MOST_FACES,
         unit="faces",
     )
     max_yaw: float = setting(

@@ -121,13 +121,27 @@ class Pipeline:
         largest = state.min_crop_side / self._engine.input_size
         return max((r for r in REDUCTIONS if r <= largest), default=1)
 
-    def analyze(self, image: Image, camera: CameraModel | None = None) -> FrameResult:
+    def analyze(
+        self,
+        image: Image,
+        camera: CameraModel | None = None,
+        *,
+        max_faces: int | None = None,
+    ) -> FrameResult:
         """Return the faces in a single image; nothing is remembered and track ids are 0.
 
         Action units are measured against an average neutral face, not the person's own.
+
+        Args:
+            image: the image.
+            camera: intrinsics of the camera; None assumes a common lens.
+            max_faces: most faces; None for the setting.
         """
-        tracking = replace(self.config.tracking, birth_hits=1)
-        config = replace(self.config, tracking=tracking)
+        config = replace(
+            self.config,
+            tracking=replace(self.config.tracking, birth_hits=1),
+            max_faces=max_faces or self.config.max_faces,
+        )
         job = self._new_job(image, camera, CameraState(itertools.count(1)))
         self._detect(job, self._detector_of(""), 0.0, config)
         result = self._recognise([job], config)[0]
@@ -282,7 +296,15 @@ class Pipeline:
         size = job.image.width, job.image.height
         faces = job.state.faces(observed, size, job.camera, config, self._engine.manifest)
         job.timings["smooth"] = _milliseconds_since(start)
-        return FrameResult(faces, *size, job.timings, job.detected, job.warnings, job.cut)
+        return FrameResult(
+            faces,
+            *size,
+            job.timings,
+            job.detected,
+            job.warnings,
+            job.cut,
+            job.state.omitted,
+        )
 
 
 def _milliseconds_since(start: float) -> float:

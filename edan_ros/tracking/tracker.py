@@ -112,6 +112,8 @@ class Tracker:
         self._ids = ids
         self._tracks: list[Track] = []
         self._elapsed = 0.0
+        #: Candidates of the current image beyond the limit.
+        self.omitted = 0
 
     @property
     def tracks(self) -> Sequence[Track]:
@@ -163,8 +165,8 @@ class Tracker:
             unmatched[j].track = lost[i]
         return self._limited(live + unmatched, limit)
 
-    @staticmethod
-    def _limited(candidates: list[Candidate], limit: int) -> list[Candidate]:
+    def _limited(self, candidates: list[Candidate], limit: int) -> list[Candidate]:
+        self.omitted = max(0, len(candidates) - limit)
         for candidate in candidates[limit:]:
             if candidate.track is not None:
                 candidate.track.mark_lost()

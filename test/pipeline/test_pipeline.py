@@ -517,3 +517,13 @@ def test_a_face_of_few_pixels_is_unknown_because_it_is_too_small() -> None:
     small, large = sorted(pipeline.process(image, 0.0).faces, key=lambda face: face.box.size)
     assert (small.label, UNKNOWN_REASONS[small.unknown_reason]) == ("unknown", "too_small")
     assert (large.label, large.unknown_reason) == ("neutral", 0)
+
+
+def test_faces_beyond_the_limit_are_counted() -> None:
+    image = scene([Disc(100 + 120 * i, 150, 70) for i in range(5)])
+    pipeline, _, _ = made(max_faces=3)
+    tracked, single = pipeline.process(image, 0.0), pipeline.analyze(image)
+    assert [len(result.faces) for result in (tracked, single)] == [3, 3]
+    assert [result.omitted for result in (tracked, single)] == [2, 2]
+    everybody = pipeline.analyze(image, max_faces=256)
+    assert (len(everybody.faces), everybody.omitted) == (5, 0)
