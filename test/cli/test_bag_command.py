@@ -234,7 +234,7 @@ def test_a_killed_run_starts_again(tmp_path: Path) -> None:
     code = f"from edan_ros.cli.main import main; main(['bag', {str(bag)!r}])"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     unfinished = tmp_path / ".run_faces.unfinished"
-    end = time.monotonic() + 60.0
+    end = time.monotonic() + 120.0
     while not (unfinished / "run_faces").is_dir() and time.monotonic() < end:
         time.sleep(0.02)
     assert main(["bag", str(bag), "--topics", FRONT]) == 1, "two at a time would mix"

@@ -95,7 +95,7 @@ def running_demo(tmp_path: Path, out: Path) -> subprocess.Popen[str]:
     for number in range(300):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((120, 160, 3), 90, np.uint8))
     process = start(out, "--source", str(tmp_path), "--rate", "20")
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 120.0
     while not (out / "demo.mp4").exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -126,8 +126,8 @@ def test_a_killed_demo_takes_its_nodes_with_it(tmp_path: Path) -> None:
     nodes = children(process.pid)
     assert len(nodes) == 2
     process.kill()
-    process.communicate(timeout=20)
-    deadline = time.monotonic() + 20.0
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 60.0
     while alive(nodes):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -9,9 +9,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-#: Seconds in which all nodes have to end after SIGINT.
-END_TIMEOUT = 40.0
+import rclpy
+from rclpy.node import Node
+
+#: Seconds that are waited for anything at most: long, for the machine may be busy.
+TIMEOUT = 120.0
+#: Seconds after which a request without an answer is sent again.
+PATIENCE = 5.0
 
 
 class Launched:
@@ -40,6 +46,21 @@ class Launched:
             self.process.communicate()
 
 
+def call(node: Node, kind: type, service: str, request: object) -> Any:
+    """Call a service that changes nothing.
+
+    A busy server drops its answer to a client that it has not discovered: the request is repeated.
+    """
+    client = node.create_client(kind, service)
+    assert client.wait_for_service(TIMEOUT), service
+    for _ in range(round(TIMEOUT / PATIENCE)):
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(node, future, timeout_sec=PATIENCE)
+        if future.done():
+            return future.result()
+    raise AssertionError(f"no answer of {service}")
+
+
 @contextmanager
 def launched(file: Path, *arguments: str) -> Iterator[Launched]:
     """Start it, end it with SIGINT after the block, and leave nothing behind in any case."""
@@ -48,6 +69,6 @@ def launched(file: Path, *arguments: str) -> Iterator[Launched]:
         yield running
         if running.process.poll() is None:
             running.process.send_signal(signal.SIGINT)
-        running.wait(END_TIMEOUT)
+        running.wait(TIMEOUT)
     finally:
         running.kill()

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("launch_ros", reason="ROS 2 from wheels has no launch; apt's has")
 
 import rclpy
-from launched import launched
+from launched import TIMEOUT, call, launched
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 
@@ -20,15 +20,6 @@ BEHAVIORS = {
     "humanoid": ("humanoid_node", "attention.near", "attended_track"),
     "assistive": ("announcer_node", "announcer.near", "announcement"),
 }
-
-
-def call(node: rclpy.node.Node, kind: type, service: str, request: object) -> object:
-    client = node.create_client(kind, service)
-    assert client.wait_for_service(60.0), service
-    future = client.call_async(request)
-    rclpy.spin_until_future_complete(node, future, timeout_sec=20.0)
-    assert future.done(), service
-    return future.result()
 
 
 @pytest.mark.parametrize("name", BEHAVIORS)
@@ -55,7 +46,7 @@ def test_emotion_node_and_behaviour_start_and_end_together(
             assert values[1].bool_value is True
             call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
             faces = "/robot/faces"
-            end = time.monotonic() + 60.0
+            end = time.monotonic() + TIMEOUT
             while not (node.count_publishers(faces) and node.count_subscribers(faces)):
                 assert time.monotonic() < end
                 time.sleep(0.1)
@@ -70,5 +61,5 @@ def test_emotion_node_and_behaviour_start_and_end_together(
 @pytest.mark.usefixtures("ros_domain")
 def test_a_parameter_file_of_a_behaviour_that_is_missing_is_an_error() -> None:
     with launched(FOLDER / "vehicle.launch.py", "behavior_params:=/no/such.yaml") as process:
-        assert process.wait(60.0) == 1
+        assert process.wait(TIMEOUT) == 1
     assert "behavior_params:=/no/such.yaml: there is no such file" in process.output

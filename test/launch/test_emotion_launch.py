@@ -16,7 +16,7 @@ import rclpy
 import rclpy.node
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import LifecycleNode, Node
-from launched import launched
+from launched import TIMEOUT, call, launched
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 
@@ -108,19 +108,10 @@ def test_the_profile_for_large_images_is_set_unless_the_user_has_one(
     assert profiles() == ["/my/profile.xml"]
 
 
-def call(node: rclpy.node.Node, kind: type, service: str, request: object) -> object:
-    client = node.create_client(kind, service)
-    assert client.wait_for_service(60.0), service
-    future = client.call_async(request)
-    rclpy.spin_until_future_complete(node, future, timeout_sec=20.0)
-    assert future.done()
-    return future.result()
-
-
 @pytest.mark.usefixtures("ros_domain")
 def test_ros2_launch_ends_with_an_error_where_a_parameter_file_is_missing() -> None:
     with launched(FILE, "params_file:=/no/such.yaml") as process:
-        assert process.wait(60.0) == 1
+        assert process.wait(TIMEOUT) == 1
     assert "params_file:=/no/such.yaml: there is no such file" in process.output
 
 
@@ -138,11 +129,12 @@ def test_ros2_launch_starts_and_ends_the_node(tmp_path: Path) -> None:
     node = rclpy.create_node("me")
     try:
         with launched(FILE, *options, f"params_file:={file}") as process:
-            for _ in range(100):
-                state = call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
-                if state.current_state.label == "active":
-                    break
+            end, label = time.monotonic() + TIMEOUT, ""
+            while label != "active":
+                assert time.monotonic() < end, label
                 time.sleep(0.1)
+                answer = call(node, GetState, "/robot/emotion_node/get_state", GetState.Request())
+                label = answer.current_state.label
             assert node.count_subscribers("/robot/eye/image/compressed") == 1
             assert node.count_subscribers("/robot/eye/camera_info") == 1
             names = ["smoothing_time", "image_transport", "silence_timeout", "max_faces"]

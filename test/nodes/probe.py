@@ -30,7 +30,7 @@ from edan_ros.nodes.common.conversions import image_message
 from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
 #: Seconds that are waited for anything at most: long, for the machine may be busy.
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 NAMES = {
     State.PRIMARY_STATE_UNCONFIGURED: "unconfigured",
     State.PRIMARY_STATE_INACTIVE: "inactive",

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from edan_ros.nodes.common.running import GuardedExecutor
 
 #: Seconds to wait for the end of the thread: long, for the machine may be busy.
-_STOP_TIMEOUT = 60.0
+_STOP_TIMEOUT = 120.0
 
 
 class Spinner:

@@ -16,7 +16,7 @@ rclpy = pytest.importorskip("rclpy")
 
 from camera_listener import CameraListener, nanoseconds, values, write_pictures  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from probe import wait_for  # noqa: E402
+from probe import TIMEOUT, wait_for  # noqa: E402
 from rclpy.context import Context  # noqa: E402
 from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -222,7 +222,12 @@ def levels(camera: CameraListener) -> set[int]:
 
 def test_waiting_for_acknowledgements(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 4)
-    camera = listen(source=str(source), rate=100.0, wait_for_acknowledgement=True)
+    camera = listen(
+        source=str(source),
+        rate=100.0,
+        wait_for_acknowledgement=True,
+        acknowledgement_timeout=TIMEOUT,
+    )
     for number in range(4):
         wait_for(lambda n=number: n in levels(camera), f"image {number}")
         time.sleep(0.15)
@@ -250,7 +255,12 @@ def test_it_continues_without_acknowledgement_after_the_timeout(
 
 def test_the_first_image_is_sent_until_it_is_acknowledged(listen: Listen, tmp_path: Path) -> None:
     source = write_pictures(tmp_path, 2)
-    camera = listen(source=str(source), rate=100.0, wait_for_acknowledgement=True)
+    camera = listen(
+        source=str(source),
+        rate=100.0,
+        wait_for_acknowledgement=True,
+        acknowledgement_timeout=TIMEOUT,
+    )
     again = camera.wait_for_images(3)
     assert {nanoseconds(image.header) for image in again} == {nanoseconds(again[0].header)}
     camera.acknowledge(again[0])
@@ -299,15 +309,11 @@ def test_the_process_ends_with_the_recording(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     troubles: list[str] = []
-    started = time.monotonic()
     camera = start(troubles, source=str(tmp_path / "none"), retry=600.0)
     wait_for(lambda: troubles, "the first error")
-    begin = time.monotonic()
-    limit = max(5.0, begin - started)  # a machine on which the start took longer is busy
     camera.send(number)
     wait_for(lambda: camera.exit_code() is not None, "the end")
     assert camera.exit_code() == 0
-    assert time.monotonic() - begin < limit
     assert len(troubles) == 1, troubles
 
 
@@ -330,7 +336,7 @@ def test_the_context_may_go_down_while_it_publishes_or_waits(
     time.sleep(0.2)
     assert player.is_alive()
     context.try_shutdown()
-    player.join(10.0)  # it fails without a request to stop
+    player.join(TIMEOUT)  # it fails without a request to stop
     assert not player.is_alive()
     node.destroy_node()
     assert raised == []

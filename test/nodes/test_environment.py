@@ -29,7 +29,7 @@ qos = QoSProfile(depth={IMAGES}, reliability=ReliabilityPolicy.BEST_EFFORT)
 publisher = rclpy.create_node("camera").create_publisher(Image, "image", qos)
 image = Image(width=1920, height=1080, encoding="bgr8", step=5760)
 image.data = array.array("B", bytes(image.step * image.height))
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 120
 while publisher.get_subscription_count() == 0 and time.monotonic() < deadline:
     time.sleep(0.05)
 time.sleep(1)

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from edan_ros.msg import FaceEmotionArray
-from probe import wait_for
+from probe import TIMEOUT, wait_for
 from rclpy.node import Node
 from rclpy.time import Time
 from replay import HEIGHT, WIDTH, face
@@ -178,8 +178,8 @@ def test_a_node_withdraws_its_limit_before_it_ends(
     try:
         wait_for(is_limited, "a limit", period=0.05)
         process.send_signal(number)
-        assert process.wait(20.0) == 0
-        wait_for(lambda: told() == "its end", "the end of the limit", 5.0)
+        assert process.wait(TIMEOUT) == 0
+        wait_for(lambda: told() == "its end", "the end of the limit")
     finally:
         process.kill()
         process.wait()

@@ -183,7 +183,7 @@ def ros2_bag_play(room: Room, path: Path) -> None:  # noqa: ARG001
         pytest.skip("`ros2 bag` is not installed here")
     # It does not wait for listeners: they have the delay to find it.
     command = ["ros2", "bag", "play", str(path), "--clock", "--rate", "0.5", "--delay", "5"]
-    subprocess.run([*command, "--disable-keyboard-controls"], check=True, timeout=60.0)
+    subprocess.run([*command, "--disable-keyboard-controls"], check=True, timeout=240.0)
 
 
 # Slower than recorded, so that nothing is dropped on a slow machine either.

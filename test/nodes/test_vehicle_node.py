@@ -16,7 +16,7 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from edan_ros.msg import CabinState, FaceEmotion, FaceEmotionArray, SpeedAdvisory
 from geometry_msgs.msg import Twist, TwistStamped
-from probe import wait_for
+from probe import TIMEOUT, wait_for
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -116,11 +116,11 @@ def test_without_a_calibration_the_head_is_still_followed(
     assert abs(driver.head_yaw) < 0.3
 
 
-@pytest.mark.parametrize("speed", [1.0, 10.0])
+@pytest.mark.parametrize("speed", [10.0, math.inf])
 def test_fear_raises_and_calm_releases_with_drops_and_repeats(
     make_replay: Callable[..., Replay], speed: float
 ) -> None:
-    """At 1x and 10x, with every fifth scene dropped, every fourth sent twice and some sent late:
+    """At 10x and as fast as possible, every fifth scene dropped, every fourth twice, some late:
 
     the scale stays within its range, moves by no more than its rates, falls only while somebody is
     afraid or for the hold time after, and is 1 again in the end.
@@ -314,16 +314,12 @@ def test_a_planner_that_is_not_installed_is_reported(
 @pytest.mark.parametrize("name", ["vehicle_node", "humanoid_node", "announcer_node"])
 def test_the_process_starts_and_ends_cleanly(name: str, ros: None) -> None:  # noqa: ARG001
     troubles: list[str] = []
-    started = time.monotonic()
     process = NodeProcess(name, ros_arguments({"rate": 20.0}), troubles.append)
     me = Node("me")
     try:
         wait_for(lambda: me.count_subscribers("faces"), f"{name} to listen")
     finally:
-        begin = time.monotonic()
-        limit = max(3.0, begin - started)  # a machine on which the start took longer is busy
-        code = process.stop()
+        code = process.stop(TIMEOUT)
         me.destroy_node()
     assert code == 0, list(process.tail)
-    assert time.monotonic() - begin < limit
     assert troubles == []

@@ -9,7 +9,8 @@ import pytest
 
 from edan_ros.nodes.emotion.worker import NewestWorker
 
-TIMEOUT = 5.0
+#: Seconds that are waited for anything at most: long, for the machine may be busy.
+TIMEOUT = 60.0
 
 
 class Recorder:

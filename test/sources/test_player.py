@@ -70,7 +70,7 @@ def play(
     """Plays to the end, or until a condition holds."""
     player = Player(lambda: source, PlayOptions(**options), log)  # type: ignore[arg-type]
     player.start()
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + 60.0
     while not (until() if until else log.end.is_set()):
         assert time.monotonic() < deadline, "the player did not get there"
         time.sleep(0.005)
@@ -177,7 +177,7 @@ def test_a_missing_source_is_retried_until_it_exists() -> None:
 
     player = Player(opens_late, PlayOptions(retry=0.02), log)
     player.start()
-    assert log.end.wait(10.0)
+    assert log.end.wait(60.0)
     player.stop()
     assert log.logged == ["not there", "back"]
     assert log.times == [0.0, 0.01]
@@ -188,7 +188,7 @@ def test_a_source_that_fails_is_opened_again() -> None:
     sources = iter([FakeSource([0.0, 0.01], live=True, fails=True), FakeSource([0.0], live=True)])
     player = Player(lambda: next(sources), PlayOptions(retry=0.01), log)
     player.start()
-    assert log.end.wait(10.0)
+    assert log.end.wait(60.0)
     player.stop()
     assert log.logged == ["the cable is out", "back"]
     assert log.begins == [True, False, True]
@@ -207,7 +207,7 @@ def test_nothing_is_shown_before_the_listener_is_ready() -> None:
     time.sleep(0.15)
     assert log.times == []
     log.open = True
-    assert log.end.wait(10.0)
+    assert log.end.wait(60.0)
     player.stop()
     assert log.times == [0.0]
 
@@ -221,7 +221,7 @@ def test_stop_is_quick_and_frees_the_source() -> None:
         time.sleep(0.005)
     begin = time.monotonic()
     player.stop()
-    assert time.monotonic() - begin < 10.0  # of the 50 s that the next frame is away
+    assert time.monotonic() - begin < 40.0  # of the 50 s that the next frame is away
     assert source.closed == 1
     assert log.times == [0.0]
     assert not log.end.is_set()
@@ -243,7 +243,7 @@ def test_a_failure_is_not_an_error_once_the_listener_is_gone(
     source = FakeSource([0.0, 0.01])
     player = Player(lambda: source, PlayOptions(), Broken())
     player.start()
-    player.stop(timeout=10.0)
+    player.stop(timeout=60.0)
     assert source.closed == 1
     assert raised == ([] if gone else ["the context is down"])
 
