@@ -45,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{', '.join(LAYOUTS)}. Or the folder that holds all data sets, of which the public test "
         "of fer2013, kdef and london are evaluated; $EDAN_DATA by default",
     )
+    parser.add_argument(
+        "--images",
+        type=integer_from(1),
+        metavar="N",
+        help="evaluate at most N images of each set, evenly spaced",
+    )
+    parser.add_argument("--pictures", type=integer_from(1), help=argparse.SUPPRESS)
     parser.set_defaults(usage_error=parser.error)
     model = parser.add_argument_group("evaluation of a model")
     model.add_argument(
@@ -69,13 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="crop the face where it is annotated, or find it as the live pipeline does; given by "
         "default for sets of images that are cropped to the face, else detect",
     )
-    model.add_argument(
-        "--images",
-        type=integer_from(1),
-        metavar="N",
-        help="evaluate at most N of each set, evenly spaced",
-    )
-    model.add_argument("--pictures", type=integer_from(1), help=argparse.SUPPRESS)
     model.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     model.add_argument("--markdown", type=Path, metavar="FILE", help="write the printed tables")
     model.add_argument(
@@ -164,7 +164,7 @@ def _compare_detectors(args: argparse.Namespace) -> int:
 
     if len(args.data) != 1 or isinstance(args.data[0], DatasetSpec):
         args.usage_error("argument --data: detector takes the one folder that holds the data sets")
-    for line in compare_detectors(args.data[0], args.names, args.threshold):
+    for line in compare_detectors(args.data[0], args.names, args.threshold, args.images):
         print(line, flush=True)
     return 0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from edan_ros.core.images import Image
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.files import list_content
 from edan_ros.detection.full_frame import FullFrame
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,7 @@ class FaceSet:
 
     def subset(self, count: int) -> FaceSet:
         """Return at most ``count`` of the samples, evenly spaced."""
-        index = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
-        return replace(self, samples=[self.samples[i] for i in index])
+        return replace(self, samples=evenly_spaced(self.samples, count))
 
     def check(self, tries: int = 9) -> None:
         """Read a few of the images. Raises DataError if none of them can be read."""
@@ -120,6 +122,12 @@ class FaceSet:
             except DataError as error:
                 errors.append(error)
         raise DataError(f"none of {len(errors)} images that were tried can be read: {errors[0]}")
+
+
+def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
+    """Return at most ``count`` of the items, evenly spaced."""
+    index = np.linspace(0, len(items) - 1, min(count, len(items))).astype(int)
+    return [items[i] for i in index]
 
 
 def face_crop(sample: FaceSample, image: Image) -> Crop:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from edan_ros.core.markdown import markdown_table
 from edan_ros.datasets.archives import photographs
+from edan_ros.datasets.face_set import evenly_spaced
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
 from edan_ros.evaluation import detection_scenes as scenes
@@ -32,13 +34,16 @@ TIMED_SIZES = ((320, 240), (640, 480))
 _WARM_UP = 5
 
 
-def compare_detectors(data: Path, names: Sequence[str], threshold: float) -> Iterator[str]:
+def compare_detectors(
+    data: Path, names: Sequence[str], threshold: float, max_images: int | None = None
+) -> Iterator[str]:
     """Yield the lines of two tables: recall and false positives, and time per image.
 
     Args:
         data: folder with ``landmarks68``, ``media`` and the YuNet model.
         names: of detectors, or paths of .onnx files; those not available here are left out.
         threshold: score of a face, 0 to 1.
+        max_images: evaluate at most this many images of each kind, evenly spaced.
 
     Raises:
         DataError: if a data set is missing.
@@ -52,22 +57,28 @@ def compare_detectors(data: Path, names: Sequence[str], threshold: float) -> Ite
         except DetectorError as error:
             yield f"{name} is left out: {error}"
     columns = [f"{title} {name}" for title in METRICS.values() for name in detectors]
-    yield f"| images | n | {' | '.join(columns)} |"
-    yield "|---" * (2 + len(columns)) + "|"
     images = photographs(data / "landmarks68", held_out=True)
-    for title, group in _groups(data, images, teacher):
-        metrics = [evaluate_detector(detector, group) for detector in detectors.values()]
-        cells = [decimal(getattr(each, field)) for field in METRICS for each in metrics]
-        yield f"| {title} | {len(group)} | {' | '.join(cells)} |"
+    if max_images is not None:
+        images = evenly_spaced(images, max_images)
+    rows = (
+        (title, len(group), *_cells(detectors.values(), group))
+        for title, group in _groups(data, images, teacher, max_images)
+    )
+    yield from markdown_table(("scenes", "images", *columns), rows, first=31)
     yield ""
-    yield f"| ms per image of | {' | '.join(detectors)} |"
-    yield "|---" * (1 + len(detectors)) + "|"
+    times = []
     for width, height in TIMED_SIZES:
         group = scenes.timing_scenes(images, width, height)
         for detector in detectors.values():
             evaluate_detector(detector, group[:_WARM_UP])
-        times = [evaluate_detector(each, group).milliseconds for each in detectors.values()]
-        yield f"| {width}x{height} | {' | '.join(f'{time:.1f}' for time in times)} |"
+        spent = [evaluate_detector(each, group).milliseconds for each in detectors.values()]
+        times.append((f"{width}x{height}", *(f"{time:.1f}" for time in spent)))
+    yield from markdown_table(("ms per image of", *detectors), times)
+
+
+def _cells(detectors: Iterable[Detector], group: Sequence[DetectionScene]) -> list[str]:
+    metrics = [evaluate_detector(detector, group) for detector in detectors]
+    return [decimal(getattr(each, field)) for field in METRICS for each in metrics]
 
 
 def _create(name: str, yunet: str, threshold: float) -> Detector:
@@ -81,19 +92,24 @@ def _create(name: str, yunet: str, threshold: float) -> Detector:
 
 
 def _groups(
-    data: Path, images: Sequence[scenes.Photograph], teacher: Detector
+    data: Path,
+    images: Sequence[scenes.Photograph],
+    teacher: Detector,
+    max_images: int | None,
 ) -> Iterator[tuple[str, list[DetectionScene]]]:
     """Yield (title, scenes) one after the other, so that only one group is in memory."""
     plain = scenes.photograph_scenes(images, teacher)
     yield "photographs, longest side 640", plain
-    yield "without people", list(scenes.empty_scenes([data / "media" / name for name in EMPTY]))
+    empty = list(scenes.empty_scenes([data / "media" / name for name in EMPTY]))
+    yield "without people", empty if max_images is None else evenly_spaced(empty, max_images)
     for size in FACE_SIZES:
         yield f"faces of {size} px in 640x480", scenes.face_size_scenes(images, teacher, size)
     for degrees in ROLLS:
         yield f"rolled by {degrees} degrees", scenes.rotated_scenes(images, teacher, degrees)
     for low, high in pairwise(ASYMMETRIES):
         turned = [image for image in images if low <= asymmetry(image[1]) < high]
-        yield f"asymmetry from {low}", scenes.photograph_scenes(turned, teacher)
+        if turned:
+            yield f"asymmetry from {low}", scenes.photograph_scenes(turned, teacher)
     for gain in GAINS:
         yield f"{gain:g} of the light, noise 4", scenes.darken(plain, gain, NOISE)
     for title, part in scenes.OCCLUSIONS.items():

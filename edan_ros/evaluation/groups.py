@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop, extract
+from edan_ros.core.markdown import markdown_table
 from edan_ros.evaluation.classification import SetResult
 from edan_ros.evaluation.distortions import asymmetry
 from edan_ros.evaluation.metrics import Proportion, finite_mean
 from edan_ros.evaluation.recognition import ANNOTATED, DETECTED
-from edan_ros.evaluation.tables import markdown, number, percent, proportion
+from edan_ros.evaluation.tables import number, percent, proportion
 
 #: Side in pixels of the crop in which light and sharpness are measured.
 _SIDE = 48
@@ -143,7 +144,7 @@ def attribute_table(result: SetResult) -> Iterator[str]:
         cells = (group.name, str(group.people or "-"), str(group.images), *map(proportion, shares))
         rows.append((*cells, percent(group.landmark_error)))
     yield f"{result.name}: groups of people; shares with their 95 % intervals (Wilson)"
-    yield from markdown(("", "people", "images", *columns, "landmark error"), rows)
+    yield from markdown_table(("", "people", "images", *columns, "landmark error"), rows)
 
 
 @dataclass(frozen=True)
@@ -214,4 +215,4 @@ def image_table(result: SetResult) -> Iterator[str]:
     """Yield the lines of a Markdown table of accuracy by group of images."""
     rows = [(name, str(share.n), proportion(share)) for name, share in image_groups(result).items()]
     yield f"{result.name}: groups of images; accuracy with its 95 % interval (Wilson)"
-    yield from markdown(("", "n", "accuracy"), rows)
+    yield from markdown_table(("", "n", "accuracy"), rows)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
+from edan_ros.core.markdown import markdown_table
 from edan_ros.datasets import DataError, FaceSet
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d
 from edan_ros.evaluation.metrics import finite_mean, landmark_error
 from edan_ros.evaluation.recognition import FacePrediction, predict_crops
-from edan_ros.evaluation.tables import markdown, number, percent
+from edan_ros.evaluation.tables import number, percent
 
 #: The condition that all others are compared with.
 CLEAN = "clean"
@@ -237,7 +238,7 @@ def table(results: Sequence[ConditionResult], pseudo: Collection[str] = ()) -> I
             cells += [percent(figures[key]), "" if result.title == CLEAN else shown]
             cells.append(f"{figures['n']:.0f}")
         rows.append(cells)
-    yield from markdown(header, rows)
+    yield from markdown_table(header, rows)
     yield ""
     yield (
         "Against clean: percentage points with their 95 % interval, on the same images; for yaw, "

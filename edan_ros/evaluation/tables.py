@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edan_ros.core.markdown import markdown_table
 from edan_ros.datasets.layouts import plain_name
 from edan_ros.evaluation.classification import SetResult
 from edan_ros.evaluation.metrics import Proportion
@@ -84,7 +85,7 @@ def overview(results: Sequence[SetResult]) -> Iterator[str]:
     for result in results:
         yield f"{result.name}: {summary(result)}"
     yield ""
-    yield from markdown(
+    yield from markdown_table(
         (
             *("set", "crop", "n", "detected", "accuracy", "95 % (Wilson)", "of those found"),
             *("macro-F1", "ECE", "landmark error"),
@@ -139,7 +140,7 @@ def confusion(result: SetResult) -> Iterator[str]:
             shares = [decimal(classes[name][key]) for key in ("recall", "precision", "f1")]
             rows.append((name, *counts, *shares))
     yield f"{result.name}: a row per true class, a column per predicted class"
-    yield from markdown(("", *names, "not found", "recall", "precision", "F1"), rows)
+    yield from markdown_table(("", *names, "not found", "recall", "precision", "F1"), rows)
 
 
 def side_by_side(results: Sequence[SetResult], model: str) -> Iterator[str]:
@@ -158,7 +159,7 @@ def side_by_side(results: Sequence[SetResult], model: str) -> Iterator[str]:
     own = [result.accuracy.value for result in results]
     rows.append((model, *map(decimal, own), *[decimal(float(np.mean(own)))] * several))
     yield f"Accuracy, {results[0].scheme.title}"
-    yield from markdown(("", *(result.name for result in results), *["mean"] * several), rows)
+    yield from markdown_table(("", *(result.name for result in results), *["mean"] * several), rows)
 
 
 def _published_column(result: SetResult) -> int | None:
@@ -167,27 +168,6 @@ def _published_column(result: SetResult) -> int | None:
         if name in _PUBLISHED_ON:
             return _PUBLISHED_ON.index(name)
     return None
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table with aligned columns: the first to the left, others right."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    yield line(header)
-    rules = [
-        "-" * max(width, 3) if not i else "-" * max(width - 1, 2) + ":"
-        for i, width in enumerate(widths)
-    ]
-    yield f"|{'|'.join(f' {rule} ' for rule in rules)}|"
-    for row in rows:
-        yield line(row)
 
 
 def number(value: float) -> float | None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.markdown import markdown_table
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap, overlap_chance
 from edan_ros.explain.explanation import METHOD_TITLES
 from edan_ros.explain.faithfulness import Interval, area_under, interval
@@ -58,9 +59,9 @@ def area_shares(faces: Sequence[ExplainedFace], method: str) -> dict[str, Interv
 
 
 def _faces(study: Study) -> Iterator[str]:
-    yield from _table_head(["emotion", "images examined", "predicted correctly and explained"])
-    for k, name in enumerate(EMOTIONS):
-        yield _row([name, study.examined[k], len(study.of(k))])
+    header = ("emotion", "images examined", "predicted correctly and explained")
+    rows = [(name, study.examined[k], len(study.of(k))) for k, name in enumerate(EMOTIONS)]
+    yield from markdown_table(header, rows)
     for method in study.methods:
         empty = [not face.maps[method].any() for face in study.faces]
         if any(empty):
@@ -73,14 +74,14 @@ def _areas(study: Study, method: str) -> Iterator[str]:
         "interval over faces is above that share.\n"
     )
     chance = {part: float(mask.mean()) for part, mask in area_masks().items()}
-    yield from _table_head(["emotion", *chance])
-    yield _row(["uniform map", *(f"{share:.0%}" for share in chance.values())])
+    rows = [["uniform map", *(f"{share:.0%}" for share in chance.values())]]
     for name, faces in _groups(study):
         cells = []
         for part, share in area_shares(faces, method).items():
             cell = f"{share.mean:.0%} x{share.mean / chance[part]:.1f}"
             cells.append(f"**{cell}**" if share.low > chance[part] else cell)
-        yield _row([name, *("-" if "nan" in cell else cell for cell in cells)])
+        rows.append([name, *("-" if "nan" in cell else cell for cell in cells)])
+    yield from markdown_table(("emotion", *chance), rows)
 
 
 def overlaps(
@@ -102,7 +103,7 @@ def _emfacs(study: Study) -> Iterator[str]:
         "its 95 % interval, bold where that is above chance; in parentheses the fraction of the "
         "same landmarks in the maps of other emotions.\n"
     )
-    yield from _table_head(["emotion", "landmarks", "chance", *_titles(study)])
+    rows: list[tuple[object, ...]] = []
     for name, wanted in LANDMARK_SETS.items():
         cells = []
         for method in study.methods:
@@ -110,30 +111,34 @@ def _emfacs(study: Study) -> Iterator[str]:
             found = interval(own)
             span = f"**{_span(found)}**" if found.low > overlap_chance(wanted) else _span(found)
             cells.append(f"{span} ({_mean(others)})")
-        yield _row([name, len(wanted), f"{overlap_chance(wanted):.2f}", *cells])
+        rows.append((name, len(wanted), f"{overlap_chance(wanted):.2f}", *cells))
     chance = np.mean([overlap_chance(wanted) for wanted in LANDMARK_SETS.values()])
     means = []
     for method in study.methods:
         each = [overlaps(study, method, name)[0] for name in LANDMARK_SETS]
         means.append(_mean(np.array([own.mean() for own in each if len(own)])))
-    yield _row(["mean over emotions", "", f"{chance:.2f}", *means])
+    rows.append(("mean over emotions", "", f"{chance:.2f}", *means))
+    yield from markdown_table(("emotion", "landmarks", "chance", *_titles(study)), rows)
 
 
 def _faithfulness(study: Study, curve: str) -> Iterator[str]:
     yield "Mean, and in parentheses the gain over random maps with its 95 % interval.\n"
     compared = [*study.methods, CENTRE]
-    yield from _table_head(["emotion", "n", "random", *(TITLES[m] for m in compared)])
+    rows: list[tuple[object, ...]] = []
     for name, faces in _groups(study):
         means = [areas_under(faces, curve, method).mean() for method in (RANDOM, *compared)]
         cells = [
             f"{mean:.2f} ({_gain(faces, curve, method, RANDOM)})"
             for mean, method in zip(means[1:], compared, strict=True)
         ]
-        yield _row([name, len(faces), f"{means[0]:.2f}", *cells])
+        rows.append((name, len(faces), f"{means[0]:.2f}", *cells))
+    yield from markdown_table(("emotion", "n", "random", *(TITLES[m] for m in compared)), rows)
     yield f"\nGain over a spot at the {TITLES[CENTRE]}, a map that is independent of the face:\n"
-    yield from _table_head(["emotion", *_titles(study)])
-    for name, faces in _groups(study):
-        yield _row([name, *(_gain(faces, curve, method, CENTRE) for method in study.methods)])
+    against = [
+        (name, *(_gain(faces, curve, method, CENTRE) for method in study.methods))
+        for name, faces in _groups(study)
+    ]
+    yield from markdown_table(("emotion", *_titles(study)), against)
 
 
 def _groups(study: Study) -> Iterator[tuple[str, list[ExplainedFace]]]:
@@ -163,12 +168,3 @@ def _span(found: Interval) -> str:
 
 def _mean(values: NDArray[np.float64]) -> str:
     return f"{values.mean():.2f}" if len(values) else "-"
-
-
-def _table_head(names: Sequence[str]) -> Iterator[str]:
-    yield _row(names)
-    yield _row(["---"] * len(names))
-
-
-def _row(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(str(cell) for cell in cells)} |"

@@ -154,8 +154,8 @@ def test_mean_maps_of_a_folder_for_each_emotion(
     output = capsys.readouterr().out
     tables = (out / "mean_maps.md").read_text()
     assert tables in output
-    assert "| happy | 1 | 1 |" in tables
-    assert "| fear | 0 | 0 |" in tables
+    rows = [" ".join(line.split()) for line in tables.splitlines()]
+    assert {"| happy | 1 | 1 |", "| fear | 0 | 0 |"} < set(rows)
     assert "edan-lite" in tables
     for name in ("mean_gradcam.png", "mean_occlusion.png", "curves.png"):
         assert cv2.imread(str(out / name)) is not None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, softmax
+from edan_ros.core.markdown import markdown_table
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.common.distributed import World
@@ -236,11 +237,11 @@ def _image_variance(values: NDArray[np.float64]) -> float:
 
 def table(rows: Sequence[ComparedRuns]) -> str:
     """Return a Markdown table with a row per configuration, compared with the first one."""
-    lines = [
-        "| configuration | runs | samples | parameters | GFLOP | accuracy, 7 classes | against the "
-        "first | macro-F1 | accuracy, 3 classes | landmark error |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    header = (
+        *("configuration", "runs", "samples", "parameters", "GFLOP", "accuracy, 7 classes"),
+        *("against the first", "macro-F1", "accuracy, 3 classes", "landmark error"),
+    )
+    lines = []
     noise, noise_3 = seed_noise([r.right for r in rows]), seed_noise([r.right_3 for r in rows])
     for row in rows:
         cells = [row.name, str(len(row.results)), f"{row.mean('samples'):,.0f}"]
@@ -249,9 +250,8 @@ def table(rows: Sequence[ComparedRuns]) -> str:
         three = (100 * v for v in interval(row.right_3, noise_3))
         cells.append("{:.1f} ± {:.1f} %".format(*three))
         cells.append(_error_cell(row))
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", _footnote(noise)]
-    return "\n".join(lines)
+        lines.append(cells)
+    return "\n".join([*markdown_table(header, lines), "", _footnote(noise)])
 
 
 def _footnote(noise: SeedNoise) -> str:
