@@ -8,81 +8,53 @@ The parameter file decides where an argument is empty.
 
 from __future__ import annotations
 
-import os
-
-from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node, PushRosNamespace
 
 from edan_ros.engines import ENGINES
-from edan_ros.nodes.common.environment import fastdds_variables, require_file
+from edan_ros.nodes.common.environment import fastdds_variables, require_file, share_directory
+from edan_ros.nodes.common.launching import SHARED, SWITCH, declare
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
-SHARE = get_package_share_directory("edan_ros")
-SWITCH = ["", "true", "false"]
-
-ARGUMENTS = [
-    DeclareLaunchArgument(
-        "source",
-        default_value="",
-        description="Source of the camera node: the number of a webcam, a video, an image, a "
-        "folder of images or a bag; empty: no camera node is started",
-    ),
-    DeclareLaunchArgument(
-        "image_topic",
-        default_value="image_raw",
-        description="Topic of the images; camera_info is expected next to it",
-    ),
-    DeclareLaunchArgument(
-        "compressed",
-        default_value="",
-        choices=SWITCH,
-        description="Whether to subscribe to <image_topic>/compressed",
-    ),
-    DeclareLaunchArgument(
-        "engine",
-        default_value="",
-        choices=["", *ENGINES],
-        description="Inference engine; auto: the fastest one that works on this machine",
-    ),
-    DeclareLaunchArgument(
-        "model",
-        default_value="",
-        description="Name of a shipped model, path of an .onnx file with its manifest, or auto",
-    ),
-    DeclareLaunchArgument(
-        "detector_model",
-        default_value="",
-        description="File of the detector: .onnx of YuNet or of another edan, or a cascade",
-    ),
-    DeclareLaunchArgument(
-        "params_file",
-        default_value=os.path.join(SHARE, "config", "emotion.yaml"),
-        description="Parameter file of the nodes; the default lists every parameter",
-    ),
-    DeclareLaunchArgument(
-        "namespace", default_value="", description="Namespace of the nodes and their topics"
-    ),
-    DeclareLaunchArgument(
-        "autostart",
-        default_value="",
-        choices=SWITCH,
-        description="Whether the emotion node configures and activates itself",
-    ),
-    DeclareLaunchArgument(
-        "use_sim_time",
-        default_value="",
-        choices=SWITCH,
-        description="Whether the nodes use the time on /clock",
-    ),
-    DeclareLaunchArgument(
-        "log_level",
-        default_value="info",
-        choices=["debug", "info", "warn", "error", "fatal"],
-        description="Lowest severity of the log messages",
-    ),
-]
+ARGUMENTS = declare(
+    {
+        "source": (
+            "",
+            (),
+            "Source of the camera node: the number of a webcam, a video, an image, a folder of "
+            "images or a bag; empty: no camera node is started",
+        ),
+        "image_topic": (
+            "image_raw",
+            (),
+            "Topic of the images; camera_info is expected next to it",
+        ),
+        "compressed": ("", SWITCH, "Whether to subscribe to <image_topic>/compressed"),
+        "engine": (
+            "",
+            ("", *ENGINES),
+            "Inference engine; auto: the fastest one that works on this machine",
+        ),
+        "model": (
+            "",
+            (),
+            "Name of a shipped model, path of an .onnx file with its manifest, or auto",
+        ),
+        "detector_model": (
+            "",
+            (),
+            "File of the detector: .onnx of YuNet or of another edan, or a cascade",
+        ),
+        "params_file": (
+            str(share_directory() / "config" / "emotion.yaml"),
+            (),
+            "Parameter file of the nodes; the default lists every parameter",
+        ),
+        "autostart": ("", SWITCH, "Whether the emotion node configures and activates itself"),
+    }
+    | SHARED
+)
 
 
 def switches(given: dict[str, str], *names: str) -> dict[str, bool]:

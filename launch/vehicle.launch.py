@@ -9,10 +9,10 @@ It accepts the arguments of emotion.launch.py, `behavior_params` and `faces_topi
 
 from __future__ import annotations
 
-from edan_ros.nodes.behaviors.launch_description import describe
+from edan_ros.nodes.common.launching import behavior_launch
 from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the launch description."""
-    return describe("vehicle_node", "vehicle.yaml")
+    return behavior_launch("vehicle_node", "vehicle.yaml")

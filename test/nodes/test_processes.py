@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("rclpy")
 
-from edan_ros.nodes.common import child
-from edan_ros.nodes.common.processes import ros_arguments
+from edan_ros.nodes.common.processes import MODULE, ros_arguments
 
 
 def test_arguments_of_a_node() -> None:
@@ -45,7 +44,7 @@ def test_a_child_that_is_still_importing_ends_without_a_traceback(tmp_path: Path
     script = tmp_path / "node.py"
     script.write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", child.__name__, str(script)],
+        [sys.executable, "-m", MODULE, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -18,7 +18,7 @@ from edan_ros.msg import FaceEmotionArray
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import frame_result, stamp_seconds
 from edan_ros.nodes.common.parameters import Group, ParameterSet, parameters_in
-from edan_ros.nodes.common.reporting import Health, Throttle
+from edan_ros.nodes.common.reporting import Health
 
 NANOSECONDS = 1e-9
 
@@ -76,7 +76,6 @@ class BehaviorNode(Node, abc.ABC, Generic[BehaviorT]):
         self.counts: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()  # the counts at the last diagnostics
         self._offset = 0.0
-        self._throttle = Throttle()
         self.health = Health(self, self._statuses)
 
     def begin(self) -> None:
@@ -110,12 +109,6 @@ class BehaviorNode(Node, abc.ABC, Generic[BehaviorT]):
         """Return a header with this time and the frame of the faces."""
         return Header(stamp=stamp.to_msg(), frame_id=self.frame_id)
 
-    def warn(self, key: str, message: str) -> None:
-        """Log a warning, throttled by its key."""
-        warning = self._throttle.admit(key, message)
-        if warning:
-            self.get_logger().warning(warning)
-
     def _on_faces(self, message: FaceEmotionArray) -> None:
         now = self.get_clock().now().nanoseconds * NANOSECONDS
         if now == 0.0:  # simulated time that has not started
@@ -127,7 +120,7 @@ class BehaviorNode(Node, abc.ABC, Generic[BehaviorT]):
             snapshot = take_snapshot(result, stamp, assume_lens=self.assume_lens)
         except ValueError as error:
             self.counts["refused"] += 1
-            self.warn("refused", f"a message on {self.resolve_topic_name('faces')}: {error}")
+            self.health.warn("refused", f"a message on {self.resolve_topic_name('faces')}: {error}")
             return
         self._offset = now - stamp
         admission = self.observe(snapshot, now, message)
@@ -136,9 +129,9 @@ class BehaviorNode(Node, abc.ABC, Generic[BehaviorT]):
         self.counts[admission.value] += 1
         for refusal in result.warnings:
             self.counts["refused_faces"] += 1
-            self.warn("refused", str(refusal))
+            self.health.warn("refused", str(refusal))
         if admission in (Admission.STALE, Admission.FUTURE):
-            self.warn(admission.value, _off_clock(self._offset))
+            self.health.warn(admission.value, _off_clock(self._offset))
 
     def _on_timer(self) -> None:
         now = self.get_clock().now()

@@ -239,7 +239,7 @@ class Ros4HriNode(BehaviorNode[Roster]):
         try:
             pixels = decode_image(image).bgr()
         except ImageError as error:
-            self.warn("image", f"no face images: {error}")
+            self.health.warn("image", f"no face images: {error}")
             return
         for topics, face in wanted:
             topics.publish_crops(face, header, pixels, self.parameters["crop_size"])

@@ -20,6 +20,12 @@ def _fixed(name: str, default: Value, help: str, **limits: Any) -> Parameter:
     return Parameter(name, default, help, Change.NEVER, **limits)
 
 
+def _number(
+    name: str, default: float, low: float, high: float, help: str, unit: str = ""
+) -> Parameter:
+    return _fixed(name, default, help, low=low, high=high, unit=unit)
+
+
 PARAMETERS = (
     _fixed(
         "source",
@@ -30,32 +36,18 @@ PARAMETERS = (
         dynamic=True,
     ),
     _fixed("bag_topic", "", "topic of the images in a bag; empty: the one with the most images"),
-    _fixed(
+    _number(
         "rate",
         0.0,
+        0.0,
+        1000.0,
         "images per second; 0: the recorded times, a webcam's own rate, 2 for single images",
-        low=0.0,
-        high=1000.0,
-        unit="Hz",
+        "Hz",
     ),
     _fixed("loop", False, "start again at the end of a recording"),
     _fixed("at_end", "exit", "at the end of a recording, exit or stay", choices=ENDINGS),
-    _fixed(
-        "width",
-        0,
-        "image width to request from a webcam; 0: its default",
-        low=0,
-        high=10000,
-        unit="px",
-    ),
-    _fixed(
-        "height",
-        0,
-        "image height to request from a webcam; 0: its default",
-        low=0,
-        high=10000,
-        unit="px",
-    ),
+    _number("width", 0, 0, 10000, "image width to request from a webcam; 0: its default", "px"),
+    _number("height", 0, 0, 10000, "image height to request from a webcam; 0: its default", "px"),
     _fixed(
         "frame_id",
         "",
@@ -73,18 +65,18 @@ PARAMETERS = (
         "",
         "YAML file of camera_calibration, published as camera_info; empty: the one in the bag",
     ),
-    _fixed(
+    _number(
         "field_of_view",
         0.0,
+        0.0,
+        179.0,
         "horizontal field of view, for a camera_info without a calibration; 0: none",
-        low=0.0,
-        high=179.0,
-        unit="deg",
+        "deg",
     ),
     _fixed(
         "compressed", False, "also publish JPEG on image_raw/compressed while it has subscribers"
     ),
-    _fixed("jpeg_quality", 90, "quality of the compressed images", low=1, high=100, unit="%"),
+    _number("jpeg_quality", 90, 1, 100, "quality of the compressed images", "%"),
     _fixed(
         "image_reliability",
         "best_effort",
@@ -92,12 +84,12 @@ PARAMETERS = (
         "must arrive completely",
         choices=qos.RELIABILITIES,
     ),
-    _fixed(
+    _number(
         "wait_for_subscribers",
         0,
+        0,
+        100,
         "start when image_raw has this many subscribers; 0: at once",
-        low=0,
-        high=100,
     ),
     _fixed(
         "wait_for_acknowledgement",
@@ -105,22 +97,15 @@ PARAMETERS = (
         "publish an image only after the header of the previous one has been received on "
         "~/acknowledge: a slow subscriber then slows a recording down and loses none of it",
     ),
-    _fixed(
+    _number(
         "acknowledgement_timeout",
         5.0,
+        0.1,
+        600.0,
         "longest time to wait for an acknowledgement",
-        low=0.1,
-        high=600.0,
-        unit="s",
+        "s",
     ),
-    _fixed(
-        "retry",
-        2.0,
-        "time between two attempts to open a missing source",
-        low=0.05,
-        high=600.0,
-        unit="s",
-    ),
+    _number("retry", 2.0, 0.05, 600.0, "time between two attempts to open a missing source", "s"),
 )
 
 

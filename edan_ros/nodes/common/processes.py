@@ -1,26 +1,37 @@
-"""Starts the nodes of the package as processes, and ends them."""
+"""Starts the nodes of the package as processes, and ends them.
+
+``python -m edan_ros.nodes.common.processes EXECUTABLE [arguments]`` runs an executable that ends
+with the process that started it. Standard input has to be a pipe whose other end only the parent
+holds: however the parent ends, also by SIGKILL, the pipe closes.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 
-from edan_ros.nodes.common import child
 from edan_ros.nodes.common.environment import PACKAGE, ensure_prefix_path
 
+#: This module, to be run as a program.
+MODULE = "edan_ros.nodes.common.processes"
 #: Lines of a node that are passed on to its user.
 _TROUBLE = re.compile(r"\[(WARN|ERROR|FATAL)\]|^Traceback|^\w*(Error|Exception)\b")
 _STAMP = re.compile(r"\[\d+\.\d+\] ")
+#: Seconds to shut down in order after the parent has ended.
+_SHUTDOWN_TIMEOUT = 5.0
 
 
 def ros_arguments(
@@ -60,7 +71,7 @@ class NodeProcess:
         self._on_trouble = on_trouble
         self._process = subprocess.Popen(
             # With this Python: the script's first line would use the one on PATH.
-            [sys.executable, "-m", child.__name__, str(path), *arguments],
+            [sys.executable, "-m", MODULE, str(path), *arguments],
             stdin=subprocess.PIPE,  # the node ends when it is closed, as by the end of this process
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -109,3 +120,26 @@ class NodeProcess:
             self.tail.append(text)
             if _TROUBLE.search(text):
                 self._on_trouble(_STAMP.sub("", text))
+
+
+def _end_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(_SHUTDOWN_TIMEOUT)
+    os._exit(1)
+
+
+def _main() -> None:
+    """Run the executable that the command line names in this process.
+
+    Until the node handles SIGINT, the signal ends the process at once, without a traceback.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    _main()

@@ -101,6 +101,12 @@ class Health:
         """Whether a thread of the node has ended because of an error."""
         return bool(self._ended)
 
+    def warn(self, key: str, message: str) -> None:
+        """Log a warning, throttled by its key."""
+        warning = self._throttle.admit(key, message)
+        if warning:
+            self._node.get_logger().warning(warning)
+
     def record(self, where: str, error: BaseException) -> None:
         """Log an error with its traceback, throttled, and report it in the diagnostics.
 

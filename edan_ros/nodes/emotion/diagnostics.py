@@ -197,10 +197,10 @@ def model_status(
     fields = model_fields(engine, recognition.config.prior_strength)
     values |= {"model": fields["name"], **{name: fields[name] for name in _MODEL_FIELDS}}
     values["detector"] = recognition.detector
-    return status("model", OK, f"{state}: {describe(engine)}", values, engine.device)
+    return status("model", OK, f"{state}: {engine_summary(engine)}", values, engine.device)
 
 
-def describe(engine: Engine) -> str:
+def engine_summary(engine: Engine) -> str:
     """Return a short description of the model and its engine for users."""
     manifest = engine.manifest
     return f"{manifest.name} {manifest.version} on {engine.name} ({engine.device})"

@@ -6,11 +6,11 @@ The executor's thread only receives images; a worker thread processes them (reco
 
 from __future__ import annotations
 
-import functools
 import itertools
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial, wraps
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -31,12 +31,7 @@ from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.common.topics import MissingMessagesError
 from edan_ros.nodes.emotion import diagnostics, services
 from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions
-from edan_ros.nodes.emotion.parameters import (
-    DETECTOR_PARAMETERS,
-    PARAMETERS,
-    TOPIC,
-    check,
-)
+from edan_ros.nodes.emotion.parameters import DETECTOR_PARAMETERS, PARAMETERS, TOPIC, check
 from edan_ros.nodes.emotion.recognition import Recognition
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.sources import SourceError
@@ -55,7 +50,7 @@ def _transition(target: str) -> Callable[[Callable[..., None]], Transition]:
     """
 
     def decorate(step: Callable[..., None]) -> Transition:
-        @functools.wraps(step)
+        @wraps(step)
         def transition(node: EmotionNode, state: LifecycleState) -> TransitionCallbackReturn:
             try:
                 step(node, state)
@@ -148,7 +143,7 @@ class EmotionNode(LifecycleNode):
         self._recognition.publish_model_info()
         engine = self._recognition.engine
         self.get_logger().info(
-            f"configured: {diagnostics.describe(engine)}: {engine.selection_reason}; "
+            f"configured: {diagnostics.engine_summary(engine)}: {engine.selection_reason}; "
             f"detector {self._recognition.detector}"
         )
         super().on_configure(state)
@@ -300,26 +295,23 @@ class EmotionNode(LifecycleNode):
     def _on_analyze(
         self, request: AnalyzeImage.Request, response: AnalyzeImage.Response
     ) -> AnalyzeImage.Response:
-        if self._recognition is None:
-            response.message = self._not_configured()
-        else:
-            rectified = self._settings["rectified"]
-            services.analyze(self._recognition, request, response, rectified=rectified)
-            self._recognition.reset_outage_timers()
-        return response
+        rectified = self._settings["rectified"]
+        return self._answer(partial(services.analyze, rectified=rectified), request, response)
 
     def _on_explain(
         self, request: ExplainFace.Request, response: ExplainFace.Response
     ) -> ExplainFace.Response:
+        return self._answer(services.explain, request, response)
+
+    def _answer(self, fill: Callable[..., None], request: Any, response: Any) -> Any:
+        """Fill a response, or say in it that the node is not configured."""
         if self._recognition is None:
-            response.message = self._not_configured()
+            remedy = self._failure or "configure it first"
+            response.message = f"the node is {self._state}: {remedy}"
         else:
-            services.explain(self._recognition, request, response)
+            fill(self._recognition, request, response)
             self._recognition.reset_outage_timers()
         return response
-
-    def _not_configured(self) -> str:
-        return f"the node is {self._state}: {self._failure or 'configure it first'}"
 
     def _statuses(self) -> list[DiagnosticStatus]:
         remark = self._progress if self._state == "configuring" else self._failure

@@ -13,7 +13,7 @@ from edan_ros.detection.factory import DETECTORS, DetectionConfig
 from edan_ros.drawing.privacy import PRIVACY_MODES
 from edan_ros.engines import ENGINES
 from edan_ros.nodes.common import qos
-from edan_ros.nodes.common.parameters import Change, Group, Parameter, parameters_in
+from edan_ros.nodes.common.parameters import Change, Group, Parameter, Value, parameters_in
 from edan_ros.nodes.emotion.camera_input import BOXES_OF, IMAGE_TYPES, UNNAMED
 from edan_ros.pipeline.config import PipelineConfig
 
@@ -31,6 +31,10 @@ def _settings(*names: str) -> tuple[Parameter, ...]:
     return tuple(_SETTINGS[name] for name in names)
 
 
+def _configured(name: str, default: Value, help: str, **limits: Any) -> Parameter:
+    return Parameter(name, default, help, Change.CONFIGURE, **limits)
+
+
 GROUPS = (
     Group(
         "Start, cameras, model",
@@ -42,57 +46,50 @@ GROUPS = (
                 "manager does that",
                 Change.NEVER,
             ),
-            Parameter(
+            _configured(
                 "cameras",
                 [""],
                 "names of the cameras; the topics of each are below its name (front/image_raw, "
                 "front/faces), those of an empty name have no prefix (image_raw, faces)",
-                Change.CONFIGURE,
             ),
-            Parameter(
+            _configured(
                 "image_transport",
                 "raw",
                 "form of the images: image_raw, or below it compressed (JPEG, PNG, WebP), ffmpeg "
                 "(FFMPEGPacket) or foxglove (CompressedVideo), the latter two with H.264 or H.265",
-                Change.CONFIGURE,
                 choices=tuple(IMAGE_TYPES),
             ),
-            Parameter(
+            _configured(
                 "image_reliability",
                 "best_effort",
                 "quality of service of the image subscription; best_effort matches every "
                 "publisher, reliable only reliable ones",
-                Change.CONFIGURE,
                 choices=qos.RELIABILITIES,
             ),
-            Parameter(
+            _configured(
                 "rectified",
                 False,
                 "images are rectified (image_rect): head poses use P of camera_info and no "
                 "distortion",
-                Change.CONFIGURE,
             ),
-            Parameter(
+            _configured(
                 "model",
                 "auto",
                 "name of a shipped model, path of an .onnx file with its manifest beside it, or "
                 "auto: the fastest shipped model for this machine",
-                Change.CONFIGURE,
             ),
-            Parameter(
+            _configured(
                 "engine",
                 "auto",
                 "inference engine of the model and of the detector edan; auto: TensorRT where it "
                 "works, else ONNX Runtime",
-                Change.CONFIGURE,
                 choices=ENGINES,
             ),
-            Parameter(
+            _configured(
                 "threads",
                 0,
                 "processor threads for inference; 0: the cores that the cameras leave free, and "
                 "all cores for several faces",
-                Change.CONFIGURE,
                 low=0,
                 high=64,
             ),
@@ -112,12 +109,11 @@ GROUPS = (
                 choices=(*DETECTORS, TOPIC),
             ),
             *_settings("detector_model"),
-            Parameter(
+            _configured(
                 "boxes_of",
                 "face",
                 "region inside the boxes where detector is topic: the face from forehead to chin, "
                 "as face detectors give it, or the 68 landmarks",
-                Change.CONFIGURE,
                 choices=tuple(BOXES_OF),
             ),
             *_settings(

@@ -7,20 +7,26 @@ import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from edan_ros.benchmark.measurement import cpu_seconds, resident_mb
 from edan_ros.benchmark.results import RosRow, SoakRow
+from edan_ros.msg import FaceEmotionArray
+from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.environment import prepare
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
-from edan_ros.nodes.tools.benchmark_camera import COUNTING, CameraOptions
-from edan_ros.nodes.tools.benchmark_listener import BenchmarkListener
+from edan_ros.nodes.common.running import GuardedExecutor
+from edan_ros.nodes.tools import benchmark_camera
+from edan_ros.nodes.tools.benchmark_camera import COUNTING, Recipe
 from edan_ros.nodes.tools.session import SessionError, keep_to_this_machine, reserved_namespace
 
 #: Seconds in which the emotion node must become active, and in which the cameras must end.
@@ -49,6 +55,63 @@ LOADS = (
     Load("720p"),
     Load("1080p"),
 )
+
+
+class BenchmarkListener(Node):
+    """Subscribes to the faces of all cameras, on a thread of its own from `start` to `stop`.
+
+    Attributes:
+        arrivals: in order, the stamp of the image and the arrival of its result in nanoseconds
+            since 1970, and the number of faces.
+        stages: image topic -> stage -> mean milliseconds.
+    """
+
+    def __init__(self, namespace: str, cameras: Sequence[str]) -> None:
+        super().__init__("benchmark_listener", namespace=namespace)
+        self.arrivals: list[tuple[int, int, int]] = []
+        self.stages: dict[str, dict[str, float]] = {}
+        for camera in cameras:
+            self.create_subscription(
+                FaceEmotionArray, f"{camera}/faces", self._on_faces, qos.RESULTS
+            )
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.RESULTS)
+        self._executor = GuardedExecutor()
+        self._executor.add_node(self)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name="listener", daemon=True)
+
+    def start(self) -> None:
+        """Start to receive."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and destroy the node."""
+        self._stopping.set()
+        self._thread.join()
+        self._executor.shutdown()
+        self.destroy_node()
+
+    def _spin(self) -> None:
+        while not self._stopping.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def _on_faces(self, message: FaceEmotionArray) -> None:
+        stamp = message.header.stamp
+        sent = stamp.sec * 10**9 + stamp.nanosec
+        self.arrivals.append((sent, time.time_ns(), len(message.faces)))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {pair.key: pair.value for pair in status.values}
+            stages = {
+                key.removeprefix("stage.").removesuffix("_ms"): float(value)
+                for key, value in values.items()
+                if key.startswith("stage.")
+            }
+            # Other nodes of the domain publish on the same topic.
+            topic = values.get("topic", "")
+            if stages and topic.startswith(f"{self.get_namespace()}/"):
+                self.stages[topic] = stages
 
 
 class RosBenchmark:
@@ -149,14 +212,9 @@ class RosBenchmark:
 
     def _start_cameras(self, load: Load, seconds: float) -> subprocess.Popen[str]:
         topics = [f"/{self._namespace}/camera_{i}/image_raw" for i in range(load.cameras)]
-        options = CameraOptions(load.resolution, load.faces, topics, load.hz, seconds)
+        recipe = Recipe(load.resolution, load.faces, topics, load.hz, seconds)
         return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "edan_ros.nodes.tools.benchmark_camera",
-                json.dumps(asdict(options)),
-            ],
+            [sys.executable, "-m", benchmark_camera.__name__, json.dumps(asdict(recipe))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -16,7 +16,7 @@ from edan_ros.core.message_fields import decode_image
 from edan_ros.msg import FaceEmotionArray, ModelInfo
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import MessageError, frame_result
-from edan_ros.nodes.common.reporting import Health, Throttle
+from edan_ros.nodes.common.reporting import Health
 from edan_ros.recording.run_info import describe_model
 from edan_ros.report.live import LiveState
 from edan_ros.report.records import LEVELS, Status
@@ -48,7 +48,6 @@ class ViewNode(Node):
     ) -> None:
         super().__init__(node_name, **kwargs)
         self._state = state
-        self._throttle = Throttle()
         self._refused: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()  # at the last diagnostics
         self.health = Health(self, self._statuses)
@@ -111,9 +110,7 @@ class ViewNode(Node):
     def _refuse(self, topic: str, error: ValueError) -> None:
         """Count a message that cannot be shown, and warn of it now and then."""
         self._refused[topic] += 1
-        warning = self._throttle.admit(topic, f"{topic}: {error}")
-        if warning:
-            self.get_logger().warning(warning)
+        self.health.warn(topic, f"{topic}: {error}")
 
     def _statuses(self) -> list[DiagnosticStatus]:
         """Return a status of what was refused, from the first time on."""

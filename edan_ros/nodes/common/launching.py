@@ -1,8 +1,8 @@
-"""Launch description of the behaviours: emotion node, camera and one behaviour node."""
+"""Arguments of the launch files, and the launch description of the behaviours."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from launch.actions import (
@@ -18,8 +18,30 @@ from launch_ros.actions import Node, PushRosNamespace
 from edan_ros.nodes.common.environment import require_file, share_directory
 from launch import LaunchContext, LaunchDescription
 
+#: Choices of a switch; where it is empty, the parameter file decides.
+SWITCH = ("", "true", "false")
+_LEVELS = ("debug", "info", "warn", "error", "fatal")
+#: Default, choices (empty for any text) and description of an argument.
+Argument = tuple[str, tuple[str, ...], str]
+#: Arguments of all launch files.
+SHARED: dict[str, Argument] = {
+    "namespace": ("", (), "Namespace of the nodes and their topics"),
+    "use_sim_time": ("", SWITCH, "Whether the nodes use the time on /clock"),
+    "log_level": ("info", _LEVELS, "Lowest severity of the log messages"),
+}
 
-def describe(executable: str, parameters: str) -> LaunchDescription:
+
+def declare(arguments: Mapping[str, Argument]) -> list[DeclareLaunchArgument]:
+    """Return the actions that declare these arguments."""
+    return [
+        DeclareLaunchArgument(
+            name, default_value=default, choices=list(choices) or None, description=description
+        )
+        for name, (default, choices, description) in arguments.items()
+    ]
+
+
+def behavior_launch(executable: str, parameters: str) -> LaunchDescription:
     """Return a launch description that includes emotion.launch.py and adds one behaviour node.
 
     Args:
@@ -27,6 +49,18 @@ def describe(executable: str, parameters: str) -> LaunchDescription:
         parameters: name of its default parameter file in config/.
     """
     share = share_directory()
+    arguments: dict[str, Argument] = {
+        "behavior_params": (
+            str(share / "config" / parameters),
+            (),
+            f"Parameter file of {executable}; the default lists every parameter",
+        ),
+        "faces_topic": (
+            "faces",
+            (),
+            "Topic of the faces; with several cameras that of one, such as cabin/faces",
+        ),
+    }
     emotion = PythonLaunchDescriptionSource(str(share / "launch" / "emotion.launch.py"))
 
     def node(context: LaunchContext) -> list[Node]:
@@ -52,41 +86,10 @@ def describe(executable: str, parameters: str) -> LaunchDescription:
     namespace = PushRosNamespace(LaunchConfiguration("namespace"))
     return LaunchDescription(
         [
-            *_arguments(executable, share / "config" / parameters),
+            *declare(arguments | SHARED),
             OpaqueFunction(function=check),  # before the first node starts
             # In a group, so that the namespace that it pushes does not reach the node beside it.
             GroupAction([IncludeLaunchDescription(emotion)]),
             GroupAction([namespace, OpaqueFunction(function=node)]),
         ]
     )
-
-
-def _arguments(executable: str, parameters: Path) -> list[DeclareLaunchArgument]:
-    """Return the arguments of the behaviour, and those shared with emotion.launch.py."""
-    return [
-        DeclareLaunchArgument(
-            "behavior_params",
-            default_value=str(parameters),
-            description=f"Parameter file of {executable}; the default lists every parameter",
-        ),
-        DeclareLaunchArgument(
-            "faces_topic",
-            default_value="faces",
-            description="Topic of the faces; with several cameras that of one, such as cabin/faces",
-        ),
-        DeclareLaunchArgument(
-            "namespace", default_value="", description="Namespace of the nodes and their topics"
-        ),
-        DeclareLaunchArgument(
-            "use_sim_time",
-            default_value="",
-            choices=["", "true", "false"],
-            description="Whether the nodes use the time on /clock",
-        ),
-        DeclareLaunchArgument(
-            "log_level",
-            default_value="info",
-            choices=["debug", "info", "warn", "error", "fatal"],
-            description="Lowest severity of the log messages",
-        ),
-    ]
