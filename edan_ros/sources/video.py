@@ -191,8 +191,7 @@ def error_reason(error: Exception) -> str:
 
 def _is_cover(stream: VideoStream) -> bool:
     """Return whether a stream is an attached cover image, as MP4 and MP3 files carry."""
-    disposition = getattr(stream, "disposition", None)  # PyAV from 14.2 on
-    return disposition is not None and bool(disposition & type(disposition).attached_pic)
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
 def _length(container: InputContainer, stream: VideoStream, rate: float) -> int | None:
