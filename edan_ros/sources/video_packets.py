@@ -60,7 +60,8 @@ class PacketDecoder(Generic[T]):
     """Decodes the packets of one stream in their order.
 
     Frames that depend on a missing or damaged one are left out until the next key frame: in H.265
-    by FFmpeg from version 8 on, in H.264 here. The size and the codec may change at a key frame. A stream without B-frames is decoded without delay.
+    by FFmpeg, from version 8 on, in H.264 here. The size and the codec may change at a key frame.
+    A stream without B-frames is decoded without delay.
 
     Args:
         limits: the most that decoding a frame may take.
