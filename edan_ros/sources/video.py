@@ -216,6 +216,7 @@ def _with_square_pixels(pixels: NDArray[np.uint8], aspect: Fraction) -> NDArray[
 
 
 def _display_matrix(frame: VideoFrame) -> NDArray[np.float64] | None:
-    data = frame.side_data.get("DISPLAYMATRIX")
+    # frame.side_data would keep the frame, and its converter's threads, in a reference cycle.
+    data = import_av().sidedata.sidedata.SideDataContainer(frame).get("DISPLAYMATRIX")
     raw = b"" if data is None else bytes(memoryview(cast("bytes", data)))
     return np.frombuffer(raw, np.int32).reshape(3, 3) / 65536.0 if len(raw) == 36 else None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from fractions import Fraction
@@ -37,6 +38,19 @@ def test_every_call_of_frames_starts_over(tmp_path: Path) -> None:
     first, second = ([f.image.pixels for f in source.frames()] for _ in range(2))
     assert len(first) == 10
     np.testing.assert_array_equal(first, second)
+
+
+def test_decoded_frames_are_freed_at_once(tmp_path: Path) -> None:
+    """Without waiting for the garbage collector: each holds pixels, and threads that convert."""
+    source = VideoSource(write_video(tmp_path / "a.mp4", range(0, 400, 40)))
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(list(source.frames())) == 10
+        kept = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert kept == 0
 
 
 # The square is in the upper left corner of the stored image; a player turns it counter-clockwise.
