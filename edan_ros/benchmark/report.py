@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -13,6 +12,7 @@ from rich.table import Table
 from edan_ros.benchmark.models import ModelRow
 from edan_ros.benchmark.results import Results, RosRow, SoakRow
 from edan_ros.benchmark.stages import PipelineRow
+from edan_ros.drawing.charts import Line, Panel, line_chart
 
 #: Stages in the order of processing.
 _STAGES = ("decode", "detect", "crop", "infer", "track", "smooth", "publish")
@@ -116,39 +116,35 @@ def _node(soak: SoakRow | None, results: Results) -> Iterator[RenderableType]:
 
 
 def save_roofline(results: Results, path: Path) -> None:
-    """Plot the models' rates against the limits of memory bandwidth and matrix rate.
+    """Draw the models' rates against the limits of memory bandwidth and matrix rate, as SVG.
 
     Raises:
-        ImportError: without matplotlib.
         OSError: if the file cannot be written.
         ValueError: if no model was measured on the processor.
     """
     rows = [row for row in results.model if row.floor_ratio is not None]
     if not rows:
         raise ValueError("a roofline needs a model that ran on the processor")
-    from matplotlib.figure import Figure
-
     machine = results.machine
-    figure: Any = Figure(figsize=(7.0, 4.5), layout="constrained")
-    axes = figure.subplots()
     peak, bandwidth = machine.gemm_gflops_fp32, machine.copy_gbps
-    highest = max(row.flop_per_byte for row in rows)
-    ridge = peak / bandwidth
-    axes.plot([ridge / 4, ridge, 2 * highest], [peak / 4, peak, peak], color="black", label="roof")
+    ridge, highest = peak / bandwidth, max(row.flop_per_byte for row in rows)
+    lines = [Line("roof", [ridge / 4, ridge, 2 * highest], [peak / 4, peak, peak], dashed=True)]
     for model, engine in dict.fromkeys((row.model, row.engine) for row in rows):
-        series = [row for row in rows if (row.model, row.engine) == (model, engine)]
+        series = sorted(
+            (row for row in rows if (row.model, row.engine) == (model, engine)),
+            key=lambda row: row.flop_per_byte,
+        )
         rates = [1e3 * row.gflop / row.ms_per_face for row in series]
-        intensities = [row.flop_per_byte for row in series]
-        axes.plot(intensities, rates, "o-", markersize=5, label=f"{model}, {engine}")
-        for row, intensity, rate in zip(series, intensities, rates, strict=True):
-            axes.annotate(str(row.batch), (intensity, rate), (0, 6), textcoords="offset points")
-    axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of weights")
-    axes.set_ylabel("GFLOP/s")
-    axes.set_title(
-        f"{machine.cpu}, {machine.threads} of {machine.cores} cores: {peak:g} GFLOP/s, "
-        f"{bandwidth:g} GB/s; labels: faces per run",
-        fontsize=9,
+        labels = [str(row.batch) for row in series]
+        lines.append(
+            Line(f"{model}, {engine}", [row.flop_per_byte for row in series], rates, labels)
+        )
+    panel = Panel(
+        f"GFLOP/s; roof: {peak:g} GFLOP/s, {bandwidth:g} GB/s; labels: faces per run",
+        lines,
+        "FLOP per byte of weights",
+        x_log=True,
+        y_log=True,
     )
-    axes.grid(which="both", alpha=0.25)
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
+    title = f"{machine.cpu}, {machine.threads} of {machine.cores} cores"
+    path.write_text(line_chart([panel], title=title), encoding="utf-8")

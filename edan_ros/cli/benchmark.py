@@ -53,7 +53,7 @@ QUICK = Effort(*(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), face
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
     parser.add_argument(
-        "--roofline", type=Path, metavar="FILE", help="write a roofline plot of the models"
+        "--roofline", type=_svg, metavar="FILE", help="write a roofline plot of the models (.svg)"
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     parser.add_argument(
@@ -102,6 +102,12 @@ def run(args: argparse.Namespace) -> int:
     if args.roofline:
         written.append(_write(partial(save_roofline, results), args.roofline))
     return 0 if all(written) else 1
+
+
+def _svg(text: str) -> Path:
+    if not text.lower().endswith(".svg"):
+        raise argparse.ArgumentTypeError(f"the plot is written as SVG: name it .svg, not {text}")
+    return Path(text)
 
 
 def _sections(args: argparse.Namespace) -> Sequence[str]:

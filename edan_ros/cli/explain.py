@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import integer_from, positive
-from edan_ros.cli._output import make_folder, plural, printable, progress
+from edan_ros.cli._output import make_folder, printable, progress
 from edan_ros.cli._pipeline import (
     add_model_arguments,
     add_privacy_argument,
@@ -22,6 +22,7 @@ from edan_ros.cli._pipeline import (
 )
 from edan_ros.cli._signals import handler
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.wording import plural
 from edan_ros.datasets import DataError
 from edan_ros.engines.select import FP32_MODEL
 from edan_ros.sources import create_source
@@ -228,9 +229,10 @@ def _explain_dataset(args: argparse.Namespace) -> int:
 
         study = run_study(faces, engine, count=args.count, averaged=averaged, on_face=show)
         report = study_report.create_report(study, spec, faces, engine.manifest)
-        (args.out / study_report.TABLES).write_text(report.text, encoding="utf-8")
+        for name, text in report.texts.items():
+            (args.out / name).write_text(text, encoding="utf-8")
         for name, pixels in report.figures.items():
             write_image(args.out / name, pixels)
-    print(report.text)
+    print(report.texts[study_report.TABLES])
     print(f"{plural(len(study.faces), 'face')} explained: {args.out}/")
     return 0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.drawing.charts import Line, Panel, line_chart
 from edan_ros.drawing.colours import Colour
 from edan_ros.drawing.text import draw_text
 from edan_ros.explain.canvas import BACKGROUND, MUTED, TEXT, Pixels, draw_outlines
@@ -16,13 +17,6 @@ from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study
 from edan_ros.explain.study_tables import TITLES
 
 TILE, _GAP, _LEFT, _TOP = 160, 10, 190, 30
-_COLOURS: dict[str, Colour] = {
-    "gradcam": (178, 114, 0),
-    "occlusion": (0, 94, 213),
-    "gradcam-averaged": (115, 158, 0),
-    RANDOM: (120, 120, 120),
-    CENTRE: (167, 121, 204),
-}
 
 
 def draw_mean_maps(study: Study, method: str) -> Pixels:
@@ -41,7 +35,7 @@ def draw_mean_maps(study: Study, method: str) -> Pixels:
     # The difference of a single emotion is 0.
     extent = max((float(np.abs(v).max()) for v in differences.values()), default=0.0) or 1.0
     labels = (
-        ("mean", "white: 0", f"red: {top:.1f} times a uniform map"),
+        ("mean", "black: 0", f"yellow: {top:.1f} times a uniform map"),
         ("minus the mean of all", f"red: {extent:.1f} more", f"blue: {extent:.1f} less"),
     )
     for row, lines in enumerate(labels):
@@ -50,44 +44,31 @@ def draw_mean_maps(study: Study, method: str) -> Pixels:
     for column, name in enumerate(columns):
         draw_text(canvas, name, _x(column) + TILE // 2, _TOP - 2, TEXT, size=10, align="center")
         if name in maps:
-            _place(canvas, 0, column, _diverging(maps[name] / top))
+            _place(canvas, 0, column, _magma(maps[name] / top), BACKGROUND)
         if name in differences:
-            _place(canvas, 1, column, _diverging(differences[name] / extent))
+            _place(canvas, 1, column, _diverging(differences[name] / extent), TEXT)
     return canvas
 
 
-def draw_curves(study: Study) -> Pixels:
-    """Draw the mean deletion and insertion curves of each emotion, (height, width, 3) BGR."""
-    canvas = _blank(2, len(EMOTIONS), "probability of the emotion while the face is ...")
-    methods = [*study.methods, RANDOM, CENTRE]
-    for row, (curve, title) in enumerate(
-        (("deletion", "... deleted"), ("insertion", "... inserted"))
-    ):
-        draw_text(canvas, title, _GAP, _y(row) + 8, TEXT, size=10)
-        for column, name in enumerate(EMOTIONS):
-            draw_text(
-                canvas,
-                name,
-                _x(column) + TILE // 2,
-                _TOP - 2,
-                TEXT,
-                size=10,
-                align="center",
-            )
-            faces = study.of(column)
-            left, top = _x(column), _y(row)
-            cv2.rectangle(canvas, (left, top), (left + TILE, top + TILE), (215, 215, 215), 1)
-            for method in methods if faces else []:
-                mean = np.mean([getattr(face, curve)[method] for face in faces], axis=0)
-                across = left + np.arange(STEPS + 1) * TILE / STEPS
-                points = np.stack([across, top + TILE * (1.0 - mean)], axis=1)
-                line = np.round(points).astype(np.int32).reshape(-1, 1, 2)
-                cv2.polylines(canvas, [line], False, _COLOURS[method], 2, cv2.LINE_AA)
-    for i, method in enumerate(methods):
-        y = _y(0) + 40 + 20 * i
-        cv2.line(canvas, (_GAP, y + 5), (_GAP + 16, y + 5), _COLOURS[method], 2, cv2.LINE_AA)
-        draw_text(canvas, TITLES[method], _GAP + 22, y, MUTED, size=8)
-    return canvas
+def draw_curves(study: Study) -> str:
+    """Draw the mean deletion and insertion curves of each emotion, as SVG."""
+    across = np.linspace(0.0, 100.0, STEPS + 1)
+    panels = []
+    for k, name in enumerate(EMOTIONS):
+        faces = study.of(k)
+        for curve in ("deletion", "insertion") if faces else ():
+            lines = [
+                Line(
+                    TITLES[method],
+                    across.tolist(),
+                    np.mean([getattr(face, curve)[method] for face in faces], axis=0).tolist(),
+                    dashed=method in (RANDOM, CENTRE),
+                )
+                for method in (*study.methods, RANDOM, CENTRE)
+            ]
+            panels.append(Panel(f"{name}, {curve}", lines, f"% of {curve}", y_range=(0.0, 1.0)))
+    title = "Probability of the emotion while the face is deleted or inserted"
+    return line_chart(panels, title=title, columns=2)
 
 
 def _blank(rows: int, columns: int, title: str) -> Pixels:
@@ -105,9 +86,16 @@ def _y(row: int) -> int:
     return _TOP + 18 + row * (TILE + _GAP)
 
 
-def _place(canvas: Pixels, row: int, column: int, tile: Pixels) -> None:
-    draw_outlines(tile, (mean_landmarks() + 0.5) * TILE / SIDE - 0.5, TEXT)
+def _place(canvas: Pixels, row: int, column: int, tile: Pixels, lines: Colour) -> None:
+    draw_outlines(tile, (mean_landmarks() + 0.5) * TILE / SIDE - 0.5, lines)
     canvas[_y(row) : _y(row) + TILE, _x(column) : _x(column) + TILE] = tile
+
+
+def _magma(values: NDArray[np.floating]) -> Pixels:
+    """Colour a (SIDE, SIDE) map, 0 to 1, as (TILE, TILE, 3)."""
+    fine = cv2.resize(np.asarray(values, np.float32), (TILE, TILE), interpolation=cv2.INTER_CUBIC)
+    levels = np.asarray(255.0 * np.clip(fine, 0.0, 1.0), np.uint8)
+    return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA), np.uint8)
 
 
 def _diverging(values: NDArray[np.floating]) -> Pixels:

@@ -14,14 +14,14 @@ from edan_ros.explain.study import Averaged, Study
 from edan_ros.explain.study_figures import draw_curves, draw_mean_maps
 from edan_ros.explain.study_tables import markdown
 
-TABLES, CURVES = "mean_maps.md", "curves.png"
+TABLES, CURVES = "mean_maps.md", "curves.svg"
 
 
 @dataclass(frozen=True)
 class StudyReport:
-    """The report of a study. text: Markdown. figures: file name -> (H, W, 3) uint8, BGR."""
+    """The files of a study by name: texts, Markdown and SVG, and (H, W, 3) BGR figures."""
 
-    text: str
+    texts: dict[str, str]
     figures: dict[str, NDArray[np.uint8]]
 
 
@@ -76,5 +76,7 @@ def create_report(study: Study, spec: DatasetSpec, faces: FaceSet, model: Manife
         f"# Mean maps: {spec.name}, {faces.about}; {model.name} {model.version}, "
         f"sha256 {model.sha256[:12]}\n\n"
     )
-    figures = {f"mean_{method}.png": draw_mean_maps(study, method) for method in study.methods}
-    return StudyReport(title + markdown(study), figures | {CURVES: draw_curves(study)})
+    return StudyReport(
+        {TABLES: title + markdown(study), CURVES: draw_curves(study)},
+        {f"mean_{method}.png": draw_mean_maps(study, method) for method in study.methods},
+    )

@@ -62,7 +62,7 @@ def test_an_own_data_set_is_trained_on_and_exported(
     common = ["--data", str(data)]
     assert main(["train", config, *common, "--out", run, "--device", "cpu", "--workers", "0"]) == 0
     assert "48 images, 48 samples per epoch, on cpu" in capsys.readouterr().out
-    assert (tmp_path / "run/curves.png").is_file()
+    assert (tmp_path / "run/curves.svg").is_file()
     assert main(["export", config, run, *common, "--to", str(tmp_path / "out")]) == 0
     model = EvaluationModel(tmp_path / "out/small.onnx")
     assert model.manifest.outputs == ("logits",)

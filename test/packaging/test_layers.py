@@ -34,13 +34,14 @@ ALLOWED = {
     "analyzer": {
         *("core", "detection", "drawing", "engines", "offline", "pipeline", "sources"),
     },
-    "benchmark": {"core", "detection", "engines", "pipeline", "sources"},
+    "benchmark": {"core", "detection", "drawing", "engines", "pipeline", "sources"},
     "explain": {"core", "datasets", "drawing", "engines"},
     "evaluation": {
         *("core", "datasets", "detection", "drawing", "engines", "pipeline", "sources", "tracking"),
     },
     "training": {
-        *("core", "datasets", "detection", "engines", "evaluation", "networks", "sources"),
+        *("core", "datasets", "detection", "drawing", "engines", "evaluation", "networks"),
+        "sources",
     },
     "nodes": {
         *("core", "behaviors", "benchmark", "detection", "drawing", "engines", "explain"),

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from edan_ros.drawing.charts import Line, Panel, line_chart
+
 LOG = "log.jsonl"
-#: Title of the panel of losses. Its terms differ by a factor of ten: the scale is logarithmic.
-LOSSES = "training: terms of the loss"
-_TERMS = (
-    *("total", "emotion", "landmarks", "intermediate", "presence", "units", "teacher", "penalty"),
-    *("score", "box", "points"),
-)
-#: One panel each: (title, (entry of the log, label in the figure)...).
-PANELS = (
-    (LOSSES, *((f"train_{name}", name) for name in _TERMS)),
-    ("validation: emotions", ("accuracy", "accuracy"), ("macro_f1", "macro-F1")),
-    (
-        "validation: landmark error / outer-eye distance",
-        ("error_stage1", "stage 1"),
-        ("error_landmarks", "last stage"),
-    ),
-)
+#: Entries of the log and their names in the figure, by panel. The terms of the loss differ by a
+#: factor of ten: their scale is logarithmic.
+_LOSSES = {
+    "total": "total",
+    "emotion": "emotion",
+    "landmarks": "landmarks",
+    "intermediate": "landmarks, first stage",
+    "presence": "presence",
+    "units": "action units",
+    "consistency": "consistency",
+    "teacher": "distillation",
+    "penalty": "penalty",
+    "score": "score",
+    "box": "box",
+    "points": "points",
+}
+_PANELS = {
+    "Training: terms of the loss": {f"train_{key}": name for key, name in _LOSSES.items()},
+    "Validation: emotions": {
+        "accuracy": "accuracy",
+        "macro_f1": "macro-F1",
+        "accuracy_3": "accuracy, 3 classes",
+        "accuracy_kdef": "accuracy, kdef",
+        "accuracy_london": "accuracy, london",
+    },
+    "Validation: landmark error / outer-eye distance": {
+        "error_stage1": "first stage",
+        "error_landmarks": "last stage",
+    },
+}
 
 
 def read_log(run: Path) -> list[dict[str, float]]:
@@ -62,30 +77,27 @@ def drop_log_from(run: Path, phase: int, epoch: int) -> None:
 
 
 def draw_curves(run: Path) -> Path | None:
-    """Write ``curves.png`` from a run's log; return its path, or None for an empty log."""
+    """Write ``curves.svg`` from a run's log; return its path, or None for an empty log."""
     log = read_log(run)
     if not log:
         return None
+    epochs = range(1, len(log) + 1)
+    ends = [i + 0.5 for i in range(1, len(log)) if log[i]["phase"] != log[i - 1]["phase"]]
     panels = [
-        (title, found)
-        for title, *lines in PANELS
-        if (found := [line for line in lines if any(line[0] in entry for entry in log)])
+        Panel(
+            title,
+            [
+                Line(label, epochs, [entry.get(name, math.nan) for entry in log])
+                for name, label in names.items()
+                if any(name in entry for entry in log)
+            ],
+            x_title="epoch",
+            y_log=names.keys() == next(iter(_PANELS.values())).keys(),
+            dividers=ends,
+        )
+        for title, names in _PANELS.items()
+        if any(name in entry for name in names for entry in log)
     ]
-    figure = Figure(figsize=(4.6 * len(panels), 4.0), layout="constrained")
-    epochs = np.arange(1, len(log) + 1)
-    phase_ends = [i + 0.5 for i in range(1, len(log)) if log[i]["phase"] != log[i - 1]["phase"]]
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (title, lines) in zip(axes, panels, strict=True):
-        for name, label in lines:
-            axis.plot(epochs, [entry.get(name, np.nan) for entry in log], marker=".", label=label)
-        for end in phase_ends:
-            axis.axvline(end, color="0.8", linewidth=1, zorder=0)
-        axis.set(title=title, xlabel="epoch", xlim=(0.5, len(log) + 0.5))
-        axis.locator_params(axis="x", integer=True)
-        if title == LOSSES:
-            axis.set_yscale("log")
-        axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
-        axis.grid(alpha=0.2)
-    path = run / "curves.png"
-    figure.savefig(path, dpi=110)
+    path = run / "curves.svg"
+    path.write_text(line_chart(panels), encoding="utf-8")
     return path

@@ -178,7 +178,7 @@ class Trainer(Generic[NetworkT]):
 
     Args:
         task: what is trained, and on what.
-        out: folder of the run: checkpoints, ``log.jsonl`` and ``curves.png``.
+        out: folder of the run: checkpoints, ``log.jsonl`` and ``curves.svg``.
         world: this process among those of the run; alone on the CPU without.
         workers: processes that prepare batches, for each process of the run.
         checkpoint_minutes: time between checkpoints inside an epoch.
