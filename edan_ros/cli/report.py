@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from edan_ros.cli._output import plural
 from edan_ros.cli._pipeline import add_privacy_argument, face_finder
+from edan_ros.core.wording import plural
 from edan_ros.recording.errors import writing
 from edan_ros.sources import SourceError
 
@@ -25,38 +27,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add images of the faces where their label changes, from the bag or from --source",
     )
-    parser.add_argument("--source", help="the video, images or bag that the results were made from")
-    add_privacy_argument(parser)
+    parser.add_argument(
+        "--video",
+        choices=("beside", "embed"),
+        help="add a video with boxes that follows the charts, from the bag or from --source: a "
+        "file beside the page, or part of it",
+    )
+    parser.add_argument(
+        "--source",
+        help="the video, images or bag that the results were made from (default: as the run has "
+        "recorded it)",
+    )
+    add_privacy_argument(parser, "; if not given, as the run itself")
+    parser.set_defaults(privacy=None)
 
 
 def run(args: argparse.Namespace) -> int:
     from edan_ros.report.inputs import find_recording, frames_of, read_recording
     from edan_ros.report.page import render
     from edan_ros.report.thumbnails import make_thumbnails
+    from edan_ros.report.video import write_videos
 
     path = find_recording(args.recording)
-    if (args.source or args.privacy != "none") and not args.thumbnails:
-        raise SourceError("--source and --privacy concern images: they need --thumbnails")
+    with_images = args.thumbnails or args.video
+    if (args.source or args.privacy) and not with_images:
+        raise SourceError(
+            "--source and --privacy concern images: they need --thumbnails or --video"
+        )
     recording = read_recording(path)
+    out = args.out or path.with_suffix(".html")
+    privacy = args.privacy or recording.privacy
+    find_faces = face_finder(privacy) if with_images else None
     thumbnails = None
     if args.thumbnails:
         frames = frames_of(recording, args.source)
-        thumbnails = make_thumbnails(recording, frames, args.privacy, face_finder(args.privacy))
+        thumbnails = make_thumbnails(recording, frames, privacy, find_faces)
         if not thumbnails:
             print(
                 "edan report: no thumbnails: no tracked label changes at an image of the source",
                 file=sys.stderr,
             )
-    out = args.out or path.with_suffix(".html")
-    page = render(recording, thumbnails)
-    with writing(out):
+    with writing(out), ExitStack() as stack:
         out.parent.mkdir(parents=True, exist_ok=True)
+        videos = {}
+        if args.video:
+            folder = Path(stack.enter_context(TemporaryDirectory(dir=out.parent)))
+            frames = frames_of(recording, args.source)
+            videos = write_videos(recording, frames, folder / out.stem, privacy, find_faces)
+        origin = Path(args.source or recording.settings.get("source", ""))
+        if any(_is_same(out.parent / video.path.name, origin) for video in videos.values()):
+            raise SourceError(f"{origin} would be replaced: name another page with --out")
+        page = render(recording, thumbnails, videos, embed=args.video == "embed")
         # Names of files in the recording need not be valid Unicode.
         out.write_text(page, encoding="utf-8", errors="replace")
+        files = [out]
+        if args.video == "beside":
+            files += [video.path.replace(out.parent / video.path.name) for video in videos.values()]
     for note in recording.notes:
         print(f"edan report: {note}", file=sys.stderr)
-    people = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)
     images = plural(sum(len(stream.times) for stream in recording.streams), "image")
-    size = out.stat().st_size / 1e6
-    print(f"{out}   {images}, {recording.seconds:.1f} s, people: {people}, {size:.1f} MB")
+    if recording.is_still:
+        contents = plural(sum(int(stream.faces.sum()) for stream in recording.streams), "face")
+    else:
+        people = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)
+        contents = f"{recording.seconds:.1f} s, people: {people}"
+    sizes = ", ".join(f"{file.name} {file.stat().st_size / 1e6:.1f} MB" for file in files)
+    print(f"{out}   {images}, {contents}; {sizes}")
     return 0
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)

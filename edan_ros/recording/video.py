@@ -19,10 +19,18 @@ from edan_ros.recording.sound import Sound
 _TIME_BASE = Fraction(1, 90_000)
 #: Seconds for which the last frame may be shown: until then there is sound.
 _LAST_FRAME = 0.05
+_H264 = "libx264"
 _CODECS = (
-    ("libx264", {"preset": "veryfast", "crf": "21"}),
+    (_H264, {"preset": "veryfast", "crf": "21"}),
     ("mpeg4", {"qscale": "3"}),  # where FFmpeg was built without x264
 )
+#: Options of a preview: about half the size, and a key frame at least every second.
+_PREVIEW = {"crf": "27", "g": "30"}
+
+
+def browsers_play() -> bool:
+    """Return whether the videos written here are H.264, which every browser plays."""
+    return _H264 in av.codecs_available
 
 
 class VideoWriter:
@@ -34,12 +42,21 @@ class VideoWriter:
         path: the file; its folder must exist.
         max_side: pixels of the longer side above which the video is made smaller.
         sound: is written along with the frames.
+        preview: write a smaller file in which players seek quickly.
 
     Raises RecordingError where the file cannot be written.
     """
 
-    def __init__(self, path: Path, *, max_side: int = 1280, sound: Sound | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_side: int = 1280,
+        sound: Sound | None = None,
+        preview: bool = False,
+    ) -> None:
         self._path, self._max_side, self._sound = path, max_side, sound
+        self._preview = preview
         self._opened: tuple[OutputContainer, av.VideoStream] | None = None
         self._clock = SegmentClock()
         self._begin = 0.0
@@ -89,6 +106,7 @@ class VideoWriter:
         name = f"file:{os.fspath(self._path)}"
         container = av.open(name, "w", options={"movflags": "faststart"})
         codec, options = next(entry for entry in _CODECS if entry[0] in av.codecs_available)
+        options = options | (_PREVIEW if self._preview else {})
         stream = container.add_stream(codec, rate=30, options=options)
         assert isinstance(stream, av.VideoStream)
         scale = min(1.0, self._max_side / max(width, height))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.report.records import LABELS, UNKNOWN_INDEX, PersonTrack, Stream
+from edan_ros.report.records import LABELS, UNKNOWN_INDEX, PersonTrack, Recording, Stream
 
 #: Intervals between two results above which images are missing between them.
 _MISSING_FROM = 1.5
+#: Seconds in view below which a track has no curves of its own, and the same as a share of the
+#: recording: the tracks of a short recording are short.
+_SHORT_SECONDS, _SHORT_SHARE = 2.0, 0.25
 #: Largest difference in seconds between the stamps of a result and its image.
 _SAME_STAMP = 1e-6
 
@@ -94,6 +98,32 @@ def person_figures(track: PersonTrack, interval: float) -> PersonFigures:
         changes,
         _mean(track.valence),
         _mean(track.arousal),
+    )
+
+
+def short_limit(recording: Recording) -> float:
+    """Return the seconds in view below which the tracks of a recording are shown together."""
+    return min(_SHORT_SECONDS, _SHORT_SHARE * recording.seconds)
+
+
+def together(figures: Sequence[PersonFigures]) -> PersonFigures:
+    """Return the statistics of at least one track taken together, with number 0."""
+    images = np.array([f.images for f in figures])
+    shares = images @ np.array([f.shares for f in figures]) / images.sum()
+    affect = np.array([(f.valence, f.arousal) for f in figures])
+    known = np.isfinite(affect[:, 0])
+    weights = images[known]
+    valence, arousal = weights @ affect[known] / weights.sum() if known.any() else (math.nan,) * 2
+    return PersonFigures(
+        0,
+        min(f.first for f in figures),
+        max(f.last for f in figures),
+        sum(f.seconds for f in figures),
+        int(images.sum()),
+        tuple(shares.tolist()),
+        sum(f.changes for f in figures),
+        float(valence),
+        float(arousal),
     )
 
 

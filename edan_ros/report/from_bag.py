@@ -12,7 +12,7 @@ import numpy as np
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
-from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN_REASONS
 from edan_ros.recording.definitions import FACES, MODEL_INFO, Definitions
 from edan_ros.recording.run_info import describe_model, read_run_info
 from edan_ros.report.records import (
@@ -194,7 +194,12 @@ def _sample(face: Any) -> Sample:
         float(face.arousal),
         (float(roi.x_offset), float(roi.y_offset), float(roi.width), float(roi.height)),
         np.stack([face.landmarks_x, face.landmarks_y], axis=1).astype(np.float32),
+        _reason(getattr(face, "unknown_reason", 0)),  # not in messages of version 0.5 and before
     )
+
+
+def _reason(number: int) -> int:
+    return int(number) if number < len(UNKNOWN_REASONS) else 0
 
 
 def _status(record: Any) -> Status:

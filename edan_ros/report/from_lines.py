@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.emotions import EMOTIONS, valence_arousal
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN_REASONS, valence_arousal
 from edan_ros.recording.run_info import read_run_info
 from edan_ros.report.records import (
     LABELS,
@@ -39,7 +39,7 @@ def read_lines(path: Path) -> Recording:
                 if not line.strip():
                     continue
                 try:
-                    stream.add(*_result(json.loads(line)))
+                    stream.add(*_result(json.loads(line), number))
                 except (ValueError, RecursionError) as error:
                     faults.append(f"line {number}: {_summary(error)}")
     except OSError as error:
@@ -63,16 +63,27 @@ def read_lines(path: Path) -> Recording:
     return Recording(str(path), begin, [built], info.model, info.settings, notes=notes, axis=axis)
 
 
-def _result(record: Any) -> tuple[int, list[Sample], float | None]:
-    """Return stamp, faces and latency of a line. Raises ValueError for any other content."""
-    if not isinstance(record, dict) or not {"stamp", "faces"} <= record.keys():
+def _result(record: Any, number: int) -> tuple[int, list[Sample], float | None, str]:
+    """Return stamp, faces, latency and file of a line. Raises ValueError for any other content.
+
+    Files of single images have no stamp: the number of the line puts them in order.
+    """
+    if (
+        not isinstance(record, dict)
+        or not ({"stamp", "file"} & record.keys())
+        or "faces" not in record
+    ):
         raise ValueError("not a result: it has no stamp and faces")
-    faces, latency = record["faces"], record.get("latency_ms")
+    faces, latency, file = record["faces"], record.get("latency_ms"), str(record.get("file", ""))
+    stamp = record.get("stamp")
+    if stamp is None and file:
+        stamp = float(number)
     if not isinstance(faces, list):
         raise ValueError("faces is not a list")
     if latency is not None:
         latency = _number(latency, "latency_ms")
-    return round(_number(record["stamp"], "stamp") * 1e9), [_sample(f) for f in faces], latency
+    samples = [_sample(face) for face in faces]
+    return round(_number(stamp, "stamp") * 1e9), samples, latency, file
 
 
 def _sample(face: Any) -> Sample:
@@ -101,7 +112,12 @@ def _sample(face: Any) -> Sample:
         arousal,
         (x, y, width, height),
         _landmarks(face.get("landmarks")),
+        _reason(face.get("unknown_reason", "")),
     )
+
+
+def _reason(name: Any) -> int:
+    return UNKNOWN_REASONS.index(name) if name in UNKNOWN_REASONS else 0
 
 
 def _landmarks(points: Any) -> NDArray[np.float32]:

@@ -51,11 +51,15 @@ def frames_of(recording: Recording, source: str | None) -> dict[int, Iterable[Fr
     """Return the images of a recording by the number of the stream, on the recording's clock.
 
     Args:
-        source: what the results were made from; None for the images of the bag itself.
+        source: what the results were made from; None for the images of the bag itself, or for
+            the file that the run has recorded as its source.
 
     Raises:
         SourceError: if there are no images, or ``source`` does not fit.
     """
+    if source is None and not is_bag(Path(recording.name)):
+        recorded = recording.settings.get("source", "")
+        source = recorded if recorded and Path(recorded).exists() else None
     if source is not None:
         opened = create_source(source)
         if opened.live:

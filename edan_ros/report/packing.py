@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.emotions import EMOTIONS, POLARITIES, polarity_probabilities
+from edan_ros.core.emotions import EMOTIONS, POLARITIES, UNKNOWN_REASONS, polarity_probabilities
 from edan_ros.drawing.pages import colour_code
-from edan_ros.report.figures import StreamFigures
+from edan_ros.report.figures import StreamFigures, person_figures
 from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream, away_after
+from edan_ros.report.video import Video
 
 #: Largest number of rows of all people, and of all cameras, that are packed as they are: about an
 #: hour of one person at 30 images per second. Beyond, neighbours are joined.
 MAX_ROWS = 120_000
+#: Units of a box to the width or height of the image, and the range of the numbers.
+_BOX_UNITS, _INT16 = 16_384, (-32_768, 32_767)
 #: Signed byte for "not known".
 _NOT_KNOWN = -128
 #: Tenths of milliseconds for "not known"; larger latencies (over 6.5 s) are clipped.
@@ -24,11 +29,19 @@ _NO_LATENCY = 65_535
 
 
 def page_data(
-    recording: Recording, figures: list[StreamFigures], tracks: list[list[PersonTrack]]
+    recording: Recording,
+    figures: list[StreamFigures],
+    tracks: list[list[PersonTrack]],
+    short: float = 0.0,
+    videos: Mapping[int, Video] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the data of the page's script, ready for JSON.
 
-    figures: one per stream. tracks: those of each stream that are shown.
+    Args:
+        figures: one per stream.
+        tracks: those of each stream that have curves.
+        short: seconds in view below which the others share a row.
+        videos: by the number of the stream.
     """
     rows = sum(len(track.times) for shown in tracks for track in shown)
     images = sum(len(stream.times) for stream in recording.streams)
@@ -36,7 +49,9 @@ def page_data(
     return {
         "tick": tick,
         "seconds": math.ceil(1e3 * recording.seconds) / 1e3,
+        "short": short,
         "labels": LABELS,
+        "reasons": [reason.replace("_", " ") for reason in UNKNOWN_REASONS],
         "colours": {label: colour_code(label) for label in LABELS},
         "polarities": POLARITIES,
         "polarityOf": [
@@ -49,9 +64,11 @@ def page_data(
                 "latencyOf": stream.latency_of,
                 "gaps": [[round(g.at, 3), g.missing, round(g.seconds, 3)] for g in numbers.gaps],
                 **_packed_stream(stream, joined(images), tick),
-                "tracks": [_packed_track(t, stream.interval, joined(rows), tick) for t in shown],
+                **_packed_tracks(stream, shown, joined(rows), tick, short, videos.get(number)),
             }
-            for stream, numbers, shown in zip(recording.streams, figures, tracks, strict=True)
+            for number, (stream, numbers, shown) in enumerate(
+                zip(recording.streams, figures, tracks, strict=True)
+            )
         ],
     }
 
@@ -61,19 +78,68 @@ def joined(rows: int) -> int:
     return -(-rows // MAX_ROWS) if rows else 1
 
 
-def _packed_track(track: PersonTrack, interval: float, join: int, tick: int) -> dict[str, Any]:
+def _packed_tracks(
+    stream: Stream,
+    shown: Sequence[PersonTrack],
+    join: int,
+    tick: int,
+    short: float,
+    video: Video | None,
+) -> dict[str, Any]:
+    """Pack the tracks with curves, and of the others what the shared row and the video show."""
+    numbers, interval = {track.number for track in shown}, stream.interval
+    rest = [t for t in stream.tracks if t.number and t.number not in numbers]
+    others = [(t, person_figures(t, interval).seconds < short) for t in rest]
+    others = [(track, is_short) for track, is_short in others if is_short or video is not None]
+    join_others = joined(sum(len(track.times) for track, _ in others))
+    packed: dict[str, Any] = {
+        "tracks": [_packed_track(track, interval, join, tick, video) for track in shown],
+        "others": [
+            _packed_track(track, interval, join_others, tick, video, curves=False)
+            | {"short": is_short}
+            for track, is_short in others
+        ],
+    }
+    if video is not None:
+        packed["video"] = {
+            "begin": round(video.begin, 3),
+            "width": video.width,
+            "height": video.height,
+            # A box belongs to the images until halfway to the next result.
+            "reach": round(0.6 * max(join, join_others) * interval, 4),
+        }
+    return packed
+
+
+def _packed_track(
+    track: PersonTrack,
+    interval: float,
+    join: int,
+    tick: int,
+    video: Video | None,
+    *,
+    curves: bool = True,
+) -> dict[str, Any]:
     # Only neighbours of one label are joined, so that every change of label is kept.
     starts = np.concatenate(
         [np.arange(run.start, run.stop, join) for run in track.runs(interval)], dtype=np.int64
     )
-    affect = np.stack([track.valence, track.arousal], axis=1)
-    return {
+    packed = {
         "number": track.number,
         "t": _base64(_ticks(track.times[starts], tick)),
         "l": _base64(track.labels[starts]),
-        "p": _base64(np.round(255.0 * _means(track.probabilities, starts)).astype(np.uint8)),
-        "a": _base64(_signed_bytes(_means(affect, starts))),
+        "u": _base64(track.reasons[starts]),
     }
+    if curves:
+        affect = np.stack([track.valence, track.arousal], axis=1)
+        packed["p"] = _base64(
+            np.round(255.0 * _means(track.probabilities, starts)).astype(np.uint8)
+        )
+        packed["a"] = _base64(_signed_bytes(_means(affect, starts)))
+    if video is not None:
+        parts = track.boxes[starts] / np.tile([video.width, video.height], 2)
+        packed["b"] = _base64(np.clip(np.round(_BOX_UNITS * parts), *_INT16).astype("<i2"))
+    return packed
 
 
 def _packed_stream(stream: Stream, join: int, tick: int) -> dict[str, str]:

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
+import numpy as np
 
 from edan_ros.drawing.pages import stylesheet
 from edan_ros.report.figures import (
     PersonFigures,
     StreamFigures,
     person_figures,
+    short_limit,
     stream_figures,
+    together,
 )
 from edan_ros.report.packing import joined, page_data
 from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream
 from edan_ros.report.thumbnails import Thumbnail
+from edan_ros.report.video import Video
 
 #: Largest number of people with curves; of the others only figures are shown.
 MAX_PEOPLE = 12
+#: Recorded names of settings that need other words.
+_PLAIN_NAMES = {
+    "selection reason": "chosen because",
+    "why": "chosen because",  # in recordings of version 0.5 and before
+    "sha256": "SHA-256",
+    "terms": "terms of use",
+    "input size": "size of a face crop, pixels",
+}
 #: Parts of the script of the page.
-_SCRIPTS = ("report_data.js", "report_charts.js", "report_moments.js")
+_SCRIPTS = ("report_data.js", "report_charts.js", "report_player.js", "report_moments.js")
 
 
 @dataclass(frozen=True)
@@ -37,27 +52,44 @@ class PersonSection:
     key: str
     name: str
     shown: bool
-    thumbnails: Sequence[Thumbnail]
+    thumbnails: Sequence[Thumbnail] = ()
 
 
 @dataclass(frozen=True)
 class CameraSection:
-    """One camera in the page."""
+    """One camera in the page. short: its short tracks together, with their number in `tracks`."""
 
     name: str
     figures: StreamFigures
     latency_of: str
     people: list[PersonSection]
+    short: PersonFigures | None
+    tracks: int
+    video: Video | None
+    video_address: str
+    stills: list[tuple[str, list[tuple[int, str]]]]
 
 
 def render(
-    recording: Recording, thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]] | None = None
+    recording: Recording,
+    thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]] | None = None,
+    videos: Mapping[int, Video] | None = None,
+    *,
+    embed: bool = False,
 ) -> str:
-    """Return the page as text. thumbnails: by the numbers of stream and track."""
+    """Return the page as text.
+
+    Args:
+        thumbnails: by the numbers of stream and track.
+        videos: by the number of the stream.
+        embed: whether the page holds the videos, instead of their names.
+    """
+    videos = videos or {}
     figures = [stream_figures(stream) for stream in recording.streams]
-    shown = _shown(recording.streams)
+    limit = short_limit(recording)
+    shown = _shown(recording.streams, limit)
     cameras = [
-        _camera(recording, number, numbers, shown[number], thumbnails or {})
+        _camera(recording, number, numbers, shown[number], thumbnails or {}, videos.get(number))
         for number, numbers in enumerate(figures)
     ]
     people = [person for camera in cameras for person in camera.people]
@@ -68,10 +100,14 @@ def render(
         begin=_date(recording.begin_ns * 1e-9),
         cameras=cameras,
         people=people,
-        single_images=bool(people) and not any(person.figures.number for person in people),
+        single_images=recording.is_still,
+        short_limit=limit,
+        short_name=lambda camera: _short_name(camera, limit, len(cameras) > 1),
+        videos=bool(videos),
+        embed=embed,
         most_people=MAX_PEOPLE,
         joined=joined(rows),
-        data=page_data(recording, figures, shown),
+        data=page_data(recording, figures, shown, limit, videos),
         style=stylesheet() + _text("report.css"),
         script="\n".join(_text(name) for name in _SCRIPTS),
         library=chart_library(),
@@ -123,12 +159,18 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _shown(streams: Sequence[Stream]) -> list[list[PersonTrack]]:
+def _shown(streams: Sequence[Stream], limit: float) -> list[list[PersonTrack]]:
     """Return the tracks of each stream with curves: those in view longest.
 
-    Faces without a track (number 0) are those of many people and have no curve.
+    Faces without a track (number 0) are those of many people and have no curve. limit: seconds in
+    view that a track must have.
     """
-    tracks = [(len(t.times), t) for stream in streams for t in stream.tracks if t.number]
+    tracks = [
+        (len(track.times), track)
+        for stream in streams
+        for track in stream.tracks
+        if track.number and person_figures(track, stream.interval).seconds >= limit
+    ]
     longest = sorted(tracks, key=lambda item: -item[0])[:MAX_PEOPLE]
     chosen = {id(track) for _, track in longest}
     return [[track for track in stream.tracks if id(track) in chosen] for stream in streams]
@@ -140,25 +182,57 @@ def _camera(
     figures: StreamFigures,
     shown: Sequence[PersonTrack],
     thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]],
+    video: Video | None,
 ) -> CameraSection:
     stream = recording.streams[number]
     chosen = {track.number for track in shown}
-    people = [
-        PersonSection(
-            person_figures(track, stream.interval),
-            f"{number}-{track.number}",
-            _name(track, stream if len(recording.streams) > 1 else None),
-            track.number in chosen,
-            thumbnails.get((number, track.number), ()),
+    limit = short_limit(recording)
+    people, short = [], []
+    for track in stream.tracks:
+        numbers = person_figures(track, stream.interval)
+        if track.number and numbers.seconds < limit:
+            short.append(numbers)
+            continue
+        people.append(
+            PersonSection(
+                numbers,
+                f"{number}-{track.number}",
+                _name(track, stream if len(recording.streams) > 1 else None),
+                track.number in chosen,
+                thumbnails.get((number, track.number), ()),
+            )
         )
-        for track in stream.tracks
-    ]
-    return CameraSection(stream.name, figures, stream.latency_of, people)
+    return CameraSection(
+        stream.name,
+        figures,
+        stream.latency_of,
+        people,
+        together(short) if short else None,
+        len(short),
+        video,
+        "" if video is None else quote(os.fsencode(video.path.name)),
+        _stills(stream),
+    )
+
+
+def _stills(stream: Stream) -> list[tuple[str, list[tuple[int, str]]]]:
+    """Return for each single image its file and the number of faces of each label in it."""
+    found = []
+    for row, file in enumerate(stream.files):
+        labels = [t.labels[t.times == stream.times[row]] for t in stream.tracks]
+        counts = np.bincount(np.concatenate(labels), minlength=len(LABELS)) if labels else ()
+        found.append((file, [(int(n), LABELS[i]) for i, n in enumerate(counts) if n]))
+    return found
 
 
 def _name(track: PersonTrack, stream: Stream | None) -> str:
     name = f"Person {track.number}" if track.number else "Faces without a track"
     return name if stream is None else f"{name}, {stream.name}"
+
+
+def _short_name(camera: CameraSection, limit: float, is_named: bool) -> str:
+    name = f"{camera.tracks} track{'s' * (camera.tracks > 1)} shorter than {limit:.2g} s"
+    return f"{name}, {camera.name}" if is_named else name
 
 
 def _date(seconds: float) -> str:
@@ -179,8 +253,18 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
+    environment.filters |= {"base64": _base64, "setting": _setting_name}
     environment.globals["labels"] = LABELS
     return environment.get_template(name)
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _setting_name(name: str) -> str:
+    """Return the name of a recorded setting in plain words."""
+    return _PLAIN_NAMES.get(name, name.replace("_", " "))
 
 
 def _text(name: str) -> str:

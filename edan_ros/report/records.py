@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN_LABEL
 from edan_ros.core.stamps import MAX_STEP_BACK, SegmentClock, describe_jump, is_jump
+from edan_ros.drawing.privacy import PRIVACY_MODES
 
 #: The labels by their index in a track; the last is the unknown.
 LABELS: tuple[str, ...] = (*EMOTIONS, UNKNOWN_LABEL)
@@ -30,6 +31,7 @@ class Sample:
     """One face in one image.
 
     label: index into LABELS. box: x, y, width, height in pixels. landmarks: (68, 2) pixels.
+    reason: index into UNKNOWN_REASONS.
     """
 
     track_id: int
@@ -39,6 +41,7 @@ class Sample:
     arousal: float
     box: tuple[float, float, float, float]
     landmarks: NDArray[np.float32]
+    reason: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +50,7 @@ class PersonTrack:
 
     times: seconds of the recording. labels: (n,) indices into LABELS.
     probabilities: (n, 7). valence, arousal: (n,) -1 to 1, NaN where unknown. boxes: (n, 4) x, y,
-    width, height, and landmarks: (n, 68, 2), pixels.
+    width, height, and landmarks: (n, 68, 2), pixels. reasons: (n,) indices into UNKNOWN_REASONS.
     """
 
     number: int
@@ -58,6 +61,14 @@ class PersonTrack:
     arousal: NDArray[np.float32]
     boxes: NDArray[np.float32]
     landmarks: NDArray[np.float32]
+    reasons: NDArray[np.uint8]
+
+    def row_at(self, time: float, tolerance: float) -> int | None:
+        """Return the row nearest to a time, None where none is within ``tolerance`` seconds."""
+        after = int(np.searchsorted(self.times, time))
+        rows = [row for row in (after - 1, after) if 0 <= row < len(self.times)]
+        row = min(rows, key=lambda row: abs(self.times[row] - time))
+        return row if abs(self.times[row] - time) <= tolerance else None
 
     def runs(self, interval: float) -> Iterator[slice]:
         """Yield slices of rows with one label and without a break in view.
@@ -78,7 +89,8 @@ class Stream:
     recording. faces: (m,) number in each image. latency_ms: (m,) NaN where it is not known;
     latency_of: what it was measured from and to. image_times: of the images recorded on
     image_topic beside the results, None without any. segments: starts of the segments after the
-    first, seconds, where stamps jump (``core.stamps``).
+    first, seconds, where stamps jump (``core.stamps``). files: (m) names of single images, empty
+    for a video.
     """
 
     name: str
@@ -90,11 +102,17 @@ class Stream:
     image_times: NDArray[np.float64] | None = None
     image_topic: str = ""
     segments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    files: Sequence[str] = ()
 
     @property
     def interval(self) -> float:
         """Median of the seconds between two results; 0.0 for fewer than two."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.0
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference in seconds between a result and the image that it is shown with."""
+        return max(0.5 * self.interval, 1e-3)
 
 
 @dataclass(slots=True, frozen=True)
@@ -183,6 +201,18 @@ class Recording:
         """Seconds from the first result to the last, less the jumps of the stamps."""
         return max((float(s.times[-1]) for s in self.streams if len(s.times)), default=0.0)
 
+    @property
+    def privacy(self) -> str:
+        """The privacy mode of the run, which its report keeps; "none" where it is not recorded."""
+        mode = self.settings.get("privacy", "none")
+        return mode if mode in PRIVACY_MODES else "none"
+
+    @property
+    def is_still(self) -> bool:
+        """Whether these are single images of whomever, and not the images of a camera in time."""
+        tracks = [track.number for stream in self.streams for track in stream.tracks]
+        return any(s.files for s in self.streams) or (bool(tracks) and not any(tracks))
+
 
 class StreamBuilder:
     """Collects the results of one camera in the order of recording.
@@ -194,20 +224,22 @@ class StreamBuilder:
         self.name = name
         self.repeated = 0
         self._epochs = EpochCounter()
-        self._results: dict[EpochStamp, tuple[float, list[Sample]]] = {}
+        self._results: dict[EpochStamp, tuple[float, list[Sample], str]] = {}
         self._stamps: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._results)
 
-    def add(self, stamp_ns: int, samples: list[Sample], latency_ms: float | None) -> None:
-        """Add a result. stamp_ns: of its image."""
+    def add(
+        self, stamp_ns: int, samples: list[Sample], latency_ms: float | None, file: str = ""
+    ) -> None:
+        """Add a result. stamp_ns: of its image. file: its name, "" for an image of a video."""
         if stamp_ns in self._stamps:
             self.repeated += 1
             return
         self._stamps.add(stamp_ns)
         latency = np.nan if latency_ms is None else latency_ms
-        self._results[self._epochs.number(stamp_ns)] = (latency, samples)
+        self._results[self._epochs.number(stamp_ns)] = (latency, samples, file)
 
     @property
     def epoch_stamps(self) -> list[EpochStamp]:
@@ -226,7 +258,7 @@ class StreamBuilder:
         seconds = [axis.seconds(epoch_stamp) for epoch_stamp in epoch_stamps]
         results = [self._results[epoch_stamp] for epoch_stamp in epoch_stamps]
         people: dict[int, list[tuple[float, Sample]]] = defaultdict(list)
-        for time, (_, samples) in zip(seconds, results, strict=True):
+        for time, (_, samples, _) in zip(seconds, results, strict=True):
             for sample in samples:
                 people[sample.track_id].append((time, sample))
         counter = EpochCounter()
@@ -235,11 +267,12 @@ class StreamBuilder:
         return Stream(
             self.name,
             np.array(seconds, np.float64),
-            np.array([len(samples) for _, samples in results], np.int64),
-            np.array([latency for latency, _ in results], np.float64),
+            np.array([len(samples) for _, samples, _ in results], np.int64),
+            np.array([latency for latency, _, _ in results], np.float64),
             [_track(number, rows) for number, rows in sorted(people.items())],
             image_times=images if len(images) else None,
             segments=axis.segments,
+            files=[file for _, _, file in results] if any(file for *_, file in results) else (),
         )
 
 
@@ -272,4 +305,5 @@ def _track(number: int, rows: Sequence[tuple[float, Sample]]) -> PersonTrack:
         np.array([s.arousal for s in samples], np.float32),
         np.array([s.box for s in samples], np.float32),
         np.array([s.landmarks for s in samples], np.float32),
+        np.array([s.reason for s in samples], np.uint8),
     )

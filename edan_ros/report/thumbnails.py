@@ -66,8 +66,8 @@ def make_thumbnails(
     for number, images in frames.items():
         stream = recording.streams[number]
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
-        for moment, frame in _pair_by_time(wanted, images, max(0.5 * stream.interval, 1e-3)):
-            hidden = _boxes_at(stream, moment.time)
+        for moment, frame in _pair_by_time(wanted, images, stream.tolerance):
+            hidden = [detection for detection, _ in faces_at(stream, moment.time, 1e-6)]
             pixels = anonymize(frame.image, hidden, privacy, find_faces)
             uri = _uri_of(moment, pixels, points_only=privacy == "landmarks-only")
             label = LABELS[moment.track.labels[moment.row]]
@@ -117,20 +117,26 @@ def _uri_of(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) ->
     interpolation = cv2.INTER_AREA if size > _SIZE else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(square, (_SIZE, _SIZE), interpolation=interpolation), np.uint8)
     if points_only:
-        _draw_points(small, (track.landmarks[row] - corner) * (_SIZE / size))
+        draw_points(small, (track.landmarks[row] - corner) * (_SIZE / size))
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
-def _boxes_at(stream: Stream, time: float) -> list[Detection]:
-    """Return the faces in the image of that time: neighbours are blurred, too."""
-    boxes = []
-    for track in stream.tracks:
-        for row in np.flatnonzero(np.abs(track.times - time) < 1e-6):
-            boxes.append(Detection(Box(*track.boxes[row].tolist())))
-    return boxes
+def faces_at(
+    stream: Stream, time: float, tolerance: float
+) -> list[tuple[Detection, NDArray[np.float32]]]:
+    """Return box and (68, 2) landmarks of the tracked faces within ``tolerance`` of a time."""
+    rows = [(track, track.row_at(time, tolerance)) for track in stream.tracks]
+    return [
+        (Detection(Box(*track.boxes[row].tolist())), track.landmarks[row])
+        for track, row in rows
+        if row is not None
+    ]
 
 
-def _draw_points(pixels: NDArray[np.uint8], points: NDArray[np.floating]) -> None:
+def draw_points(
+    pixels: NDArray[np.uint8], points: NDArray[np.floating], radius: float = 1.25
+) -> None:
+    """Draw (n, 2) landmarks into a BGR image. radius: pixels."""
     for x, y in np.round(16 * points).astype(int).tolist():
-        cv2.circle(pixels, (x, y), 20, (235, 235, 235), -1, cv2.LINE_AA, 4)
+        cv2.circle(pixels, (x, y), round(16 * radius), (235, 235, 235), -1, cv2.LINE_AA, 4)

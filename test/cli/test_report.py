@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import pytest
 pytest.importorskip("jinja2")
 
 from edan_ros.cli.main import main
+from edan_ros.recording.run_info import RunInfo, write_run_info
+from edan_ros.recording.video import VideoWriter
 
 
 def write_run(folder: Path) -> Path:
@@ -53,6 +56,29 @@ def test_images_from_a_source(tmp_path: Path) -> None:
     assert (run / "faces.html").read_text() != page
 
 
+def test_the_video_keeps_source_and_privacy_of_the_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    clip = tmp_path / "faces_video.mp4"
+    with VideoWriter(clip) as video:
+        for i in range(20):
+            video.write(np.full((90, 120, 3), (10, 200, 250), np.uint8), 0.5 * i)
+    settings = {"source": str(clip), "privacy": "landmarks-only"}
+    write_run_info(run, RunInfo({}, settings))
+    assert main(["report", str(run), "--video", "beside"]) == 0
+    with av.open(str(run / "faces_video.mp4")) as container:
+        frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(frames) == 20
+    assert np.ptp(np.median(frames[0], axis=(0, 1))) < 5, "no colour of the clip is left"
+    assert main(["report", str(run), "--video", "embed", "--privacy", "none"]) == 0
+    assert "media-src blob:" in (run / "faces.html").read_text()
+    before = clip.read_bytes()
+    assert (
+        main(["report", str(run), "--video", "beside", "--out", str(tmp_path / "faces.html")]) != 0
+    )
+    assert clip.read_bytes() == before, "the source is not replaced"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces_video.mp4", "run"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -62,6 +88,7 @@ def test_images_from_a_source(tmp_path: Path) -> None:
         (["run", "--source", "x.mp4"], "they need --thumbnails"),
         (["run", "--privacy", "blur"], "they need --thumbnails"),
         (["run", "--thumbnails"], "name what they were made from with --source"),
+        (["run", "--video", "beside"], "name what they were made from with --source"),
         (["run", "--thumbnails", "--source", "x.mp4"], "there is no x.mp4"),
         (["run", "--thumbnails", "--source", "0"], "is live"),
         (["run", "--out", "run"], "cannot be written"),

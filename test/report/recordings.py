@@ -31,6 +31,7 @@ def face(label: str = "happy", track_id: int = 1, share: float = 0.7) -> dict[st
         "confidence": share,
         "probabilities": probabilities,
         "presence": 0.99,
+        "unknown_reason": "turned_away" if label == UNKNOWN_LABEL else "",
         "landmarks": LANDMARKS.round(2).tolist(),
     }
 

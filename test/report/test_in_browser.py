@@ -14,9 +14,12 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 from chromium import launch  # noqa: E402
 from recordings import face, line, long_recording, smile, write_lines  # noqa: E402
+from test_thumbnails import frames  # noqa: E402
 
+from edan_ros.core.emotions import EMOTIONS  # noqa: E402
 from edan_ros.report.from_lines import read_lines  # noqa: E402
 from edan_ros.report.page import render  # noqa: E402
+from edan_ros.report.video import Video, write_videos  # noqa: E402
 
 SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}
 
@@ -33,11 +36,16 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def opened(
-    browser: Any, path: Path, screen: str = "desktop", scheme: str = "light"
+    browser: Any,
+    path: Path,
+    screen: str = "desktop",
+    scheme: str = "light",
+    videos: dict[int, Video] | None = None,
+    embed: bool = False,
 ) -> Iterator[Any]:
     """The report of a file of lines. On leaving, nothing was complained of."""
     page_path = path.with_suffix(".html")
-    page_path.write_text(render(read_lines(path)), encoding="utf-8")
+    page_path.write_text(render(read_lines(path), None, videos, embed=embed), encoding="utf-8")
     width, height = SCREENS[screen]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -168,6 +176,62 @@ def test_dragging_over_the_strip_looks_closer(browser: Any, tmp_path: Path) -> N
         playwright.expect(readout.locator(".when")).to_have_text("mean of 2.0 s to 2.9 s")
         page.click("#reset")
         playwright.expect(readout.locator(".when")).to_have_text("mean of 0.0 s to 3.9 s")
+
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_charts_move_the_video_and_the_reverse(browser: Any, tmp_path: Path, embed: bool) -> None:
+    """Times are asked for by seeking, never by playing: nothing depends on the clock."""
+    path = smile(tmp_path / "faces.jsonl")
+    videos = write_videos(read_lines(path), {0: frames()}, tmp_path / "faces")
+    with opened(browser, path, videos=videos, embed=embed) as page:
+        if not page.evaluate(
+            """document.createElement("video").canPlayType('video/mp4; codecs="avc1.42E01E"')"""
+        ):
+            pytest.skip("this Chromium has no H.264")
+        when = page.locator(".person .readout .when").first
+        label = page.locator(".person .readout .label").first
+        playwright.expect(when).to_have_text("0.00 s")  # where the video is
+        playwright.expect(page.locator(".screen output")).to_have_text("0.0 s")
+        chart = page.locator(".person .emotions").first
+        box = chart.bounding_box()
+        page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 60)
+        page.mouse.move(5, 5)
+        playwright.expect(label).to_have_text("happy")
+        position = page.locator(".screen input")
+        playwright.expect(page.locator(".screen output")).to_have_text("3.5 s")
+        assert float(position.input_value()) == pytest.approx(3.5, abs=0.06)
+        boxes = """() => {
+          const canvas = document.querySelector(".screen canvas");
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return pixels.data.filter((value, i) => i % 4 === 3 && value > 0).length;
+        }"""
+        assert page.evaluate(boxes) > 200, "the face has a box"
+        position.focus()
+        page.keyboard.press("Home")
+        playwright.expect(when).to_have_text("0.00 s")
+        playwright.expect(label).to_have_text("neutral")
+        chart.focus()
+        page.keyboard.press("ArrowRight")
+        playwright.expect(page.locator(".screen output")).to_have_text("0.1 s")
+        page.keyboard.press("Space")
+        playwright.expect(page.locator(".screen output")).not_to_have_text("0.1 s")
+
+
+def test_short_tracks_and_the_reason_of_the_unknown(browser: Any, tmp_path: Path) -> None:
+    lines = [
+        line(i / 10, face("unknown", 1), *([face("sad", 2 + i // 10)] if 30 <= i < 50 else []))
+        for i in range(100)
+    ]
+    with opened(browser, write_lines(tmp_path / "faces.jsonl", lines)) as page:
+        names = page.locator("#overview .name")
+        playwright.expect(names).to_have_text(["Person 1", "2 tracks shorter than 2 s"])
+        assert page.locator(".person").count() == 1
+        page.locator(".person .emotions").focus()
+        page.keyboard.press("ArrowRight")
+        spoken = page.locator("#spoken")
+        playwright.expect(spoken).to_have_text("0.00 s: unknown (turned away)")
+        rows = page.locator(".person .readout .row > span:first-child").all_inner_texts()
+        assert rows == list(EMOTIONS)
 
 
 def test_a_recording_without_people_and_one_image(browser: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from edan_ros.report import packing
 from edan_ros.report.figures import stream_figures
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import LABELS, Recording
+from edan_ros.report.video import Video
 
 
 def packed(recording: Recording) -> dict:
@@ -36,6 +37,22 @@ def test_a_track_survives_packing(tmp_path: Path) -> None:
     np.testing.assert_allclose(affect[:, 0], first.valence, atol=0.51 / 127)
     np.testing.assert_allclose(affect[:, 1], first.arousal, atol=0.51 / 127)
     assert (unpacked(stream["latency"], "<u2") == 200).all()
+
+
+def test_boxes_of_all_tracks_are_packed_with_a_video(tmp_path: Path) -> None:
+    recording = read_lines(smile(tmp_path / "faces.jsonl"))
+    first, second = recording.streams[0].tracks
+    figures = [stream_figures(recording.streams[0])]
+    videos = {0: Video(tmp_path / "a.mp4", -0.5, 160, 120)}
+    (stream,) = packing.page_data(recording, figures, [[first]], 1.5, videos)["streams"]
+    assert stream["video"] == {"begin": -0.5, "width": 160, "height": 120, "reach": 0.06}
+    assert [(t["number"], t["short"]) for t in stream["others"]] == [(second.number, True)]
+    for track in (*stream["tracks"], *stream["others"]):
+        boxes = unpacked(track["b"], "<i2").reshape(-1, 4) / 16_384 * [160, 120, 160, 120]
+        np.testing.assert_allclose(boxes, np.tile([30, 20, 40, 40], (len(boxes), 1)), atol=0.01)
+    (plain,) = packing.page_data(recording, figures, [[first]], 0.5)["streams"]
+    assert plain["others"] == [], "a long track without a video is not needed"
+    assert "b" not in plain["tracks"][0]
 
 
 def test_unknown_values_stay_unknown(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 import time
@@ -11,7 +13,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("jinja2")
-pytest.importorskip("jinja2")
 
 from recordings import face, line, long_recording, smile, write_lines
 
@@ -19,6 +20,7 @@ from edan_ros.recording.run_info import RunInfo, write_run_info
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.page import MAX_PEOPLE, chart_library, clock, percent, render, signed
 from edan_ros.report.records import Status
+from edan_ros.report.video import Video
 
 
 class Outline(HTMLParser):
@@ -45,6 +47,17 @@ def page_of(path: Path) -> str:
     return render(read_lines(path))
 
 
+def words_of(page: str) -> str:
+    """The text that is read without a script."""
+    text = re.sub(r"<[^>]*>", " ", page.split("<main>")[1].split("<noscript>")[0])
+    return " ".join(text.split())
+
+
+def policy_of(page: str) -> str:
+    policies = [a["content"] for _, a in Outline(page).tags if "http-equiv" in a]
+    return policies[0] or ""
+
+
 def test_nothing_is_loaded_from_anywhere(tmp_path: Path) -> None:
     page = page_of(smile(tmp_path / "faces.jsonl"))
     outline = Outline(page)
@@ -59,8 +72,7 @@ def test_nothing_is_loaded_from_anywhere(tmp_path: Path) -> None:
 
 def test_figures_stand_in_the_page_without_a_script(tmp_path: Path) -> None:
     page = page_of(smile(tmp_path / "faces.jsonl"))
-    text = re.sub(r"<[^>]*>", " ", page.split("<main>")[1].split("<noscript>")[0])
-    words = " ".join(text.split())
+    words = words_of(page)
     assert "People 2 2 at once at most" in words
     assert "Images 40 10.0 a second" in words
     assert "Latency 20 ms median" in words
@@ -100,14 +112,56 @@ def test_a_recording_without_faces(tmp_path: Path) -> None:
 
 
 def test_single_images_are_counted_and_have_no_curves(tmp_path: Path) -> None:
-    lines = [line(i / 2, face("happy", 0), face("sad", 0)) for i in range(3)]
-    page = page_of(write_lines(tmp_path / "faces.jsonl", lines))
+    happy, unknown = face("happy", 0), face("unknown", 0)
+    records = [json.loads(line(i, happy, happy, *[unknown] * i, latency_ms=None)) for i in range(3)]
+    for i, record in enumerate(records):
+        record |= {"file": f"<{i}>.jpg", "stamp": None}
+    path = write_lines(tmp_path / "faces.jsonl", [json.dumps(record) for record in records])
+    page = page_of(path)
     outline = Outline(page)
     assert not outline.open
-    assert not any("chart" in (a.get("class") or "") for _, a in outline.tags)
-    assert page.count('<th scope="row">Faces without a track</th>') == 1
+    assert not any("chart" in (a.get("class") or "").split() for _, a in outline.tags)
+    words = words_of(page)
+    assert "Faces 9 4 in one image at most Images 3 With a face 3 of the images" in words
+    assert "neutral 0 happy 6 sad 0 surprise 0 fear 0 disgust 0 anger 0 unknown 3" in words
+    assert "&lt;0&gt;.jpg 2 2 happy &lt;1&gt;.jpg 3 2 happy 1 unknown" in words
     assert "Single images" in page
     assert "Missing images" not in page
+    assert " s recorded" not in page
+
+
+def test_short_tracks_share_a_row(tmp_path: Path) -> None:
+    lines = [
+        line(i / 10, face("sad", 1), *([face("happy", 2 + i // 10)] if 30 <= i < 50 else []))
+        for i in range(100)
+    ]
+    words = words_of(page_of(write_lines(tmp_path / "faces.jsonl", lines)))
+    assert "People 1 2 at once at most; 2 short tracks apart" in words
+    assert "2 tracks shorter than 2 s 2.0 s 20 \N{EN DASH} 100 % \N{EN DASH}" in words
+    assert "Person 5" not in words
+
+
+def test_a_video_is_beside_the_page_or_in_it(tmp_path: Path) -> None:
+    recording = read_lines(smile(tmp_path / "faces.jsonl"))
+    file = tmp_path / 'a "b" ü.mp4'
+    file.write_bytes(b"not a real video")
+    videos = {0: Video(file, 0.0, 160, 120)}
+    beside, inside = render(recording, None, videos), render(recording, None, videos, embed=True)
+    (video,) = [a for tag, a in Outline(beside).tags if tag == "video"]
+    assert video["src"] == "a%20%22b%22%20%C3%BC.mp4"
+    assert "media-src 'self' file:;" in policy_of(beside)
+    assert "keep both in one folder" in beside
+    (video,) = [a for tag, a in Outline(inside).tags if tag == "video"]
+    assert "src" not in video
+    assert "media-src blob:;" in policy_of(inside)
+    assert base64.b64encode(file.read_bytes()).decode() in inside
+    assert "This file contains images of faces." in inside
+
+
+def test_recorded_names_of_settings_are_plain_words(tmp_path: Path) -> None:
+    path = smile(tmp_path / "faces.jsonl")
+    write_run_info(tmp_path, RunInfo({"why": "it is small"}, {"two pass": "on"}))
+    assert "chosen because it is small two pass on" in words_of(page_of(path))
 
 
 def test_ten_minutes_of_two_people_stay_small(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ function frame({ svg, width, margin }, top, bottom) {
 }
 
 function cursorLine({ inner, x }, top, bottom) {
-  const line = inner.append("line").attr("class", "cursor").attr("y1", top).attr("y2", bottom);
-  return () => line.attr("visibility", cursor === null ? "hidden" : null)
-    .attr("x1", x(cursor || 0)).attr("x2", x(cursor || 0));
+  const line = inner.append("rect").attr("class", "cursor").attr("y", top)
+    .attr("width", 3).attr("height", bottom - top);
+  return () => line.attr("visibility", cursor === null ? "hidden" : null).attr("x", x(cursor || 0) - 1.5);
 }
 
 // The labels of a person as coloured cells, with their names where there is room.
@@ -73,14 +73,20 @@ function inkOn(colour) {
 function drawOverview(place) {
   const row = 20, gap = 26;
   const margin = { left: 1, right: 1, top: 20, bottom: 22 };
-  const height = margin.top + people.length * (row + gap) - gap + 8 + margin.bottom;
+  const shorts = streams.filter((stream) => stream.short.length).map(({ name, short }) => ({
+    name: `${short.length} track${short.length > 1 ? "s" : ""} shorter than ${Number(data.short.toPrecision(2))} s`
+      + (streams.length > 1 ? `, ${name}` : ""),
+    tracks: short,
+  }));
+  const rows = [...people.map((person) => ({ name: person.name, tracks: [person] })), ...shorts];
+  const height = margin.top + rows.length * (row + gap) - gap + 8 + margin.bottom;
   const shown = view;
   view = whole; // the overview always shows everything
   const chart = canvas(place, height, margin);
-  people.forEach((person, n) => {
+  rows.forEach(({ name, tracks }, n) => {
     const top = margin.top + n * (row + gap);
-    chart.svg.append("text").attr("class", "name").attr("x", 1).attr("y", top - 6).text(person.name);
-    ribbon(chart.inner, person, chart.x, top, row);
+    chart.svg.append("text").attr("class", "name").attr("x", 1).attr("y", top - 6).text(name);
+    for (const track of tracks) ribbon(chart.inner, track, chart.x, top, row);
     frame(chart, top, top + row);
   });
   timeAxis(chart);
@@ -92,7 +98,9 @@ function drawOverview(place) {
   brush.on("end", (event) => {
     if (!event.sourceEvent) return;
     const chosen = event.selection;
-    show(chosen ? chosen.map(chart.x.invert) : whole);
+    if (chosen) show(chosen.map(chart.x.invert));
+    else if (players.length) go(chart.x.invert(d3.pointer(event.sourceEvent, chart.svg.node())[0]));
+    else show(whole);
   });
   const moveCursor = cursorLine(chart, margin.top - 4, height - margin.bottom);
   return { ...chart, moveCursor };
@@ -110,8 +118,8 @@ function drawEmotions(place, person) {
     if (group === null) return null;
     const means = d3.range(EMOTIONS).map((e) => summary(group, (i) => person.p[EMOTIONS * i + e]).mean);
     const total = d3.sum(means) || 1;
-    let level = 0;
-    const levels = [0, ...means.map((mean) => (level += mean / total))];
+    let level = 1; // from the top down, in the order of the legend
+    const levels = [1, ...means.map((mean) => (level -= mean / total))];
     return { time: (person.t[group[0]] + person.t[group[1]]) / 2, levels };
   });
   const area = d3.area().defined((row) => row !== null).x((row) => chart.x(row.time));

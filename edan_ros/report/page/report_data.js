@@ -1,5 +1,5 @@
 // Unpacks the data of a report from the JSON in #data (see packing.py) and summarises them.
-// The three files report_*.js are joined into one function of the page.
+// The files report_*.js are joined into one function of the page.
 const data = JSON.parse(document.getElementById("data").textContent);
 const EMOTIONS = data.labels.length - 1; // the last label is "unknown"
 const NOT_KNOWN = -128;
@@ -20,24 +20,31 @@ const streams = data.streams.map((stream, number) => {
     t: seconds(stream.t),
     latency: new Uint16Array(bytes(stream.latency).buffer),
   };
-  for (const track of stream.tracks) {
-    const key = `${number}-${track.number}`;
-    people.push({
-      key,
+  const unpackedTrack = (track) => {
+    const here = {
+      number: track.number,
       away: stream.away,
       t: seconds(track.t),
       l: bytes(track.l),
+      u: bytes(track.u),
+      b: track.b && new Int16Array(bytes(track.b).buffer),
+    };
+    return { ...here, runs: runsOf(here) };
+  };
+  const others = stream.others.map((track) => ({ ...unpackedTrack(track), short: track.short }));
+  const own = stream.tracks.map((track) => {
+    const card = document.querySelector(`.person[data-key="${number}-${track.number}"]`);
+    return {
+      ...unpackedTrack(track),
       p: bytes(track.p),
       a: new Int8Array(bytes(track.a).buffer),
-      card: document.querySelector(`.person[data-key="${key}"]`),
-    });
-  }
-  return unpacked;
+      card,
+      name: card.querySelector("h2").textContent,
+    };
+  });
+  people.push(...own);
+  return { ...unpacked, everyone: [...own, ...others], short: others.filter((track) => track.short) };
 });
-for (const person of people) {
-  person.name = person.card.querySelector("h2").textContent;
-  person.runs = runsOf(person);
-}
 
 const end = Math.max(data.seconds, 0.001);
 const whole = [0, end];
@@ -59,6 +66,12 @@ function clock(time, digits = 1) {
 }
 const percent = (share) => `${Math.round(100 * share)} %`;
 const signed = (value) => (value <= -0.005 ? "−" : "+") + Math.abs(value).toFixed(2);
+
+// The label of a sample, of the unknown with its reason.
+function labelOf(person, i) {
+  const reason = data.reasons[person.u[i]];
+  return data.labels[person.l[i]] + (person.l[i] === EMOTIONS && reason ? ` (${reason})` : "");
+}
 
 // The index of the sample nearest to a time.
 function nearest(times, time) {

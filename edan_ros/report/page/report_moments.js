@@ -24,8 +24,7 @@ function pointedAt(person) {
 
 function readOut(person) {
   const i = pointedAt(person);
-  const place = person.card.querySelector(".readout");
-  let when, label, share, also;
+  let when, label, share, also, colour = null;
   if (cursor === null) {
     const from = d3.bisectLeft(person.t, view[0]), to = d3.bisectRight(person.t, view[1]);
     const mean = (value) => {
@@ -38,26 +37,41 @@ function readOut(person) {
     also = [0, 1].map((which) => mean((n) => affect(person, n, which)));
   } else {
     when = i === null ? clock(cursor, 2) : clock(person.t[i], 2);
-    label = i === null ? "not in view" : data.labels[person.l[i]];
+    label = i === null ? "not in view" : labelOf(person, i);
+    colour = i === null ? null : data.colours[data.labels[person.l[i]]];
     share = (e) => (i === null ? 0 : person.p[EMOTIONS * i + e] / 255);
     also = [0, 1].map((which) => (i === null ? null : affect(person, i, which)));
   }
-  d3.select(place).html("");
-  const box = d3.select(place);
-  box.append("div").attr("class", "when").text(when);
-  const title = box.append("div").attr("class", "label");
-  if (data.colours[label]) title.append("i").style("background", data.colours[label]);
-  title.append("span").text(label);
-  // The order of the stack, from top to bottom.
-  for (let e = EMOTIONS - 1; e >= 0; e -= 1) {
-    const row = box.append("div").attr("class", "row");
-    row.append("span").text(data.labels[e]);
-    row.append("span").attr("class", "bar").append("b")
-      .style("width", `${100 * share(e)}%`).style("background", data.colours[data.labels[e]]);
-    row.append("span").attr("class", "value").text(percent(share(e)));
-  }
+  const fields = (person.fields ??= readoutOf(person.card.querySelector(".readout")));
+  fields.when.textContent = when;
+  fields.label.textContent = label;
+  fields.swatch.hidden = !colour;
+  fields.swatch.style.background = colour || "none";
+  fields.rows.forEach(({ bar, value }, e) => {
+    bar.style.width = `${100 * share(e)}%`;
+    value.textContent = percent(share(e));
+  });
   const [valence, arousal] = also.map((value) => (value === null ? "–" : signed(value)));
-  box.append("div").attr("class", "also").text(`valence ${valence}, arousal ${arousal}`);
+  fields.also.textContent = `valence ${valence}, arousal ${arousal}`;
+}
+
+function readoutOf(place) {
+  const add = (parent, tag, name = "") => {
+    const element = document.createElement(tag);
+    if (name) element.className = name;
+    return parent.appendChild(element);
+  };
+  const when = add(place, "div", "when");
+  const title = add(place, "div", "label");
+  const [swatch, label] = [add(title, "i"), add(title, "span")];
+  const rows = d3.range(EMOTIONS).map((e) => {
+    const row = add(place, "div", "row");
+    add(row, "span").textContent = data.labels[e];
+    const bar = add(add(row, "span", "bar"), "b");
+    bar.style.background = data.colours[data.labels[e]];
+    return { bar, value: add(row, "span", "value") };
+  });
+  return { when, swatch, label, rows, also: add(place, "div", "also") };
 }
 
 function readLatency(stream, number) {
@@ -94,6 +108,12 @@ function point(time) {
   moved();
 }
 
+// Moves the cursor, and the videos with it.
+function go(time) {
+  point(time);
+  for (const player of players) player.seek(cursor);
+}
+
 function moved() {
   for (const chart of charts) if (chart.moveCursor) chart.moveCursor();
   people.forEach(readOut);
@@ -104,6 +124,7 @@ function redraw() {
   cancelAnimationFrame(drawing);
   drawing = requestAnimationFrame(() => {
     for (const chart of charts) Object.assign(chart, chart.draw(chart.place));
+    for (const player of players) player.draw();
     moved();
   });
 }
@@ -119,14 +140,15 @@ function onKey(event, chart) {
   };
   const zoom = (factor) => show(view.map((t) => middle + (t - middle) * factor));
   const actions = {
-    ArrowRight: () => point(step(1)),
-    ArrowLeft: () => point(step(-1)),
-    Home: () => point(view[0]),
-    End: () => point(view[1]),
+    ArrowRight: () => go(step(1)),
+    ArrowLeft: () => go(step(-1)),
+    Home: () => go(view[0]),
+    End: () => go(view[1]),
     "+": () => zoom(0.5),
     "=": () => zoom(0.5),
     "-": () => zoom(2),
-    Escape: () => { point(null); show(whole); },
+    Escape: () => { rest(); show(whole); },
+    ...(players.length && { " ": () => players[0].toggle() }),
   };
   const act = actions[event.key];
   if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -141,24 +163,29 @@ function spoken(chart) {
   const i = pointedAt(chart.person);
   if (i === null) return `${clock(cursor, 2)}: not in view`;
   const most = d3.max(chart.person.p.subarray(EMOTIONS * i, EMOTIONS * (i + 1))) / 255;
-  return `${clock(chart.person.t[i], 2)}: ${data.labels[chart.person.l[i]]}, strongest ${percent(most)}`;
+  const strongest = chart.person.l[i] === EMOTIONS ? "" : `, strongest ${percent(most)}`;
+  return `${clock(chart.person.t[i], 2)}: ${labelOf(chart.person, i)}${strongest}`;
 }
 
 function add(place, draw, more = {}) {
   const chart = { place, draw, times: [], ...more };
   charts.push(chart);
   if (place.id === "overview") return;
-  const follow = (event) => {
-    const box = place.getBoundingClientRect();
-    point(chart.x.invert(Math.min(Math.max(event.clientX - box.left, chart.x.range()[0]), chart.x.range()[1])));
+  const timeAt = (event) => {
+    const [from, to] = chart.x.range();
+    const left = event.clientX - place.getBoundingClientRect().left;
+    return chart.x.invert(Math.min(Math.max(left, from), to));
   };
-  place.addEventListener("pointermove", follow);
-  place.addEventListener("pointerdown", follow);
-  place.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(null));
+  place.addEventListener("pointermove", (event) => {
+    if (event.buttons) go(timeAt(event));
+    else if (!players.some((player) => player.playing)) point(timeAt(event));
+  });
+  place.addEventListener("pointerdown", (event) => go(timeAt(event)));
+  place.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && rest());
   place.addEventListener("keydown", (event) => onKey(event, chart));
 }
 
-if (people.length) add(document.getElementById("overview"), drawOverview);
+if (document.getElementById("overview")) add(document.getElementById("overview"), drawOverview);
 for (const person of people) {
   const { card, t: times } = person;
   add(card.querySelector(".emotions"), (place) => drawEmotions(place, person), { person, times });
@@ -169,7 +196,7 @@ streams.forEach((stream, number) => {
   if (place) add(place, () => drawLatency(place, stream), { times: stream.t, number });
 });
 for (const button of document.querySelectorAll(".thumbnails button")) {
-  button.addEventListener("click", () => point(Number(button.dataset.time)));
+  button.addEventListener("click", () => go(Number(button.dataset.time)));
 }
 
 if (reset) reset.addEventListener("click", () => show(whole));
