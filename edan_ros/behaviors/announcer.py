@@ -2,8 +2,12 @@
 
 Nothing is queued. Whenever a sentence may be said, it is on the most important difference between
 the people in view and what was announced before, so that sentences are never late and never come
-more often than set. In order of importance: a person has arrived, shows another emotion, has gone,
-has moved. Of a crowd only the number and the nearest person are announced.
+more often than set. In order of importance: a person shows a strong emotion (`STRONG`), has
+arrived, shows another emotion, has gone, has moved. Of a crowd only the number and the nearest
+person are announced.
+
+What is announced is true in the newest image. A change that is over before it could be announced is
+left out, except that a strong emotion is announced in the past tense.
 """
 
 from __future__ import annotations
@@ -15,8 +19,13 @@ from edan_ros.behaviors.catalogue import DIRECTIONS, DISTANCES, Catalogue, load_
 from edan_ros.behaviors.people import People, PeopleSettings, Person
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
-from edan_ros.core.emotions import UNKNOWN
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN
 from edan_ros.core.settings import CheckedSettings, SettingsError, number, seconds, setting
+
+#: Emotions that are announced first, without regard to `person_interval`.
+STRONG = frozenset(EMOTIONS.index(name) for name in ("fear", "anger"))
+#: Seconds for which a strong emotion that has ended is worth a sentence.
+PAST = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,10 @@ class AnnouncerSettings(CheckedSettings):
     )
     interval: float = seconds(3.0, 0.5, 600.0, "shortest time between two sentences")
     person_interval: float = seconds(
-        6.0, 0.0, 600.0, "shortest time between two sentences on one person"
+        6.0,
+        0.0,
+        600.0,
+        "shortest time between two sentences on one person, except on fear and anger",
     )
     appear: float = seconds(
         1.0, 0.0, 30.0, "time for which a person must be present to be announced"
@@ -93,7 +105,7 @@ class Sentence:
 
     Attributes:
         text: in the language of the catalogue.
-        kind: arrived, changed, gone, moved, crowd or blind.
+        kind: arrived, changed, past, gone, moved, crowd or blind.
         track_id: of the person, 0 for none.
     """
 
@@ -110,11 +122,15 @@ class _Place:
 
 @dataclass
 class _Announced:
-    """The last announcement on a person. when: `elapsed` in seconds."""
+    """The last announcement on a person.
+
+    when: `elapsed` in seconds. strong: the same of the last announcement of each strong emotion.
+    """
 
     place: _Place
     emotion: int
     when: float
+    strong: dict[int, float] = field(default_factory=dict)
 
 
 class Announcer:
@@ -138,6 +154,8 @@ class Announcer:
         self._people = People(self.options.people)
         self._places: dict[int, _Place] = {}
         self._announced: dict[int, _Announced] = {}
+        #: Track -> the newest strong emotion, and `elapsed` when it was last shown.
+        self._strong: dict[int, tuple[int, float]] = {}
         self._crowd = 0
         self._stamp = -math.inf
 
@@ -164,6 +182,10 @@ class Announcer:
             for p in self._people.all()
         }
         self._rejoin()
+        self._strong = {t: strong for t, strong in self._strong.items() if self._people.find(t)}
+        for person in self._people.all():
+            if self._shown(person) in STRONG:
+                self._strong[person.track_id] = (person.emotion.value, self.clock.elapsed)
         return admission
 
     def step(self, now: float) -> Sentence | None:
@@ -196,12 +218,14 @@ class Announcer:
             p
             for p in self._people.all()
             if p.track_id in self._announced
-            or (p.last_seen == self._stamp and p.last_seen - p.first_seen >= s.appear)
+            or (self._is_visible(p) and p.last_seen - p.first_seen >= s.appear)
         ]
         present.sort(key=self._nearness)
-        if len(present) >= s.crowd or self._crowd:
-            return self._count_crowd(present, elapsed)
-        for find in (self._arrived, self._changed, self._gone, self._moved):
+        gap = self.options.people.gap
+        in_view = [p for p in present if self._stamp - p.last_seen <= gap]
+        if len(in_view) >= s.crowd or self._crowd:
+            return self._count_crowd(in_view, elapsed)
+        for find in (self._strong_emotion, self._arrived, self._changed, self._gone, self._moved):
             sentence = find(present, elapsed)
             if sentence is not None:
                 return sentence
@@ -210,27 +234,48 @@ class Announcer:
     def _count_crowd(self, present: list[Person], elapsed: float) -> Sentence | None:
         """Return a sentence on the number of people and the nearest, also when a crowd ends."""
         s = self.options.announcer
-        self._announced.clear()  # arrivals and departures in a crowd are not announced later
+        self._announced.clear()  # what happens to a person in a crowd is not announced later
+        self._strong.clear()
         for person in present:
-            self._mark_announced(person, elapsed)
+            self._mark_announced(person, elapsed, self._shown(person))
         due = elapsed - self._crowd_announced >= s.crowd_interval
         if len(present) == self._crowd or not due:
             return None
+        nearest = next(filter(self._is_visible, present), None)
+        if nearest is None and not self._is_empty():
+            return None
         self._crowd = len(present) if len(present) >= s.crowd else 0
         self._crowd_announced = elapsed
-        if not present:
+        if nearest is None:
             return Sentence(self.catalogue.nobody(), "crowd")
-        nearest = present[0]
-        place = self._places[nearest.track_id]
-        text = self.catalogue.many(
-            len(present), place.direction, place.distance, nearest.emotion.value
-        )
+        place, emotion = self._places[nearest.track_id], self._shown(nearest)
+        text = self.catalogue.many(len(present), place.direction, place.distance, emotion)
         return Sentence(text, "crowd", nearest.track_id)
 
-    def _arrived(self, present: list[Person], elapsed: float) -> Sentence | None:
+    def _strong_emotion(self, present: list[Person], elapsed: float) -> Sentence | None:
+        """Return a sentence on a strong emotion that is shown, or was a moment ago."""
         for person in present:
+            track = person.track_id
+            announced = self._announced.get(track)
+            if announced is None or track not in self._strong:
+                continue
+            emotion, shown_at = self._strong[track]
+            before = announced.strong.get(emotion, -math.inf)
+            if emotion == announced.emotion or not self._is_due(before, elapsed):
+                continue
+            if self._shown(person) == emotion:
+                return self._change(person, emotion, elapsed)
+            del self._strong[track]
+            text = self.catalogue.past(self._places[track].direction, emotion)
+            if text and elapsed - shown_at <= PAST:
+                self._mark_announced(person, elapsed, announced.emotion).strong[emotion] = elapsed
+                return Sentence(text, "past", track)
+        return None
+
+    def _arrived(self, present: list[Person], elapsed: float) -> Sentence | None:
+        for person in sorted(present, key=lambda person: self._shown(person) not in STRONG):
             if person.track_id not in self._announced:
-                announced = self._mark_announced(person, elapsed)
+                announced = self._mark_announced(person, elapsed, self._shown(person))
                 text = self.catalogue.arrived(
                     announced.place.direction, announced.place.distance, announced.emotion
                 )
@@ -239,51 +284,71 @@ class Announcer:
 
     def _changed(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
-            emotion = person.emotion.value
-            if emotion in (UNKNOWN, self._announced[person.track_id].emotion):
-                continue
-            if self._is_due(person, elapsed) and person.last_seen == self._stamp:
-                announced = self._mark_announced(person, elapsed)
-                text = self.catalogue.changed(announced.place.direction, emotion)
-                return Sentence(text, "changed", person.track_id)
+            emotion, announced = self._shown(person), self._announced[person.track_id]
+            if emotion not in (UNKNOWN, announced.emotion) and self._is_due(
+                announced.when, elapsed
+            ):
+                return self._change(person, emotion, elapsed)
         return None
+
+    def _change(self, person: Person, emotion: int, elapsed: float) -> Sentence:
+        self._strong.pop(person.track_id, None)
+        announced = self._mark_announced(person, elapsed, emotion)
+        text = self.catalogue.changed(announced.place.direction, emotion)
+        return Sentence(text, "changed", person.track_id)
 
     def _gone(self, present: list[Person], elapsed: float) -> Sentence | None:
         del elapsed
         gone = [track for track in self._announced if self._people.find(track) is None]
         if not gone:
             return None
-        if len(gone) > 1 and not present:
+        empty = not present and self._is_empty()
+        if len(gone) > 1 and empty:
             self._announced.clear()
             return Sentence(self.catalogue.nobody(), "gone")
         announced = self._announced.pop(gone[0])
-        text = self.catalogue.gone(announced.place.direction, last=not present)
+        text = self.catalogue.gone(announced.place.direction, last=empty)
         return Sentence(text, "gone", gone[0])
 
     def _moved(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
-            place, before = self._places[person.track_id], self._announced[person.track_id].place
-            if place == before or not self._is_due(person, elapsed):
-                continue
-            emotion = self._announced[person.track_id].emotion
-            self._announced[person.track_id] = _Announced(place, emotion, elapsed)
-            text = self.catalogue.moved(before.direction, place.direction, place.distance)
-            return Sentence(text, "moved", person.track_id)
+            place, before = self._places[person.track_id], self._announced[person.track_id]
+            due = self._is_due(before.when, elapsed) and self._is_visible(person)
+            if place != before.place and due:
+                self._mark_announced(person, elapsed, before.emotion)
+                text = self.catalogue.moved(before.place.direction, place.direction, place.distance)
+                return Sentence(text, "moved", person.track_id)
         return None
 
-    def _is_due(self, person: Person, elapsed: float) -> bool:
-        announced = self._announced[person.track_id]
-        return elapsed - announced.when >= self.options.announcer.person_interval
+    def _is_due(self, before: float, elapsed: float) -> bool:
+        return elapsed - before >= self.options.announcer.person_interval
 
-    def _mark_announced(self, person: Person, elapsed: float) -> _Announced:
-        announced = _Announced(self._places[person.track_id], person.emotion.value, elapsed)
-        self._announced[person.track_id] = announced
+    def _is_visible(self, person: Person) -> bool:
+        return person.last_seen == self._stamp
+
+    def _is_empty(self) -> bool:
+        """Return whether nobody is in view, nor was a moment ago."""
+        return not any(True for _ in self._people.all())
+
+    def _shown(self, person: Person) -> int:
+        """Return the lasting emotion that the newest image confirms, or UNKNOWN."""
+        emotion = person.emotion.value
+        confirmed = self._is_visible(person) and person.face.emotion == emotion
+        return emotion if confirmed else UNKNOWN
+
+    def _mark_announced(self, person: Person, elapsed: float, emotion: int) -> _Announced:
+        track = person.track_id
+        strong = self._announced[track].strong if track in self._announced else {}
+        if emotion in STRONG:
+            strong[emotion] = elapsed
+        announced = _Announced(self._places[track], emotion, elapsed, strong)
+        self._announced[track] = announced
         return announced
 
     def _rejoin(self) -> None:
         """Take a new track for an announced person who was lost in the same direction."""
         for person in list(self._people.all()):
-            if person.track_id in self._announced or person.last_seen != self._stamp:
+            if person.track_id in self._announced or not self._is_visible(person):
                 continue
             place = self._places[person.track_id]
             for track, announced in list(self._announced.items()):
@@ -291,6 +356,8 @@ class Announcer:
                 hidden = known is None or known.last_seen < self._stamp
                 if hidden and announced.place.direction == place.direction:
                     self._announced[person.track_id] = self._announced.pop(track)
+                    if track in self._strong:
+                        self._strong[person.track_id] = self._strong.pop(track)
                     self._people.remove(track)
                     break
 

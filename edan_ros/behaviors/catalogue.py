@@ -6,6 +6,8 @@ A catalogue has
 - `plural`: the plural forms that `crowd` has, one_other or one_few_many;
 - `direction` (left, ahead, right), `distance` (near, middle, far; an empty one is left out) and
   `emotion` (one phrase per emotion);
+- `past`, which may be left out: a sentence with {direction} for each strong emotion, which has
+  ended before it could be announced;
 - the sentences `arrived`, `changed`, `moved`, `gone`, `crowd`, and `nobody` and `blind` without
   fields. {direction} and {before} are directions, {place} is direction and distance, {emotion} is
   the phrase of an emotion, {look} the same after a comma, or nothing if the emotion is unknown, and
@@ -55,6 +57,7 @@ class Catalogue:
     emotion: dict[str, str]
     crowd: dict[str, str]
     sentences: dict[str, str]
+    sentences_past: dict[str, str]
 
     def arrived(self, direction: str, distance: str, emotion: int) -> str:
         """Return: a person has arrived. emotion: index into EMOTIONS, UNKNOWN to leave it out."""
@@ -66,6 +69,11 @@ class Catalogue:
         """Return: a person shows another emotion. emotion: index into EMOTIONS."""
         phrase = self.emotion[EMOTIONS[emotion]]
         return self.sentences["changed"].format(direction=self.direction[direction], emotion=phrase)
+
+    def past(self, direction: str, emotion: int) -> str:
+        """Return: a person has shown an emotion; "" without such a sentence."""
+        text = self.sentences_past.get(EMOTIONS[emotion], "")
+        return text.format(direction=self.direction[direction])
 
     def moved(self, before: str, direction: str, distance: str) -> str:
         """Return: a person has moved. before: the previous direction."""
@@ -160,6 +168,12 @@ def parse_catalogue(text: str) -> Catalogue:
     crowd = _phrases(table, "crowd", PLURALS[plural])
     for form, sentence in crowd.items():
         _check_fields(f"crowd, {form}", sentence, CROWD_FIELDS)
+    given = table.get("past", {})
+    if not isinstance(given, dict) or not given.keys() <= set(EMOTIONS):
+        raise CatalogueError(f"'past' must have sentences for some of {', '.join(EMOTIONS)}")
+    past = _phrases(table, "past", tuple(given)) if given else {}
+    for emotion, sentence in past.items():
+        _check_fields(f"past, {emotion}", sentence, {"direction"})
     return Catalogue(
         voice=_text(table, "voice"),
         plural=plural,
@@ -168,6 +182,7 @@ def parse_catalogue(text: str) -> Catalogue:
         emotion=_phrases(table, "emotion", EMOTIONS),
         crowd=crowd,
         sentences=sentences,
+        sentences_past=past,
     )
 
 

@@ -13,11 +13,10 @@ from edan_ros.behaviors.snapshot import take_snapshot
 from edan_ros.behaviors.social import Social, SocialSettings
 from edan_ros.behaviors.speed import Reason
 from edan_ros.core.emotions import UNKNOWN, label_of
-from edan_ros.core.faces import FrameResult
-from edan_ros.drawing.colours import STATE_COLOURS, Colour, emotion_colour
-from edan_ros.drawing.timeline import Events, Levels, States, TimelineStrip
-
-_WHITE: Colour = (235, 235, 235)
+from edan_ros.core.faces import Face, FrameResult
+from edan_ros.drawing.colours import LIGHT, LIME, STATE_COLOURS, Colour, emotion_colour
+from edan_ros.drawing.faces import unknown_text
+from edan_ros.drawing.timeline import Events, Levels, States, TimelineStrip, faded
 
 
 class VehicleCompanion:
@@ -30,7 +29,7 @@ class VehicleCompanion:
         self._emotion = States("shows")
         s = settings.speed
         self._evidence = Levels("level", ("fear", "distress"), (s.fear_on, s.distress_on))
-        self._speed = Levels("speed", ("scale", "target"), (s.minimum, 1.0))
+        self._speed = Levels("speed", ("scale", "target"), (s.minimum,), LIME)
         self._reasons = States("advice")
         self.timeline = TimelineStrip(
             [self._driver, self._emotion, self._evidence, self._speed, self._reasons]
@@ -42,7 +41,7 @@ class VehicleCompanion:
         self._cabin.observe(take_snapshot(result, seconds, assume_lens=True), seconds)
         before, report = self._report, self._cabin.step(seconds)
         self._report = report
-        self._add_to_timeline(seconds, report)
+        self._add_to_timeline(seconds, report, result)
         return report.changes(before)
 
     def caption(self) -> Mapping[str, Colour]:
@@ -51,24 +50,25 @@ class VehicleCompanion:
             return {}
         advice = self._report.advice
         return {
-            f"{self._report.summary}. {self._report.driver.reason}".rstrip(): _WHITE,
-            f"Speed x {advice.scale:.2f}. {advice.text}".rstrip(): _WHITE,
+            f"{self._report.summary}. {self._report.driver.reason}".rstrip(): LIGHT,
+            f"Speed x {advice.scale:.2f}. {advice.text}".rstrip(): LIGHT,
         }
 
-    def _add_to_timeline(self, seconds: float, report: CabinReport) -> None:
+    def _add_to_timeline(self, seconds: float, report: CabinReport, result: FrameResult) -> None:
         attentive = report.driver.state is DriverState.ATTENTIVE
         unknown = report.driver.state is DriverState.UNKNOWN
         level = "good" if attentive else "none" if unknown else "alarm"
         self._driver.add(seconds, words(report.driver.state), STATE_COLOURS[level])
         people = [o.occupant for o in report.occupants]
-        label = label_of(people[0].emotion.value) if people else "nobody"
-        self._emotion.add(seconds, label, emotion_colour(label))
+        emotion = people[0].emotion.value if people else None
+        face = _face_of(result, people[0].face.track_id) if people else None
+        self._emotion.add(seconds, *_shown(emotion, face))
         fear = max((person.fear.at(seconds) for person in people), default=0.0)
         distress = max((person.distress.at(seconds) for person in people), default=0.0)
         self._evidence.add(seconds, fear, distress)
         self._speed.add(seconds, report.advice.scale, report.advice.target)
         cause = report.advice.reason in (Reason.FEAR, Reason.DISTRESS)
-        level = "alarm" if cause else "notice" if report.advice.active else "good"
+        level = "alarm" if cause else "notice" if report.advice.active else "none"
         self._reasons.add(seconds, words(report.advice.reason), STATE_COLOURS[level])
 
 
@@ -86,21 +86,21 @@ class HumanoidCompanion:
             [self._attention, self._emotion, self._intensity, self._reactions, self._expression]
         )
         self._reaction = ""
+        self._reacted = self._seconds = 0.0
         self._reason = ""
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
         """Decide on the faces at a time in seconds and return the changes in words."""
         _, fired = self._social.observe(take_snapshot(result, seconds), seconds)
         report = self._social.step(seconds)
-        self._reason = report.reason
+        self._seconds, self._reason = seconds, report.reason
         track = report.track_id
         lines = []
         colour = STATE_COLOURS["good" if track else "none"]
         if self._attention.add(seconds, f"person {track}" if track else "nobody", colour):
             lines.append(report.reason)
-        face = next((f for f in result.faces if f.track_id == track), None)
-        label = face.label if face is not None else label_of(UNKNOWN)
-        self._emotion.add(seconds, label, emotion_colour(label))
+        face = _face_of(result, track)
+        self._emotion.add(seconds, *_shown(None if face is None else face.emotion, face))
         level = face.confidence if face is not None and face.emotion != UNKNOWN else 0.0
         self._intensity.add(seconds, level, report.score.total)
         expression = label_of(report.expression)
@@ -109,12 +109,13 @@ class HumanoidCompanion:
             rule = fired.rule
             self._reactions.add(seconds, rule.name, emotion_colour(label_of(fired.emotion)))
             self._reaction = f'{rule.behavior}: "{fired.utterance}" {fired.reason}'
+            self._reacted = seconds
             lines.append(self._reaction)
         return lines
 
     def caption(self) -> Mapping[str, Colour]:
-        """Return the reason for the current attention, and the last reaction."""
-        return {self._reason: _WHITE, self._reaction: _WHITE}
+        """Return the reason for the current attention, and the last reaction until it fades."""
+        return {self._reason: LIGHT, **faded(self._reaction, self._seconds - self._reacted)}
 
 
 class AssistiveCompanion:
@@ -126,23 +127,37 @@ class AssistiveCompanion:
         self._sentences = Events("says")
         self.timeline = TimelineStrip([self._emotion, self._sentences])
         self._sentence = ""
+        self._said = self._seconds = 0.0
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
         """Decide on the faces at a time in seconds and return the sentence to say, if any."""
+        self._seconds = seconds
         self._announcer.observe(take_snapshot(result, seconds), seconds)
         nearest = max(result.faces, key=lambda face: face.box.size, default=None)
-        label = "nobody" if nearest is None else nearest.label
-        self._emotion.add(seconds, label, emotion_colour(label))
+        emotion = None if nearest is None else nearest.emotion
+        self._emotion.add(seconds, *_shown(emotion, nearest))
         sentence = self._announcer.step(seconds)
         if sentence is None:
             return []
-        self._sentences.add(seconds, sentence.kind, _WHITE)
-        self._sentence = sentence.text
+        self._sentences.add(seconds, sentence.kind, LIGHT)
+        self._sentence, self._said = sentence.text, seconds
         return [f"says: {sentence.text}"]
 
     def caption(self) -> Mapping[str, Colour]:
-        """Return the last sentence."""
-        return {self._sentence: _WHITE}
+        """Return the last sentence until it fades."""
+        return faded(self._sentence, self._seconds - self._said)
 
 
 AnyCompanion: TypeAlias = "VehicleCompanion | HumanoidCompanion | AssistiveCompanion"
+
+
+def _face_of(result: FrameResult, track_id: int) -> Face | None:
+    return next((face for face in result.faces if face.track_id == track_id), None)
+
+
+def _shown(emotion: int | None, face: Face | None) -> tuple[str, Colour]:
+    """Return text and colour of an emotion, of nobody for None; an unknown one has its reason."""
+    label = "nobody" if emotion is None else label_of(emotion)
+    if face is not None and face.emotion == emotion == UNKNOWN:
+        return unknown_text(face), emotion_colour(label)
+    return label, emotion_colour(label)

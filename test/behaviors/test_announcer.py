@@ -12,6 +12,7 @@ from pace import pace
 from scenarios import all_examples, face, invalid_faces, sequences, snapshot, updates
 
 from edan_ros.behaviors.announcer import (
+    STRONG,
     Announcer,
     AnnouncerOptions,
     AnnouncerSettings,
@@ -71,6 +72,64 @@ def test_a_change_of_emotion_is_announced_once_it_lasts() -> None:
     assert stage.play(20.0, face(1, "unknown", x=0.5)) == []
     assert stage.play(0.5, face(1, "anger", x=0.5)) == []
     assert stage.play(3.0, face(1, "sad", x=0.5)) == []
+
+
+def test_a_state_that_ended_before_its_sentence_is_left_out() -> None:
+    stage = Stage()
+    stage.play(2.0, face(1))
+    assert stage.play(4.0, face(1, "sad")) == []  # within person_interval
+    assert stage.play(8.0, face(1, "unknown")) == []
+    assert stage.play(2.0, face(1, "happy")) == ["The person ahead now looks happy."]
+    assert stage.play(4.0, face(1, "sad", x=0.9)) == []
+    assert stage.play(2.5) == []  # hidden
+    assert stage.play(8.0, face(1, "happy")) == []
+
+
+@pytest.mark.parametrize(("emotion", "word"), [("fear", "afraid"), ("anger", "angry")])
+def test_a_strong_emotion_of_1_7_seconds_is_announced(emotion: str, word: str) -> None:
+    stage = Stage()
+    stage.play(4.5, face(1))  # announced 3.5 s ago: less than person_interval
+    assert stage.play(1.7, face(1, emotion)) == [f"The person ahead now looks {word}."]
+    assert stage.play(5.3, face(1)) == ["The person ahead now looks calm."]
+    assert stage.play(1.7, face(1, emotion)) == []  # a sentence was said a moment ago
+    assert stage.play(20.0, face(1)) == [f"The person ahead looked {word} for a moment."]
+
+
+def test_a_strong_emotion_is_announced_again_only_after_the_persons_interval() -> None:
+    stage = Stage(interval=1.0)
+    stage.play(2.0, face(1))
+    for _ in range(20):
+        stage.play(1.5, face(1, "fear"))
+        stage.play(1.5, face(1))
+    times = [t for t, sentence in stage.said if "afraid" in sentence.text]
+    assert len(times) > 4
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 6.0 - 1e-6
+
+
+def test_a_strong_emotion_goes_before_an_arrival() -> None:
+    stage = Stage()
+    stage.play(3.0, face(1, x=0.2))
+    new, newer = face(2, x=0.5), face(3, "anger", x=0.8, distance=9.0)
+    assert stage.play(8.0, face(1, "fear", x=0.2), new, newer) == [
+        "The person on your left now looks afraid.",
+        "A person on your right, far away, looks angry.",
+        "A person ahead, near, looks calm.",
+    ]
+
+
+def test_a_strong_emotion_that_ended_long_ago_is_left_out() -> None:
+    stage = Stage(interval=15.0)
+    stage.play(3.0, face(1))
+    assert stage.play(2.0, face(1, "fear")) == []
+    assert stage.play(30.0, face(1)) == []
+
+
+def test_nobody_is_in_view_only_once_that_is_true() -> None:
+    stage = Stage()
+    stage.play(3.0, face(1, x=0.2))
+    stage.play(2.5)
+    assert stage.play(2.0, face(2, x=0.9)) == ["The person on your left has gone."]
+    assert stage.play(3.0, face(2, x=0.9)) == ["A person on your right, near, looks calm."]
 
 
 def test_departures_and_movements_are_announced() -> None:
@@ -181,6 +240,7 @@ def test_english_polish_and_spanish_are_included() -> None:
 def test_every_sentence_of_a_language_is_complete(language: str) -> None:
     c = load_catalogue(language)
     texts = [c.nobody(), c.blind()]
+    texts += [c.past(direction, emotion) for direction in DIRECTIONS for emotion in STRONG]
     for direction in DIRECTIONS:
         texts += [c.gone(direction, last=False), c.gone(direction, last=True)]
         texts += [c.changed(direction, emotion) for emotion in range(len(EMOTIONS))]
@@ -227,6 +287,8 @@ GOOD = (Path(__file__).parents[2] / "edan_ros" / "behaviors" / "languages" / "en
         ("{place}{look}", "{place} {feeling}", r"'arrived' has no field \{feeling\}"),
         ("{place}{look}", "{place", "'arrived': "),
         ("direction: {left", "direction: 3 #", "'direction' is missing"),
+        ("past:\n", "past: 3\npast_:\n", "'past' must have sentences for some of neutral"),
+        ('  fear: "The person {direction}', '  fear: "{place}', r"'past, fear' has no field"),
     ],
 )
 def test_an_invalid_catalogue_is_explained(
@@ -245,6 +307,8 @@ def test_a_catalogue_can_be_read_from_a_file(tmp_path: Path) -> None:
         "The person on your left went away."
     )
     assert parse_catalogue(GOOD) == load_catalogue("en")
+    older = parse_catalogue(GOOD.replace("past:", "spare:"))  # without sentences in the past
+    assert older.past("left", EMOTIONS.index("fear")) == ""
     with pytest.raises(CatalogueError, match="'xx' is not one of en, es, pl, nor a"):
         load_catalogue("xx")
     with pytest.raises(CatalogueError, match=r"nowhere\.yaml"):
@@ -261,18 +325,23 @@ def test_invariants_of_the_announcer(data: bytes) -> None:
     """For any sequence of snapshots, gaps, repeats, flicker, crowds and jumps of the clock:
 
     - two sentences are never closer than `interval`, nor two on the same person's look or place
-      closer than `person_interval`, in time that passed, also over jumps of the clock;
-    - an announced person or emotion occurred in a snapshot that counted since the clock last
-      restarted;
-    - only a person who was announced is announced as gone, and no emotion is announced twice;
+      closer than `person_interval`, except on a strong emotion, which only the same strong emotion
+      of this person keeps to that interval; in time that passed, also over jumps of the clock;
+    - an announced person occurred in a snapshot that counted since the clock last restarted;
+    - the newest snapshot that counted confirms what is announced as present: the emotion, the
+      movement, that nobody is in view; those in a crowd were in view within a second;
+    - a strong emotion in the past was shown;
     - when images cease, at most one further sentence follows: that there are none.
     """
     announcer = Announcer(OPTIONS)
     catalogue, elapsed, now = announcer.catalogue, 0.0, None
+    past = {text.split("{direction}")[1]: e for e, text in catalogue.sentences_past.items()}
     spoke, of_whom = -math.inf, {}
-    shown: set[tuple[int, str]] = set()
-    tracks: set[int] = set()
-    restarts = 0
+    of_strong: dict[tuple[int, str], float] = {}
+    shown: set[str] = set()
+    tracks: dict[int, float] = {}
+    newest: dict[int, FaceSnapshot] = {}
+    stamp, restarts = -math.inf, 0
     for update in updates(data):
         elapsed += 0.0 if now is None else min(max(update.now - now, 0.0), 0.5)
         now = update.now
@@ -280,12 +349,12 @@ def test_invariants_of_the_announcer(data: bytes) -> None:
             admission = announcer.observe(update.snapshot, now)
             if announcer.clock.restarts != restarts:
                 restarts = announcer.clock.restarts
-                shown.clear(), tracks.clear(), of_whom.clear()
+                shown.clear(), tracks.clear(), of_whom.clear(), of_strong.clear()
             if admission is Admission.NEW:
-                for f in update.snapshot.usable_faces():
-                    tracks.add(f.track_id)
-                    if f.emotion != UNKNOWN:
-                        shown.add((f.track_id, catalogue.emotion[EMOTIONS[f.emotion]]))
+                stamp = update.snapshot.stamp
+                newest = {f.track_id: f for f in update.snapshot.usable_faces()}
+                tracks |= dict.fromkeys(newest, stamp)
+                shown |= {EMOTIONS[f.emotion] for f in newest.values() if f.emotion != UNKNOWN}
         sentence = announcer.step(now)
         if sentence is None:
             continue
@@ -295,11 +364,24 @@ def test_invariants_of_the_announcer(data: bytes) -> None:
             continue
         track, text = sentence.track_id, sentence.text
         assert track in tracks or track == 0
-        said = [phrase for phrase in catalogue.emotion.values() if phrase in text]
-        assert all((track, phrase) in shown for phrase in said)
-        if sentence.kind in ("changed", "moved"):
+        said = [e for e, phrase in catalogue.emotion.items() if phrase in text]
+        assert all(EMOTIONS[newest[track].emotion] == e for e in said)
+        said += [e for ending, e in past.items() if text.endswith(ending)]
+        assert shown.issuperset(said)
+        strong = [e for e in said if EMOTIONS.index(e) in STRONG]
+        if sentence.kind in ("changed", "past"):
+            assert len(said) == 1
+        if sentence.kind in ("changed", "moved", "arrived"):
+            assert track in newest
+        if sentence.kind in ("changed", "moved") and not strong:
             assert elapsed - of_whom.get(track, -math.inf) >= 6.0 - 1e-9
-            assert said or sentence.kind == "moved"
+        for emotion in strong if sentence.kind in ("changed", "past") else ():
+            assert elapsed - of_strong.get((track, emotion), -math.inf) >= 6.0 - 1e-9
+            of_strong[track, emotion] = elapsed
+        if catalogue.nobody() in text:
+            assert not newest
+        elif sentence.kind == "crowd":
+            assert int(text.split()[0]) <= sum(stamp - last <= 1.0 for last in tracks.values())
         of_whom[track] = elapsed
     assert now is not None
     last = []
