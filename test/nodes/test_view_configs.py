@@ -17,6 +17,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.drawing.colours import EMOTION_COLOURS
 from edan_ros.nodes.camera.camera_node import DEFAULT_FRAME_ID
 from edan_ros.nodes.common.environment import share_directory
+from edan_ros.nodes.emotion.standard_outputs import STANDARD_OUTPUTS
 
 CONFIG = Path(__file__).parents[2] / "config"
 KINDS = {"FaceEmotionArray": FaceEmotionArray, "FaceEmotion": FaceEmotion}
@@ -35,21 +36,24 @@ def layout() -> dict[str, Any]:
     return json.loads((CONFIG / "foxglove_layout.json").read_text())
 
 
-def panels(node: Any) -> Iterator[str]:
-    """The panels that a layout's tree places."""
+def panels(node: Any, configs: dict[str, Any]) -> Iterator[str]:
+    """The panels that a layout's tree places, those in tabs included."""
     if isinstance(node, str):
         yield node
+        for tab in configs[node].get("tabs", []):
+            yield from panels(tab["layout"], configs)
         return
     assert node["direction"] in ("row", "column")
     assert 0 < node["splitPercentage"] < 100
-    yield from panels(node["first"])
-    yield from panels(node["second"])
+    yield from panels(node["first"], configs)
+    yield from panels(node["second"], configs)
 
 
 def paths(panel: dict[str, Any]) -> list[str]:
     """What a panel of Foxglove shows, in its message path syntax."""
     single = [panel.get("topicToRender"), panel.get("topicPath")]
-    single.append(panel.get("imageMode", {}).get("imageTopic"))
+    mode = panel.get("imageMode", {})
+    single += [mode.get("imageTopic"), *mode.get("annotations", {}), *panel.get("topics", {})]
     return [path for path in single if path] + [path["value"] for path in panel.get("paths", [])]
 
 
@@ -70,22 +74,30 @@ def kind_at(path: str, topics: dict[str, list[str]]) -> str:
 
 
 def test_every_panel_of_foxglove_is_placed_and_has_its_type(layout: dict[str, Any]) -> None:
-    assert sorted(panels(layout["layout"])) == sorted(layout["configById"])
+    placed = panels(layout["layout"], layout["configById"])
+    assert sorted(placed) == sorted(layout["configById"])
     kinds = {name.partition("!")[0] for name in layout["configById"]}
-    assert kinds == {"Image", "StateTransitions", "Plot", "DiagnosticSummary", "RawMessages"}
+    assert kinds == {
+        *("3D", "Image", "StateTransitions", "Plot", "DiagnosticSummary", "RawMessages", "Tab")
+    }
 
 
 def test_foxglove_shows_what_the_node_publishes(
     layout: dict[str, Any], topics: dict[str, list[str]]
 ) -> None:
-    shown = {name: paths(panel) for name, panel in layout["configById"].items()}
+    configs = layout["configById"]
+    shown = {name: paths(panel) for name, panel in configs.items() if "tabs" not in panel}
     assert all(shown.values()), "no panel is empty"
+    optional = {f"/faces/{name}" for name in STANDARD_OUTPUTS}
+    topics = {name: ["off by default"] for name in optional} | topics
     kinds = {path: kind_at(path, topics) for of in shown.values() for path in of}
     plotted = [path for name, of in shown.items() if name.startswith("Plot!") for path in of]
     assert {kinds[path] for path in plotted} == {"float"}
     assert kinds["/faces/annotated"] == "sensor_msgs/msg/Image"
     assert kinds["/faces.faces[0].label"] == "string"
     assert set(topics) >= {"/diagnostics", "/model_info"}
+    assert optional & kinds.keys() == {"/faces/annotations", "/faces/markers"}
+    assert configs["3D!heads"]["followTf"] == DEFAULT_FRAME_ID
 
 
 def test_foxglove_names_and_colours_the_emotions_as_everywhere(layout: dict[str, Any]) -> None:
@@ -106,6 +118,9 @@ def test_rviz_shows_what_the_node_takes_and_draws(topics: dict[str, list[str]]) 
         assert topics[display["Topic"]["Value"]] == ["sensor_msgs/msg/Image"]
         # Best effort receives from either kind of camera.
         assert display["Topic"]["Reliability Policy"] == "Best Effort"
+    (heads,) = (d for d in manager["Displays"] if d["Class"] == "rviz_default_plugins/MarkerArray")
+    assert heads["Topic"]["Value"] == "/faces/markers"
+    assert heads["Topic"]["Value"].rpartition("/")[2] in STANDARD_OUTPUTS
     assert manager["Global Options"]["Fixed Frame"] == DEFAULT_FRAME_ID
 
 

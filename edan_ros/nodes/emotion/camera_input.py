@@ -29,6 +29,7 @@ from edan_ros.nodes.common.camera_statistics import CameraStatistics
 from edan_ros.nodes.common.conversions import MessageError, detections, stamp_seconds
 from edan_ros.nodes.common.reporting import Throttle
 from edan_ros.nodes.common.topics import camera_topics, find_message_type
+from edan_ros.nodes.emotion.standard_outputs import StandardOutputs
 from edan_ros.sources.video_packets import (
     FFMPEG_PACKET,
     FOXGLOVE_VIDEO,
@@ -108,6 +109,7 @@ class CameraOptions:
         rectified: whether they are without distortion.
         boxes: one of BOXES_OF if detections come from a topic; None if they do not.
         limits: what decoding an image may take.
+        outputs: names of STANDARD_OUTPUTS that are published besides.
     """
 
     transport: str
@@ -115,6 +117,7 @@ class CameraOptions:
     rectified: bool
     boxes: str | None = None
     limits: DecodeLimits = DEFAULT_LIMITS
+    outputs: tuple[str, ...] = ()
 
 
 class CameraInput:
@@ -126,7 +129,7 @@ class CameraInput:
         options: how images are received.
 
     Raises:
-        MissingMessagesError: the package of the messages is not installed.
+        MissingMessagesError: the package of the images or of an output is not installed.
         SourceError: PyAV, which a video needs, is not installed.
     """
 
@@ -151,6 +154,7 @@ class CameraInput:
         self._subscriptions: list[Subscription] = []
         self._prefix = prefix = f"{name}/" if name else ""
         self.topic, self._info_topic = camera_topics(node, prefix, transport=options.transport)
+        self.outputs = StandardOutputs(node, prefix, options.outputs)
         self.faces = node.create_lifecycle_publisher(
             FaceEmotionArray, f"{prefix}faces", qos.RESULTS
         )
@@ -197,6 +201,7 @@ class CameraInput:
         """Destroy the publishers."""
         self._node.destroy_lifecycle_publisher(self.faces)
         self._node.destroy_lifecycle_publisher(self.annotated)
+        self.outputs.destroy()
 
     @property
     def type(self) -> str:

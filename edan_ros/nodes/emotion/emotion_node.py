@@ -33,6 +33,7 @@ from edan_ros.nodes.emotion import diagnostics, services
 from edan_ros.nodes.emotion.camera_input import CameraInput, CameraOptions
 from edan_ros.nodes.emotion.parameters import DETECTOR_PARAMETERS, PARAMETERS, TOPIC, check
 from edan_ros.nodes.emotion.recognition import Recognition
+from edan_ros.nodes.emotion.standard_outputs import STANDARD_OUTPUTS
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.sources import SourceError
 from edan_ros.srv import AnalyzeImage, ExplainFace
@@ -134,6 +135,7 @@ class EmotionNode(LifecycleNode):
                 values["rectified"],
                 values["boxes_of"] if values["detector"] == TOPIC else None,
                 from_values(DecodeLimits, values),
+                tuple(name for name in STANDARD_OUTPUTS if values[f"publish_{name}"]),
             ),
             self._track_ids,
         )

@@ -15,6 +15,7 @@ from edan_ros.engines import ENGINES
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.parameters import Change, Group, Parameter, Value, parameters_in
 from edan_ros.nodes.emotion.camera_input import BOXES_OF, IMAGE_TYPES, UNNAMED
+from edan_ros.nodes.emotion.standard_outputs import STANDARD_OUTPUTS
 from edan_ros.pipeline.config import PipelineConfig
 
 #: The value of ``detector`` with which the boxes come from a topic.
@@ -32,7 +33,7 @@ def _settings(*names: str) -> tuple[Parameter, ...]:
 
 
 def _configured(name: str, default: Value, help: str, **limits: Any) -> Parameter:
-    return Parameter(name, default, help, Change.CONFIGURE, **limits)
+    return Parameter(name, default, help, change=Change.CONFIGURE, **limits)
 
 
 GROUPS = (
@@ -44,7 +45,7 @@ GROUPS = (
                 True,
                 "configure and activate the node when it starts; set it to false where a lifecycle "
                 "manager does that",
-                Change.NEVER,
+                change=Change.NEVER,
             ),
             _configured(
                 "cameras",
@@ -166,6 +167,19 @@ GROUPS = (
                 "no pixel of landmarks-only comes from the camera",
                 choices=PRIVACY_MODES,
             ),
+        ),
+    ),
+    Group(
+        "Other messages",
+        tuple(
+            Parameter(
+                f"publish_{name}",
+                False,
+                f"also publish {output.package}/{output.message} on faces/{name}, while it has "
+                f"subscribers: {output.content}",
+                change=Change.CONFIGURE,
+            )
+            for name, output in STANDARD_OUTPUTS.items()
         ),
     ),
     Group(

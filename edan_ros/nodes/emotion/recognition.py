@@ -209,7 +209,9 @@ class Recognition:
 
     def _publish(self, camera: CameraInput, frame: DecodedImage, result: FrameResult) -> None:
         start = time.perf_counter()
-        camera.faces.publish(array_message(result, frame.header))
+        array = array_message(result, frame.header)
+        camera.faces.publish(array)
+        camera.outputs.publish(array)
         result.timings_ms["decode"] = frame.decode_ms
         result.timings_ms["publish"] = 1e3 * (time.perf_counter() - start)
         for warning in result.warnings:
