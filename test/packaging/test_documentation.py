@@ -286,6 +286,14 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert "FaceAnalyzer" in (site / "reference" / "python.html").read_text(encoding="utf-8")
 
 
+def test_the_workflows_match_the_schema_of_github() -> None:
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    command += ["vendor.github-workflows", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_the_workflows_are_valid() -> None:
     actionlint = shutil.which("actionlint", path=f"{Path(sys.executable).parent}:{os.defpath}")
     if actionlint is None:
