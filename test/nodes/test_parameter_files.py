@@ -24,8 +24,10 @@ def test_a_file_has_the_meaning_range_and_default_of_each_parameter() -> None:
         Group(
             "Output",
             (
-                Parameter("kind", "off", "what to write", Change.NEVER, choices=("off", "text")),
-                Parameter("names", [""], "of the files", Change.CONFIGURE),
+                Parameter(
+                    "kind", "off", "what to write", change=Change.NEVER, choices=("off", "text")
+                ),
+                Parameter("names", [""], "of the files", change=Change.CONFIGURE),
             ),
         ),
     )

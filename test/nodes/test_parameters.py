@@ -25,9 +25,9 @@ TABLE = (
     Parameter("count", 3, "how many", low=1, high=9),
     Parameter("kind", "soft", "of what kind", choices=("soft", "hard")),
     Parameter("output", "auto", "where to", choices=("off", "auto")),
-    Parameter("file", "a", "what to load", Change.CONFIGURE),
-    Parameter("names", [""], "of the inputs", Change.CONFIGURE),
-    Parameter("fixed", True, "at the start", Change.NEVER),
+    Parameter("file", "a", "what to load", change=Change.CONFIGURE),
+    Parameter("names", [""], "of the inputs", change=Change.CONFIGURE),
+    Parameter("fixed", True, "at the start", change=Change.NEVER),
 )
 
 

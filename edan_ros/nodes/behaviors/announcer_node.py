@@ -28,7 +28,7 @@ GROUPS = behavior_groups(
         "speech",
         "auto",
         "program that speaks the sentences; auto: the first one that is installed, if any",
-        Change.NEVER,
+        change=Change.NEVER,
         choices=CHOICES,
     ),
 )

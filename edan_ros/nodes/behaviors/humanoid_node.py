@@ -53,13 +53,13 @@ GROUPS = behavior_groups(
         "gaze_frame",
         "",
         "name of a TF frame to publish at the gaze target; empty for none",
-        Change.NEVER,
+        change=Change.NEVER,
     ),
     Parameter(
         "robot_face",
         True,
         "publish the expression on /robot_face/expression if hri_msgs is installed",
-        Change.NEVER,
+        change=Change.NEVER,
     ),
 )
 

@@ -11,7 +11,7 @@ from edan_ros.core.settings import fields_of, from_values
 from edan_ros.nodes.common.parameters import Change, Group, Parameter
 
 RATE = Parameter(
-    "rate", 10.0, "decisions per second, on the node's clock", Change.NEVER, 0.5, 100.0, "Hz"
+    "rate", 10.0, "decisions per second, on the node's clock", 0.5, 100.0, "Hz", change=Change.NEVER
 )
 
 

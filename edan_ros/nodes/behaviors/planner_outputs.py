@@ -66,15 +66,13 @@ class Nav2Output(PlannerOutput):
         self._publisher = node.create_publisher(self._kind, "speed_limit", qos.LATCHED)
 
     def _limit(self, scale: float, stamp: Time) -> None:
-        self._publish(100.0 * scale, stamp)
+        header = Header(stamp=stamp.to_msg())
+        limit = 100.0 * scale
+        self._publisher.publish(self._kind(header=header, percentage=True, speed_limit=limit))
 
     def _end(self, stamp: Time) -> Publisher:
-        self._publish(self.NO_LIMIT, stamp)
+        self._limit(self.NO_LIMIT, stamp)
         return self._publisher
-
-    def _publish(self, limit: float, stamp: Time) -> None:
-        header = Header(stamp=stamp.to_msg())
-        self._publisher.publish(self._kind(header=header, percentage=True, speed_limit=limit))
 
 
 class AutowareOutput(PlannerOutput):

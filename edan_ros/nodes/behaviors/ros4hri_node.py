@@ -45,7 +45,7 @@ GROUPS = behavior_groups(
         "",
         "first part of the face ids, before the track id; empty: three random letters, so that ids "
         "are not reused when the node is restarted",
-        Change.NEVER,
+        change=Change.NEVER,
     ),
     Parameter(
         "crop_size",
@@ -59,7 +59,7 @@ GROUPS = behavior_groups(
         "image_transport",
         "raw",
         "source of the face images: image_raw or image_raw/compressed",
-        Change.NEVER,
+        change=Change.NEVER,
         choices=("raw", "compressed"),
     ),
 )

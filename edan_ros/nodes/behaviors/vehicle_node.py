@@ -39,18 +39,20 @@ GROUPS = behavior_groups(
         "seats, each 'name: left top right bottom' as fractions of the image: the faces in this "
         "region belong to the seat; the first one has precedence where they overlap",
     ),
-    Parameter("nav2", False, "publish nav2_msgs/SpeedLimit on speed_limit for Nav2", Change.NEVER),
+    Parameter(
+        "nav2", False, "publish nav2_msgs/SpeedLimit on speed_limit for Nav2", change=Change.NEVER
+    ),
     Parameter(
         "autoware",
         False,
         "publish Autoware's messages of the external velocity limit",
-        Change.NEVER,
+        change=Change.NEVER,
     ),
     Parameter(
         "cruise_speed",
         13.9,
         "speed that a scale of 1 stands for in messages to Autoware",
-        Change.NEVER,
+        change=Change.NEVER,
         low=0.1,
         high=60.0,
         unit="m/s",
@@ -59,7 +61,7 @@ GROUPS = behavior_groups(
         "commands",
         "off",
         "type of the velocity commands to scale from cmd_vel_in to cmd_vel_out",
-        Change.NEVER,
+        change=Change.NEVER,
         choices=("off", "twist", "twist_stamped"),
     ),
 )

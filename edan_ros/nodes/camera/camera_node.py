@@ -21,7 +21,7 @@ from edan_ros.nodes.camera.parameters import PARAMETERS, check
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import camera_info_message, image_message
 from edan_ros.nodes.common.parameters import ParameterSet
-from edan_ros.nodes.common.reporting import Health, Throttle
+from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.common.topics import camera_topics
 from edan_ros.sources import Frame, Source, create_source
@@ -59,7 +59,6 @@ class CameraNode(Node, Listener):
         self._calibration = (
             load_calibration(values["calibration"]) if values["calibration"] else None
         )
-        self._throttle = Throttle()
         self._first_stamp = 0
         self._published = self._skipped = self._unacknowledged = self._outages = 0
         self._size = ""
@@ -194,7 +193,7 @@ class CameraNode(Node, Listener):
         if camera is None:
             return
         if (camera.width, camera.height) != (message.width, message.height):
-            self._warn(
+            self.health.warn(
                 "calibration",
                 f"the calibration is for {camera.width}x{camera.height}, the images have "
                 f"{self._size}: camera_info is not published",
@@ -235,7 +234,9 @@ class CameraNode(Node, Listener):
                 return
             if now - begin > self._values["acknowledgement_timeout"]:
                 self._unacknowledged += 1
-                self._warn("timeout", "an image was not acknowledged in time: continuing without")
+                self.health.warn(
+                    "timeout", "an image was not acknowledged in time: continuing without"
+                )
                 return
             if not self._ever_acknowledged and now - sent > _REPEAT_AFTER:
                 self._images.publish(self._awaited)
@@ -248,12 +249,7 @@ class CameraNode(Node, Listener):
 
     def _on_skip(self, reason: str) -> None:
         self._skipped += 1
-        self._warn("skip", f"{reason}; skipped")
-
-    def _warn(self, key: str, message: str) -> None:
-        warning = self._throttle.admit(key, message)
-        if warning:
-            self.get_logger().warning(warning)
+        self.health.warn("skip", f"{reason}; skipped")
 
     def _statuses(self) -> list[DiagnosticStatus]:
         level, sentence = self._state

@@ -17,7 +17,7 @@ ENDINGS = ("exit", "stay")
 
 
 def _fixed(name: str, default: Value, help: str, **limits: Any) -> Parameter:
-    return Parameter(name, default, help, Change.NEVER, **limits)
+    return Parameter(name, default, help, change=Change.NEVER, **limits)
 
 
 def _number(

@@ -10,7 +10,7 @@ import enum
 import json
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -40,47 +40,24 @@ class Change(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One parameter.
+class Parameter(Setting):
+    """A setting as a parameter.
 
     Attributes:
-        name, default, help, low, high, unit, choices: as of core.settings.Setting.
         change: when it may change.
         file: whether it names a file, which is read again when the parameter is set again.
         dynamic: whether values of other types are accepted too.
     """
 
-    name: str
-    default: Value
-    help: str
     change: Change = Change.LIVE
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    choices: tuple[str, ...] = ()
     file: bool = False
     dynamic: bool = False
 
     @staticmethod
     def of(setting: Setting, *, fixed: Change = Change.CONFIGURE, prefix: str = "") -> Parameter:
         """Return the parameter for a setting; ``fixed``: when it may change if it is not live."""
-        return Parameter(
-            prefix + setting.name,
-            setting.default,
-            setting.help,
-            Change.LIVE if setting.live else fixed,
-            setting.low,
-            setting.high,
-            setting.unit,
-            setting.choices,
-        )
-
-    @property
-    def range(self) -> str:
-        """The range with its unit, or the choices: "0 to 60 s"; "" without."""
-        return Setting(
-            self.name, self.default, self.help, self.low, self.high, self.unit, self.choices
-        ).range
+        values = asdict(setting) | {"name": prefix + setting.name}
+        return Parameter(**values, change=Change.LIVE if setting.live else fixed)
 
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor that the parameter services give."""
