@@ -139,7 +139,7 @@ class AssistiveCompanion:
         sentence = self._announcer.step(seconds)
         if sentence is None:
             return []
-        self._sentences.add(seconds, sentence.kind, LIGHT)
+        self._sentences.add(seconds, sentence.text, LIGHT, sentence.kind)
         self._sentence, self._said = sentence.text, seconds
         return [f"says: {sentence.text}"]
 
@@ -155,9 +155,9 @@ def _face_of(result: FrameResult, track_id: int) -> Face | None:
     return next((face for face in result.faces if face.track_id == track_id), None)
 
 
-def _shown(emotion: int | None, face: Face | None) -> tuple[str, Colour]:
-    """Return text and colour of an emotion, of nobody for None; an unknown one has its reason."""
+def _shown(emotion: int | None, face: Face | None) -> tuple[str, Colour, str]:
+    """Return text, colour and short text of an emotion, of nobody for None."""
     label = "nobody" if emotion is None else label_of(emotion)
     if face is not None and face.emotion == emotion == UNKNOWN:
-        return unknown_text(face), emotion_colour(label)
-    return label, emotion_colour(label)
+        return unknown_text(face), emotion_colour(label), label
+    return label, emotion_colour(label), label

@@ -20,13 +20,16 @@ EMOTION_COLOURS: dict[str, Colour] = {
     "anger": (0, 59, 205),
     "unknown": (102, 101, 105),
 }
-#: BGR colours of states that are no emotions.
+#: BGR colours of states that are no emotions, as distinguishable.
 STATE_COLOURS: dict[str, Colour] = {
-    "good": (110, 160, 90),
-    "notice": (60, 160, 220),
-    "alarm": (70, 70, 220),
-    "none": (90, 90, 90),
+    "good": (166, 176, 64),
+    "notice": (80, 190, 240),
+    "alarm": (40, 60, 200),
+    "none": (78, 72, 70),
 }
+#: BGR hues of rows of curves.
+SKY: Colour = (233, 180, 86)
+LIME: Colour = (84, 216, 166)
 #: Text on light and on dark ground.
 DARK: Colour = (25, 25, 25)
 LIGHT: Colour = (245, 245, 245)
@@ -41,3 +44,9 @@ def ink_on(colour: Colour) -> Colour:
     """Return dark ink for light colours, light ink for dark ones (ITU-R BT.601 luma)."""
     luma = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2]
     return DARK if luma > 115 else LIGHT
+
+
+def mixed(first: Colour, second: Colour, share: float) -> Colour:
+    """Return a mixture of two colours. share: of the second, 0 to 1."""
+    blue, green, red = (round(a + share * (b - a)) for a, b in zip(first, second, strict=True))
+    return blue, green, red

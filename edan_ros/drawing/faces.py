@@ -165,12 +165,10 @@ def _draw_box(canvas: Pixels, face: Face) -> None:
 
 def _label_texts(face: Face) -> list[str]:
     """Return the texts that a label may have, from the longest to the shortest."""
+    is_known = face.emotion != UNKNOWN
+    text = f"{face.label} {100 * face.confidence:.0f}%" if is_known else unknown_text(face)
     track = f"#{face.track_id} " if face.track_id else ""
-    if face.emotion == UNKNOWN:
-        reason = unknown_text(face)
-        return [track + reason, reason, face.label]
-    known = f"{face.label} {100 * face.confidence:.0f}%"
-    return [track + known, known, face.label]
+    return [track + text, text, face.label]
 
 
 def _draw_label(canvas: Pixels, face: Face, style: _Style, layout: Layout, with_bar: bool) -> bool:

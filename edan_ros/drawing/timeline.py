@@ -13,25 +13,36 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from edan_ros.drawing.colours import Colour, Pixels
+from edan_ros.drawing.colours import LIGHT, SKY, Colour, Pixels, ink_on, mixed
 from edan_ros.drawing.text import draw_text, text_width
 
 _BACKGROUND: Colour = (32, 30, 28)
-_INK: Colour = (235, 235, 235)
-_FAINT: Colour = (110, 105, 100)
-_CURVES: tuple[Colour, ...] = ((90, 90, 240), (80, 190, 250), (120, 210, 120), (220, 170, 80))
+_FAINT: Colour = (140, 134, 128)
+_GRID: Colour = (62, 58, 54)
 _MARGIN = 6
-#: Height of a capital letter at scale 1.
-_CAPITAL = 21.0
+#: Height of a row of bars or marks in lines of text.
+_ROW_HEIGHT = 1.6
+#: Levels with a line and a number.
+_GRID_LEVELS = (0.0, 0.5, 1.0)
+#: Columns of a dash and of its gap.
+_DASH, _DASH_GAP = 6, 6
+#: Length of the sample of a curve in its legend, in heights of a capital letter.
+_LEGEND_LINE = 1.8
+#: Seconds for which a sentence is shown in full, and then fades.
+_SHOWN, _FADING = 3.0, 1.0
 
 
 @dataclass(frozen=True)
 class Span:
-    """A state from ``begin`` (seconds) to the next span of its row. text: written in the bar."""
+    """A state from ``begin`` (seconds) to the next span of its row.
+
+    text, short: written in the bar where they fit, ``short`` where ``text`` does not.
+    """
 
     begin: float
     text: str
     colour: Colour
+    short: str = ""
 
 
 class StripRow(Protocol):
@@ -54,7 +65,7 @@ class RowArea:
     bottom: int
     begin: float
     end: float
-    scale: float  # of the letters
+    letter: float  # height of a capital letter
 
     def x(self, seconds: float) -> int:
         """Return the column of a time, clipped to the area."""
@@ -62,8 +73,9 @@ class RowArea:
         return round(self.left + min(max(share, 0.0), 1.0) * (self.right - self.left))
 
     def y(self, level: float) -> int:
-        """Return the pixel row of a level from 0 to 1."""
-        return round(self.bottom - 1 - min(max(level, 0.0), 1.0) * (self.bottom - self.top - 2))
+        """Return the pixel row of a level from 0 to 1, with room for numbers at both ends."""
+        height = self.bottom - self.top - self.letter
+        return round(self.bottom - 0.5 * self.letter - min(max(level, 0.0), 1.0) * height)
 
 
 @dataclass
@@ -71,14 +83,14 @@ class States:
     """A row of bars: which of several states holds."""
 
     name: str
-    height: float = 1.6
+    height: float = _ROW_HEIGHT
     spans: list[Span] = field(default_factory=list)
 
-    def add(self, seconds: float, text: str, colour: Colour) -> bool:
+    def add(self, seconds: float, text: str, colour: Colour, short: str = "") -> bool:
         """Set the state from now on; return whether it is a new one."""
         if self.spans and (self.spans[-1].text, self.spans[-1].colour) == (text, colour):
             return False
-        self.spans.append(Span(seconds, text, colour))
+        self.spans.append(Span(seconds, text, colour, short))
         return True
 
     def draw(self, canvas: Pixels, area: RowArea) -> None:
@@ -88,17 +100,20 @@ class States:
                 continue
             x0, x1 = area.x(span.begin), area.x(end)
             cv2.rectangle(canvas, (x0, area.top + 1), (x1, area.bottom - 2), span.colour, -1)
-            _write_inside(canvas, span.text, x0, x1, area)
+            if area.begin < span.begin:
+                canvas[area.top : area.bottom, x0] = _BACKGROUND
+            _write_inside(canvas, span, x0, x1, area, ink_on(span.colour))
 
 
 @dataclass
 class Levels:
-    """A row of curves from 0 to 1, with dotted lines at limits."""
+    """A row of curves from 0 to 1 in shades of one hue, with dotted lines at limits."""
 
     name: str
     curves: Sequence[str]
     limits: Sequence[float] = ()
-    height: float = 3.0
+    hue: Colour = SKY
+    height: float = 3.4
     points: list[tuple[float, tuple[float, ...]]] = field(default_factory=list)
 
     def add(self, seconds: float, *levels: float) -> None:
@@ -106,17 +121,38 @@ class Levels:
         self.points.append((seconds, levels))
 
     def draw(self, canvas: Pixels, area: RowArea) -> None:
-        """Draw the curves over the limits; the legend is under the name of the row."""
+        """Draw the curves over the axis and the limits; the legend is under the row's name."""
+        for level in _GRID_LEVELS:
+            y = area.y(level)
+            cv2.line(canvas, (area.left, y), (area.right, y), _GRID, 1)
+            place = area.left - _MARGIN, y - 0.4 * area.letter
+            draw_text(canvas, f"{level:g}", *place, _FAINT, size=0.8 * area.letter, align="right")
         for limit in self.limits:
             for x in range(area.left, area.right, 8):
                 cv2.line(canvas, (x, area.y(limit)), (x + 2, area.y(limit)), _FAINT, 1)
         shown = [p for p in self.points if area.begin <= p[0] <= area.end]
         for i, name in enumerate(self.curves):
             line = [(area.x(seconds), area.y(levels[i])) for seconds, levels in shown]
-            colour = _CURVES[i % len(_CURVES)]
-            cv2.polylines(canvas, [np.array(line, np.int32)], False, colour, 1, cv2.LINE_AA)
-            y = area.top + round((28 + 34 * (i + 1)) * area.scale)
-            _write(canvas, name, _MARGIN, y, area.scale, colour)
+            self._draw_curve(canvas, line, i)
+            y = area.top + round((1.85 + 1.75 * (i + 1)) * area.letter)
+            middle = y - round(0.5 * area.letter)
+            sample = round(_LEGEND_LINE * area.letter)
+            self._draw_curve(canvas, [(_MARGIN, middle), (_MARGIN + sample, middle)], i)
+            x = 2 * _MARGIN + sample
+            draw_text(canvas, name, x, y - area.letter, _FAINT, size=area.letter)
+
+    def _draw_curve(self, canvas: Pixels, line: Sequence[tuple[int, int]], index: int) -> None:
+        """Draw the first curve as a solid line, the others as dashed, lighter ones."""
+        if index == 0 or len(line) < 2:
+            points = np.array(line, np.int32)
+            cv2.polylines(canvas, [points], False, self.hue, 2, cv2.LINE_AA)
+            return
+        lighter = mixed(self.hue, LIGHT, 0.5)
+        columns, rows = np.array(line).T
+        for begin in range(columns[0], columns[-1], _DASH + _DASH_GAP):
+            x = np.arange(begin, min(begin + _DASH, columns[-1]) + 1)
+            dash = np.stack([x, np.round(np.interp(x, columns, rows))], axis=1).astype(np.int32)
+            cv2.polylines(canvas, [dash], False, lighter, 2, cv2.LINE_AA)
 
 
 @dataclass
@@ -124,12 +160,12 @@ class Events:
     """A row of marks, one per event."""
 
     name: str
-    height: float = 1.6
+    height: float = _ROW_HEIGHT
     spans: list[Span] = field(default_factory=list)
 
-    def add(self, seconds: float, text: str, colour: Colour) -> None:
+    def add(self, seconds: float, text: str, colour: Colour, short: str = "") -> None:
         """Add an event now."""
-        self.spans.append(Span(seconds, text, colour))
+        self.spans.append(Span(seconds, text, colour, short))
 
     def draw(self, canvas: Pixels, area: RowArea) -> None:
         """Draw a line per event, with its text up to the next one."""
@@ -138,7 +174,7 @@ class Events:
                 x = area.x(span.begin)
                 stop = area.x(end) if end <= area.end else area.right
                 cv2.line(canvas, (x, area.top + 1), (x, area.bottom - 2), span.colour, 2)
-                _write_inside(canvas, span.text, x + 3, stop, area, span.colour)
+                _write_inside(canvas, span, x + 2, stop, area, LIGHT)
 
 
 class TimelineStrip:
@@ -168,25 +204,37 @@ class TimelineStrip:
     def _draw(
         self, width: int, begin: float, end: float, caption: Mapping[str, Colour], lines: int
     ) -> Pixels:
-        scale = min(max(width / 1600.0, 0.36), 0.6)
-        line = round(38 * scale)
+        letter = min(max(width / 125.0, 7.5), 12.5)
+        line = round(1.8 * letter)
         heights = [round(row.height * line) for row in self.rows]
-        captions = [
-            line for text, colour in caption.items() for line in _wrap(text, colour, width, scale)
-        ]
         total = sum(heights) + line * (1 + lines) + 6
         canvas = np.full((total, width, 3), _BACKGROUND, np.uint8)
-        left = 2 * _MARGIN + max(_width(text, scale) for row in self.rows for text in _legend(row))
+        left = 2 * _MARGIN + max(_legend_width(row, letter) for row in self.rows)
         top = 3
         for row, height in zip(self.rows, heights, strict=True):
-            area = RowArea(left, width - _MARGIN, top, top + height - 3, begin, end, scale)
-            _write(canvas, row.name, _MARGIN, top + round(28 * scale), scale, _INK)
+            area = RowArea(left, width - _MARGIN, top, top + height - 3, begin, end, letter)
+            y = top + 0.5 * (_ROW_HEIGHT * line - letter) - 2
+            draw_text(canvas, row.name, _MARGIN, y, LIGHT, size=letter)
             row.draw(canvas, area)
             top += height
-        _draw_axis(canvas, RowArea(left, width - _MARGIN, top, top + line, begin, end, scale))
-        for i, (text, colour) in enumerate(captions[:lines]):
-            _write(canvas, text, _MARGIN, top + line * (i + 2) - 3, scale, colour)
+        _draw_axis(canvas, RowArea(left, width - _MARGIN, top, top + line, begin, end, letter))
+        wrapped = [
+            (part, colour)
+            for text, colour in caption.items()
+            for part in _wrap(text, width - 2 * _MARGIN, letter)
+        ]
+        for i, (text, colour) in enumerate(wrapped[:lines]):
+            y = top + line * (i + 1) + 0.3 * letter
+            draw_text(canvas, text, _MARGIN, y, colour, size=letter)
         return canvas
+
+
+def faded(text: str, age: float) -> dict[str, Colour]:
+    """Return a line of a caption ``age`` seconds after it was said; empty once it has faded."""
+    opacity = min(1.0 - (age - _SHOWN) / _FADING, 1.0)
+    if not text or opacity <= 0.0:
+        return {}
+    return {text: mixed(_BACKGROUND, LIGHT, opacity)}
 
 
 def _with_ends(spans: Sequence[Span], last: float) -> Iterator[tuple[Span, float]]:
@@ -196,57 +244,46 @@ def _with_ends(spans: Sequence[Span], last: float) -> Iterator[tuple[Span, float
 
 
 def _draw_axis(canvas: Pixels, area: RowArea) -> None:
-    """Draw ticks at whole seconds, as many as are legible."""
-    span = area.end - area.begin
+    """Draw ticks at whole seconds, as many as are legible, with their times where they fit."""
+    span, size = area.end - area.begin, 0.85 * area.letter
     step = next((s for s in (1, 2, 5, 10, 30, 60, 300) if span / s <= 14), 600)
-    for second in range(int(np.ceil(max(area.begin, 0.0))), int(area.end) + 1):
-        if second % step == 0:
-            x = area.x(second)
-            cv2.line(canvas, (x, area.top), (x, area.top + 3), _FAINT, 1)
-            y = area.top + 4 + round(24 * area.scale)
-            _write(canvas, f"{second} s", x + 2, y, 0.85 * area.scale, _FAINT)
+    first = step * math.ceil(max(area.begin, 0.0) / step)
+    for second in range(first, int(area.end) + 1, step):
+        x, text = area.x(second), f"{second} s"
+        cv2.line(canvas, (x, area.top), (x, area.top + 3), _FAINT, 1)
+        if x + 0.5 * text_width(text, size) <= canvas.shape[1]:
+            draw_text(canvas, text, x, area.top + 6, _FAINT, size=size, align="center")
 
 
-def _legend(row: StripRow) -> tuple[str, ...]:
-    """Return the texts beside a row."""
-    return (row.name, *row.curves) if isinstance(row, Levels) else (row.name,)
+def _legend_width(row: StripRow, letter: float) -> int:
+    """Return the width of what is left of a row: its name, its curves and their axis."""
+    width = text_width(row.name, letter)
+    if isinstance(row, Levels):
+        names = max((text_width(name, letter) for name in row.curves), default=0)
+        legend = round(_LEGEND_LINE * letter) + _MARGIN + names
+        width = max(width, legend) + 2 * _MARGIN + text_width("0.5", 0.8 * letter)
+    return width
 
 
-def _wrap(text: str, colour: Colour, width: int, scale: float) -> list[tuple[str, Colour]]:
+def _wrap(text: str, width: int, letter: float) -> list[str]:
     """Break a text into lines of a width."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}".strip()
-        if line and _width(longer, scale) > width - 2 * _MARGIN:
-            lines.append((line, colour))
+        if line and text_width(longer, letter) > width:
+            lines.append(line)
             line = word
         else:
             line = longer
-    return [*lines, (line, colour)] if line else lines
+    return [*lines, line] if line else lines
 
 
 def _write_inside(
-    canvas: Pixels, text: str, x0: int, x1: int, area: RowArea, colour: Colour | None = None
+    canvas: Pixels, span: Span, x0: int, x1: int, area: RowArea, colour: Colour
 ) -> None:
-    """Write text between two columns, cut off where it does not fit."""
-    while text and _width(text, area.scale) > x1 - x0 - 4:
-        text = text[:-1]
-    if len(text) > 1:
-        y = (area.top + area.bottom) // 2 + round(10 * area.scale)
-        ink = colour or (_INK if sum(_colour_at(canvas, x0, area)) < 330 else _BACKGROUND)
-        _write(canvas, text, x0 + 3, y, area.scale, ink)
-
-
-def _colour_at(canvas: Pixels, x: int, area: RowArea) -> list[int]:
-    column = min(x + 1, canvas.shape[1] - 1)
-    return [int(v) for v in canvas[(area.top + area.bottom) // 2, column]]
-
-
-def _write(canvas: Pixels, text: str, x: int, y: int, scale: float, colour: Colour) -> None:
-    """Write text with its baseline at y."""
-    size = _CAPITAL * scale
-    draw_text(canvas, text, x, y - round(size), colour, size=size)
-
-
-def _width(text: str, scale: float) -> int:
-    return text_width(text, _CAPITAL * scale)
+    """Write the longest text of a span that fits between two columns."""
+    for text in (span.text, span.short):
+        if text_width(text, area.letter) <= x1 - x0 - 2 * _MARGIN:
+            y = 0.5 * (area.top + area.bottom - area.letter) - 1
+            draw_text(canvas, text, x0 + _MARGIN, y, colour, size=area.letter)
+            return

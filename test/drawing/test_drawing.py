@@ -13,7 +13,7 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, label_of
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
-from edan_ros.drawing.colours import EMOTION_COLOURS
+from edan_ros.drawing.colours import EMOTION_COLOURS, LIME, SKY, STATE_COLOURS, Colour
 from edan_ros.drawing.faces import annotate
 
 BACKGROUND = 90
@@ -229,9 +229,12 @@ SEEN_BY = {
 
 
 @pytest.mark.parametrize("sight", SEEN_BY)
-def test_any_two_colours_differ_for_the_colour_blind(sight: str) -> None:
+@pytest.mark.parametrize(
+    "colours", [[*EMOTION_COLOURS.values()], [*STATE_COLOURS.values()], [SKY, LIME]]
+)
+def test_any_two_colours_differ_for_the_colour_blind(colours: list[Colour], sight: str) -> None:
     color = pytest.importorskip("skimage.color")
-    rgb = np.array(list(EMOTION_COLOURS.values()))[:, ::-1] / 255.0
+    rgb = np.array(colours)[:, ::-1] / 255.0
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(SEEN_BY[sight]).T, 0.0, 1.0)
     shown = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edan_ros.drawing.colours import STATE_COLOURS, emotion_colour
-from edan_ros.drawing.timeline import Events, Levels, States, TimelineStrip
+from edan_ros.drawing.colours import LIGHT, LIME, STATE_COLOURS, emotion_colour, mixed
+from edan_ros.drawing.timeline import Events, Levels, States, TimelineStrip, faded
 
 GREEN, RED = STATE_COLOURS["good"], STATE_COLOURS["alarm"]
 
@@ -38,17 +38,74 @@ def test_the_strip_shows_the_last_seconds_only() -> None:
     assert abs(columns_of(halves, GREEN).max() - columns_of(halves, RED).min()) <= 2
 
 
+def rows_of(image: np.ndarray, colour: tuple[int, int, int], column: int) -> np.ndarray:
+    """The rows of a column that hold a colour."""
+    return np.flatnonzero(np.all(image[:, column] == colour, axis=1))
+
+
 def test_a_curve_is_at_the_height_of_its_level() -> None:
-    def height(level: float) -> int:
-        levels = Levels("level", ("one",))
+    def height(level: float) -> float:
+        levels = Levels("level", ("one",), hue=LIME)
         for i in range(11):
             levels.add(float(i), level)
         image = TimelineStrip([levels]).whole(800, 0.0, 10.0)
-        return int(image[:, 500, 2].argmax())
+        return float(rows_of(image, LIME, 500).mean())
 
     low, middle, high = height(0.0), height(0.5), height(1.0)
     assert low - high > 20
     assert middle == pytest.approx((low + high) / 2, abs=1)
+
+
+def test_an_axis_has_lines_at_none_half_and_all_of_the_height() -> None:
+    image = TimelineStrip([Levels("level", ())]).whole(800, 0.0, 10.0)
+    line = np.flatnonzero((image[:, 500] != image[0, 500]).any(axis=1))[:3]
+    assert line[2] - line[1] == pytest.approx(line[1] - line[0], abs=1)
+    labels = image[:, :100].max(axis=(1, 2)) > 100
+    assert all(labels[row - 3 : row + 4].any() for row in line)
+
+
+def test_the_second_curve_is_dashed_and_the_first_is_solid() -> None:
+    levels = Levels("level", ("one", "two"), hue=LIME)
+    levels.add(0.0, 0.25, 0.75)
+    levels.add(10.0, 0.25, 0.75)
+    image = TimelineStrip([levels]).whole(800, 0.0, 10.0)
+    row = int(rows_of(image, LIME, 500)[0])
+    assert np.all(image[row, 200:700] == LIME)
+    lighter = np.all(image[:, 200:700] == mixed(LIME, LIGHT, 0.5), axis=2).any(axis=0)
+    assert 0.3 < lighter.mean() < 0.8
+
+
+def test_a_text_is_written_only_where_all_of_it_fits() -> None:
+    def inked(seconds: float) -> bool:
+        states = States("state")
+        states.add(0.0, "eyes closed", GREEN)
+        states.add(seconds, "", RED)
+        image = TimelineStrip([states]).whole(800, 0.0, 10.0)
+        columns = columns_of(image, GREEN)
+        bar = image[10, columns.min() + 2 : columns.max() - 1]
+        return bool((bar != GREEN).any())
+
+    assert inked(5.0)
+    assert not inked(0.6)
+
+
+def test_a_short_text_is_written_where_the_long_one_does_not_fit() -> None:
+    def drawn(text: str, short: str = "") -> np.ndarray:
+        events = Events("event")
+        events.add(8.0, text, RED, short)
+        return TimelineStrip([events]).whole(800, 0.0, 10.0)
+
+    long = "The person on your right now looks happy."
+    assert np.array_equal(drawn(long, "changed"), drawn("changed"))
+    assert np.array_equal(drawn("Hello.", "changed"), drawn("Hello."))
+
+
+def test_a_caption_fades_after_three_seconds() -> None:
+    assert faded("Hello.", 0.0) == faded("Hello.", 3.0) == {"Hello.": LIGHT}
+    (colour,) = faded("Hello.", 3.5).values()
+    assert all(30 < value < 200 for value in colour)
+    assert faded("Hello.", 4.0) == {}
+    assert faded("", 0.0) == {}
 
 
 def test_a_mark_is_at_its_time() -> None:
