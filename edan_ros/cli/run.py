@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from edan_ros.cli._arguments import add_ros_arguments, not_negative, ros_arguments_of
 from edan_ros.cli._pipeline import add_model_arguments, chosen_parameters
+from edan_ros.cli.view import view_in_browser
 from edan_ros.sources import create_source
 
 
@@ -29,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate", type=not_negative, default=0.0, help="images per second (default: as recorded)"
     )
     parser.add_argument("--loop", action="store_true", help="start a recording again at its end")
+    parser.add_argument(
+        "--view", action="store_true", help="show the results in a browser, as `edan view` does"
+    )
     add_model_arguments(parser)
     add_ros_arguments(parser)
 
@@ -50,4 +55,7 @@ def run(args: argparse.Namespace) -> int:
         camera = {"source": args.source, "rate": args.rate, "loop": args.loop}
         camera["wait_for_subscribers"] = 1  # images published while the model loads would be lost
         makers.insert(0, partial(CameraNode, cli_args=[*arguments(camera), *remap]))
-    return run_together(makers, ros_arguments_of(args))
+    with ExitStack() as stack:
+        if args.view:
+            makers.append(stack.enter_context(view_in_browser(args.namespace)))
+        return run_together(makers, ros_arguments_of(args))

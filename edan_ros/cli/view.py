@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from edan_ros.cli._arguments import add_ros_arguments, ros_arguments_of
+from edan_ros.sources import SourceError
 
 PORT = 8642
 
@@ -38,3 +45,27 @@ def run(args: argparse.Namespace) -> int:
         print(f"{server.address}   open it in a browser; Ctrl-C ends", flush=True)
         node = partial(ViewNode, state, args.namespace)
         return run_together([node], ros_arguments_of(args))
+
+
+@contextmanager
+def view_in_browser(namespace: str) -> Iterator[Callable[[], Any]]:
+    """Serve the page to this machine, open it where there is a desktop, and yield a node maker.
+
+    A port is chosen if that of `edan view` is taken.
+
+    Args:
+        namespace: show only topics below it; "" for all.
+    """
+    from edan_ros.nodes.tools.view_node import ViewNode
+    from edan_ros.report.live import LiveServer, LiveState
+
+    state = LiveState()
+    try:
+        server = LiveServer(state, port=PORT)
+    except SourceError:
+        server = LiveServer(state)
+    with server:
+        print(f"{server.address}   shows the results in a browser", flush=True)
+        if sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+            webbrowser.open(server.address)
+        yield partial(ViewNode, state, namespace)

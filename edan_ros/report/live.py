@@ -43,10 +43,11 @@ _POLICY = (
 
 @dataclass
 class _Camera:
-    """number: in the page and its URLs. images: number received."""
+    """number: in the page and its URLs. results, images: numbers received."""
 
     number: int
     result: FrameResult | None = None
+    results: int = 0
     received: float = 0.0
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=200))
     image: Image | None = None
@@ -77,6 +78,7 @@ class LiveState:
         with self._lock:
             camera = self._camera(topic)
             camera.result, camera.received = result, self._clock()
+            camera.results += 1
             camera.arrivals.append(camera.received)
 
     def add_image(self, topic: str, image: Image) -> None:
@@ -249,6 +251,7 @@ def _camera_state(name: str, camera: _Camera, now: float) -> dict[str, Any]:
     return {
         "name": name,
         "number": camera.number,
+        "results": camera.results,
         "images": camera.images,
         "rate": len(recent) / _RATE_WINDOW,
         "age": None if result is None else now - camera.received,

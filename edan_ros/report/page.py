@@ -121,7 +121,7 @@ def render(
 def live_page() -> str:
     """Return the page of `edan view` as text."""
     return _template("live.html").render(
-        style=stylesheet() + _text("report.css") + _text("live.css"),
+        style=stylesheet() + _text("live.css"),
         script=_text("live.js"),
     )
 

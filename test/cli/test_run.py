@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,8 +42,13 @@ def write_images(folder: Path, count: int) -> str:
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
+    without_desktop = {k: v for k, v in os.environ.items() if not k.endswith("DISPLAY")}
     return subprocess.Popen(
-        [*EDAN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*EDAN, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=without_desktop,
     )
 
 
@@ -56,7 +65,7 @@ def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> Non
     process = start(
         write_images(tmp_path, 3),
         *["--rate", "20", "--loop", "--namespace", "car", "--topic", "cabin/image"],
-        *["--detector", "full_frame", "--ros-args", "-p", "frame_id:=cabin_optical"],
+        *["--view", "--detector", "full_frame", "--ros-args", "-p", "frame_id:=cabin_optical"],
     )
     receive(listener, arrays, 8)
     assert listener.count_publishers("/car/cabin/image") == 1
@@ -64,6 +73,15 @@ def test_faces_are_published_until_ctrl_c(tmp_path: Path, listener: Node) -> Non
     assert listener.count_subscribers("/car/cabin/camera_info") == 1
     assert arrays[0].header.frame_id == "cabin_optical"
     assert (arrays[0].image_width, arrays[0].image_height) == (160, 120)
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[0]
+    deadline = time.monotonic() + 100.0
+    cameras: list[dict[str, Any]] = []
+    while not cameras:
+        assert time.monotonic() < deadline
+        with urllib.request.urlopen(f"{address}state", timeout=30) as answer:
+            cameras = json.load(answer)["cameras"]
+    assert [camera["name"] for camera in cameras] == ["/car/faces"]
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 0, output

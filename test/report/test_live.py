@@ -7,7 +7,9 @@ import json
 import math
 import socket
 import struct
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_REASONS
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
+from edan_ros.drawing.colours import EMOTION_COLOURS
 from edan_ros.report.live import MAX_STATUSES, STATUS_TIMEOUT, LiveServer, LiveState
 from edan_ros.report.records import Status
 from edan_ros.sources import SourceError
@@ -169,7 +172,12 @@ def test_a_port_in_use_is_reported(server: LiveServer, state: LiveState) -> None
         LiveServer(state, host="no.such.host.invalid")
 
 
-@pytest.mark.parametrize("size", [(390, 844), (1280, 900)])
+def crowd() -> FrameResult:
+    (face,) = result().faces
+    return FrameResult([replace(face, track_id=number) for number in range(1, 9)], 640, 480)
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1400, 900)])
 def test_in_a_browser(state: LiveState, server: LiveServer, size: tuple[int, int]) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     state.add_result("/faces", result())
@@ -184,18 +192,46 @@ def test_in_a_browser(state: LiveState, server: LiveServer, size: tuple[int, int
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(server.address)
         page.wait_for_selector(".picture img")
-        playwright.expect(page.locator(".readout .label")).to_have_text("happy, 70 %")
+        face = page.locator(".face")
+        playwright.expect(face.locator(".label")).to_have_text("happy, 70 %")
+        bars = face.locator(".stack").get_attribute("aria-label")
+        assert bars == "neutral 5 %, " + "happy 70 %, " + ", ".join(
+            f"{label} 5 %" for label in EMOTIONS[2:]
+        )
+        pixels = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+        happy = [*EMOTION_COLOURS["happy"][::-1], 255]
+
+        def has(canvas: str, colour: list[int]) -> bool:
+            data = face.locator(canvas).evaluate(pixels)
+            return colour in (data[i : i + 4] for i in range(0, len(data), 4))
+
+        deadline = time.monotonic() + 60.0
+        while not (has(".crop", [90, 90, 90, 255]) and has(".history", happy)):
+            assert time.monotonic() < deadline
+            state.add_result("/faces", result())
+            state.add_image("/faces", Image(np.full((480, 640, 3), 90, np.uint8)))
         turned = result()
         turned.faces[0].emotion, turned.faces[0].label = UNKNOWN, "unknown"
         turned.faces[0].unknown_reason = UNKNOWN_REASONS.index("turned_away")
         state.add_result("/faces", turned)
-        label = page.locator(".readout .label")
+        label = page.locator(".face .label")
         playwright.expect(label).to_have_text("unknown (turned away)")
         page.click("summary")
         playwright.expect(page.locator("#diagnostics dd")).to_have_text(evil)
         state.add_result("/faces", FrameResult([], 640, 480))
-        playwright.expect(page.locator(".readout")).to_have_count(0)
+        playwright.expect(page.locator(".face")).to_have_count(0)
         assert page.locator(".faces p").inner_text() == "No face in view."
+        state.add_result("/faces", crowd())
+        playwright.expect(face).to_have_count(8)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        last = face.last
+        if size[0] > 1000:
+            bottom = last.evaluate("e => e.getBoundingClientRect().bottom")
+            assert bottom <= size[1], "eight people fit one screen"
+        last.scroll_into_view_if_needed()
+        box = page.locator(".picture").bounding_box()
+        assert box is not None
+        assert box["y"] >= -1, "the camera stays in view"
+        assert box["y"] + box["height"] <= size[1]
         browser.close()
     assert not complaints

@@ -2,6 +2,10 @@
 // Polls the newest state from the server and shows it; see live.py.
 (() => {
   const LABELS = JSON.parse(document.getElementById("labels").textContent);
+  const EMOTIONS = LABELS.slice(0, -1);
+  const style = getComputedStyle(document.documentElement);
+  const COLOURS = EMOTIONS.map((label) => style.getPropertyValue(`--${label}`));
+  const HISTORY = 30; // seconds of probabilities that are shown
   const EVERY = 100; // milliseconds between two requests
   const OLD = 2; // seconds after which a result is out of date
   const cameras = new Map();
@@ -40,6 +44,7 @@
       camera.loading = false;
       camera.shown = data.images;
       camera.picture.replaceChildren(image);
+      for (const face of camera.faces.values()) drawCrop(face, image, data.size);
     };
     image.onerror = () => { camera.loading = false; };
     image.src = `/camera/${data.number}?${data.images}`;
@@ -47,16 +52,22 @@
 
   function faceOf(camera, track) {
     if (camera.faces.has(track)) return camera.faces.get(track);
-    const box = make(camera.list, "div", "readout");
-    const face = { box, who: make(box, "div", "when", `Person ${track}`), label: make(box, "div", "label") };
-    face.rows = LABELS.slice(0, -1).map((label) => {
-      const row = make(box, "div", "row");
-      make(row, "span", "", label);
-      const bar = make(make(row, "span", "bar"), "b");
+    const box = make(camera.list, "article", "face");
+    const face = { box, crop: make(box, "canvas", "crop"), history: [] };
+    face.crop.setAttribute("aria-hidden", "true");
+    make(box, "div", "who", `Person ${track}`);
+    for (const name of ["label", "next", "affect"]) {
+      face[name] = make(box, "div", name === "label" ? name : "also");
+    }
+    face.stack = make(box, "div", "stack");
+    face.bars = EMOTIONS.map((label) => {
+      const bar = make(face.stack, "b");
       bar.style.background = `var(--${label})`;
-      return { bar, value: make(row, "span", "value") };
+      return bar;
     });
-    face.also = make(box, "div", "also");
+    face.chart = make(box, "canvas", "history");
+    face.chart.setAttribute("aria-label", `Probabilities of person ${track} in the last ${HISTORY} seconds`);
+    for (const element of [face.stack, face.chart]) element.setAttribute("role", "img");
     camera.faces.set(track, face);
     return face;
   }
@@ -69,17 +80,69 @@
       camera.faces.delete(track);
     }
     camera.nobody.hidden = here.size > 0;
+    const isNew = data.results !== camera.results;
+    camera.results = data.results;
     for (const found of data.faces) {
       const face = faceOf(camera, found.track_id);
-      face.box.style.setProperty("--of", `var(--${found.label})`);
+      const shares = found.probabilities.map((share) => share || 0);
+      const texts = shares.map((share, e) => `${EMOTIONS[e]} ${percent(share)}`);
+      const isUnknown = found.label === "unknown";
       const reason = found.unknown_reason ? ` (${found.unknown_reason.replace("_", " ")})` : "";
-      face.label.textContent = found.label === "unknown" ? `unknown${reason}` : `${found.label}, ${percent(found.confidence)}`;
-      face.rows.forEach(({ bar, value }, e) => {
-        bar.style.width = `${100 * found.probabilities[e]}%`;
-        value.textContent = percent(found.probabilities[e]);
-      });
-      face.also.textContent = `valence ${signed(found.valence)}, arousal ${signed(found.arousal)}`;
+      const others = EMOTIONS.map((_, e) => e).filter((e) => EMOTIONS[e] !== found.label);
+      const second = others.reduce((best, e) => (shares[e] > shares[best] ? e : best));
+      face.found = found;
+      face.box.style.setProperty("--of", `var(--${found.label})`);
+      face.label.textContent = isUnknown ? `unknown${reason}` : `${found.label}, ${percent(found.confidence)}`;
+      face.next.textContent = isUnknown ? "" : `then ${texts[second]}`;
+      face.affect.textContent = `valence ${signed(found.valence)}, arousal ${signed(found.arousal)}`;
+      face.bars.forEach((bar, e) => { bar.style.width = `${100 * shares[e]}%`; });
+      face.stack.title = texts.join(", ");
+      face.stack.setAttribute("aria-label", face.stack.title);
+      if (isNew) remember(face, shares);
+      drawHistory(face);
     }
+  }
+
+  function remember(face, shares) {
+    const now = performance.now() / 1000;
+    face.history.push({ now, shares });
+    while (face.history[0].now < now - HISTORY) face.history.shift();
+  }
+
+  // Returns the pen of a canvas, scaled so that its units are those of the page.
+  function penOf(canvas) {
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.round(canvas.clientWidth * ratio);
+    canvas.height = Math.round(canvas.clientHeight * ratio);
+    const pen = canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    return pen;
+  }
+
+  // The probabilities of the last seconds, stacked from the top in the order of the legend.
+  function drawHistory({ chart, history }) {
+    const [width, height, pen] = [chart.clientWidth, chart.clientHeight, penOf(chart)];
+    const now = performance.now() / 1000;
+    const x = (time) => width * (1 - (now - time) / HISTORY);
+    history.forEach((sample, i) => {
+      const next = i + 1 < history.length ? history[i + 1].now : now;
+      const left = x(sample.now), right = x(Math.min(next, sample.now + OLD));
+      let top = 0;
+      sample.shares.forEach((share, e) => {
+        pen.fillStyle = COLOURS[e];
+        pen.fillRect(left, top, right - left + 0.5, share * height);
+        top += share * height;
+      });
+    });
+  }
+
+  // The face in the picture: the square around its box, a little larger.
+  function drawCrop({ crop, found }, image, size) {
+    const [x, y, width, height] = found.box;
+    const scale = image.naturalWidth / size[0];
+    const side = 1.4 * Math.max(width, height);
+    const corner = [x + (width - side) / 2, y + 0.45 * height - side / 2].map((v) => v * scale);
+    penOf(crop).drawImage(image, ...corner, side * scale, side * scale, 0, 0, crop.clientWidth, crop.clientHeight);
   }
 
   const statuses = new Map();
