@@ -11,8 +11,9 @@
 ROS ?= jazzy
 SOURCE ?=
 TESTS ?=
-# Processes among which the test files are divided; torch uses one thread in each.
-JOBS ?= 2
+# Processes among which the test files are divided; torch uses one thread in each. One more than
+# cores, because tests of nodes wait most of the time.
+JOBS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 # How long to fuzz.
 MINUTES ?= 10
 # What pip installs as PyTorch; the tests that need it are skipped where it is not available.

@@ -32,6 +32,12 @@ _domains = DOMAINS[_worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1
 _domains_in_turn = itertools.cycle(_domains)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: short ones at the end keep all processes busy."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ros_on_this_machine_only(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keeps discovery to this machine and logs out of the home folder, for child processes too."""

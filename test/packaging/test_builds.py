@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from trees import copy_tree, run, without_ros
+from trees import UNOPTIMISED, copy_tree, run, without_ros
 
 # What users of either build rely on: messages and sources under one name, and the share folder.
 CHECK = """
@@ -53,6 +53,7 @@ def colcon_build(workspace: Path, install: str, *options: str) -> str:
     prefixes = os.pathsep.join(filter(None, [sys.prefix, os.environ.get("AMENT_PREFIX_PATH")]))
     environment = {
         **os.environ,
+        **UNOPTIMISED,
         "MAKEFLAGS": "-j2",  # colcon's default waits while other tests keep the machine busy
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "AMENT_PREFIX_PATH": prefixes,
@@ -85,7 +86,7 @@ def test_colcon_build_with_symlinks(workspace: Path) -> None:
 def test_pip_install(tmp_path: Path) -> None:
     """Install into a new environment; use it from the root of the copy and from elsewhere."""
     tree = copy_tree(tmp_path / "edan_ros")
-    environment = without_ros()  # not to be found in place of the new environment's
+    environment = without_ros() | UNOPTIMISED  # not to be found in place of the new environment's
     run([sys.executable, "-m", "venv", str(tmp_path / "venv")], tmp_path, environment)
     python = tmp_path / "venv" / "bin" / "python"
     pip = [

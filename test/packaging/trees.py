@@ -99,6 +99,10 @@ def _parts_of_ros(site_packages: Path) -> set[str]:
     return hidden
 
 
+#: For CMake: a build type without flags compiles the messages unoptimised, in half the time.
+UNOPTIMISED = {"CMAKE_BUILD_TYPE": "Unoptimised"}
+
+
 def without_ros() -> dict[str, str]:
     """Return the environment variables of this process without those that lead to ROS."""
     names = {"LD_LIBRARY_PATH", "_ROS_WHEELS_BOOTSTRAP_COMPLETE", "AMENT_PREFIX_PATH"}
