@@ -113,14 +113,17 @@ def annotate(
         if landmarks:
             _draw_landmarks(canvas, face)
         _draw_box(canvas, face)
-    with_panel = [len(faces) < _GROUP and face.box.size >= _SMALL_FACE for face in faces]
-    for face, large in zip(faces, with_panel, strict=True):
-        placed = _draw_label(canvas, face, style.of_face(face), layout, panels and not large)
-        if large and not placed:
+    few = len(faces) < _GROUP
+    large = [few and face.box.size >= _SMALL_FACE for face in faces]
+    # Panels first: they need most room.
+    with_bar = [
+        panels and not (wide and _draw_panel(canvas, face, style.of_face(face), layout))
+        for face, wide in zip(faces, large, strict=True)
+    ]
+    for face, wide, bar in zip(faces, large, with_bar, strict=True):
+        placed = _draw_label(canvas, face, style.of_face(face), layout, bar)
+        if wide and not placed:
             _draw_label_inside(canvas, face, style.of_face(face))
-    for face, large in zip(faces, with_panel, strict=True):
-        if panels and large and not _draw_panel(canvas, face, style.of_face(face), layout):
-            _draw_bar_alone(canvas, face, style.of_face(face), layout)
     return canvas
 
 
