@@ -67,7 +67,7 @@ def similarity(
     """Fit a similarity, without reflection, by least squares (Procrustes).
 
     Args:
-        source: (n, 2) points, n >= 2.
+        source: (n, 2) points, n >= 2, or as many sets of them as in ``target``, (..., n, 2).
         target: (..., n, 2) points.
 
     Returns:
@@ -76,21 +76,21 @@ def similarity(
         ``arctan2(A[0, 1], A[0, 0])``.
 
     Raises:
-        ValueError: if all source points coincide, because no scale is then defined.
+        ValueError: if all points of a source coincide, because no scale is then defined.
     """
     src = np.asarray(source, dtype=np.float64)
     dst = np.asarray(target, dtype=np.float64)
-    src_mean, dst_mean = src.mean(axis=0), dst.mean(axis=-2)
-    p, q = src - src_mean, dst - dst_mean[..., None, :]
-    norm = float((p * p).sum())
-    if norm <= 1e-12:
+    src_mean, dst_mean = src.mean(axis=-2), dst.mean(axis=-2)
+    p, q = src - src_mean[..., None, :], dst - dst_mean[..., None, :]
+    norm = (p * p).sum(axis=(-2, -1))
+    if (norm <= 1e-12).any():
         raise ValueError("a similarity needs at least two distinct source points")
     a = (p * q).sum(axis=(-2, -1)) / norm
-    b = (p[:, 0] * q[..., 1] - p[:, 1] * q[..., 0]).sum(axis=-1) / norm
+    b = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(axis=-1) / norm
     matrix = np.empty((*np.shape(a), 2, 2))
     matrix[..., 0, 0] = matrix[..., 1, 1] = a
     matrix[..., 0, 1], matrix[..., 1, 0] = b, -b
-    return matrix, dst_mean - src_mean @ matrix
+    return matrix, dst_mean - (src_mean[..., None, :] @ matrix)[..., 0, :]
 
 
 def outer_eye_distance(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

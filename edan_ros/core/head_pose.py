@@ -38,8 +38,11 @@ _FACE_MM: dict[int, tuple[float, float, float]] = {
     8: (-5.0, 0.0, -114.0),  # chin
 }
 POSE_LANDMARKS: tuple[int, ...] = tuple(_FACE_MM)
+_POSE_INDICES = np.array(POSE_LANDMARKS)
 #: (14, 3) positions of POSE_LANDMARKS in the face frame, in metres.
 FACE_POINTS: NDArray[np.float64] = np.array(list(_FACE_MM.values())) / 1000.0
+
+_PINHOLE = np.eye(3)
 
 CAMERA_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
 #: Numbers of coefficients that OpenCV accepts for the first two models.
@@ -116,32 +119,45 @@ def assumed_camera(width: int, height: int) -> CameraModel:
 
 
 def estimate_pose(landmarks: NDArray[np.floating], camera: CameraModel) -> HeadPose | None:
-    """Estimate the pose of a face from (68, 2) landmarks in pixels of the camera's image.
+    """Return the pose of one face, as ``estimate_poses`` does for (1, 68, 2) landmarks."""
+    return estimate_poses(np.asarray(landmarks)[None], camera)[0]
+
+
+def estimate_poses(landmarks: NDArray[np.floating], camera: CameraModel) -> list[HeadPose | None]:
+    """Estimate the poses of faces from (n, 68, 2) landmarks in pixels of the camera's image.
 
     Points are undistorted, then SQPnP (Terzakis & Lourakis, ECCV 2020) and Levenberg-Marquardt run
-    on normalised coordinates. Returns None if no pose in front of the camera, with the face
-    towards it, fits the landmarks.
+    on normalised coordinates.
+
+    Returns:
+        n poses; None where no pose in front of the camera, with the face towards it, fits the
+        landmarks.
     """
-    pinhole = np.eye(3)
     try:
-        points = _normalised(np.asarray(landmarks, np.float64)[list(POSE_LANDMARKS)], camera)
-        if not np.all(np.isfinite(points)):
-            return None
+        points = _normalised(np.asarray(landmarks, np.float64)[:, _POSE_INDICES], camera)
+    except cv2.error:
+        return [None] * len(landmarks)
+    finite = np.asarray(np.isfinite(points).all(axis=(1, 2)))
+    return [_pose(each) if good else None for each, good in zip(points, finite, strict=True)]
+
+
+def _pose(points: NDArray[np.float64]) -> HeadPose | None:
+    """Return the pose for (14, 2) finite normalised points."""
+    try:
         found, rvec, tvec = cv2.solvePnP(
-            FACE_POINTS, points, pinhole, None, flags=cv2.SOLVEPNP_SQPNP
+            FACE_POINTS, points, _PINHOLE, None, flags=cv2.SOLVEPNP_SQPNP
         )
         if not found:
             return None
-        rvec, tvec = cv2.solvePnPRefineLM(FACE_POINTS, points, pinhole, None, rvec, tvec)
+        rvec, tvec = cv2.solvePnPRefineLM(FACE_POINTS, points, _PINHOLE, None, rvec, tvec)
     except cv2.error:
         return None
     rotation = np.asarray(cv2.Rodrigues(rvec)[0], np.float64)
     translation = np.asarray(tvec, np.float64).reshape(3)
-    if not np.all(np.isfinite(rotation)) or translation[2] <= 0.0:
-        return None
-    if float(rotation[:, 0] @ translation) >= 0.0:
-        return None
-    return HeadPose(rotation, translation)
+    # NaN fails every comparison.
+    if translation[2] > 0.0 and -math.inf < float(rotation[:, 0] @ translation) < 0.0:
+        return HeadPose(rotation, translation)
+    return None
 
 
 def angles_to_camera(pose: HeadPose) -> tuple[float, float]:
@@ -156,7 +172,7 @@ def angles_to_camera(pose: HeadPose) -> tuple[float, float]:
 
 
 def _normalised(pixels: NDArray[np.float64], camera: CameraModel) -> NDArray[np.float64]:
-    """Return undistorted (n, 2) coordinates on the plane z = 1 for (n, 2) pixels."""
+    """Return undistorted (n, k, 2) coordinates on the plane z = 1 for (n, k, 2) pixels."""
     points = np.ascontiguousarray(pixels.reshape(-1, 1, 2))
     matrix = np.asarray(camera.K, np.float64)
     if camera.model == "equidistant":
@@ -164,4 +180,4 @@ def _normalised(pixels: NDArray[np.float64], camera: CameraModel) -> NDArray[np.
         undistorted = cv2.fisheye.undistortPoints(points, matrix, four)
     else:
         undistorted = cv2.undistortPoints(points, matrix, camera.D if camera.D.size else None)
-    return np.asarray(undistorted, np.float64).reshape(-1, 2)
+    return np.asarray(undistorted, np.float64).reshape(pixels.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -115,8 +116,17 @@ def class_probabilities(
 
 def calibration(model: ModelMetadata, prior_strength: float) -> tuple[NDArray[np.float64], float]:
     """Return what ``class_probabilities`` adds to the logits, (k,) or 0, and its temperature."""
-    if not model.class_prior:
-        return np.zeros(1), model.temperature
-    uniform = model.uniform_temperature or model.temperature
-    temperature = model.temperature**prior_strength * uniform ** (1.0 - prior_strength)
-    return prior_strength * np.log(np.asarray(model.class_prior, np.float64)), temperature
+    temperatures = model.temperature, model.uniform_temperature or model.temperature
+    return _calibration(tuple(model.class_prior), *temperatures, prior_strength)
+
+
+@lru_cache(maxsize=64)
+def _calibration(
+    class_prior: tuple[float, ...], temperature: float, uniform: float, prior_strength: float
+) -> tuple[NDArray[np.float64], float]:
+    if not class_prior:
+        return np.zeros(1), temperature
+    mixed = temperature**prior_strength * uniform ** (1.0 - prior_strength)
+    shift = prior_strength * np.log(np.asarray(class_prior, np.float64))
+    shift.setflags(write=False)
+    return shift, mixed

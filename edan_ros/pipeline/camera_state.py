@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edan_ros.core.action_units import ActionUnitEstimator, emfacs_consistency
-from edan_ros.core.boxes import Box
+from edan_ros.core.boxes import Box, bounding_boxes
 from edan_ros.core.emotions import (
     EMOTIONS,
     POLARITY_UNKNOWN,
@@ -22,7 +22,7 @@ from edan_ros.core.emotions import (
 )
 from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observation
 from edan_ros.core.geometry import CROP_SCALE
-from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_pose
+from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_poses
 from edan_ros.core.images import Image
 from edan_ros.core.inference import ModelMetadata, class_probabilities
 from edan_ros.core.resting import RestingBaseline
@@ -40,6 +40,7 @@ _REDETECT_DISTANCE = 0.5
 _OVERLOAD_FACTOR = 3
 #: A head that turned too far must turn back this much below the limit to be recognised again.
 _TURN_HYSTERESIS = math.radians(5.0)
+_NEUTRAL = EMOTIONS.index("neutral")
 TURNED_AWAY = UNKNOWN_REASONS.index("turned_away")
 _TOO_SMALL = UNKNOWN_REASONS.index("too_small")
 
@@ -173,7 +174,7 @@ class CameraState:
         """Return the speed of the fastest live track in face sizes per second."""
         return max(
             (
-                float(np.hypot(*track.velocity)) * CROP_SCALE / track.crop.side
+                math.hypot(*track.velocity.tolist()) * CROP_SCALE / track.crop.side
                 for track in self._tracker.tracks
                 if track.live
             ),
@@ -236,69 +237,111 @@ class CameraState:
         for state in self._faces.values():
             state.since_smoothed += self._elapsed
             state.since_measured += self._elapsed
+        observed = sorted(observed, key=lambda pair: pair[0].id)
+        if not observed:
+            return []
         lens = camera or assumed_camera(*size)
-        faces = []
-        for track, observation in sorted(observed, key=lambda pair: pair[0].id):
-            pose = estimate_pose(observation.landmarks, lens)
-            face = self._face(track, observation, pose, camera is None, config, model)
-            if track.confirmed:
-                faces.append(face)
-        return faces
+        poses = estimate_poses(np.stack([each.landmarks for _, each in observed]), lens)
+        boxes = bounding_boxes(np.stack([track.landmarks for track, _ in observed])).tolist()
+        visible = [
+            _Visible(self._faces[track.id], observation, pose, Box(*box))
+            for (track, observation), pose, box in zip(observed, poses, boxes, strict=True)
+        ]
+        for each in visible:
+            each.exclude(config)
+        emotions = _smooth(visible, config, model)
+        units = _action_units(visible)
+        return [
+            Face(
+                track_id=track.id,
+                box=each.box,
+                presence=observation.presence,
+                landmarks=track.landmarks,
+                raw_probabilities=observation.probabilities,
+                head_pose=each.pose,
+                head_pose_assumed_lens=each.pose is not None and camera is None,
+                action_units=shown,
+                attention=observation.attention,
+                crop=observation.crop,
+                logits=observation.logits,
+                excluded=each.excluded,
+                **emotion_fields(smoothed, shown, turned=each.state.turned),
+                intensity=each.intensity,
+                baseline_seconds=each.state.baseline.seconds if each.state.baseline else 0.0,
+            )
+            for (track, observation), each, smoothed, shown in zip(
+                observed, visible, emotions, units, strict=True
+            )
+            if track.confirmed
+        ]
 
-    def _face(
-        self,
-        track: Track,
-        observation: Observation,
-        pose: HeadPose | None,
-        pose_assumed: bool,
-        config: PipelineConfig,
-        model: ModelMetadata,
-    ) -> Face:
-        """Update the state of a track and return its face.
 
-        A head turned too far has no polarity, valence, arousal or action units.
-        """
-        state = self._faces[track.id]
-        turned = state.turned = _is_turned(pose, state.turned, config)
-        box = Box.from_landmarks(track.landmarks)
-        excluded = DECIDED
-        if turned:
-            excluded = TURNED_AWAY
-        elif box.size < config.min_face_size:
-            excluded = _TOO_SMALL
-        elapsed, state.since_smoothed = state.since_smoothed, 0.0
-        baseline = state.resting(config, model)
-        probabilities, intensity = observation.probabilities, math.nan
-        if baseline is not None:
-            relative = baseline.adjust(observation.logits)
-            probabilities = class_probabilities(relative[None], model, config.prior_strength)[0]
-            if not excluded:
-                baseline.update(observation.logits, elapsed)
-                intensity = baseline.intensity(observation.logits)
-        smoothed = state.smoother.update(probabilities, elapsed, config.smoothing, excluded)
-        # Foreshortening looks like expression and would be learned as the neutral face.
-        units: dict[str, float] = {}
-        if not turned:
-            neutrality = float(observation.probabilities[EMOTIONS.index("neutral")])
-            units = state.units.update(observation.landmarks, state.since_measured, neutrality)
-            state.since_measured = 0.0
-        return Face(
-            track_id=track.id,
-            box=box,
-            presence=observation.presence,
-            landmarks=track.landmarks,
-            raw_probabilities=observation.probabilities,
-            head_pose=pose,
-            head_pose_assumed_lens=pose is not None and pose_assumed,
-            action_units=units,
-            attention=observation.attention,
-            crop=observation.crop,
-            logits=observation.logits,
-            excluded=excluded,
-            **emotion_fields(smoothed, units, turned=turned),
-            intensity=intensity,
-            baseline_seconds=0.0 if baseline is None else baseline.seconds,
+@dataclass(slots=True)
+class _Visible:
+    """A face of the current image between its observation and its Face.
+
+    excluded, intensity: as in Face.
+    """
+
+    state: _FaceState
+    observation: Observation
+    pose: HeadPose | None
+    box: Box
+    excluded: int = DECIDED
+    intensity: float = math.nan
+
+    def exclude(self, config: PipelineConfig) -> None:
+        """Decide whether the image counts for the emotion."""
+        self.state.turned = _is_turned(self.pose, self.state.turned, config)
+        if self.state.turned:
+            self.excluded = TURNED_AWAY
+        elif self.box.size < config.min_face_size:
+            self.excluded = _TOO_SMALL
+
+
+def _smooth(
+    visible: Sequence[_Visible], config: PipelineConfig, model: ModelMetadata
+) -> list[Smoothed]:
+    """Update the resting baselines and smoothers; set the intensities."""
+    baselines = [each.state.resting(config, model) for each in visible]
+    relative = [
+        baseline.adjust(each.observation.logits)
+        for each, baseline in zip(visible, baselines, strict=True)
+        if baseline is not None
+    ]
+    if relative:  # there is a baseline for every face or for none
+        probabilities = class_probabilities(np.stack(relative), model, config.prior_strength)
+    else:
+        probabilities = np.stack([each.observation.probabilities for each in visible])
+    smoothed = []
+    for each, baseline, p in zip(visible, baselines, probabilities, strict=True):
+        elapsed, each.state.since_smoothed = each.state.since_smoothed, 0.0
+        if baseline is not None and not each.excluded:
+            baseline.update(each.observation.logits, elapsed)
+            each.intensity = baseline.intensity(each.observation.logits)
+        smoothed.append(each.state.smoother.update(p, elapsed, config.smoothing, each.excluded))
+    return smoothed
+
+
+def _action_units(visible: Sequence[_Visible]) -> list[dict[str, float]]:
+    """Update the action units; none for a head turned too far.
+
+    Foreshortening looks like expression and would be learned as the neutral face.
+    """
+    facing = [each for each in visible if not each.state.turned]
+    if not facing:
+        return [{} for _ in visible]
+    found = iter(
+        ActionUnitEstimator.update_all(
+            [each.state.units for each in facing],
+            np.stack([each.observation.landmarks for each in facing]),
+            [each.state.since_measured for each in facing],
+            [float(each.observation.probabilities[_NEUTRAL]) for each in facing],
         )
+    )
+    for each in facing:
+        each.state.since_measured = 0.0
+    return [{} if each.state.turned else next(found) for each in visible]
 
 
 def emotion_fields(smoothed: Smoothed, units: dict[str, float], *, turned: bool) -> dict[str, Any]:
