@@ -66,12 +66,14 @@ class ContactSheet:
 
     def sheet(self) -> NDArray[np.uint8] | None:
         """Return the selected shots in order as one BGR image; None without any frame."""
-        chosen = sorted(self._choose(), key=lambda shot: shot.seconds)
-        if not chosen:
+        best = self._choose()
+        if not best:
             return None
-        columns = min(len(chosen), 3 if len(chosen) > 4 else 2)
+        # Five would leave a tile of the sheet empty.
+        chosen = sorted(best[:4] if len(best) == 5 else best, key=lambda shot: shot.seconds)
+        columns = 2 if len(chosen) == 4 else min(len(chosen), 3)
         height, width = chosen[0].tile.shape[:2]
-        rows = -(-len(chosen) // columns)
+        rows = len(chosen) // columns
         size = rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP
         sheet = np.full((*size, 3), 24, np.uint8)
         for number, shot in enumerate(chosen):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from results import face, result
 
 from edan_ros.core.faces import FrameResult
@@ -67,6 +68,17 @@ def test_one_frame_makes_a_sheet_of_one() -> None:
     assert sheet is not None
     assert sheet.shape[1] < 600
     assert levels(sheet, 1, 1) == [77]
+
+
+@pytest.mark.parametrize(
+    ("shots", "columns", "rows"), [(2, 2, 1), (3, 3, 1), (4, 2, 2), (5, 2, 2), (6, 3, 2), (9, 3, 2)]
+)
+def test_no_tile_of_a_sheet_is_empty(shots: int, columns: int, rows: int) -> None:
+    scenes = [(result(), 100 + number) for number in range(shots)]
+    sheet = run(scenes, rate=2.0).sheet()
+    assert sheet is not None
+    assert sheet.shape[1] == columns * 566 + 6
+    assert min(levels(sheet, columns, rows)) >= 100
 
 
 def test_without_a_frame_no_sheet_is_written() -> None:
