@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from edan_ros.behaviors.occupants import Occupant
+from edan_ros.behaviors.snapshot import NEGATIVE
 from edan_ros.behaviors.timing import Sustained
 from edan_ros.core.settings import CheckedSettings, number, seconds, setting
 
@@ -138,7 +139,7 @@ class DriverMonitor:
         c[DriverState.LOOKING_AWAY].update(away, stamp)
         # The eye landmarks of a face turned down or aside are unreliable.
         c[DriverState.EYES_CLOSED].update(driver.eyes.closed and not away, stamp)
-        c[DriverState.DISTRESSED].update(driver.is_negative(), stamp)
+        c[DriverState.DISTRESSED].update(driver.polarity.value == NEGATIVE, stamp)
 
     def report(self, now: float, *, known: bool) -> DriverReport:
         """Return the current state; UNKNOWN unless there are a driver's seat and new snapshots."""

@@ -41,7 +41,7 @@ class VelocityLimiter:
 
     def __init__(self, settings: LimiterSettings) -> None:
         self.settings = settings
-        self.factor = 1.0 if settings.on_failure == "open" else 0.0
+        self.factor = self._without_advice()
         self._scale = 1.0
         self._valid_until = -math.inf
         self._now: float | None = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edan_ros.behaviors.snapshot import FEAR, NEGATIVE, FaceSnapshot, Snapshot
+from edan_ros.behaviors.snapshot import FEAR, FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced, EmotionDurations, Evidence, Sustained
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
@@ -182,10 +182,6 @@ class Occupant:
         p = face.probabilities
         self.fear.update(p[FEAR] if known else 0.0, stamp)
         self.distress.update(sum(p[i] for i in _DISTRESS) if known else 0.0, stamp)
-
-    def is_negative(self) -> bool:
-        """Return whether the current polarity is negative."""
-        return self.polarity.value == NEGATIVE
 
 
 class Occupants:

@@ -6,7 +6,6 @@ import random
 import string
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +22,7 @@ from std_msgs.msg import Header
 
 from edan_ros.behaviors.people import Roster, RosterSettings
 from edan_ros.behaviors.snapshot import Snapshot
-from edan_ros.behaviors.timing import Admission, TimeSettings
+from edan_ros.behaviors.timing import Admission
 from edan_ros.core.crops import Crop
 from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import decode_image
@@ -65,15 +64,6 @@ GROUPS = behavior_groups(
 )
 #: Images to keep until their faces have been received.
 _WAITING = 8
-
-
-def roster_settings(values: Mapping[str, Any]) -> tuple[RosterSettings, TimeSettings]:
-    """Create the settings from the values of the parameters.
-
-    Raises:
-        SettingsError: a value is out of its range.
-    """
-    return FACES.read(values), TIME.read(values)
 
 
 class FaceTopics:
@@ -149,7 +139,11 @@ class Ros4HriNode(BehaviorNode[Roster]):
     def __init__(self, node_name: str = "ros4hri_node", **kwargs: Any) -> None:
         messages = find_messages("hri_msgs")
         super().__init__(
-            node_name, GROUPS, roster_settings, lambda settings: Roster(*settings), **kwargs
+            node_name,
+            GROUPS,
+            lambda values: (FACES.read(values), TIME.read(values)),
+            lambda settings: Roster(*settings),
+            **kwargs,
         )
         self._messages = messages
         letters = "".join(random.choices(string.ascii_lowercase, k=3))

@@ -96,18 +96,18 @@ class NodeProcess:
         """Send a signal to the process."""
         self._process.send_signal(number)
 
-    def stop(self, patience: float = 3.0) -> int:
+    def stop(self, timeout: float = 3.0) -> int:
         """End the process and return its exit code.
 
         Args:
-            patience: seconds from SIGINT to SIGTERM, and from there to SIGKILL.
+            timeout: seconds from SIGINT to SIGTERM, and from there to SIGKILL.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is not None:
                 break
             self.send(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience)
+                self._process.wait(timeout)
         self._reader.join(1.0)
         if self._process.stdin is not None:
             self._process.stdin.close()

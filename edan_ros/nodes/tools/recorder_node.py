@@ -62,14 +62,6 @@ class RecorderNode(Node):
         self._settings_client = self.create_client(GetParameters, "emotion_node/get_parameters")
         self.create_subscription(ModelInfo, "model_info", self._on_model, qos.LATCHED)
 
-    def image_publishers(self) -> int:
-        """Return the number of publishers of image_raw."""
-        return int(self.count_publishers("image_raw"))
-
-    def face_publishers(self) -> int:
-        """Return the number of publishers of faces."""
-        return int(self.count_publishers("faces"))
-
     def _subscribe(
         self,
         kind: type,

@@ -168,7 +168,7 @@ class Session:
             raise SessionError(f"the recorder failed: {self.recorder.health.last_error}")
         if not self.recorder.pairing.images and any("[ERROR]" in t for t in self.emotion.tail):
             raise SessionError(f"emotion_node did not start{_last_lines(self.emotion)}")
-        if self.recorder.image_publishers() > 1 or self.recorder.face_publishers() > 1:
+        if any(self.recorder.count_publishers(topic) > 1 for topic in ("image_raw", "faces")):
             raise SessionError(
                 f"other nodes publish below /{self._options.namespace} too: end them, or set "
                 "another ROS_DOMAIN_ID"
