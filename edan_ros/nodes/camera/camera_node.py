@@ -17,6 +17,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from edan_ros.core.faces import CameraModel
+from edan_ros.core.wording import plural
 from edan_ros.nodes.camera.parameters import PARAMETERS, check
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import camera_info_message, image_message
@@ -85,10 +86,10 @@ class CameraNode(Node, Listener):
         profile = qos.images(self._values["image_reliability"], _QUEUE_DEPTH)
         _, info_topic = camera_topics(self)
         compressed_topic, _ = camera_topics(self, transport="compressed")
-        self._images = self.create_publisher(ImageMessage, "image_raw", profile)
-        self._infos = self.create_publisher(CameraInfo, info_topic, profile)
+        self._images = self.create_publisher(ImageMessage, "image_raw", **qos.overridable(profile))
+        self._infos = self.create_publisher(CameraInfo, info_topic, **qos.overridable(profile))
         self._compressed = (
-            self.create_publisher(CompressedImage, compressed_topic, profile)
+            self.create_publisher(CompressedImage, compressed_topic, **qos.overridable(profile))
             if self._values["compressed"]
             else None
         )
@@ -114,7 +115,10 @@ class CameraNode(Node, Listener):
         topics = (self._images, self._compressed)
         missing = wanted - sum(t.get_subscription_count() for t in topics if t is not None)
         if missing > 0:
-            self._state = (DiagnosticStatus.WARN, f"waiting for {missing} more subscribers")
+            self._state = (
+                DiagnosticStatus.WARN,
+                f"waiting for {plural(missing, 'more subscriber')}",
+            )
             return False
         if not self._values["wait_for_acknowledgement"]:
             return True
@@ -162,7 +166,9 @@ class CameraNode(Node, Listener):
         """Finish after the last frame of a recording."""
         self._await_acknowledgement()
         self._state = (DiagnosticStatus.OK, "the recording has ended")
-        self.get_logger().info(f"the recording has ended: {self._published} images published")
+        self.get_logger().info(
+            f"the recording has ended: {plural(self._published, 'image')} published"
+        )
         if self._values["image_reliability"] == "reliable":
             self._images.wait_for_all_acked(_FLUSH_TIMEOUT)
         if self._values["at_end"] == "exit":

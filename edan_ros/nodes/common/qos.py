@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Any
+
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -16,6 +20,7 @@ __all__ = [
     "RESULTS",
     "SubscriptionEventCallbacks",
     "images",
+    "overridable",
 ]
 
 #: Values of a parameter for the reliability of images.
@@ -49,3 +54,13 @@ def images(reliability: str, depth: int = 1) -> QoSProfile:
     """
     policy = ReliabilityPolicy[reliability.upper()]
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=policy)
+
+
+def overridable(profile: QoSProfile) -> dict[str, Any]:
+    """Return arguments of create_publisher and create_subscription for a QoS that users may change.
+
+    rclpy declares the parameters qos_overrides.<topic>.<publisher or subscription>.<policy> for
+    history, depth and reliability, with the profile's values as defaults.
+    """
+    options = QoSOverridingOptions.with_default_policies()
+    return {"qos_profile": copy(profile), "qos_overriding_options": options}  # rclpy changes it

@@ -156,28 +156,27 @@ class CameraInput:
         self.topic, self._info_topic = camera_topics(node, prefix, transport=options.transport)
         self.outputs = StandardOutputs(node, prefix, options.outputs)
         self.faces = node.create_lifecycle_publisher(
-            FaceEmotionArray, f"{prefix}faces", qos.RESULTS
+            FaceEmotionArray, f"{prefix}faces", **qos.overridable(qos.RESULTS)
         )
         self.annotated = node.create_lifecycle_publisher(
-            ImageMessage, f"{prefix}faces/annotated", qos.images("reliable")
+            ImageMessage, f"{prefix}faces/annotated", **qos.overridable(qos.images("reliable"))
         )
 
     def subscribe(self, enqueue: EnqueueFn) -> None:
         """Subscribe to the images; ``enqueue`` is called with each on the executor's thread."""
         self._enqueue = enqueue
         create = self._node.create_subscription
+        depth = QUEUE_DEPTH if self._video is None else VIDEO_DEPTH
         self._subscriptions = [
-            create(CameraInfo, self._info_topic, self._on_info, qos.CAMERA_INFO),
+            create(CameraInfo, self._info_topic, self._on_info, **qos.overridable(qos.CAMERA_INFO)),
             create(
                 self._type,
                 self.topic,
                 self._on_image,
-                qos.images(
-                    self.options.reliability, QUEUE_DEPTH if self._video is None else VIDEO_DEPTH
-                ),
                 event_callbacks=qos.SubscriptionEventCallbacks(
                     incompatible_qos=self._on_incompatible_qos
                 ),
+                **qos.overridable(qos.images(self.options.reliability, depth)),
             ),
         ]
         if self.boxes is not None:

@@ -25,6 +25,7 @@ from edan_ros.detection.factory import create_detector
 from edan_ros.drawing.privacy import PRIVACY_THRESHOLD
 from edan_ros.engines import Engine, EngineError, create_engine, select_model
 from edan_ros.engines.onnxruntime import default_threads
+from edan_ros.nodes.common.bond import Bond
 from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.running import run_node
@@ -106,10 +107,24 @@ class EmotionNode(LifecycleNode):
         self.create_service(ExplainFace, "~/explain", self._on_explain)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.health = Health(self, self._statuses)
+        self._bond = self._create_bond()
         if self._settings["autostart"]:
             # Steady time: simulated time may stand still.
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._autostart = self.create_timer(0.0, self._start, clock=steady)
+
+    def _create_bond(self) -> Bond | None:
+        """Return the heartbeat for a lifecycle manager; None without one, or without `bond`."""
+        period = self._settings["bond_heartbeat_period"]
+        if self._settings["autostart"] or not period:
+            return None
+        try:
+            return Bond(self, period)
+        except MissingMessagesError as error:
+            self.get_logger().info(
+                f"{error}: where a lifecycle manager activates the node, set its bond_timeout to 0"
+            )
+            return None
 
     def _start(self) -> None:
         """Configure and activate once the node spins, unless that has been requested before."""
@@ -156,12 +171,16 @@ class EmotionNode(LifecycleNode):
         super().on_activate(state)
         if self._enabled:
             self._configured.start()
+        if self._bond is not None:
+            self._bond.start()
         topics = [camera.topic for camera in self._configured.cameras.values()]
         self.get_logger().info(f"active: subscribed to {', '.join(topics)}")
 
     @_transition("inactive")
     def on_deactivate(self, state: LifecycleState) -> None:
         """Unsubscribe, and drop all tracks."""
+        if self._bond is not None:
+            self._bond.stop()
         self._configured.stop()
         super().on_deactivate(state)
 
@@ -189,6 +208,8 @@ class EmotionNode(LifecycleNode):
         super().destroy_node()
 
     def _release(self) -> None:
+        if self._bond is not None:
+            self._bond.stop()
         if self._recognition is not None:
             self._recognition.close()
             self._recognition = None

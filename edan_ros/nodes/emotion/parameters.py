@@ -47,6 +47,16 @@ GROUPS = (
                 "manager does that",
                 change=Change.NEVER,
             ),
+            Parameter(
+                "bond_heartbeat_period",
+                0.25,
+                "time between two heartbeats for the lifecycle manager of Nav2, with autostart "
+                "false and where the package bond is installed; 0: none",
+                change=Change.NEVER,
+                low=0.0,
+                high=2.0,
+                unit="s",
+            ),
             _configured(
                 "cameras",
                 [""],
@@ -60,12 +70,13 @@ GROUPS = (
                 "(FFMPEGPacket) or foxglove (CompressedVideo), the latter two with H.264 or H.265",
                 choices=tuple(IMAGE_TYPES),
             ),
-            _configured(
+            Parameter(
                 "image_reliability",
                 "best_effort",
                 "quality of service of the image subscription; best_effort matches every "
                 "publisher, reliable only reliable ones",
                 choices=qos.RELIABILITIES,
+                change=Change.NEVER,
             ),
             _configured(
                 "rectified",

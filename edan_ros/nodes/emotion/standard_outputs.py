@@ -197,7 +197,9 @@ class StandardOutputs:
         self._outputs = [
             (
                 node.create_lifecycle_publisher(
-                    getattr(modules[name], output.message), f"{prefix}faces/{name}", qos.RESULTS
+                    getattr(modules[name], output.message),
+                    f"{prefix}faces/{name}",
+                    **qos.overridable(qos.RESULTS),
                 ),
                 modules[name],
                 output.convert,
