@@ -157,7 +157,8 @@ def _draw_box(canvas: Pixels, face: Face) -> None:
     """Draw thin lines with stronger corners."""
     x0, y0, x1, y1 = _corners(_frame_of(face))
     colour = EMOTION_COLOURS[face.label]
-    cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 1, cv2.LINE_AA)
+    thin = max(round(face.box.size / 250.0), 1)
+    cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, thin, cv2.LINE_AA)
     arm = max(round(0.18 * face.box.size), 4)
     thick = 1 + max(round(face.box.size / 110.0), 1)
     for x, dx in ((x0, arm), (x1, -arm)):

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.drawing import text
-from edan_ros.drawing.colours import Colour
-
-Pixels = NDArray[np.uint8]
+from edan_ros.drawing.colours import Colour, Pixels
 
 TEXT: Colour = (35, 30, 30)
 MUTED: Colour = (115, 110, 105)
@@ -22,21 +17,6 @@ _OUTLINES = (
     *((36, 41), (42, 47), (48, 59), (60, 67)),
 )
 _CLOSED = {36, 42, 48, 60}
-
-
-def draw_text(
-    canvas: Pixels,
-    line: str,
-    x: int,
-    y: int,
-    colour: Colour,
-    *,
-    size: int = 10,
-    centered: bool = False,
-) -> None:
-    """Write a line of text whose capitals have their top at y; x: its left end or its centre."""
-    align: Literal["left", "center"] = "center" if centered else "left"
-    text.draw_text(canvas, line, x, y, colour, size=size, align=align)
 
 
 def draw_outlines(canvas: Pixels, landmarks: NDArray[np.floating], colour: Colour) -> None:

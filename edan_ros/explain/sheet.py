@@ -10,13 +10,12 @@ import numpy as np
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face
-from edan_ros.drawing.colours import EMOTION_COLOURS
+from edan_ros.drawing.colours import EMOTION_COLOURS, Pixels
 from edan_ros.drawing.text import draw_text
 from edan_ros.explain.canvas import (
     BACKGROUND,
     MUTED,
     TEXT,
-    Pixels,
     draw_outlines,
     overlay,
 )

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.drawing.charts import Line, Panel, line_chart
-from edan_ros.drawing.colours import Colour
+from edan_ros.drawing.colours import Colour, Pixels
 from edan_ros.drawing.text import draw_text
-from edan_ros.explain.canvas import BACKGROUND, MUTED, TEXT, Pixels, draw_outlines
+from edan_ros.explain.canvas import BACKGROUND, MUTED, TEXT, draw_outlines
 from edan_ros.explain.faithfulness import STEPS
 from edan_ros.explain.mean_shape import SIDE, mean_landmarks
 from edan_ros.explain.study import ALL, CENTRE, RANDOM, Study
