@@ -13,6 +13,7 @@ from edan_ros.behaviors.speed import Advice, Reason, SpeedAdvisor, SpeedSettings
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN, polarity_probabilities
 from edan_ros.core.settings import SettingsError
+from edan_ros.core.wording import plural
 
 NO_MOOD = (0.0,) * len(EMOTIONS)
 
@@ -70,9 +71,7 @@ class CabinReport:
     @property
     def summary(self) -> str:
         """Number of occupants and state of the driver, in words."""
-        count = len(self.occupants)
-        people = f"{count} occupant{'' if count == 1 else 's'}"
-        return f"{people}, driver {words(self.driver.state)}"
+        return f"{plural(len(self.occupants), 'occupant')}, driver {words(self.driver.state)}"
 
     def changes(self, before: CabinReport | None) -> list[str]:
         """Return what differs from a report before, in sentences for users."""

@@ -137,7 +137,7 @@ def test_throttle_passes_one_of_each_key_in_a_period(clock: FakeClock) -> None:
     assert throttle.admit("a", "bad") == "bad (3 similar warnings suppressed)"
     assert throttle.admit("a", "bad") == ""
     clock.now += 5.0
-    assert throttle.admit("a", "bad") == "bad (1 similar warnings suppressed)"
+    assert throttle.admit("a", "bad") == "bad (1 similar warning suppressed)"
     assert throttle.admit("b", "worse") == "worse"
 
 

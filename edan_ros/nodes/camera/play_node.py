@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock as ClockMessage
 
+from edan_ros.core.wording import plural
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.reporting import Health
 from edan_ros.nodes.common.topics import MissingMessagesError, find_message_type
@@ -132,7 +133,7 @@ class PlayNode(Node, Listener):
 
     def ended(self) -> None:
         """Finish after the last message."""
-        self.get_logger().info(f"the bag has ended: {self.published} images published")
+        self.get_logger().info(f"the bag has ended: {plural(self.published, 'image')} published")
         if self._options.reliability == "reliable":
             for output in self._outputs.values():
                 output.wait_for_all_acked(_FLUSH_TIMEOUT)

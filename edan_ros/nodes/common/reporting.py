@@ -24,6 +24,7 @@ from rclpy.node import Node
 from rclpy.service import Service
 from std_msgs.msg import Header
 
+from edan_ros.core.wording import plural
 from edan_ros.nodes.common import qos
 
 #: Seconds between two diagnostics.
@@ -49,7 +50,8 @@ class Throttle:
             return ""
         self._next[key] = now + self._period
         suppressed = self._suppressed.pop(key, 0)
-        return f"{message} ({suppressed} similar warnings suppressed)" if suppressed else message
+        count = plural(suppressed, "similar warning")
+        return f"{message} ({count} suppressed)" if suppressed else message
 
 
 class Health:
@@ -103,7 +105,8 @@ class Health:
 
     def warn(self, key: str, message: str) -> None:
         """Log a warning, throttled by its key."""
-        warning = self._throttle.admit(key, message)
+        with self._lock:
+            warning = self._throttle.admit(key, message)
         if warning:
             self._node.get_logger().warning(warning)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from edan_ros.core.message_fields import model_fields
+from edan_ros.core.wording import plural
 from edan_ros.engines.base import Engine
 from edan_ros.nodes.common.camera_statistics import ENGINE_FAILED, INTERNAL_ERROR, CameraFigures
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES, CameraInput
@@ -76,7 +77,7 @@ def assess_camera(figures: CameraFigures, situation: Situation) -> tuple[bytes, 
     if figures.returned_after is not None:
         return OK, f"images are back after an outage of {figures.returned_after:.1f} s"
     if figures.faces:
-        return OK, f"{figures.faces} face{'s' if figures.faces > 1 else ''}"
+        return OK, plural(figures.faces, "face")
     if figures.since_face is None:
         return OK, "no face yet"
     return OK, f"no face for {figures.since_face:.1f} s"
