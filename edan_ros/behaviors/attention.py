@@ -67,10 +67,10 @@ class AttentionSettings(CheckedSettings):
 class Score:
     """The score of a person and its three parts, each 0 to 1."""
 
-    total: float
-    near: float
-    new: float
-    expressive: float
+    total: float = 0.0
+    near: float = 0.0
+    new: float = 0.0
+    expressive: float = 0.0
 
 
 class Attention:
@@ -80,7 +80,7 @@ class Attention:
         self.settings = settings
         self.track_id = 0  # of the person attended to, 0 for nobody
         self._paused = 0  # track to return to after a gap in the images
-        self.score = Score(0.0, 0.0, 0.0, 0.0)
+        self.score = Score()
         self._since = -math.inf
         self._rival = 0
         self._rival_since = -math.inf
@@ -118,7 +118,7 @@ class Attention:
     def release(self) -> None:
         """Attend to nobody."""
         self.track_id = self._rival = self._paused = 0
-        self.score = Score(0.0, 0.0, 0.0, 0.0)
+        self.score = Score()
 
     def rate(self, person: Person, stamp: float, image_height: int) -> Score:
         """Return the score of one person, as defined above."""

@@ -107,8 +107,6 @@ class Eyes:
     LEAST_OPENNESS, MOST_OPENNESS = 0.18, 0.3
     UP, DOWN = 0.5, 60.0  # time constants in seconds
 
-    __slots__ = ("_open", "_stamp", "closed", "closed_for", "settings")
-
     def __init__(self, settings: OccupantSettings) -> None:
         self.settings = settings
         self.closed = False
@@ -132,20 +130,6 @@ class Eyes:
 
 class Occupant:
     """One person, kept over occlusions of the face. Times are stamps in seconds."""
-
-    __slots__ = (
-        "_seat",
-        "counted",
-        "distress",
-        "emotion",
-        "eyes",
-        "face",
-        "fear",
-        "first_seen",
-        "key",
-        "last_seen",
-        "polarity",
-    )
 
     def __init__(
         self, key: int, face: FaceSnapshot, stamp: float, settings: OccupantSettings

@@ -21,17 +21,6 @@ class PeopleSettings(EmotionDurations):
 class Person:
     """One person, identified by the track of the face. Times are stamps in seconds."""
 
-    __slots__ = (
-        "_count",
-        "_interrupted",
-        "_sum",
-        "emotion",
-        "episode",
-        "face",
-        "first_seen",
-        "last_seen",
-    )
-
     def __init__(self, stamp: float, settings: PeopleSettings) -> None:
         self.face: FaceSnapshot
         self.first_seen = self.last_seen = stamp

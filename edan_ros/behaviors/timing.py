@@ -127,19 +127,6 @@ class Debounced(Generic[T]):
         since: stamp in seconds from which it has held without a gap.
     """
 
-    __slots__ = (
-        "_candidate",
-        "_candidate_since",
-        "_confirmed",
-        "_last",
-        "fallback",
-        "forget",
-        "gap",
-        "settle",
-        "since",
-        "value",
-    )
-
     def __init__(self, fallback: T, *, settle: float, forget: float, gap: float) -> None:
         self.fallback = fallback
         self.settle = settle
@@ -212,8 +199,6 @@ class Evidence:
     new interval.
     """
 
-    __slots__ = ("_stamp", "_value", "fall", "gap", "rise")
-
     def __init__(self, *, rise: float, fall: float, gap: float) -> None:
         self.rise = rise
         self.fall = fall
@@ -246,8 +231,6 @@ class Sustained:
     time, and one of more than `bridge` seconds, too, is a break: a condition that holds before and
     after a short gap has not ended, and its duration never includes time without images.
     """
-
-    __slots__ = ("_last", "_last_true", "_since", "bridge", "gap", "grace")
 
     def __init__(self, *, grace: float, gap: float, bridge: float = 0.0) -> None:
         self.grace = grace
