@@ -166,6 +166,8 @@ class Face:
             recording (``offline.two_pass``), as is the next.
         excluded: index into UNKNOWN_REASONS: reason for which the smoothing leaves this image out,
             0 if it is used.
+        age: seconds since the image in which the face was measured; 0 for this image. Above 0 the
+            face was carried on under load: moved as predicted, everything else as it was.
     """
 
     track_id: int
@@ -192,6 +194,7 @@ class Face:
     baseline_seconds: float = 0.0
     logits: NDArray[np.float32] | None = None
     excluded: int = 0
+    age: float = 0.0
 
     def __repr__(self) -> str:
         """Return one line: the arrays of a face would fill the screen."""
@@ -230,12 +233,13 @@ class Face:
             - ``action_units``: name -> intensity, 0 to 1.
             - ``emfacs_consistency``: 0 to 1, or None.
             - ``landmarks``: 68 pairs [x, y] in pixels.
+            - ``age``: seconds since the face was measured; only where it is above 0.
         """
         box = (self.box.x, self.box.y, self.box.width, self.box.height)
         # Pixel centres are at integers, so pixel n covers n - 0.5 to n + 0.5.
         x0, y0 = math.floor(box[0] + 0.5), math.floor(box[1] + 0.5)
         x1, y1 = math.ceil(box[0] + box[2] + 0.5), math.ceil(box[1] + box[3] + 0.5)
-        return {
+        values = {
             "track_id": int(self.track_id),
             "box": _rounded(box, 2),
             "roi": [x0, y0, x1 - x0, y1 - y0],
@@ -257,6 +261,7 @@ class Face:
             "emfacs_consistency": _number(self.emfacs_consistency),
             "landmarks": [_rounded(point, 2) for point in self.landmarks],
         }
+        return values | {"age": _number(self.age)} if self.age else values
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class _FaceState:
     """What is remembered of one track besides its motion.
 
     since_smoothed, since_measured: seconds since the last image that went into the smoother and
-    into the action units.
+    into the action units. face: the last one that was reported.
     """
 
     smoother: EmotionSmoother = field(default_factory=EmotionSmoother)
@@ -59,6 +59,7 @@ class _FaceState:
     baseline: RestingBaseline | None = None
     since_smoothed: float = 0.0
     since_measured: float = 0.0
+    face: Face | None = None
 
     def resting(self, config: PipelineConfig, model: ModelMetadata) -> RestingBaseline | None:
         """Return the resting baseline; None where it is off or the model does not support it."""
@@ -195,6 +196,14 @@ class CameraState:
         """
         return self._tracker.candidates(detections, config.max_faces)
 
+    def carry(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates to measure; the others are still faces, carried over the image.
+
+        Args:
+            candidates: as returned by ``candidates`` for an image without detections.
+        """
+        return self._tracker.carry(candidates)
+
     def update(
         self,
         candidates: Sequence[Candidate],
@@ -237,9 +246,25 @@ class CameraState:
         for state in self._faces.values():
             state.since_smoothed += self._elapsed
             state.since_measured += self._elapsed
-        observed = sorted(observed, key=lambda pair: pair[0].id)
+        measured = self._measured(observed, size, camera, config, model)
+        for face in measured:
+            self._faces[face.track_id].face = face
+        before = [(self._faces[track.id].face, track) for track in self._tracker.carried]
+        carried = [_carried(face, track) for face, track in before if face is not None]
+        return sorted(measured + carried, key=lambda face: face.track_id)
+
+    def _measured(
+        self,
+        observed: list[tuple[Track, Observation]],
+        size: tuple[int, int],
+        camera: CameraModel | None,
+        config: PipelineConfig,
+        model: ModelMetadata,
+    ) -> list[Face]:
+        """Update the states of the observed tracks and return the faces of those confirmed."""
         if not observed:
             return []
+        observed = sorted(observed, key=lambda pair: pair[0].id)
         lens = camera or assumed_camera(*size)
         poses = estimate_poses(np.stack([each.landmarks for _, each in observed]), lens)
         boxes = bounding_boxes(np.stack([track.landmarks for track, _ in observed])).tolist()
@@ -274,6 +299,14 @@ class CameraState:
             )
             if track.confirmed
         ]
+
+
+def _carried(face: Face, track: Track) -> Face:
+    """Return a face that was measured ``track.age`` seconds ago, where the track predicts it."""
+    shift = (track.landmarks[0] - face.landmarks[0]).tolist()
+    box = replace(face.box, x=face.box.x + shift[0], y=face.box.y + shift[1])
+    crop = face.crop and replace(face.crop, center=face.crop.center + shift)
+    return replace(face, landmarks=track.landmarks, box=box, crop=crop, age=track.age)
 
 
 @dataclass(slots=True)

@@ -65,6 +65,11 @@ class PipelineConfig:
         high=3600.0,
         unit="s",
     )
+    carry_still_faces: bool = setting(
+        False,
+        "while images arrive faster than they are processed, recognise faces that hardly move, up "
+        "to half of them, on every other image and carry their results over the one between",
+    )
     detect_cuts: bool = setting(
         True, "drop all tracks at a hard cut, where another shot of a recording begins"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 
 import cv2
@@ -39,6 +40,7 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._before: NDArray[np.uint8] | None = None
+        self._details = np.empty((0, 0), np.float32)
         self._history: deque[float] = deque(maxlen=_HISTORY)
         self._flashes = 0
 
@@ -50,20 +52,21 @@ class CutDetector:
             elapsed: seconds since the one before.
         """
         thumbnail = _thumbnail(image)
-        if thumbnail.std() < _BLANK:
+        if cv2.meanStdDev(thumbnail)[1].item() < _BLANK:
             return False  # the next image is compared with the one before this one
+        details = _details(thumbnail)
         if self._before is None or elapsed > _MAX_INTERVAL:
             self._history.clear()
-            self._before = thumbnail
+            self._before, self._details = thumbnail, details
             return False
-        similarity = _similarity(self._before, thumbnail)
-        usual = float(np.median(self._history)) if len(self._history) == _HISTORY else 0.0
+        similarity = _similarity(self._details, details)
+        usual = statistics.median(self._history) if len(self._history) == _HISTORY else 0.0
         is_cut = usual >= _STEADY and similarity < _DROP * usual
         if is_cut and self._flashes < _FLASH_IMAGES and _is_flash(self._before, thumbnail):
             self._flashes += 1
             return False
         self._flashes = 0
-        self._before = thumbnail
+        self._before, self._details = thumbnail, details
         self._history.append(similarity)
         return is_cut
 
@@ -75,9 +78,8 @@ def _thumbnail(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(thinned.gray(), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Return the correlation of two thumbnails, -1 to 1, at the shift where it is greatest."""
-    a, b = _details(one), _details(other)
+def _similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the correlation of two details, -1 to 1, at the shift where it is greatest."""
     similarity = _correlation(a, b)
     if similarity < _ALIGNED:
         inner = slice(_MAX_SHIFT, -_MAX_SHIFT)

@@ -92,7 +92,7 @@ class Pipeline:
         Args:
             frames: at most one image of each camera.
             overloaded: images arrive faster than they are processed; the detector then runs
-                less often.
+                less often, and still faces may be carried on (``carry_still_faces``).
 
         Raises:
             ValueError: if a camera occurs twice. Errors of the engine are passed on.
@@ -237,6 +237,8 @@ class Pipeline:
             job.detected = True
         job.timings["detect"] = _milliseconds_since(start)
         job.candidates = job.state.candidates(detections, config)
+        if overloaded and config.carry_still_faces and not job.detected:
+            job.candidates = job.state.carry(job.candidates)
 
     def _recognise(self, jobs: list[_Job], config: PipelineConfig) -> list[FrameResult]:
         size = self._engine.input_size

@@ -27,6 +27,8 @@ _OCCLUDED_SIZE = 0.95
 _VELOCITY_TIME, _OCCLUSION_TIME = 0.1, 1.5
 #: Time constants in seconds by which predictions of live and of lost tracks damp the velocity.
 _MOTION_TIME, _LOST_MOTION_TIME = 0.25, 0.8
+#: Motion in sides of the crop below which a face is still.
+_STILL = 0.02
 #: Seconds between two images below which they give no velocity.
 _MIN_VELOCITY_STEP = 1e-3
 
@@ -49,6 +51,8 @@ class Track:
         live: whether the face was found in the last image.
         lost_for: seconds since the track was live; 0 while it is.
         undamped_crop: predicted region of a face that keeps its velocity.
+        age: seconds since the last image with this face.
+        last_carried: number of the last image in which the face was not measured but carried on.
     """
 
     id: int
@@ -63,14 +67,17 @@ class Track:
     live: bool = True
     lost_for: float = 0.0
     undamped_crop: Crop = field(init=False)
+    age: float = 0.0
+    last_carried: int = 0
 
     def __post_init__(self) -> None:
         self.undamped_crop = self.crop
 
     def predict(self, elapsed: float) -> None:
         """Predict the crops ``elapsed`` seconds (>= 0) later."""
+        self.age += elapsed
         if self.live:
-            self.crop = _moved(self.crop, self.velocity * _damped_time(elapsed, _MOTION_TIME))
+            self.crop = _moved(self.crop, self._motion(elapsed))
             self.undamped_crop = self.crop
             return
         before, self.lost_for = self.lost_for, self.lost_for + elapsed
@@ -78,6 +85,19 @@ class Track:
         seconds -= _damped_time(before, _LOST_MOTION_TIME)
         self.crop = _moved(self.crop, self.velocity * seconds)
         self.undamped_crop = _moved(self.undamped_crop, self.velocity * elapsed)
+
+    def is_still(self) -> bool:
+        """Return whether the face has hardly moved, by its velocity, since it was measured."""
+        return math.hypot(*self._motion(self.age).tolist()) < _STILL * self.side
+
+    def carry(self, image: int) -> None:
+        """Move the landmarks as predicted: they are not measured in the image of this number."""
+        self.landmarks = self.landmarks + self._motion(self.age).astype(np.float32)
+        self.last_carried = image
+
+    def _motion(self, seconds: float) -> NDArray[np.float64]:
+        """Return the (2,) predicted motion in pixels of a live track."""
+        return self.velocity * _damped_time(seconds, _MOTION_TIME)
 
     def mark_lost(self) -> None:
         """Record that the face was not found in the current image."""
@@ -92,7 +112,7 @@ class Track:
         Args:
             crop: region fitted to the landmarks of the image.
             shape: (68, 2) landmarks relative to that crop, in sides of it.
-            elapsed: seconds since the last image.
+            elapsed: seconds since the last image in which the face was looked for.
             touching: whether another face is near enough to occlude this one.
         """
         if not self.live:
@@ -113,7 +133,7 @@ class Track:
             self.shape, self.side = shape, crop.side
         self.crop = self.undamped_crop = crop
         self.hits += 1
-        self.live, self.lost_for = True, 0.0
+        self.live, self.lost_for, self.age = True, 0.0, 0.0
 
 
 def _damped_time(elapsed: float, time_constant: float) -> float:

@@ -112,6 +112,10 @@ class Tracker:
         self._ids = ids
         self._tracks: list[Track] = []
         self._elapsed = 0.0
+        self._image = 1
+        self._turn = 0  # id of the track that was carried last
+        #: Tracks that are not measured in the current image.
+        self.carried: list[Track] = []
         #: Candidates of the current image beyond the limit.
         self.omitted = 0
 
@@ -128,6 +132,8 @@ class Tracker:
     def predict(self, elapsed: float, config: TrackingConfig) -> None:
         """Predict all tracks ``elapsed`` seconds (>= 0) later; drop those lost for too long."""
         self._elapsed = elapsed
+        self._image += 1
+        self.carried = []
         for track in self._tracks:
             track.predict(elapsed)
         self._tracks = [t for t in self._tracks if t.live or t.lost_for <= config.memory]
@@ -172,6 +178,30 @@ class Tracker:
                 candidate.track.mark_lost()
         return candidates[:limit]
 
+    def carry(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates to measure: all but up to half of them, faces that are still.
+
+        The others are carried on as predicted, over one image at most. They take turns in the
+        order of their ids, so that all still faces are measured equally often.
+
+        Args:
+            candidates: as returned by ``candidates`` without detections for the current image.
+        """
+        still = [
+            track
+            for candidate in candidates
+            if (track := candidate.track) is not None
+            and track.confirmed
+            and track.last_carried != self._image - 1
+            and track.is_still()
+        ]
+        still.sort(key=lambda track: (track.id <= self._turn, track.id))
+        self.carried = still[: len(candidates) // 2]
+        for track in self.carried:
+            track.carry(self._image)
+            self._turn = track.id
+        return [c for c in candidates if c.track is None or c.track.last_carried != self._image]
+
     def update(
         self,
         candidates: Sequence[Candidate],
@@ -184,7 +214,7 @@ class Tracker:
         Unconfirmed tracks without a match are dropped.
 
         Args:
-            candidates: as returned by ``candidates`` for the current image.
+            candidates: as returned by ``candidates`` or ``carry`` for the current image.
             observations: of these candidates, in the same order.
             threshold: presence, 0 to 1, from which an observation counts as a face.
             config: when tracks are confirmed.
@@ -195,12 +225,13 @@ class Tracker:
         matches = _suppress_duplicates(_matches(candidates, observations, threshold))
         touching = self._touching()
         assigned = self._assign(matches)
-        found = {id(track) for _, track in assigned}
+        found = {id(track) for track in self.carried} | {id(track) for _, track in assigned}
         for track in self._tracks:
             if track.live and id(track) not in found:
                 track.mark_lost()
         for match, track in assigned:
-            track.correct(match.crop, match.shape, self._elapsed, touching=id(track) in touching)
+            elapsed = track.age if track.live else self._elapsed
+            track.correct(match.crop, match.shape, elapsed, touching=id(track) in touching)
             track.landmarks = np.asarray(match.observation.landmarks, np.float32)
             track.presence = match.observation.presence
         taken = {match.index for match, _ in assigned}
@@ -215,8 +246,8 @@ class Tracker:
         return [(match.index, track) for match, track in assigned]
 
     def _assign(self, matches: list[_Match]) -> list[tuple[_Match, Track]]:
-        """Assign matches to existing tracks."""
-        tracks = self._tracks
+        """Assign matches to existing tracks, except those that are carried."""
+        tracks = [t for t in self._tracks if t.last_carried != self._image]
         if not (tracks and matches):
             return []
         overlap = _overlap_costs(tracks, [m.crop for m in matches])

@@ -527,3 +527,60 @@ def test_faces_beyond_the_limit_are_counted() -> None:
     assert [result.omitted for result in (tracked, single)] == [2, 2]
     everybody = pipeline.analyze(image, max_faces=256)
     assert (len(everybody.faces), everybody.omitted) == (5, 0)
+
+
+def processed_under_load(
+    discs: list[Disc], images: int, *, overloaded: bool = True, velocity: float = 0.0, **changes
+) -> tuple[list[FrameResult], DiscEngine]:
+    """Return the results of images that follow one without load, and the engine."""
+    pipeline, _, engine = made(carry_still_faces=True, detection_interval=1000, **changes)
+    pipeline.process(scene(discs), 0.0)
+    results = []
+    for i in range(1, images + 1):
+        moved = [replace(disc, x=disc.x + i * STEP * velocity) for disc in discs]
+        frames = [("camera", scene(moved), i * STEP, None)]
+        results += pipeline.process_batch(frames, overloaded=overloaded)
+    return results, engine
+
+
+ROW = [Disc(50 + 90 * i, 200, 60) for i in range(7)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_still_faces_are_measured_in_turn_under_load(count: int) -> None:
+    results, engine = processed_under_load(ROW[:count], 6 * count)
+    carried = [[face.track_id for face in result.faces if face.age] for result in results]
+    assert all(ids(result) == list(range(1, count + 1)) for result in results)
+    assert all(len(each) == count // 2 for each in carried[::2])
+    assert all(not set(a) & set(b) for a, b in pairwise(carried)), "carried over one image at most"
+    times = [sum(number in each for each in carried) for number in range(1, count + 1)]
+    assert max(times) - min(times) <= 1, "all are measured equally often"
+    assert engine.batches[1:] == [count - len(each) for each in carried]
+
+
+def test_a_carried_face_keeps_its_result_and_has_an_age() -> None:
+    results, _ = processed_under_load(ROW[:2], 1)
+    (carried,) = [face for face in results[0].faces if face.age]
+    assert carried.age == pytest.approx(STEP)
+    assert carried.to_dict()["age"] == pytest.approx(STEP, abs=1e-4)
+    np.testing.assert_allclose(carried.landmarks, landmarks_of(ROW[carried.track_id - 1]), atol=1.5)
+    assert carried.emotion == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"overloaded": False}, {"velocity": 60.0}, {"discs": ROW[:1]}], ids=str
+)
+def test_every_other_face_is_measured_in_every_image(changes: dict) -> None:
+    """Without load, moving, or alone."""
+    results, _ = processed_under_load(**({"discs": ROW[:4], "images": 8} | changes))
+    assert not any(face.age for result in results[3:] for face in result.faces)
+
+
+def test_carried_faces_are_where_faces_that_are_measured_would_be() -> None:
+    slow = {"discs": ROW[:4], "images": 20, "velocity": 12.0}
+    results, _ = processed_under_load(**slow)
+    assert any(face.age for face in results[-1].faces)
+    measured, _ = processed_under_load(**slow, overloaded=False)
+    for one, other in zip(results, measured, strict=True):
+        for face, expected in zip(one.faces, other.faces, strict=True):
+            np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=1.0)

@@ -146,6 +146,7 @@ GROUPS = (
             "birth_presence",
             "max_gap",
             "detect_cuts",
+            "carry_still_faces",
         ),
     ),
     Group(
