@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ _TILE_WIDTH = 560
 _GAP = 6
 #: Largest number of shots kept per label, and the least seconds between two of them.
 _KEPT, _APART = 3, 0.7
+#: Part of the best score from which faces count as clearly visible.
+_CLEAR = 0.6
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +31,7 @@ class _Shot:
     seconds: float
     score: float
     faces: int
-    tile: NDArray[np.uint8]
+    tile: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
 
     @property
     def crowded(self) -> tuple[int, float]:
@@ -52,17 +54,26 @@ class ContactSheet:
         for face in result.faces:
             scores[face.label] = max(scores[face.label], _score(face, result))
         least = min((_score(face, result) for face in result.faces), default=0.0)
-        shot = _Shot(seconds, least, len(result.faces), _tile(annotated))
-        for label, score in scores.items():
-            _offer(self._by_label[label], replace(shot, score=score))
+        shot = _Shot(seconds, least, len(result.faces))
+        kept = [
+            best
+            for label, score in scores.items()
+            if _offer(self._by_label[label], best := replace(shot, score=score))
+        ]
         if shot.faces and (self._crowd is None or shot.crowded > self._crowd.crowded):
             self._crowd = shot
+            kept.append(shot)
         if self._count % self._stride == 0:
             self._spread.append(shot)
+            kept.append(shot)
             if len(self._spread) > 2 * TILES:
                 self._spread = self._spread[::2]
                 self._stride *= 2
         self._count += 1
+        if kept:  # making tiles of all images would take most of the time
+            tile = _tile(annotated)
+            for one in kept:
+                one.tile = tile
 
     def sheet(self) -> NDArray[np.uint8] | None:
         """Return the selected shots in order as one BGR image; None without any frame."""
@@ -85,15 +96,22 @@ class ContactSheet:
         return sheet
 
     def _choose(self) -> list[_Shot]:
-        """Return the best of each label, then others, each the farthest in time from the rest."""
+        """Return the best of each label, then others far in time from those, clear ones first."""
         known = {k: v for k, v in self._by_label.items() if k != UNKNOWN_LABEL and v}
         best = sorted((shots[0] for shots in known.values()), key=lambda m: -m.score)
         with_faces = [m for shots in self._by_label.values() for m in shots]
         with_faces += [m for m in self._spread if m.faces]
         crowd = [] if self._crowd is None else [self._crowd]
         first = [*best[: TILES - 1], *crowd, *best[TILES - 1 :]]
+        top = max((shot.score for shot in with_faces), default=0.0)
+        clear = [shot for shot in with_faces if shot.score >= _CLEAR * top]
         chosen: list[_Shot] = []
-        for shot in [*first, *_farthest(with_faces, first), *_farthest(self._spread, first)]:
+        for shot in [
+            *first,
+            *_farthest(clear, first),
+            *_farthest(with_faces, first),
+            *_farthest(self._spread, first),
+        ]:
             if len(chosen) == TILES:
                 break
             if all(abs(shot.seconds - other.seconds) >= 0.3 for other in chosen):
@@ -110,13 +128,14 @@ def _score(face: Face, result: FrameResult) -> float:
     return float(face.confidence * size**0.25 * min(visible, inside) ** 2)
 
 
-def _offer(kept: list[_Shot], shot: _Shot) -> None:
-    """Keep a shot if it beats those near it in time, or the worst of all."""
+def _offer(kept: list[_Shot], shot: _Shot) -> bool:
+    """Keep a shot if it beats those near it in time, or the worst of all; return whether."""
     near = [other for other in kept if abs(other.seconds - shot.seconds) < _APART]
     if any(other.score >= shot.score for other in near):
-        return
+        return False
     rest = [other for other in kept if other not in near]
     kept[:] = sorted([*rest, shot], key=lambda other: -other.score)[:_KEPT]
+    return shot in kept
 
 
 def _farthest(shots: list[_Shot], start: list[_Shot]) -> Iterator[_Shot]:

@@ -70,6 +70,13 @@ def test_one_frame_makes_a_sheet_of_one() -> None:
     assert levels(sheet, 1, 1) == [77]
 
 
+def test_clear_faces_are_preferred_to_those_at_the_border() -> None:
+    clear, cut = face(1, "happy", 0.9), face(1, "happy", 0.9)
+    cut.landmarks = cut.landmarks - np.float32([float(cut.landmarks[:, 0].mean()), 0])
+    scenes = [(result(clear), 90)] * 200 + [(result(cut), 50)] * 200
+    assert set(levels(run(scenes).sheet(), 3, 2)) == {90}
+
+
 @pytest.mark.parametrize(
     ("shots", "columns", "rows"), [(2, 2, 1), (3, 3, 1), (4, 2, 2), (5, 2, 2), (6, 3, 2), (9, 3, 2)]
 )
