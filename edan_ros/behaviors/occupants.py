@@ -208,10 +208,7 @@ class Occupants:
         """Return the first seat whose region contains the centre of a box; empty for none."""
         x = (box.x + 0.5 * box.width) / snapshot.width
         y = (box.y + 0.5 * box.height) / snapshot.height
-        for seat in self.seats:
-            if seat.holds(x, y):
-                return seat.name
-        return ""
+        return next((seat.name for seat in self.seats if seat.holds(x, y)), "")
 
     def _drop_absent(self, stamp: float) -> None:
         kept = []

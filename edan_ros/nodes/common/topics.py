@@ -73,24 +73,20 @@ def find_message_type(kind: str) -> type:
 class TransformPublisher:
     """Publishes frames on /tf, without tf2_ros.
 
-    Raises:
-        MissingMessagesError: tf2_msgs is not installed.
+    Args:
+        node: publishes the frames.
+        messages: the module tf2_msgs.msg.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._type = find_messages("tf2_msgs").TFMessage
+    def __init__(self, node: Node, messages: ModuleType) -> None:
+        self._type = messages.TFMessage
         self._publisher = node.create_publisher(self._type, "/tf", _TF_PROFILE)
 
     @classmethod
     def create(cls, node: Node, lost: str) -> TransformPublisher | None:
-        """Return a publisher; None, with an error in the log, where tf2_msgs is not installed.
-
-        Args:
-            node: publishes the frames.
-            lost: what is not published then.
-        """
+        """Return a publisher; None, with ``lost`` in the log, where tf2_msgs is not installed."""
         try:
-            return cls(node)
+            return cls(node, find_messages("tf2_msgs"))
         except MissingMessagesError as error:
             node.get_logger().error(f"{error}: {lost} is not published")
             return None
