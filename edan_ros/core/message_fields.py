@@ -12,8 +12,8 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.faces import CameraModel, Face, HeadPose
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
-from edan_ros.core.sixteen_bit import SixteenBitScaler
-from edan_ros.core.still_image import DEFAULT_LIMITS, DecodeLimits
+from edan_ros.core.images.sixteen_bit import SixteenBitScaler
+from edan_ros.core.images.still_image import DEFAULT_LIMITS, DecodeLimits
 
 
 def decode_image(

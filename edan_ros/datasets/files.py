@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.file_formats import IMAGE_SUFFIXES
 from edan_ros.core.images import ImageError, decode_file
+from edan_ros.core.images.file_formats import IMAGE_SUFFIXES
 from edan_ros.datasets.errors import DataError
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.file_formats import IMAGE_SUFFIXES
 from edan_ros.core.geometry import NUM_LANDMARKS
+from edan_ros.core.images.file_formats import IMAGE_SUFFIXES
 from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
 from edan_ros.datasets.files import files_in, from_file

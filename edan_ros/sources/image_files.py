@@ -7,7 +7,7 @@ import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from edan_ros.core.file_formats import IMAGE_SUFFIXES
+from edan_ros.core.images.file_formats import IMAGE_SUFFIXES
 from edan_ros.core.images import ImageError, decode_file
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 

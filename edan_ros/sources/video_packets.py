@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from edan_ros.core.images import Image, ImageError
+from edan_ros.core.images.sixteen_bit import SixteenBitScaler
+from edan_ros.core.images.still_image import DEFAULT_LIMITS, DecodeLimits
 from edan_ros.core.message_fields import decode_image
-from edan_ros.core.sixteen_bit import SixteenBitScaler
-from edan_ros.core.still_image import DEFAULT_LIMITS, DecodeLimits
 from edan_ros.sources import h264
 from edan_ros.sources.video import error_reason, import_av
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edan_ros.core.decoder_log import decoder_log
-from edan_ros.core.exif import TiffDirectory
 from edan_ros.core.images import ImageError, decode_compressed, decode_file
+from edan_ros.core.images.decoder_log import decoder_log
+from edan_ros.core.images.exif import TiffDirectory
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 

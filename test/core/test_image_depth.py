@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edan_ros.core.images import decode_compressed, decode_file, decode_raw
-from edan_ros.core.sixteen_bit import SixteenBitScaler, to_8bit
+from edan_ros.core.images.sixteen_bit import SixteenBitScaler, to_8bit
 from edan_ros.datasets.files import from_file
 
 WIDTH, HEIGHT = 320, 240

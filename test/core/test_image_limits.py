@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edan_ros.core.exif import TiffDirectory
 from edan_ros.core.images import ImageError, decode_compressed, decode_file, decode_raw
-from edan_ros.core.still_image import DecodeLimits
+from edan_ros.core.images.exif import TiffDirectory
+from edan_ros.core.images.still_image import DecodeLimits
 
 WIDTH, HEIGHT = 60, 44
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"

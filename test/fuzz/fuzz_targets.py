@@ -270,7 +270,7 @@ def _check_values(rng: random.Random) -> None:
 
     from edan_ros.behaviors.cabin import Cabin, CabinSettings
     from edan_ros.behaviors.social import SocialSettings
-    from edan_ros.core.still_image import DecodeLimits
+    from edan_ros.core.images.still_image import DecodeLimits
     from edan_ros.detection.factory import DetectionConfig
     from edan_ros.nodes.emotion import parameters
     from edan_ros.pipeline.config import PipelineConfig

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams import GOP, encode, foxglove, moving
 
 from edan_ros.core.images import Image, ImageError
-from edan_ros.core.still_image import DecodeLimits
+from edan_ros.core.images.still_image import DecodeLimits
 from edan_ros.sources.h264 import FrameNumbers, nal_units
 from edan_ros.sources.video_packets import ImageDecoder, PacketDecoder, codec_of
 

@@ -18,9 +18,9 @@ from std_msgs.msg import Header
 from edan_ros.core.faces import CameraModel, FrameResult
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, ImageError
+from edan_ros.core.images.sixteen_bit import SixteenBitScaler
+from edan_ros.core.images.still_image import DEFAULT_LIMITS, DecodeLimits
 from edan_ros.core.message_fields import camera_model, decode_image, image_header
-from edan_ros.core.sixteen_bit import SixteenBitScaler
-from edan_ros.core.still_image import DEFAULT_LIMITS, DecodeLimits
 from edan_ros.detection.base import IDENTITY_BOX, WIDER_FACE_BOX
 from edan_ros.detection.external_boxes import ExternalBoxes
 from edan_ros.msg import FaceEmotionArray

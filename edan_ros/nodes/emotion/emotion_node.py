@@ -18,8 +18,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import SetBool
 
+from edan_ros.core.images.still_image import DecodeLimits
 from edan_ros.core.settings import from_values
-from edan_ros.core.still_image import DecodeLimits
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
 from edan_ros.drawing.privacy import PRIVACY_THRESHOLD

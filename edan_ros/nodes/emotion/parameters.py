@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from edan_ros.core.images.still_image import DecodeLimits
 from edan_ros.core.settings import fields_of, from_values
-from edan_ros.core.still_image import DecodeLimits
 from edan_ros.detection.factory import DETECTORS, DetectionConfig
 from edan_ros.drawing.privacy import PRIVACY_MODES
 from edan_ros.engines import ENGINES

@@ -6,9 +6,9 @@ import re
 import struct
 from collections.abc import Callable
 
-from edan_ros.core.compressed import find_parser
-from edan_ros.core.exif import ORIENTATION, TiffDirectory
-from edan_ros.core.still_image import CutShortError, FormatError, StillImage
+from edan_ros.core.images.compressed import find_parser
+from edan_ros.core.images.exif import ORIENTATION, TiffDirectory
+from edan_ros.core.images.still_image import CutShortError, FormatError, StillImage
 
 #: Formats that files may have, for messages.
 FILE_FORMATS = "JPEG, PNG, WebP, TIFF, BMP or PPM"

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.still_image import CutShortError
+from edan_ros.core.images.still_image import CutShortError
 
 ORIENTATION = 274
 # TIFF 6.0, section 2: bytes per value of each type; 16 to 18 are those of BigTIFF.

@@ -12,8 +12,8 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from edan_ros.core.exif import exif_orientation
-from edan_ros.core.still_image import CutShortError, FormatError, StillImage
+from edan_ros.core.images.exif import exif_orientation
+from edan_ros.core.images.still_image import CutShortError, FormatError, StillImage
 
 JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"

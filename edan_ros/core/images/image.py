@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.compressed import JPEG_MAGIC, find_parser, has_stray_marker
-from edan_ros.core.decoder_log import decoder_log
-from edan_ros.core.exif import turn_upright
-from edan_ros.core.file_formats import FILE_FORMATS, find_file_parser, parse_tiff
-from edan_ros.core.sixteen_bit import SixteenBitScaler, to_8bit
-from edan_ros.core.still_image import (
+from edan_ros.core.images.compressed import JPEG_MAGIC, find_parser, has_stray_marker
+from edan_ros.core.images.decoder_log import decoder_log
+from edan_ros.core.images.exif import turn_upright
+from edan_ros.core.images.file_formats import FILE_FORMATS, find_file_parser, parse_tiff
+from edan_ros.core.images.sixteen_bit import SixteenBitScaler, to_8bit
+from edan_ros.core.images.still_image import (
     DEFAULT_LIMITS,
     FILE_LIMITS,
     DecodeLimits,
