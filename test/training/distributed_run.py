@@ -1,7 +1,8 @@
-"""One process of a run over several, started by torchrun from test_distributed.py.
+"""One process of runs over several, started by torchrun from test_distributed.py.
 
-Arguments: recogniser or detector, the configuration, the folder of the run, and the step at which
-process 1 is sent SIGTERM (0 for never). Writes its weights to ``rank<N>.pt`` at the end.
+Arguments: the configuration of the recogniser, the folder of the runs, and the step at which
+process 1 is sent SIGTERM in each run (0 for never). Trains the recogniser and the detector, and
+writes their weights to ``recogniser/rank<N>.pt`` and ``detector/rank<N>.pt`` at the end.
 """
 
 from __future__ import annotations
@@ -24,25 +25,27 @@ from edan_ros.training.emotion.task import EmotionTask
 
 
 def main() -> None:
-    kind, config, out, stop_at = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    config, folder, stop_at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)
-    if kind == "detector":
-        images = {"landmarks68": [source_image(1), source_image(2)]}
-        task = DetectorTask(detector_config(epoch_samples=24), images)
-    else:
-        task = EmotionTask(load_config(config), two_emotions())
+    images = {"landmarks68": [source_image(1), source_image(2)]}
+    tasks = {
+        "recogniser": EmotionTask(load_config(config), two_emotions()),
+        "detector": DetectorTask(detector_config(epoch_samples=24), images),
+    }
     with world("cpu") as here:
 
         def on_step(state: PhaseState) -> None:
             if here.rank == 1 and state.step == stop_at:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        try:
-            network = Trainer(task, out, world=here, workers=0, on_step=on_step).run()
-        except Interrupted:
-            (out / f"stopped{here.rank}").touch()
-            return
-        torch.save(network.state_dict(), out / f"rank{here.rank}.pt")
+        for kind, task in tasks.items():
+            out = folder / kind
+            try:
+                network = Trainer(task, out, world=here, workers=0, on_step=on_step).run()
+            except Interrupted:
+                (out / f"stopped{here.rank}").touch()
+            else:
+                torch.save(network.state_dict(), out / f"rank{here.rank}.pt")
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ def test_a_run_may_add_blocks_and_freeze_parts(tmp_path: Path) -> None:
 def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
     """Loss, targets and decoding agree: one batch shown in every step is learned."""
     task = DetectorTask(
-        config(network={}, learning_rate=0.003, epoch_samples=4, epochs=60, warmup_epochs=0.0),
+        config(network={}, learning_rate=0.003, epoch_samples=4, epochs=30, warmup_epochs=0.0),
         {"landmarks68": [source_image(1)]},
     )
     data = task.epoch_data(0, 0)

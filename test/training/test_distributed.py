@@ -29,14 +29,14 @@ PHASES = [
 ]
 
 
-def start(kind: str, config: Path, out: Path, stop_at: int) -> None:
+def start(config: Path, folder: Path, stop_at: int) -> None:
     """Run distributed_run.py in two processes, as torchrun does, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     where = ["--master_addr=127.0.0.1", f"--master_port={port}"]
-    script = [str(HERE / "distributed_run.py"), kind, str(config), str(out), str(stop_at)]
+    script = [str(HERE / "distributed_run.py"), str(config), str(folder), str(stop_at)]
     paths = [str(HERE), *sys.path]
     done = subprocess.run(
         [*torchrun, *where, *script],
@@ -51,25 +51,27 @@ def start(kind: str, config: Path, out: Path, stop_at: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("kind", "checkpoint", "epochs"),
-    [("recogniser", "phase0.pt", [(1, 1), (2, 1)]), ("detector", "detector.pt", [(1, 1), (1, 2)])],
-)
-def test_two_processes_train_one_network(
-    tmp_path: Path, kind: str, checkpoint: str, epochs: list[tuple[int, int]]
-) -> None:
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
     """A signal to one process stops both; resumed, they end with equal weights."""
     loss = {"uncertainty": True, "intermediate": 0.5}
-    config, out = write(tmp_path, phases=PHASES, loss=loss), tmp_path / "run"
-    start(kind, config, out, stop_at=4)
-    assert {p.name for p in out.glob("stopped*")} == {"stopped0", "stopped1"}
-    assert read_state(out / checkpoint)["step"] == 4
-    start(kind, config, out, stop_at=0)
-    first, second = (torch.load(out / f"rank{n}.pt", weights_only=True) for n in (0, 1))
-    for name, value in first.items():
-        if "running" not in name and "num_batches" not in name:
-            assert torch.equal(value, second[name]), name
-    assert [(entry["phase"], entry["epoch"]) for entry in read_log(out)] == epochs
+    config = write(tmp_path, phases=PHASES, loss=loss)
+    runs = {
+        "recogniser": ("phase0.pt", [(1, 1), (2, 1)]),
+        "detector": ("detector.pt", [(1, 1), (1, 2)]),
+    }
+    start(config, tmp_path, stop_at=4)
+    for kind, (checkpoint, _) in runs.items():
+        out = tmp_path / kind
+        assert {p.name for p in out.glob("stopped*")} == {"stopped0", "stopped1"}
+        assert read_state(out / checkpoint)["step"] == 4
+    start(config, tmp_path, stop_at=0)
+    for kind, (_, epochs) in runs.items():
+        out = tmp_path / kind
+        first, second = (torch.load(out / f"rank{n}.pt", weights_only=True) for n in (0, 1))
+        for name, value in first.items():
+            if "running" not in name and "num_batches" not in name:
+                assert torch.equal(value, second[name]), name
+        assert [(entry["phase"], entry["epoch"]) for entry in read_log(out)] == epochs
 
 
 def test_processes_share_each_batch_without_overlap() -> None:
