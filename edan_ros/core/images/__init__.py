@@ -1,6 +1,7 @@
 """Images: raw and compressed messages and files decoded within limits, turned upright."""
 
 from edan_ros.core.images.image import (
+    ENCODINGS,
     REDUCTIONS,
     Image,
     ImageError,
@@ -10,6 +11,7 @@ from edan_ros.core.images.image import (
 )
 
 __all__ = [
+    "ENCODINGS",
     "REDUCTIONS",
     "Image",
     "ImageError",
