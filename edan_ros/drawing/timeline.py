@@ -6,12 +6,14 @@ All times are seconds of the recording, in increasing order.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edan_ros.drawing.colours import LIGHT, SKY, Colour, Pixels, ink_on, mixed
 from edan_ros.drawing.text import draw_text, text_width
@@ -24,8 +26,8 @@ _MARGIN = 6
 _ROW_HEIGHT = 1.6
 #: Levels with a line and a number.
 _GRID_LEVELS = (0.0, 0.5, 1.0)
-#: Columns of a dash and of its gap.
-_DASH, _DASH_GAP = 6, 6
+#: Columns of a dash, of its gap and of a dot.
+_DASH, _DASH_GAP, _DOT = 6, 6, 3
 #: Length of the sample of a curve in its legend, in heights of a capital letter.
 _LEGEND_LINE = 1.8
 #: Seconds for which a sentence is shown in full, and then fades.
@@ -128,31 +130,34 @@ class Levels:
             place = area.left - _MARGIN, y - 0.4 * area.letter
             draw_text(canvas, f"{level:g}", *place, _FAINT, size=0.8 * area.letter, align="right")
         for limit in self.limits:
-            for x in range(area.left, area.right, 8):
-                cv2.line(canvas, (x, area.y(limit)), (x + 2, area.y(limit)), _FAINT, 1)
-        shown = [p for p in self.points if area.begin <= p[0] <= area.end]
+            for dot in range(_DOT):
+                canvas[area.y(limit), area.left + dot : area.right : 8] = _FAINT
+        first = bisect_left(self.points, area.begin, key=lambda point: point[0])
+        shown = self.points[first : bisect_right(self.points, area.end, key=lambda point: point[0])]
+        times = [seconds for seconds, _ in shown]
+        columns = np.interp(times, (area.begin, area.end), (area.left, area.right))
         for i, name in enumerate(self.curves):
-            line = [(area.x(seconds), area.y(levels[i])) for seconds, levels in shown]
-            self._draw_curve(canvas, line, i)
-            y = area.top + round((1.85 + 1.75 * (i + 1)) * area.letter)
-            middle = y - round(0.5 * area.letter)
-            sample = round(_LEGEND_LINE * area.letter)
-            self._draw_curve(canvas, [(_MARGIN, middle), (_MARGIN + sample, middle)], i)
-            x = 2 * _MARGIN + sample
-            draw_text(canvas, name, x, y - area.letter, _FAINT, size=area.letter)
+            levels = [levels[i] for _, levels in shown]
+            rows = np.interp(levels, (0.0, 1.0), (area.y(0.0), area.y(1.0)))
+            self._draw_curve(canvas, columns, rows, i)
+            top = area.top + round((0.85 + 1.75 * (i + 1)) * area.letter)
+            middle = top + round(0.5 * area.letter)
+            sample = _MARGIN + round(_LEGEND_LINE * area.letter)
+            self._draw_curve(canvas, np.array([_MARGIN, sample]), np.full(2, middle), i)
+            draw_text(canvas, name, _MARGIN + sample, top, _FAINT, size=area.letter)
 
-    def _draw_curve(self, canvas: Pixels, line: Sequence[tuple[int, int]], index: int) -> None:
+    def _draw_curve(
+        self, canvas: Pixels, columns: NDArray[Any], rows: NDArray[Any], index: int
+    ) -> None:
         """Draw the first curve as a solid line, the others as dashed, lighter ones."""
-        if index == 0 or len(line) < 2:
-            points = np.array(line, np.int32)
-            cv2.polylines(canvas, [points], False, self.hue, 2, cv2.LINE_AA)
+        if index == 0 or len(columns) < 2:
+            line = np.round(np.stack([columns, rows], axis=1)).astype(np.int32)
+            cv2.polylines(canvas, [line], False, self.hue, 2, cv2.LINE_AA)
             return
-        lighter = mixed(self.hue, LIGHT, 0.5)
-        columns, rows = np.array(line).T
-        for begin in range(columns[0], columns[-1], _DASH + _DASH_GAP):
-            x = np.arange(begin, min(begin + _DASH, columns[-1]) + 1)
-            dash = np.stack([x, np.round(np.interp(x, columns, rows))], axis=1).astype(np.int32)
-            cv2.polylines(canvas, [dash], False, lighter, 2, cv2.LINE_AA)
+        x = np.arange(round(columns[0]), round(columns[-1]) + 1)
+        line = np.stack([x, np.round(np.interp(x, columns, rows))], axis=1).astype(np.int32)
+        dashes = [line[i : i + _DASH + 1] for i in range(0, len(line), _DASH + _DASH_GAP)]
+        cv2.polylines(canvas, dashes, False, mixed(self.hue, LIGHT, 0.5), 2, cv2.LINE_AA)
 
 
 @dataclass
