@@ -11,7 +11,7 @@ import numpy as np
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face
 from edan_ros.drawing.colours import EMOTION_COLOURS, Pixels
-from edan_ros.drawing.text import draw_text
+from edan_ros.drawing.text import draw_text, fit_text
 from edan_ros.explain.canvas import (
     BACKGROUND,
     MUTED,
@@ -55,6 +55,7 @@ def draw_sheet(
     top = max(float(one.drops.max()) for row in explanations for one in row) or 1.0
     height = _TITLE + rows * (_HEAD + TILE + _GAP) + _LEGEND
     sheet = np.full((height, _GAP + columns * (TILE + _GAP), 3), BACKGROUND, np.uint8)
+    title = fit_text(title, sheet.shape[1] - 2 * _GAP, 11)
     draw_text(sheet, title, _GAP, 14, MUTED, size=11)
     for row, found in enumerate(explanations):
         part = sheet[_TITLE + row * (_HEAD + TILE + _GAP) :]
