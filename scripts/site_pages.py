@@ -119,6 +119,7 @@ def parameter_tables() -> dict[str, list[tuple[str, Sequence[Any]]]]:
         from edan_ros.nodes.behaviors import (
             announcer_node,
             humanoid_node,
+            people_context_node,
             ros4hri_node,
             vehicle_node,
         )
@@ -138,6 +139,7 @@ def parameter_tables() -> dict[str, list[tuple[str, Sequence[Any]]]]:
         ("humanoid_node", humanoid_node),
         ("announcer_node", announcer_node),
         ("ros4hri_node", ros4hri_node),
+        ("people_context_node", people_context_node),
     ):
         nodes[name] = [(group.title, group.parameters) for group in module.GROUPS]
     return nodes

@@ -12,7 +12,13 @@ import yaml
 
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.core.settings import SettingsError
-from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
+from edan_ros.nodes.behaviors import (
+    announcer_node,
+    humanoid_node,
+    people_context_node,
+    ros4hri_node,
+    vehicle_node,
+)
 from edan_ros.nodes.behaviors.parameters import Part
 from edan_ros.nodes.common.parameters import parameters_in
 
@@ -22,6 +28,7 @@ NODES = {
     "humanoid": humanoid_node,
     "announcer": announcer_node,
     "ros4hri": ros4hri_node,
+    "people_context": people_context_node,
 }
 
 

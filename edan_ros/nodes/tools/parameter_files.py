@@ -8,7 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from edan_ros.nodes.behaviors import announcer_node, humanoid_node, ros4hri_node, vehicle_node
+from edan_ros.nodes.behaviors import (
+    announcer_node,
+    humanoid_node,
+    people_context_node,
+    ros4hri_node,
+    vehicle_node,
+)
 from edan_ros.nodes.common.parameters import render_file
 from edan_ros.nodes.emotion import parameters as emotion_parameters
 
@@ -42,11 +48,15 @@ def render_all() -> dict[str, str]:
     )
     announcer = _introduction("announcer node", launch.format("assistive"))
     ros4hri = _introduction("ROS4HRI node", run.format("ros4hri_node"))
+    context = _introduction("people context node", run.format("people_context_node"))
     return {
         "emotion.yaml": render_file("emotion_node", emotion, emotion_parameters.GROUPS),
         "vehicle.yaml": render_file("vehicle_node", vehicle, vehicle_node.GROUPS),
         "humanoid.yaml": render_file("humanoid_node", humanoid, humanoid_node.GROUPS),
         "announcer.yaml": render_file("announcer_node", announcer, announcer_node.GROUPS),
+        "people_context.yaml": render_file(
+            "people_context_node", context, people_context_node.GROUPS
+        ),
         "ros4hri.yaml": render_file("ros4hri_node", ros4hri, ros4hri_node.GROUPS),
     }
 

@@ -1,0 +1,197 @@
+"""What a robot agent may know of the people in view, as plain data with its uncertainty.
+
+Directions of attention are those of heads: eyes are not measured. An expression is what a face
+shows, and `LIMITS` says what does not follow from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edan_ros.behaviors.people import People, PeopleSettings, Person
+from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
+from edan_ros.behaviors.timing import Admission, Debounced, StampClock, TimeSettings
+from edan_ros.core.emotions import EMOTIONS, UNKNOWN, label_of
+from edan_ros.core.settings import CheckedSettings, number, seconds
+
+#: Targets of a head beside another person's id.
+ROBOT, ELSEWHERE, NOT_KNOWN = "robot", "elsewhere", "unknown"
+#: What must not be concluded, one sentence each.
+LIMITS = (
+    "An expression is what a face shows, estimated from images; it is not what a person feels, "
+    "thinks or intends.",
+    "Do not conclude honesty, health, fatigue, personality, age, sex or origin from it.",
+    "An id is a track of a face, not an identity: a person who leaves and returns has another id.",
+    "Only people whose face is visible are listed: an empty list does not mean that nobody is "
+    "there.",
+    "Do not decide on safety, employment, education or access by this information.",
+)
+#: Smallest probability of an alternative expression that is listed.
+_ALTERNATIVE = 0.1
+#: Seconds after which a head that is no longer turned to a target has left it.
+_FORGET = 1.0
+
+
+@dataclass(frozen=True)
+class ContextSettings(CheckedSettings):
+    """When a head counts as turned to somebody."""
+
+    towards: float = number(
+        0.3,
+        0.05,
+        1.0,
+        "largest angle between the direction of a head and the camera or person that it is turned "
+        "to",
+        "rad",
+    )
+    settle: float = seconds(
+        0.5, 0.0, 5.0, "time for which a head must be turned to a target before that counts"
+    )
+
+
+@dataclass(frozen=True)
+class ContextOptions:
+    """All settings of the context."""
+
+    context: ContextSettings = field(default_factory=ContextSettings)
+    time: TimeSettings = field(default_factory=TimeSettings)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+
+
+class PeopleContext:
+    """The people in view as data. `observe` snapshots as they arrive, `describe` at any time."""
+
+    def __init__(self, options: ContextOptions) -> None:
+        self.options = options
+        self.clock = StampClock(options.time, self._reset)
+        self._reset()
+
+    def _reset(self) -> None:
+        """Drop all people."""
+        self._people = People(self.options.people)
+        self._targets: dict[int, Debounced[str]] = {}
+        self._width = 1
+
+    def reconfigure(self, options: ContextOptions) -> None:
+        """Set new settings; the people are seen as new."""
+        self.options, self.clock.settings = options, options.time
+        self._reset()
+
+    def observe(self, snapshot: Snapshot, now: float) -> Admission:
+        """Add the faces of one image arriving at `now`; return whether its stamp counts."""
+        admission = self.clock.admit(snapshot.stamp, now)
+        if admission is not Admission.NEW:
+            return admission
+        self._people.observe(snapshot)
+        self._width = snapshot.width
+        visible = [p.face for p in self._people.all() if p.last_seen == snapshot.stamp]
+        settle = self.options.context.settle
+        for face in visible:
+            target = self._targets.get(face.track_id)
+            if target is None:
+                target = self._targets[face.track_id] = Debounced(
+                    NOT_KNOWN, settle=settle, forget=settle + _FORGET, gap=_FORGET
+                )
+            target.update(target_of(face, visible, self.options.context.towards), snapshot.stamp)
+        present = {person.track_id for person in self._people.all()}
+        self._targets = {k: v for k, v in self._targets.items() if k in present}
+        return admission
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """Return the context at ``now`` as data for JSON.
+
+        ``is_current`` is false, and nobody is listed, while no image is new enough. Of each person:
+        ``id``, ``here_for_s``, ``visible`` (in the newest image), ``distance_m`` (null without a
+        calibration), ``side`` of the image, ``head_towards`` ("robot", another id as text,
+        "elsewhere" or "unknown") and ``expression`` with ``label``, ``for_s``, ``probability``
+        (mean since it began), ``uncertainty`` (0: one expression, 1: all seven equally likely),
+        ``alternatives`` and ``valence`` (-1 to 1).
+        """
+        self.clock.advance(now)
+        stamp = None if self.clock.is_stale(now) else self.clock.newest
+        everybody = () if stamp is None else self._people.all()
+        return {
+            "stamp": self.clock.newest,
+            "is_current": stamp is not None,
+            "people": [self._person(p, stamp) for p in everybody if stamp is not None],
+            "limits": list(LIMITS),
+        }
+
+    def _person(self, person: Person, stamp: float) -> dict[str, Any]:
+        face = person.face
+        distance = None if face.position is None else round(math.hypot(*face.position), 2)
+        return {
+            "id": person.track_id,
+            "here_for_s": round(stamp - person.first_seen, 1),
+            "visible": person.last_seen == stamp,
+            "distance_m": distance,
+            "side": self._side(face),
+            "head_towards": self._targets[person.track_id].value,
+            "expression": _expression(person, stamp),
+        }
+
+    def _side(self, face: FaceSnapshot) -> str:
+        centre = (face.box.x + 0.5 * face.box.width) / self._width
+        return "left" if centre < 1 / 3 else "right" if centre > 2 / 3 else "middle"
+
+
+def target_of(face: FaceSnapshot, others: Iterable[FaceSnapshot], towards: float) -> str:
+    """Return what a head is turned to: ROBOT, the id of another person, ELSEWHERE or NOT_KNOWN.
+
+    The target is the one with the smallest angle to the forward axis of the face, if that angle is
+    at most ``towards`` (radians). Without a position only the robot can be found, along the
+    optical axis.
+    """
+    if not math.isfinite(face.yaw + face.pitch):
+        return NOT_KNOWN
+    # Yaw and pitch are those of the forward axis in the optical frame (core.faces.HeadPose).
+    forward = np.array(
+        [
+            math.sin(face.yaw) * math.cos(face.pitch),
+            -math.sin(face.pitch),
+            -math.cos(face.yaw) * math.cos(face.pitch),
+        ]
+    )
+    here = None if face.position is None else np.array(face.position)
+    ways = {ROBOT: np.array([0.0, 0.0, -1.0]) if here is None else -here}
+    if here is not None:
+        ways |= {
+            str(other.track_id): np.array(other.position) - here
+            for other in others
+            if other.track_id != face.track_id and other.position is not None
+        }
+    angles = {name: _angle(forward, way) for name, way in ways.items()}
+    nearest = min(angles, key=lambda name: angles[name])
+    return nearest if angles[nearest] <= towards else ELSEWHERE
+
+
+def _angle(forward: np.ndarray[Any, Any], way: np.ndarray[Any, Any]) -> float:
+    """Return the angle between a unit vector and another vector; pi without a length."""
+    length = float(np.linalg.norm(way))
+    if not length:
+        return math.pi
+    return math.acos(min(max(float(forward @ way) / length, -1.0), 1.0))
+
+
+def _expression(person: Person, stamp: float) -> dict[str, Any]:
+    face, emotion = person.face, person.emotion.value
+    p = np.array(face.probabilities)
+    entropy = -float(np.sum(p * np.log(np.maximum(p, 1e-12)))) / math.log(len(p))
+    others = {
+        name: round(float(share), 2)
+        for name, share in zip(EMOTIONS, p, strict=True)
+        if name != label_of(emotion) and share >= _ALTERNATIVE
+    }
+    return {
+        "label": label_of(emotion),
+        "for_s": round(person.emotion.held(stamp), 1),
+        "probability": None if emotion == UNKNOWN else round(person.intensity, 2),
+        "uncertainty": round(min(max(entropy, 0.0), 1.0), 2),
+        "alternatives": others,
+        "valence": None if math.isnan(face.valence) else round(face.valence, 2),
+    }
