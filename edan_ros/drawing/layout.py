@@ -68,7 +68,7 @@ class Layout:
         for x in columns:
             yield with_bar(x, bottom + gap, bottom + 2 * gap + height)
         for x in (right + gap, face.x - gap - width):
-            for y in (face.y, bottom - height):
+            for y in (max(face.y, 0), min(bottom, self._height) - height):
                 yield with_bar(x, y, bottom + gap)
                 yield with_bar(x, y, face.y - gap - bar)
         for x in columns:

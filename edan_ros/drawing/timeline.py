@@ -229,7 +229,7 @@ class TimelineStrip:
             for part in _wrap(text, width - 2 * _MARGIN, letter)
         ]
         for i, (text, colour) in enumerate(wrapped[:lines]):
-            y = top + line * (i + 1) + 0.3 * letter
+            y = top + line * (i + 1) + 0.6 * letter
             draw_text(canvas, text, _MARGIN, y, colour, size=letter)
         return canvas
 

@@ -47,6 +47,15 @@ def test_a_label_prefers_places_that_leave_foreheads_visible() -> None:
     assert label.x > 280
 
 
+def test_the_label_of_a_face_cut_by_the_border_is_beside_it() -> None:
+    frame = Box(300, 300, 200, 250)
+    layout = Layout(WIDTH, HEIGHT, [frame])
+    layout.take([(Box(505, 300, 100, 180),)])  # a panel
+    (label,) = layout.take(layout.label_places(frame, 60, 20, 2, 0)) or ()
+    assert label.x == 238
+    assert 300 <= label.y <= 460
+
+
 def test_without_room_there_is_no_place() -> None:
     frame = Box(-10, -10, 700, 500)
     layout = Layout(WIDTH, HEIGHT, [frame])
