@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.emotions import softmax
+from edan_ros.core.emotions import EMOTIONS, softmax
 from edan_ros.core.geometry import NUM_LANDMARKS
 
 
@@ -41,42 +42,88 @@ class Prediction:
         )
 
 
-class ModelMetadata(Protocol):
-    """The fields of a model's manifest that turn its outputs into faces."""
+@dataclass(frozen=True)
+class Manifest:
+    """The manifest of a model, ``<name>.json`` beside ``<name>.onnx``.
+
+    Attributes:
+        path: the ONNX file.
+        name: name of the model.
+        version: version of the weights.
+        sha256: hexadecimal SHA-256 of the ONNX file.
+        input_size: side in pixels of the square crop; of a detector, of its training images.
+        task: what the model predicts, "emotions" or "detector".
+        labels: names of the logits, in order.
+        outputs: outputs of the graph where some that the pipeline needs are missing; such a
+            model can only be evaluated. Empty for a complete model.
+        temperature: calibration temperature, above 0, by which logits are divided before the
+            softmax (Guo et al. 2017).
+        uniform_temperature: calibration temperature under a uniform class prior; 0 stands for
+            ``temperature``.
+        class_prior: share of each label in the training set, sum 1, for a model whose logits
+            carry no prior; empty where the logits include the training frequencies.
+        resting_logits: mean logits of neutral faces, the resting face of the population; empty
+            where unknown.
+        presence_threshold: presence that 1 % of background crops exceed.
+        precision: format of the weights: ``fp32``, ``fp16 storage``, ``fp16``, ``int8`` (for
+            processors) or ``int8-gpu``.
+        parameters: number of parameters.
+        gflop: floating-point operations per face, 1e9.
+        terms: licence terms that the training data impose on the weights.
+        training: command, data and seed that produced the model.
+        metrics: results, each named after its data set and normalisation.
+    """
+
+    path: Path
+    name: str
+    version: str
+    sha256: str
+    input_size: int
+    task: str = "emotions"
+    labels: tuple[str, ...] = EMOTIONS
+    outputs: tuple[str, ...] = ()
+    temperature: float = 1.0
+    uniform_temperature: float = 0.0
+    class_prior: tuple[float, ...] = ()
+    resting_logits: tuple[float, ...] = ()
+    presence_threshold: float = 0.5
+    precision: str = "fp32"
+    parameters: int = 0
+    gflop: float = 0.0
+    terms: str = ""
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
+    metrics: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
-    def temperature(self) -> float:
-        """Calibration temperature, above 0, by which logits are divided before the softmax."""
-        ...
+    def quantised(self) -> bool:
+        """Whether the weights are INT8, either ``int8`` or ``int8-gpu`` (explicit Q/DQ nodes)."""
+        return self.precision.startswith("int8")
 
-    @property
-    def uniform_temperature(self) -> float:
-        """Calibration temperature under a uniform class prior; 0 for ``temperature``."""
-        ...
-
-    @property
-    def presence_threshold(self) -> float:
-        """Presence, 0 to 1, from which a crop counts as a face."""
-        ...
-
-    @property
-    def class_prior(self) -> Sequence[float]:
-        """Class shares in the training set; empty where the logits include them."""
-        ...
-
-    @property
-    def resting_logits(self) -> Sequence[float]:
-        """Mean logits of neutral faces; empty where unknown."""
-        ...
+    def save(self) -> Path:
+        """Write the manifest beside its model and return the path."""
+        values = asdict(self)
+        values["file"] = values.pop("path").name
+        target = self.path.with_suffix(".json")
+        target.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        return target
 
 
 class Engine(Protocol):
-    """Runs one model on batches of crops."""
+    """Runs one model on batches of crops. Inputs and outputs are bound by name, never by order.
 
-    @property
-    def manifest(self) -> ModelMetadata:
-        """Metadata of the loaded model."""
-        ...
+    Attributes:
+        name: one of ``edan_ros.engines.ENGINES`` except ``auto``.
+        device: where the model runs, ``cpu`` for example.
+        precision: arithmetic of the convolutions, ``fp32`` for example.
+        selection_reason: why this engine was selected, for users.
+        manifest: manifest of the loaded model.
+    """
+
+    name: str
+    device: str
+    precision: str
+    selection_reason: str
+    manifest: Manifest
 
     @property
     def input_size(self) -> int:
@@ -92,7 +139,7 @@ class Engine(Protocol):
 
 
 def class_probabilities(
-    logits: NDArray[np.floating], model: ModelMetadata, prior_strength: float = 0.0
+    logits: NDArray[np.floating], model: Manifest, prior_strength: float = 0.0
 ) -> NDArray[np.float64]:
     """Return calibrated probabilities under a class prior.
 
@@ -104,7 +151,7 @@ def class_probabilities(
 
     Args:
         logits: (n, k).
-        model: metadata of the model that made them.
+        model: manifest of the model that made them.
         prior_strength: 0 for uniform classes to 1 for the frequencies of the training set.
 
     Returns:
@@ -114,7 +161,7 @@ def class_probabilities(
     return softmax(np.asarray(logits, np.float64) + shift, temperature)
 
 
-def calibration(model: ModelMetadata, prior_strength: float) -> tuple[NDArray[np.float64], float]:
+def calibration(model: Manifest, prior_strength: float) -> tuple[NDArray[np.float64], float]:
     """Return what ``class_probabilities`` adds to the logits, (k,) or 0, and its temperature."""
     temperatures = model.temperature, model.uniform_temperature or model.temperature
     return _calibration(tuple(model.class_prior), *temperatures, prior_strength)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
+from edan_ros.core.inference import Manifest as Manifest
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 #: Task of a model -> labels that it must have.
@@ -23,72 +22,6 @@ class EngineError(RuntimeError):
 
 class ModelError(EngineError):
     """A model or its manifest is missing, damaged, or does not belong to this package."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The manifest of a model, ``<name>.json`` beside ``<name>.onnx``.
-
-    Attributes:
-        path: the ONNX file.
-        name: name of the model.
-        version: version of the weights.
-        sha256: hexadecimal SHA-256 of the ONNX file.
-        input_size: side in pixels of the square crop; of a detector, of its training images.
-        task: what the model predicts, one of ``TASKS``.
-        labels: names of the logits, in order.
-        outputs: outputs of the graph where some that the pipeline needs are missing; such a
-            model can only be evaluated. Empty for a complete model.
-        temperature: calibration temperature, above 0, by which logits are divided before the
-            softmax (Guo et al. 2017).
-        uniform_temperature: calibration temperature under a uniform class prior; 0 stands for
-            ``temperature``.
-        class_prior: share of each label in the training set, sum 1, for a model whose logits
-            carry no prior; empty where the logits include the training frequencies.
-        resting_logits: mean logits of neutral faces, the resting face of the population; empty
-            where unknown.
-        presence_threshold: presence that 1 % of background crops exceed.
-        precision: format of the weights: ``fp32``, ``fp16 storage``, ``fp16``, ``int8`` (for
-            processors) or ``int8-gpu``.
-        parameters: number of parameters.
-        gflop: floating-point operations per face, 1e9.
-        terms: licence terms that the training data impose on the weights.
-        training: command, data and seed that produced the model.
-        metrics: results, each named after its data set and normalisation.
-    """
-
-    path: Path
-    name: str
-    version: str
-    sha256: str
-    input_size: int
-    task: str = "emotions"
-    labels: tuple[str, ...] = EMOTIONS
-    outputs: tuple[str, ...] = ()
-    temperature: float = 1.0
-    uniform_temperature: float = 0.0
-    class_prior: tuple[float, ...] = ()
-    resting_logits: tuple[float, ...] = ()
-    presence_threshold: float = 0.5
-    precision: str = "fp32"
-    parameters: int = 0
-    gflop: float = 0.0
-    terms: str = ""
-    training: dict[str, Any] = field(default_factory=dict, repr=False)
-    metrics: dict[str, float] = field(default_factory=dict, repr=False)
-
-    @property
-    def quantised(self) -> bool:
-        """Whether the weights are INT8, either ``int8`` or ``int8-gpu`` (explicit Q/DQ nodes)."""
-        return self.precision.startswith("int8")
-
-    def save(self) -> Path:
-        """Write the manifest beside its model and return the path."""
-        values = asdict(self)
-        values["file"] = values.pop("path").name
-        target = self.path.with_suffix(".json")
-        target.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        return target
 
 
 def sha256_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from edan_ros.core.faces import Face, FrameResult
-from edan_ros.core.inference import ModelMetadata, class_probabilities
+from edan_ros.core.inference import Manifest, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, smooth_recording
 from edan_ros.pipeline.camera_state import TURNED_AWAY, emotion_fields
@@ -28,10 +28,10 @@ class TwoPassSmoother:
 
     Args:
         config: settings of the pipeline that made the results.
-        model: metadata of its model.
+        model: manifest of its model.
     """
 
-    def __init__(self, config: PipelineConfig, model: ModelMetadata) -> None:
+    def __init__(self, config: PipelineConfig, model: Manifest) -> None:
         self._config, self._model = config, model
         self._stamps: list[float] = []
         self._results: list[FrameResult] = []

@@ -24,7 +24,7 @@ from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observat
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_poses
 from edan_ros.core.images import Image
-from edan_ros.core.inference import ModelMetadata, class_probabilities
+from edan_ros.core.inference import Manifest, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, EmotionSmoother, Smoothed
 from edan_ros.core.stamps import NOMINAL_STEP
@@ -61,7 +61,7 @@ class _FaceState:
     since_measured: float = 0.0
     face: Face | None = None
 
-    def resting(self, config: PipelineConfig, model: ModelMetadata) -> RestingBaseline | None:
+    def resting(self, config: PipelineConfig, model: Manifest) -> RestingBaseline | None:
         """Return the resting baseline; None where it is off or the model does not support it."""
         if not (config.resting_baseline and model.resting_logits):
             self.baseline = None
@@ -231,7 +231,7 @@ class CameraState:
         size: tuple[int, int],
         camera: CameraModel | None,
         config: PipelineConfig,
-        model: ModelMetadata,
+        model: Manifest,
     ) -> list[Face]:
         """Return the confirmed faces of the current image, oldest track first.
 
@@ -240,7 +240,7 @@ class CameraState:
             size: width and height of the image in pixels.
             camera: intrinsics for images of this size; None assumes a common lens.
             config: settings of the pipeline.
-            model: metadata of the model that made the observations.
+            model: manifest of the model that made the observations.
         """
         self._faces = {t.id: self._faces.get(t.id) or _FaceState() for t in self._tracker.tracks}
         for state in self._faces.values():
@@ -259,7 +259,7 @@ class CameraState:
         size: tuple[int, int],
         camera: CameraModel | None,
         config: PipelineConfig,
-        model: ModelMetadata,
+        model: Manifest,
     ) -> list[Face]:
         """Update the states of the observed tracks and return the faces of those confirmed."""
         if not observed:
@@ -332,9 +332,7 @@ class _Visible:
             self.excluded = _TOO_SMALL
 
 
-def _smooth(
-    visible: Sequence[_Visible], config: PipelineConfig, model: ModelMetadata
-) -> list[Smoothed]:
+def _smooth(visible: Sequence[_Visible], config: PipelineConfig, model: Manifest) -> list[Smoothed]:
     """Update the resting baselines and smoothers; set the intensities."""
     baselines = [each.state.resting(config, model) for each in visible]
     relative = [
