@@ -344,8 +344,9 @@ def draw_faces(
     Args:
         image: as for ``FaceAnalyzer.analyze``.
         faces: the faces found in this image.
-        landmarks: draw the 68 landmarks.
-        panels: draw the seven probabilities beside each face, where there is room.
+        landmarks: draw the 68 landmarks, on faces of 48 pixels or more.
+        panels: draw the seven probabilities: in a panel beside the face, or in a bar for three
+            or more faces and for small ones.
         attention: overlay the attention map of the most probable emotion.
 
     Raises:
