@@ -201,10 +201,8 @@ class Announcer:
         return sentence
 
     def _blind(self, elapsed: float) -> Sentence | None:
-        if (
-            self._blind_announced
-            or elapsed - self._observed_at < self.options.announcer.blind_after
-        ):
+        blind_after = self.options.announcer.blind_after
+        if self._blind_announced or elapsed - self._observed_at < blind_after:
             return None
         self._blind_announced = True
         self._announced.clear()
@@ -284,10 +282,9 @@ class Announcer:
 
     def _changed(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
-            emotion, announced = self._shown(person), self._announced[person.track_id]
-            if emotion not in (UNKNOWN, announced.emotion) and self._is_due(
-                announced.when, elapsed
-            ):
+            emotion, before = self._shown(person), self._announced[person.track_id]
+            is_new = emotion not in (UNKNOWN, before.emotion)
+            if is_new and self._is_due(before.when, elapsed):
                 return self._change(person, emotion, elapsed)
         return None
 
@@ -298,11 +295,11 @@ class Announcer:
         return Sentence(text, "changed", person.track_id)
 
     def _gone(self, present: list[Person], elapsed: float) -> Sentence | None:
-        del elapsed
+        del present, elapsed
         gone = [track for track in self._announced if self._people.find(track) is None]
         if not gone:
             return None
-        empty = not present and self._is_empty()
+        empty = self._is_empty()
         if len(gone) > 1 and empty:
             self._announced.clear()
             return Sentence(self.catalogue.nobody(), "gone")
@@ -338,8 +335,9 @@ class Announcer:
 
     def _mark_announced(self, person: Person, elapsed: float, emotion: int) -> _Announced:
         track = person.track_id
-        strong = self._announced[track].strong if track in self._announced else {}
-        if emotion in STRONG:
+        before = self._announced.get(track)
+        strong = before.strong if before else {}
+        if emotion in STRONG and not (before and before.emotion == emotion):
             strong[emotion] = elapsed
         announced = _Announced(self._places[track], emotion, elapsed, strong)
         self._announced[track] = announced
@@ -371,11 +369,8 @@ class Announcer:
         x = (face.box.x + 0.5 * face.box.width) / snapshot.width
         x = 1.0 - x if s.mirrored else x
         if face.position is not None:
-            closeness, far, near = (
-                1.0 / max(math.hypot(*face.position), 0.01),
-                1.0 / s.far,
-                1.0 / s.near,
-            )
+            closeness = 1.0 / max(math.hypot(*face.position), 0.01)
+            far, near = 1.0 / s.far, 1.0 / s.near
         else:
             closeness, far, near = face.box.size / snapshot.height, s.far_size, s.near_size
         old = before or _Place("", "")
