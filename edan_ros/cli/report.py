@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from edan_ros.report.figures import short_tracks
     from edan_ros.report.inputs import find_recording, frames_of, read_recording
     from edan_ros.report.page import render
     from edan_ros.report.thumbnails import make_thumbnails
@@ -89,8 +90,10 @@ def run(args: argparse.Namespace) -> int:
     if recording.is_still:
         contents = plural(sum(int(stream.faces.sum()) for stream in recording.streams), "face")
     else:
-        people = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)
-        contents = f"{recording.seconds:.1f} s, people: {people}"
+        tracks = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)
+        short = short_tracks(recording)
+        contents = f"{recording.seconds:.1f} s, people: {tracks - short}"
+        contents += f", {plural(short, 'short track')}" if short else ""
     sizes = ", ".join(f"{file.name} {file.stat().st_size / 1e6:.1f} MB" for file in files)
     print(f"{out}   {images}, {contents}; {sizes}")
     return 0

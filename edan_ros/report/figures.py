@@ -106,6 +106,18 @@ def short_limit(recording: Recording) -> float:
     return min(_SHORT_SECONDS, _SHORT_SHARE * recording.seconds)
 
 
+def short_tracks(recording: Recording) -> int:
+    """Return the number of tracks that are shown together."""
+    limit = short_limit(recording)
+    seconds = [
+        person_figures(track, stream.interval).seconds
+        for stream in recording.streams
+        for track in stream.tracks
+        if track.number
+    ]
+    return sum(value < limit for value in seconds)
+
+
 def together(figures: Sequence[PersonFigures]) -> PersonFigures:
     """Return the statistics of at least one track taken together, with number 0."""
     images = np.array([f.images for f in figures])

@@ -105,8 +105,8 @@ def _packed_tracks(
             "begin": round(video.begin, 3),
             "width": video.width,
             "height": video.height,
-            # A box belongs to the images until halfway to the next result.
-            "reach": round(0.6 * max(join, join_others) * interval, 4),
+            # Seconds for which a result is shown with the images that follow it.
+            "reach": round(1.5 * max(join, join_others) * interval, 4),
         }
     return packed
 

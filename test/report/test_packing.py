@@ -45,7 +45,7 @@ def test_boxes_of_all_tracks_are_packed_with_a_video(tmp_path: Path) -> None:
     figures = [stream_figures(recording.streams[0])]
     videos = {0: Video(tmp_path / "a.mp4", -0.5, 160, 120)}
     (stream,) = packing.page_data(recording, figures, [[first]], 1.5, videos)["streams"]
-    assert stream["video"] == {"begin": -0.5, "width": 160, "height": 120, "reach": 0.06}
+    assert stream["video"] == {"begin": -0.5, "width": 160, "height": 120, "reach": 0.15}
     assert [(t["number"], t["short"]) for t in stream["others"]] == [(second.number, True)]
     for track in (*stream["tracks"], *stream["others"]):
         boxes = unpacked(track["b"], "<i2").reshape(-1, 4) / 16_384 * [160, 120, 160, 120]

@@ -93,7 +93,7 @@
       face.found = found;
       face.box.style.setProperty("--of", `var(--${found.label})`);
       face.label.textContent = isUnknown ? `unknown${reason}` : `${found.label}, ${percent(found.confidence)}`;
-      face.next.textContent = isUnknown ? "" : `then ${texts[second]}`;
+      face.next.textContent = isUnknown || shares[second] < 0.005 ? "" : `then ${texts[second]}`;
       face.affect.textContent = `valence ${signed(found.valence)}, arousal ${signed(found.arousal)}`;
       face.bars.forEach((bar, e) => { bar.style.width = `${100 * shares[e]}%`; });
       face.stack.title = texts.join(", ");

@@ -1,7 +1,7 @@
 // Plays the videos of a report: their position moves the cursor of all charts, and the reverse.
 
-// Seconds by which a seek goes beyond the start of a frame, so that it is not the one before.
-const INTO_FRAME = 0.002;
+// Seconds by which a seek goes beyond the time of an image, so that the one before is not shown.
+const INTO_IMAGE = 0.002;
 const players = streams.filter((stream) => stream.video).map(playerOf);
 
 // Where the cursor is while nobody points: at the image that the video shows.
@@ -14,11 +14,16 @@ function playerOf(stream) {
   const [video, canvas] = [screen.querySelector("video"), screen.querySelector("canvas")];
   const embedded = screen.querySelector("script");
   if (embedded) video.src = URL.createObjectURL(new Blob([bytes(embedded.textContent)], { type: "video/mp4" }));
-  const { begin } = stream.video;
+  const { begin, reach } = stream.video;
   const player = {
     get playing() { return !video.paused && !video.ended; },
-    time: () => video.currentTime + begin,
-    seek(time) { video.currentTime = Math.max(time - begin, 0) + INTO_FRAME; },
+    // The time of the image shown: the last one at or before the position.
+    time() {
+      const now = video.currentTime + begin;
+      const i = d3.bisectRight(stream.t, now + INTO_IMAGE / 2) - 1;
+      return i >= 0 && now - stream.t[i] < reach ? stream.t[i] : now;
+    },
+    seek(time) { video.currentTime = Math.max(time - begin, 0) + INTO_IMAGE; },
     toggle() { if (player.playing) video.pause(); else video.play(); },
     draw: () => drawBoxes(stream, canvas, player.time()),
   };
@@ -63,22 +68,39 @@ function drawBoxes(stream, canvas, time) {
   pen.translate((wide - scale * width) / 2, (high - scale * height) / 2);
   pen.font = "600 12px system-ui, sans-serif";
   pen.textBaseline = "middle";
-  for (const person of stream.everyone) {
+  const faces = stream.everyone.flatMap((person) => {
     const i = nearest(person.t, time);
-    if (Math.abs(person.t[i] - time) > reach + INTO_FRAME) continue;
-    const [x, y, w, h] = Array.from(person.b.subarray(4 * i, 4 * i + 4))
+    if (Math.abs(person.t[i] - time) > reach / 2) return [];
+    const box = Array.from(person.b.subarray(4 * i, 4 * i + 4))
       .map((v, n) => v * scale * (n % 2 ? height : width) / 16384);
-    const colour = data.colours[data.labels[person.l[i]]];
+    return [{ box, number: person.number, label: labelOf(person, i), colour: data.colours[data.labels[person.l[i]]] }];
+  });
+  for (const { box, colour } of faces) {
     for (const [style, line] of [[DARK_INK, 4], [colour, 2]]) {
       pen.strokeStyle = style;
       pen.lineWidth = line;
-      pen.strokeRect(x, y, w, h);
+      pen.strokeRect(...box);
     }
-    const text = `${person.number} ${labelOf(person, i)}`;
-    const top = y > 22 ? y - 20 : y + h + 2;
-    pen.fillStyle = colour;
-    pen.fillRect(x - 2, top, pen.measureText(text).width + 10, 18);
-    pen.fillStyle = inkOn(colour);
-    pen.fillText(text, x + 3, top + 9);
   }
+  const taken = faces.map(({ box }) => box);
+  for (const { box: [x, y, w, h], number, label, colour } of faces) {
+    // Above or below the face, shorter where there is no room beside the others.
+    const places = [`${number} ${label}`, String(number)].flatMap((text) => {
+      const long = pen.measureText(text).width + 10;
+      const left = Math.max(Math.min(x - 2, scale * width - long), 0);
+      return [y - 21, y + h + 3].map((top) => ({ text, place: [left, top, long, 18] }));
+    });
+    const free = places.find(({ place }) => place[1] >= 0 && place[1] + 18 <= scale * height
+      && !taken.some((other) => overlap(place, other)));
+    if (!free) continue;
+    taken.push(free.place);
+    pen.fillStyle = colour;
+    pen.fillRect(...free.place);
+    pen.fillStyle = inkOn(colour);
+    pen.fillText(free.text, free.place[0] + 5, free.place[1] + 9);
+  }
+}
+
+function overlap([x, y, w, h], [left, top, wide, high]) {
+  return x < left + wide && left < x + w && y < top + high && top < y + h;
 }
