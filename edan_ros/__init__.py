@@ -19,18 +19,31 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edan_ros.analyzer import FaceAnalyzer, draw_faces, list_models, to_frame
+    from edan_ros.analyzer import (
+        Drawing,
+        FaceAnalyzer,
+        TrackedFrame,
+        draw_faces,
+        list_models,
+        to_frame,
+    )
     from edan_ros.core.boxes import Box
     from edan_ros.core.emotions import EMOTIONS
-    from edan_ros.core.faces import Face
+    from edan_ros.core.faces import CameraModel, Face, HeadPose
+    from edan_ros.core.inference import Manifest
 
     __version__: str
 
 __all__ = [
     "EMOTIONS",
     "Box",
+    "CameraModel",
+    "Drawing",
     "Face",
     "FaceAnalyzer",
+    "HeadPose",
+    "Manifest",
+    "TrackedFrame",
     "__version__",
     "draw_faces",
     "list_models",
@@ -41,8 +54,13 @@ __all__ = [
 _MODULES = {
     "EMOTIONS": "edan_ros.core.emotions",
     "Box": "edan_ros.core.boxes",
+    "CameraModel": "edan_ros.core.faces",
+    "Drawing": "edan_ros.analyzer",
     "Face": "edan_ros.core.faces",
     "FaceAnalyzer": "edan_ros.analyzer",
+    "HeadPose": "edan_ros.core.faces",
+    "Manifest": "edan_ros.core.inference",
+    "TrackedFrame": "edan_ros.analyzer",
     "draw_faces": "edan_ros.analyzer",
     "list_models": "edan_ros.analyzer",
     "to_frame": "edan_ros.analyzer",

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import cv2
 import numpy as np
@@ -46,6 +46,10 @@ AnyImage: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.
 #: Images per second assumed of an iterable without stamps.
 DEFAULT_FPS = 30.0
 
+_SINGLE_IMAGE = (
+    "a single image cannot be tracked: analyze a single image with FaceAnalyzer.analyze, or track "
+    "a list of images"
+)
 #: Names of the parts of the lists in ``Face.to_dict``.
 _PARTS: dict[str, Sequence[str]] = {
     "box": ("x", "y", "width", "height"),
@@ -262,7 +266,8 @@ class FaceAnalyzer:
         Raises:
             FileNotFoundError: if there is no such file.
             SourceError: if the source cannot be opened or read.
-            ImageError, TypeError: as for ``analyze``, for an item of an iterable.
+            ImageError, TypeError: as for ``analyze``, for an item of an iterable; for a single
+                image.
 
         Examples:
             >>> for frame in analyzer.track("clip.mp4"):
@@ -426,8 +431,7 @@ def _load(image: AnyImage) -> Image:
         return decode_file(bytes(image), f"the data of {len(image)} bytes")
     if isinstance(image, (str, os.PathLike)):
         return _read(Path(image))
-    pil = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
-    if pil is not None and isinstance(image, pil.Image):
+    if _is_pil_image(image):
         if image.mode == "L":
             return Image(np.asarray(image), "mono")
         return Image(np.asarray(image.convert("RGB")), "rgb")
@@ -435,6 +439,11 @@ def _load(image: AnyImage) -> Image:
         f"{type(image).__name__} is not an image: give a path, the bytes of an image file, a NumPy "
         "array or a PIL image"
     )
+
+
+def _is_pil_image(image: object) -> TypeGuard[PIL.Image.Image]:
+    pil = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
+    return pil is not None and isinstance(image, pil.Image)
 
 
 def _from_array(pixels: NDArray[Any]) -> Image:
@@ -483,8 +492,10 @@ def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame,
 def _number_images(images: Iterable[Any], fps: float) -> Generator[Frame, None, None]:
     """Return frames of images, or of pairs (stamp, image)."""
     if isinstance(images, np.ndarray) and images.ndim < 4:
-        raise ImageError("shape", f"the array has shape {images.shape}: analyze a single image")
-    if not isinstance(images, Iterable) or isinstance(images, bytes):
+        raise ImageError("shape", f"{_SINGLE_IMAGE} (the array has shape {images.shape})")
+    if isinstance(images, (bytes, bytearray, memoryview, Image)) or _is_pil_image(images):
+        raise TypeError(_SINGLE_IMAGE)
+    if not isinstance(images, Iterable):
         raise TypeError(
             f"{type(images).__name__} cannot be tracked: give a path, the index of a webcam or an "
             "iterable of images"

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))  # how the tests of sources write
@@ -337,6 +338,8 @@ def test_an_unusable_image_is_refused(
         (Path(__file__), SourceError, "is not a video"),
         ("missing*.jpg", SourceError, "missing"),
         (np.zeros((9, 9, 3), np.uint8), ImageError, "analyze a single image"),
+        (b"\xff\xd8", TypeError, "a single image cannot be tracked"),
+        (PIL.Image.new("L", (9, 9)), TypeError, "a single image cannot be tracked"),
         (2.5, TypeError, "float cannot be tracked"),
         ([(0.0, 1, 2)], TypeError, r"an item of the iterable is \(float, int, int\)"),
         ([(np.zeros((9, 9), np.uint8), 1.0)], TypeError, r"is \(ndarray, float\)"),

@@ -16,8 +16,13 @@ ROOT = Path(__file__).parents[2]
 NAMES = [
     "EMOTIONS",
     "Box",
+    "CameraModel",
+    "Drawing",
     "Face",
     "FaceAnalyzer",
+    "HeadPose",
+    "Manifest",
+    "TrackedFrame",
     "__version__",
     "draw_faces",
     "list_models",
