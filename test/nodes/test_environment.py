@@ -68,7 +68,7 @@ def test_prepare_lets_fast_dds_and_the_package_index_find_what_they_need(
 def test_a_profile_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "/their/profile.xml")
     assert environment.fastdds_variables() == {}
-    environment.ensure_fastdds_profile()
+    environment.prepare()
     assert {os.environ.get(other) for other in NAMES} == {"/their/profile.xml", None}
 
 

@@ -26,9 +26,12 @@ LARGE_SHARED_MEMORY = 4 * 68 * 2**20
 
 
 def prepare() -> None:
-    """Set the environment variables of ROS; call it before `rclpy.init`."""
+    """Set the environment variables of ROS; call it before `rclpy.init`.
+
+    Fast DDS reads its profile with the first participant; other middlewares ignore it.
+    """
     ensure_prefix_path()
-    ensure_fastdds_profile()
+    os.environ.update(fastdds_variables())
 
 
 def ensure_prefix_path() -> None:
@@ -38,16 +41,8 @@ def ensure_prefix_path() -> None:
         os.environ["AMENT_PREFIX_PATH"] = os.pathsep.join([*prefixes(), sys.prefix])
 
 
-def ensure_fastdds_profile() -> None:
-    """Select the Fast DDS profile for large images, unless the user has selected another one.
-
-    Fast DDS reads it with the first participant; other middlewares ignore it.
-    """
-    os.environ.update(fastdds_variables())
-
-
 def fastdds_variables() -> dict[str, str]:
-    """Return the environment variables that select the profile; none if the user has set one."""
+    """Return what selects the Fast DDS profile for large images; none if the user has set one."""
     if any(os.environ.get(name) for name in FASTDDS_VARIABLES.values()):
         return {}
     shared_memory = Path("/dev/shm")
