@@ -131,6 +131,7 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
         "unknown_reason": face.unknown_reason,
         "intensity": float(face.intensity),
         "baseline_seconds": float(face.baseline_seconds),
+        "age": float(face.age),
     }
 
 

@@ -62,6 +62,7 @@ def some_face(rng: np.random.Generator, **changes: object) -> Face:
         "head_pose": HeadPose(rotation_from(rng), rng.normal(size=3)),
         "action_units": {"AU4": 0.25, "AU12": 1.0},
         "emfacs_consistency": 0.75,
+        "age": 0.25,
     }
     return Face(**(values | changes))
 
@@ -82,7 +83,7 @@ def assert_same_face(found: Face, given_face: Face) -> None:
         assert_allclose(getattr(found, name), getattr(given_face, name), rtol=1e-6, err_msg=name)
     assert found.action_units == pytest.approx(given_face.action_units)
     assert list(found.action_units) == list(given_face.action_units)
-    assert found.emfacs_consistency == 0.75
+    assert (found.emfacs_consistency, found.age) == (0.75, 0.25)
 
 
 def over_the_wire(message: FaceEmotionArray) -> FaceEmotionArray:
@@ -157,6 +158,7 @@ BROKEN_FACES: dict[str, tuple[Callable[[FaceEmotion], None], str]] = {
     "a presence that is not a number": (_put(presence=math.nan), "presence"),
     "a valence out of range": (_put(valence=3.0), "valence"),
     "a baseline that is not a number": (_put(baseline_seconds=math.nan), "baseline_seconds"),
+    "an age below zero": (_put(age=-0.5), "age"),
     "an emotion without a name": (_put(emotion=7), "emotion"),
     "a polarity without a name": (_put(polarity=3), "polarity"),
     "an unknown reason without a name": (_put(unknown_reason=200), "unknown_reason"),

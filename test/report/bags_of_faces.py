@@ -62,6 +62,7 @@ def face(label: str = "happy", track_id: int = 1, valence: float = 0.5) -> Any:
         unknown_reason=0,
         intensity=float("nan"),
         baseline_seconds=0.0,
+        age=0.0,
     )
 
 

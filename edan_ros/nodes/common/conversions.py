@@ -113,7 +113,8 @@ def _check_face(face: FaceEmotion) -> None:
     for name, low in (("valence", -1.0), ("arousal", -1.0), *_MAY_BE_NAN):
         if not math.isnan(getattr(face, name)):
             _require_range(name, getattr(face, name), low, 1.0)
-    _require_range("baseline_seconds", face.baseline_seconds, 0.0, math.inf)
+    for name in ("baseline_seconds", "age"):
+        _require_range(name, getattr(face, name), 0.0, math.inf)
     _require_range("landmarks_x", face.landmarks_x, -_FAR, _FAR)
     _require_range("landmarks_y", face.landmarks_y, -_FAR, _FAR)
     _require(
@@ -208,6 +209,7 @@ def _face(message: FaceEmotion) -> Face:
         unknown_reason=message.unknown_reason,
         intensity=message.intensity,
         baseline_seconds=message.baseline_seconds,
+        age=message.age,
     )
 
 
