@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from edan_ros.sources import Frame, Source
 
 LINES = "explanations.jsonl"
+#: Faces of a data set after which the time is estimated.
+_TIMED = 5
 #: Name of both methods together, and of all emotions.
 BOTH, ALL = "both", "all"
 
@@ -222,10 +225,19 @@ def _explain_dataset(args: argparse.Namespace) -> int:
             "no comparison with averaged Grad-CAM: it needs the onnx library, and a model that is "
             "not quantised"
         )
+    labels = [sample.emotion for sample in faces.samples]
+    expected = [min(labels.count(k), args.count) for k in range(len(EMOTIONS))]
     with locked_folder(args.out), console.status("reading") as status:
+        finished, start = [0] * len(EMOTIONS), time.monotonic()
 
         def show(emotion: int, done: int) -> None:
-            status.update(f"{EMOTIONS[emotion]}: {done} of at most {args.count} faces")
+            finished[emotion] = done
+            left = sum(expected[emotion:]) - done
+            seconds = left * (time.monotonic() - start) / sum(finished)
+            duration = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+            status.update(f"{EMOTIONS[emotion]}: {done} of {expected[emotion]}; {duration} left")
+            if sum(finished) == _TIMED:
+                console.print(f"at most {left + done} faces, about {duration}")
 
         study = run_study(faces, engine, count=args.count, averaged=averaged, on_face=show)
         report = study_report.create_report(study, spec, faces, engine.manifest)

@@ -46,7 +46,8 @@ def commands() -> list[str]:
     import edan_ros.cli
 
     names = [entry.name for entry in pkgutil.iter_modules(edan_ros.cli.__path__)]
-    return sorted(name for name in names if name != "main" and not name.startswith("_"))
+    shown = (name for name in names if name != "main" and not name.startswith("_"))
+    return sorted(name.replace("_", "-") for name in shown)
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -70,7 +71,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         summary = _summary(name)
         command = choices.add_parser(name, help=summary, description=summary)
         if only in (None, name):
-            module = importlib.import_module(f"edan_ros.cli.{name}")
+            module = importlib.import_module(f"edan_ros.cli.{name.replace('-', '_')}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return top
@@ -81,7 +82,8 @@ def _summary(name: str) -> str:
     import ast
     from pathlib import Path
 
-    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    module = name.replace("-", "_")
+    source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from edan_ros.networks.action_units import ActionUnitNetwork
@@ -32,9 +33,15 @@ def create_network(*, kind: str = DEFAULT, **options: Any) -> EmotionNetwork:
     """
     if kind not in NETWORKS:
         raise ValueError(f"unknown network {kind!r}: choose one of {', '.join(NETWORKS)}")
+    known = inspect.signature(NETWORKS[kind]).parameters
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f"network {kind}: unknown entry {', '.join(unknown)}; known: {', '.join(known)}"
+        )
     try:
         return NETWORKS[kind](**options)
-    except TypeError as error:
+    except TypeError as error:  # a value of another type
         raise ValueError(f"network {kind}: {error}") from error
 
 

@@ -39,7 +39,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert usage_error([name, "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    summary = importlib.import_module(f"edan_ros.cli.{name}").__doc__.splitlines()[0]
+    summary = importlib.import_module(
+        f"edan_ros.cli.{name.replace('-', '_')}"
+    ).__doc__.splitlines()[0]
     assert " ".join(summary.split()) in text
     assert "None" not in text
 
@@ -75,6 +77,7 @@ COMMAND_LINES = (
     "export a.yaml run --data sets --to models",
     "models list",
     "models fetch yunet",
+    "new-training photos",
     "play drive",
     "report out",
     "run",

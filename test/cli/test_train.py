@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,11 @@ pytest.importorskip("onnx", reason="export needs the train extra (onnx)")
 
 from edan_ros.cli.main import main
 from edan_ros.engines.evaluation_model import EvaluationModel
+from edan_ros.training.emotion.config import load_config
+from edan_ros.training.emotion.sets import load_training_set
 
 CONFIG = {
     "version": "0",
-    "seed": 1,
     "batch": 8,
     "network": {"kind": "cnn2", "size": 32},
     "data": {"mine": {"layout": "folder"}},
@@ -54,6 +56,11 @@ def write(folder: Path, name: str, **changes: object) -> str:
     return str(path)
 
 
+def rows(printed: str) -> list[str]:
+    """Return the lines of the table without the spaces that align it."""
+    return [" ".join(ln.split()) for ln in printed.splitlines() if ln.startswith("| ")]
+
+
 def test_an_own_data_set_is_trained_on_and_exported(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -61,7 +68,9 @@ def test_an_own_data_set_is_trained_on_and_exported(
     config, run = write(tmp_path, "small"), str(tmp_path / "run")
     common = ["--data", str(data)]
     assert main(["train", config, *common, "--out", run, "--device", "cpu", "--workers", "0"]) == 0
-    assert "48 images, 48 samples per epoch, on cpu" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "48 images, 48 samples per epoch, on cpu" in printed
+    assert printed.endswith(f"Finished after 2 epochs: {run}/\n")
     assert (tmp_path / "run/curves.svg").is_file()
     assert main(["export", config, run, *common, "--to", str(tmp_path / "out")]) == 0
     model = EvaluationModel(tmp_path / "out/small.onnx")
@@ -98,23 +107,31 @@ def test_configurations_are_compared_and_finished_runs_kept(
     command = ["compare", *configs, "--data", str(data), "--out", str(tmp_path / "runs")]
     options = ["--device", "cpu", "--workers", "0", "--seeds", "1", "2"]
     assert main([*command, *options]) == 0
-    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    table = rows(capsys.readouterr().out)
     result = json.loads((tmp_path / "runs/one-seed2/result.json").read_text())
     assert result["samples"] == 2 * 48
-    first, second = table[1].split(" | "), table[2].split(" | ")
+    first, second = table[2].split(" | "), table[3].split(" | ")
     assert first[0] == "| one"
     assert first[1] == "2"
     assert first[6] == second[5] == "-"
     before = (tmp_path / "runs/one-seed1/phase0.pt").stat().st_mtime_ns
     assert main([*command, *options]) == 0
     assert (tmp_path / "runs/one-seed1/phase0.pt").stat().st_mtime_ns == before
-    assert table == [ln for ln in capsys.readouterr().out.splitlines() if ln.startswith("| ")]
+    assert table == rows(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [
         ({"network": {"kind": "vgg"}}, [], "unknown network 'vgg'"),
+        ({"network": {"kind": "cnn2", "side": 32}}, [], "network cnn2: unknown entry side; known"),
+        ({"network": 32}, [], "network is 32; it should be a mapping"),
+        ({"batch": "eight"}, [], "bad.yaml: batch is 'eight'; it should be a whole number"),
+        ({"batch": 0}, [], "bad.yaml: batch is 0; it should be at least 1"),
+        ({"phases": [{"epochs": 2}]}, [], "phases: the entry learning_rate is missing"),
+        ({"phases": {"epochs": 2}}, [], "phases should be a list"),
+        ({"loss": 3}, [], "loss: should hold a mapping of entries, not 3"),
+        ({"augmentation": {"mirror": True}}, [], "mirror is True; it should be a number"),
         (
             {"data": {"yours": {"layout": "folder"}}},
             [],
@@ -140,6 +157,13 @@ def test_errors_in_a_training_run_are_one_sentence(
     assert not (tmp_path / "run/phase0.pt").exists()
     error = capsys.readouterr().err.splitlines()
     assert message in error[-1]
+
+
+def test_numbers_without_a_point_and_versions_without_quotes_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "plain", version=1.5, phases=[{"epochs": 1, "learning_rate": "1e-3"}])
+    config = load_config(Path(path))
+    assert (config.version, config.phases[0].learning_rate) == ("1.5", 0.001)
+    assert (config.seed, config.batch) == (1, 8)
 
 
 @pytest.mark.parametrize(
@@ -173,3 +197,47 @@ def test_a_comparison_without_finished_runs_is_an_error(
     command = ["compare", write(tmp_path, "one"), "--data", "x", "--out", str(tmp_path / "none")]
     assert main([*command, "--print-only"]) in (1, 2)
     assert "holds no finished run" in capsys.readouterr().err
+
+
+def photos(folder: Path, train: int, test: int) -> Path:
+    for part, count in (("train", train), ("test", test)):
+        for emotion in ("happy", "sad"):
+            (folder / part / emotion).mkdir(parents=True)
+            for i in range(count):
+                cv2.imwrite(str(folder / part / emotion / f"{i}.png"), np.zeros((9, 9), np.uint8))
+    return folder
+
+
+def test_a_new_configuration_fits_the_photos_and_says_what_to_expect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos(tmp_path / "data/my photos", train=20, test=2)
+    assert main(["new-training", "data/my photos"]) == 0
+    printed = capsys.readouterr().out
+    assert "train: 40 photos (happy 20, sad 20)" in printed
+    assert "no photos of neutral, surprise, fear, disgust, anger to train on" in printed
+    config = load_config(tmp_path / "my photos.yaml")
+    assert (config.name, config.batch, config.epoch_samples) == ("my_photos", 32, 800)
+    entries = {"layout": "folder", "path": config.data["photos"]["path"]}
+    assert len(load_training_set({"photos": entries}, tmp_path / "data")) == 40
+    assert config.validate == {"layout": "folder", "path": "my photos/test"}
+    assert config.loss.logit_adjustment == 1.0
+    assert config.network == {"size": 64, "width": 0.5}
+    # The command that is printed can be pasted.
+    (command,) = [line for line in printed.splitlines() if line.startswith("  edan train")]
+    words = shlex.split(command)
+    assert words[2:5] == ["my photos.yaml", "--data", "data"]
+    assert main(["new-training", "data/my photos"]) == 1
+    assert "my photos.yaml exists: name another file with --to" in capsys.readouterr().err
+
+
+def test_photos_without_a_part_for_the_test_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    folder = photos(tmp_path / "p", train=3, test=1)
+    assert main(["new-training", str(folder / "train"), "--to", str(tmp_path / "a.yaml")]) == 1
+    assert "put the photos of about a fifth of the people into test/" in capsys.readouterr().err
+    assert main(["new-training", str(folder), "--to", str(tmp_path / "a.yaml")]) == 1
+    assert "holds 6 photos: training needs at least 16" in capsys.readouterr().err
+    assert not (tmp_path / "a.yaml").exists()

@@ -258,18 +258,6 @@ def test_python_examples_compile(page: Path) -> None:
         compile(code, f"{page.name}, block {number}", "exec")
 
 
-def test_the_configuration_of_the_training_tutorial_is_valid(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    from edan_ros.training.emotion.config import load_config
-
-    (code,) = blocks(DOCS / "tutorials" / "training.md", "yaml")
-    path = tmp_path / "mine.yaml"
-    path.write_text(code, encoding="utf-8")
-    config = load_config(path)
-    assert config.loss.logit_adjustment == 1.0
-    assert config.network == {"size": 64, "width": 0.5}
-
-
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -81,16 +83,64 @@ class Optimiser:
     sharpness: float = 0.0
 
 
-def build(kind: Callable[..., T], values: dict[str, Any], where: str) -> T:
-    """Create a dataclass from the entries of a file. Raises ConfigError naming a wrong entry."""
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+#: What a value of each type is called in messages.
+_NAMES = {
+    bool: "true or false",
+    dict: "a mapping",
+    float: "a number",
+    int: "a whole number",
+    str: "text",
+    tuple: "a list",
+}
+
+
+def build(kind: Callable[..., T], values: Any, where: str) -> T:
+    """Create a dataclass from the entries of a file.
+
+    Raises ConfigError naming an entry that is unknown, missing or of another type.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: should hold a mapping of entries, not {values!r}")
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigError(f"{where}: unknown entry {', '.join(unknown)}; known: {sorted(known)}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    missing = [
+        name
+        for name, f in known.items()
+        if name not in values and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing:
+        raise ConfigError(f"{where}: the entry {', '.join(missing)} is missing")
+    hints = get_type_hints(kind)
+    return kind(**{name: _typed(v, hints[name], f"{where}: {name}") for name, v in values.items()})
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """Return a value of the type of a field; a number stands for text, as in ``version: 1.0``."""
+    types = {get_origin(each) or each for each in (get_args(hint) or (hint,))}
+    if get_origin(hint) in (dict, tuple):
+        types = {get_origin(hint)}
+    if not types <= {*_NAMES, NoneType}:  # a dataclass, which is built already
+        return value
+    if types == {str} and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if float in types and isinstance(value, str):
+        with suppress(ValueError):  # YAML takes 1e-4 for text
+            return float(value)
+    accepted = tuple(types | ({int} if float in types else set()))
+    accepted += (list,) if tuple in types else ()
+    if isinstance(value, accepted) and not (isinstance(value, bool) and bool not in types):
+        return value
+    wanted = " or ".join(_NAMES[each] for each in types if each is not NoneType)
+    raise ConfigError(f"{where} is {value!r}; it should be {wanted}")
+
+
+def check_at_least(where: str, **limits: tuple[float, float]) -> None:
+    """Raise ConfigError for a value below its limit. limits: entry -> (value, least)."""
+    for name, (value, least) in limits.items():
+        if value < least:
+            raise ConfigError(f"{where}: {name} is {value:g}; it should be at least {least:g}")
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
 from edan_ros.drawing.charts import Line, Panel, line_chart
 
+T = TypeVar("T")
 LOG = "log.jsonl"
 #: Entries of the log and their names in the figure, by panel. The terms of the loss differ by a
 #: factor of ten: their scale is logarithmic.
@@ -61,6 +64,11 @@ def read_log(run: Path) -> list[dict[str, float]]:
     return entries
 
 
+def terminal_progress(items: Sequence[T], title: str) -> Iterator[T]:
+    """Yield the items, with a progress bar on standard error if that is a terminal."""
+    yield from tqdm(items, desc=title, disable=None, mininterval=0.5, leave=False)
+
+
 def append_log(run: Path, entry: dict[str, float]) -> None:
     """Append an entry to the run's log and print it."""
     with (run / LOG).open("a", encoding="utf-8") as file:
@@ -91,7 +99,7 @@ def draw_curves(run: Path) -> Path | None:
                 for name, label in names.items()
                 if any(name in entry for entry in log)
             ],
-            x_title="epoch",
+            x_title="epoch, over all phases" if ends else "epoch",
             y_log=names.keys() == next(iter(_PANELS.values())).keys(),
             dividers=ends,
         )

@@ -216,6 +216,9 @@ class Trainer(Generic[NetworkT]):
             for number, phase in enumerate(self.task.phases):
                 network = self._run_phase(number, phase, network, stop)
         assert network is not None, "a task has at least one phase"
+        if self.world.is_main_process:
+            epochs = sum(phase.epochs for phase in self.task.phases)
+            tqdm.write(f"Finished after {epochs} epochs: {self.out}/")
         return network
 
     def _run_phase(
@@ -257,7 +260,8 @@ class Trainer(Generic[NetworkT]):
         steps = len(data) // self.task.batch  # type: ignore[arg-type]
         if not steps:
             raise ConfigError(
-                f"an epoch has {len(data)} samples, fewer than a batch of {self.task.batch}"  # type: ignore[arg-type]
+                f"batch: an epoch has {len(data)} samples, fewer than a batch of "  # type: ignore[arg-type]
+                f"{self.task.batch}: lower batch, or raise epoch_samples"
             )
         world = self.world
         bar = tqdm(
@@ -271,7 +275,7 @@ class Trainer(Generic[NetworkT]):
             ),
             initial=state.step,
             total=steps,
-            desc=f"phase {state.number + 1} epoch {state.epoch + 1}/{state.phase.epochs}",
+            desc=self._place(state),
             mininterval=1,
             disable=not world.is_main_process,
         )
@@ -329,6 +333,12 @@ class Trainer(Generic[NetworkT]):
         torch.autograd.backward(losses["total"])
         return losses
 
+    def _place(self, state: PhaseState) -> str:
+        """Return where a run is; epochs count from 1 in each phase, as in the log."""
+        epoch = f"epoch {state.epoch + 1}/{state.phase.epochs}"
+        phases = len(self.task.phases)
+        return epoch if phases == 1 else f"phase {state.number + 1}/{phases}, {epoch}"
+
     def _description(self, state: PhaseState) -> tuple[dict[str, Any], dict[str, Any]]:
         network = cast(NetworkT, state.average.module)
         return self.task.describe(network), asdict(self.task.config)
@@ -343,7 +353,7 @@ class Trainer(Generic[NetworkT]):
         self.world.wait()
         if self.world.is_main_process:
             tqdm.write(
-                f"Stopped after step {state.step} of epoch {state.epoch + 1}, phase "
-                f"{state.number + 1}; run the same command to continue."
+                f"Stopped after step {state.step} of {self._place(state)}; run the same command to "
+                "continue."
             )
         raise Interrupted

@@ -14,7 +14,14 @@ from edan_ros.detection.torch_runner import folded_weights
 from edan_ros.networks.face_detector import FaceDetector, Residual
 from edan_ros.networks.restore_batchnorm import restore_batchnorm
 from edan_ros.training.common.checkpoints import read_state, starting_model
-from edan_ros.training.common.config import ConfigError, Optimiser, Phase, build, read_config
+from edan_ros.training.common.config import (
+    ConfigError,
+    Optimiser,
+    Phase,
+    build,
+    check_at_least,
+    read_config,
+)
 from edan_ros.training.common.distributed import World
 from edan_ros.training.common.task import Learner, Task
 from edan_ros.training.common.trainer import check_batch
@@ -48,13 +55,13 @@ class DetectorConfig:
 
     name: str
     version: str
-    seed: int
-    batch: int
     size: int
     epochs: int
     epoch_samples: int
     learning_rate: float
-    data: dict[str, dict[str, Any]]
+    data: dict[str, Any]
+    seed: int = 1
+    batch: int = 16
     task: str = TASK
     weight_decay: float = 0.01
     warmup_epochs: float = 0.5
@@ -79,6 +86,12 @@ def load_detector_config(path: Path) -> DetectorConfig:
     ):
         raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
     config: DetectorConfig = build(DetectorConfig, raw, str(path))
+    check_at_least(
+        str(path),
+        batch=(config.batch, 1),
+        epochs=(config.epochs, 0),
+        epoch_samples=(config.epoch_samples, config.batch),
+    )
     if config.task != TASK:
         raise ConfigError(f"{path}: task is {config.task!r}; it should be {TASK!r}")
     return config

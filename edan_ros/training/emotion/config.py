@@ -10,7 +10,14 @@ import torch
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.networks.registry import create_network
-from edan_ros.training.common.config import ConfigError, Optimiser, Phase, build, read_config
+from edan_ros.training.common.config import (
+    ConfigError,
+    Optimiser,
+    Phase,
+    build,
+    check_at_least,
+    read_config,
+)
 from edan_ros.training.emotion.augment import Augmentation
 from edan_ros.training.emotion.losses import LossWeights
 
@@ -55,11 +62,11 @@ class RecogniserConfig:
 
     name: str
     version: str
-    seed: int
-    batch: int
     network: dict[str, Any]
-    data: dict[str, dict[str, Any]]
+    data: dict[str, Any]
     phases: tuple[Phase, ...]
+    seed: int = 1
+    batch: int = 64
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Optimiser = field(default_factory=Optimiser)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -77,14 +84,17 @@ class RecogniserConfig:
 def load_config(path: Path) -> RecogniserConfig:
     """Read a configuration. Raises ConfigError naming a wrong entry."""
     raw = read_config(path)
-    raw["phases"] = tuple(build(Phase, entry, f"{path}: phases") for entry in raw.get("phases", ()))
+    phases = raw.get("phases") or ()
+    if not phases:
+        raise ConfigError(f"{path}: phases is empty: name at least one phase")
+    if not isinstance(phases, list):
+        raise ConfigError(f"{path}: phases should be a list: write a - before each phase")
+    raw["phases"] = tuple(build(Phase, entry, f"{path}: phases") for entry in phases)
     raw["loss"] = build(LossWeights, raw.get("loss", {}), f"{path}: loss")
     raw["optimiser"] = build(Optimiser, raw.get("optimiser", {}), f"{path}: optimiser")
     raw["augmentation"] = build(Augmentation, raw.get("augmentation", {}), f"{path}: augmentation")
     if raw.get("teacher"):
         raw["teacher"] = build(TeacherOptions, raw["teacher"], f"{path}: teacher")
-    if not raw["phases"]:
-        raise ConfigError(f"{path}: phases is empty: name at least one phase")
     config = build(RecogniserConfig, raw, str(path))
     _check(config, path)
     return config
@@ -108,8 +118,12 @@ def _check(config: RecogniserConfig, path: Path) -> None:
     ):
         if value not in known:
             raise ConfigError(f"{path}: {name} is {value!r}; known: {', '.join(known)}")
-    if config.views < 1:
-        raise ConfigError(f"{path}: views is {config.views}; it should be at least 1")
+    check_at_least(
+        str(path),
+        batch=(config.batch, 1),
+        views=(config.views, 1),
+        epoch_samples=(config.epoch_samples, 0),
+    )
     if config.loss.consistency and config.views == 1:
         raise ConfigError(f"{path}: loss: consistency needs views: 2 or more")
     unknown = sorted(set(config.logit_offsets) - set(EMOTIONS))
@@ -118,6 +132,7 @@ def _check(config: RecogniserConfig, path: Path) -> None:
             f"{path}: logit_offsets: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}"
         )
     for phase in config.phases:
+        check_at_least(f"{path}: phases", epochs=(phase.epochs, 0))
         try:
             with torch.device("meta"):  # checks the arguments without creating weights
                 create_network(**network_options(config, phase))

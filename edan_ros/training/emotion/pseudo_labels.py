@@ -20,6 +20,7 @@ from edan_ros.evaluation.recognition import (
     predict_annotated,
     predict_largest_faces,
 )
+from edan_ros.training.common.run_log import terminal_progress
 
 #: Images that are read together.
 _BATCH = 32
@@ -44,7 +45,8 @@ def with_landmarks(faces: FaceSet, model: str) -> tuple[FaceSet, NDArray[np.bool
     samples = list(faces.samples)
     labelled = np.zeros(len(samples), bool)
     predict_detected = _predict_detected(engine, faces.cropped)
-    for start in range(0, len(missing), _BATCH):
+    batches = range(0, len(missing), _BATCH)
+    for start in terminal_progress(batches, f"landmarks by {model}"):
         images = _readable({i: samples[i] for i in missing[start : start + _BATCH]})
         predictions = predict_annotated(
             engine, list(images.values()), predict_detected, refinements=1

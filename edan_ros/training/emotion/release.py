@@ -112,9 +112,11 @@ def measure_release(model: Path, validation: Validation, *, adjusted: bool) -> d
         true = {name: labels for name, (_, labels) in validation.transfer.items()}
         temperature = fields["temperature"]
         if adjusted:
+            temperature = fit_temperature(
+                np.concatenate(list(uniform.values())), np.concatenate(list(true.values()))
+            )
             first = next(iter(true))
             logits, labels = uniform[first], true[first]
-            temperature = fit_temperature(logits, labels)
             fields["uniform_temperature"] = round(temperature, 3)
         for name, values in uniform.items():
             probabilities = softmax(values, temperature)

@@ -19,6 +19,7 @@ from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import create_detector
 from edan_ros.evaluation.recognition import largest_crop
 from edan_ros.training.common.config import ConfigError
+from edan_ros.training.common.run_log import terminal_progress
 from edan_ros.training.emotion.config import RecogniserConfig
 from edan_ros.training.emotion.negatives import background_crops
 from edan_ros.training.emotion.pseudo_labels import with_landmarks
@@ -118,7 +119,7 @@ def _load(
     if model is not None:
         faces, own = with_landmarks(faces, str(model))
     left_out: Counter[str] = Counter()
-    training_set = training_set_of(faces, own=own, left_out=left_out, **common)
+    training_set = training_set_of(faces, own=own, left_out=left_out, title=name, **common)
     if log is not None:
         notes = [*faces.notes, *(f"left out: {what} ({n})" for what, n in left_out.items())]
         log("; ".join([f"{name}: {faces.about}: {len(training_set)} images", *notes]))
@@ -136,6 +137,7 @@ def training_set_of(
     landmark_weight: float | None = None,
     own: NDArray[np.bool_] | None = None,
     left_out: Counter[str] | None = None,
+    title: str = "images",
 ) -> TrainingSet:
     """Return a data set in memory, with NaN for missing annotations.
 
@@ -155,11 +157,12 @@ def training_set_of(
         left_out: counts images by the reason why they are left out: they cannot be read, or no
             face is detected. Without it, the former raise DataError, and of the latter the whole
             image is used.
+        title: of the progress bar, in a terminal.
 
     Raises:
         ConfigError: for a name that is not an emotion.
     """
-    prepared, kept = _prepare_all(faces, left_out)
+    prepared, kept = _prepare_all(faces, left_out, title)
     emotions = np.array([faces.samples[i].distribution(smoothing) for i in kept], np.float32)
     emotions = emotions.reshape(len(kept), len(EMOTIONS))
     shares = np.array([faces.samples[i].class_shares(smoothing) for i in kept], np.float32)
@@ -184,14 +187,14 @@ _Prepared: TypeAlias = "tuple[NDArray[np.uint8], Crop, NDArray[np.float32]]"
 
 
 def _prepare_all(
-    faces: FaceSet, left_out: Counter[str] | None
+    faces: FaceSet, left_out: Counter[str] | None, title: str
 ) -> tuple[list[_Prepared], NDArray[np.intp]]:
     """Return all samples that can be used, and their indices."""
     located = all(sample.is_located for sample in faces.samples)
     detector = None if located else create_detector()
     prepared, kept = [], []
     unreadable = ""
-    for i, sample in enumerate(faces.samples):
+    for i, sample in enumerate(terminal_progress(faces.samples, title)):
         try:
             found = _prepare(sample, detector, whole=faces.cropped or left_out is None)
         except DataError as error:
