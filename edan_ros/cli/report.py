@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         thumbnails = make_thumbnails(recording, frames, privacy, find_faces)
         if not thumbnails:
             print(
-                "edan report: no thumbnails: no tracked label changes at an image of the source",
+                "edan report: no thumbnails: the source has no image at a change of label",
                 file=sys.stderr,
             )
     with writing(out), ExitStack() as stack:

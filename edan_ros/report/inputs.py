@@ -66,6 +66,8 @@ def frames_of(recording: Recording, source: str | None) -> dict[int, Iterable[Fr
             raise SourceError(f"{source} is live: --source must be what was recorded")
         if len(recording.streams) > 1:
             raise SourceError("--source is for one camera; for several the bag's images are used")
+        if recording.is_still:
+            return {0: opened.frames()}
         return {0: _aligned(recording, opened.frames())}
     frames: dict[int, Iterable[Frame]] = {}
     for number, stream in enumerate(recording.streams):

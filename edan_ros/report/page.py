@@ -56,6 +56,15 @@ class PersonSection:
 
 
 @dataclass(frozen=True)
+class StillSection:
+    """One single image in the page. counts: number of faces of each label, with the label."""
+
+    file: str
+    counts: list[tuple[int, str]]
+    thumbnails: Sequence[Thumbnail]
+
+
+@dataclass(frozen=True)
 class CameraSection:
     """One camera in the page. short: its short tracks together, with their number in `tracks`."""
 
@@ -67,7 +76,7 @@ class CameraSection:
     tracks: int
     video: Video | None
     video_address: str
-    stills: list[tuple[str, list[tuple[int, str]]]]
+    stills: list[StillSection]
 
 
 def render(
@@ -211,17 +220,19 @@ def _camera(
         len(short),
         video,
         "" if video is None else quote(os.fsencode(video.path.name)),
-        _stills(stream),
+        _stills(stream, thumbnails),
     )
 
 
-def _stills(stream: Stream) -> list[tuple[str, list[tuple[int, str]]]]:
-    """Return for each single image its file and the number of faces of each label in it."""
+def _stills(
+    stream: Stream, thumbnails: Mapping[tuple[int, int], Sequence[Thumbnail]]
+) -> list[StillSection]:
     found = []
     for row, file in enumerate(stream.files):
         labels = [t.labels[t.times == stream.times[row]] for t in stream.tracks]
         counts = np.bincount(np.concatenate(labels), minlength=len(LABELS)) if labels else ()
-        found.append((file, [(int(n), LABELS[i]) for i, n in enumerate(counts) if n]))
+        named = [(int(n), LABELS[i]) for i, n in enumerate(counts) if n]
+        found.append(StillSection(file, named, thumbnails.get((0, row), ())))
     return found
 
 

@@ -63,12 +63,18 @@ class PersonTrack:
     landmarks: NDArray[np.float32]
     reasons: NDArray[np.uint8]
 
-    def row_at(self, time: float, tolerance: float) -> int | None:
-        """Return the row nearest to a time, None where none is within ``tolerance`` seconds."""
+    def rows_at(self, time: float, tolerance: float) -> range:
+        """Return the rows of the time nearest to the given one, none beyond ``tolerance`` seconds.
+
+        Only the faces without a track have several at one time.
+        """
         after = int(np.searchsorted(self.times, time))
-        rows = [row for row in (after - 1, after) if 0 <= row < len(self.times)]
-        row = min(rows, key=lambda row: abs(self.times[row] - time))
-        return row if abs(self.times[row] - time) <= tolerance else None
+        near = self.times[max(after - 1, 0) : after + 1]
+        nearest = near[np.argmin(np.abs(near - time))]
+        if abs(nearest - time) > tolerance:
+            return range(0)
+        first = int(np.searchsorted(self.times, nearest))
+        return range(first, int(np.searchsorted(self.times, nearest, "right")))
 
     def runs(self, interval: float) -> Iterator[slice]:
         """Yield slices of rows with one label and without a break in view.

@@ -54,7 +54,7 @@ def make_thumbnails(
     privacy: str = "none",
     find_faces: FaceFinder | None = None,
 ) -> dict[tuple[int, int], list[Thumbnail]]:
-    """Return images by stream and track, in the order of time.
+    """Return images by stream and track, in the order of time; of single images by 0 and image.
 
     Args:
         frames: of each stream that has any, their `time` in seconds of the recording.
@@ -62,17 +62,51 @@ def make_thumbnails(
         find_faces: detects faces to blur beside those of the results.
     """
     made: dict[tuple[int, int], list[Thumbnail]] = defaultdict(list)
+    if recording.is_still:
+        return _of_stills(recording.streams[0], frames[0], privacy, find_faces)
     moments = _moments(recording)
     for number, images in frames.items():
         stream = recording.streams[number]
         wanted = sorted((m for m in moments if m.stream == number), key=lambda m: m.time)
         for moment, frame in _pair_by_time(wanted, images, stream.tolerance):
-            hidden = [detection for detection, _ in faces_at(stream, moment.time, 1e-6)]
-            pixels = anonymize(frame.image, hidden, privacy, find_faces)
-            uri = _uri_of(moment, pixels, points_only=privacy == "landmarks-only")
-            label = LABELS[moment.track.labels[moment.row]]
-            made[number, moment.track.number].append(Thumbnail(moment.time, label, uri))
+            pixels = _hidden(stream, moment.time, frame, privacy, find_faces)
+            made[number, moment.track.number].append(_thumbnail(moment, pixels, privacy))
     return dict(made)
+
+
+def _of_stills(
+    stream: Stream, frames: Iterable[Frame], privacy: str, find_faces: FaceFinder | None
+) -> dict[tuple[int, int], list[Thumbnail]]:
+    """Return the faces of single images, which are found by their names, of the first images."""
+    rows = {file: row for row, file in enumerate(stream.files)}
+    made: dict[tuple[int, int], list[Thumbnail]] = {}
+    for frame in frames:
+        row = rows.get(frame.name)
+        if row is None or not stream.faces[row]:
+            continue
+        if sum(map(len, made.values())) + int(stream.faces[row]) > MAX_TOTAL:
+            break
+        time = float(stream.times[row])
+        pixels = _hidden(stream, time, frame, privacy, find_faces)
+        made[0, row] = [
+            _thumbnail(_Moment(0, track, face), pixels, privacy)
+            for track in stream.tracks
+            for face in track.rows_at(time, 0.0)
+        ]
+    return made
+
+
+def _hidden(
+    stream: Stream, time: float, frame: Frame, privacy: str, find_faces: FaceFinder | None
+) -> NDArray[np.uint8]:
+    """Return the pixels of a frame with the faces of its time hidden: neighbours, too."""
+    faces = [face for face, _ in faces_at(stream, time, 1e-6)]
+    return anonymize(frame.image, faces, privacy, find_faces)
+
+
+def _thumbnail(moment: _Moment, pixels: NDArray[np.uint8], privacy: str) -> Thumbnail:
+    uri = _uri_of(moment, pixels, points_only=privacy == "landmarks-only")
+    return Thumbnail(moment.time, LABELS[moment.track.labels[moment.row]], uri)
 
 
 def _moments(recording: Recording) -> list[_Moment]:
@@ -125,12 +159,11 @@ def _uri_of(moment: _Moment, pixels: NDArray[np.uint8], *, points_only: bool) ->
 def faces_at(
     stream: Stream, time: float, tolerance: float
 ) -> list[tuple[Detection, NDArray[np.float32]]]:
-    """Return box and (68, 2) landmarks of the tracked faces within ``tolerance`` of a time."""
-    rows = [(track, track.row_at(time, tolerance)) for track in stream.tracks]
+    """Return box and (68, 2) landmarks of the faces within ``tolerance`` seconds of a time."""
     return [
         (Detection(Box(*track.boxes[row].tolist())), track.landmarks[row])
-        for track, row in rows
-        if row is not None
+        for track in stream.tracks
+        for row in track.rows_at(time, tolerance)
     ]
 
 

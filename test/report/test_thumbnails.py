@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +19,7 @@ from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import FaceFinder
 from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import Recording
-from edan_ros.report.thumbnails import MAX_PER_PERSON, Thumbnail, make_thumbnails
+from edan_ros.report.thumbnails import MAX_PER_PERSON, Thumbnail, faces_at, make_thumbnails
 from edan_ros.sources.base import Frame
 
 FACE = np.array((30, 40, 220))
@@ -97,6 +99,32 @@ def test_faces_without_a_result_are_blurred_too(recording: Recording) -> None:
         return float(np.abs(np.diff(stripes, axis=1)).mean())
 
     assert contrast(with_another) < 0.3 * contrast(None)
+
+
+def test_every_face_of_single_images_is_shown(tmp_path: Path) -> None:
+    """Images are found by their names, in whatever order the source has them."""
+    far = face("sad", 0) | {"roi": [90, 60, 40, 40]}
+    records = [
+        {"file": "b.jpg", "stamp": None, "faces": [face("happy", 0), far]},
+        {"file": "empty.jpg", "stamp": None, "faces": []},
+        {"file": "a.jpg", "stamp": None, "faces": [face("unknown", 0)]},
+    ]
+    path = write_lines(tmp_path / "faces.jsonl", [json.dumps(record) for record in records])
+    recording = read_lines(path)
+
+    def named() -> Iterator[Frame]:
+        for name, frame in zip(("a.jpg", "b.jpg", "c.jpg", "empty.jpg"), frames(), strict=False):
+            frame.image.pixels[60:100, 90:130, 1] = 255
+            yield replace(frame, name=name)
+
+    made = make_thumbnails(recording, {0: named()})
+    labels = {key: [thumbnail.label for thumbnail in of] for key, of in made.items()}
+    assert labels == {(0, 2): ["unknown"], (0, 0): ["happy", "sad"]}
+    near, far_off = (pixels_of(thumbnail)[56, 56] for thumbnail in made[0, 0])
+    assert near[2] > 150 > near[1], "the red face"
+    assert far_off[1] > 150 > far_off[2], "the green place"
+    found = [detection for detection, _ in faces_at(recording.streams[0], 0.0, 1e-6)]
+    assert [detection.box.x for detection in found] == [30, 90], "both are hidden"
 
 
 def test_not_more_than_a_page_can_carry(tmp_path: Path) -> None:
