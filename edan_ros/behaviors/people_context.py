@@ -78,7 +78,7 @@ class PeopleContext:
         self._width = 1
 
     def reconfigure(self, options: ContextOptions) -> None:
-        """Set new settings; the people are seen as new."""
+        """Set new settings; the people count as new."""
         self.options, self.clock.settings = options, options.time
         self._reset()
 
@@ -158,24 +158,24 @@ def target_of(face: FaceSnapshot, others: Iterable[FaceSnapshot], towards: float
         ]
     )
     here = None if face.position is None else np.array(face.position)
-    ways = {ROBOT: np.array([0.0, 0.0, -1.0]) if here is None else -here}
+    directions = {ROBOT: np.array([0.0, 0.0, -1.0]) if here is None else -here}
     if here is not None:
-        ways |= {
+        directions |= {
             str(other.track_id): np.array(other.position) - here
             for other in others
             if other.track_id != face.track_id and other.position is not None
         }
-    angles = {name: _angle(forward, way) for name, way in ways.items()}
+    angles = {name: _angle(forward, direction) for name, direction in directions.items()}
     nearest = min(angles, key=lambda name: angles[name])
     return nearest if angles[nearest] <= towards else ELSEWHERE
 
 
-def _angle(forward: np.ndarray[Any, Any], way: np.ndarray[Any, Any]) -> float:
+def _angle(forward: np.ndarray[Any, Any], direction: np.ndarray[Any, Any]) -> float:
     """Return the angle between a unit vector and another vector; pi without a length."""
-    length = float(np.linalg.norm(way))
+    length = float(np.linalg.norm(direction))
     if not length:
         return math.pi
-    return math.acos(min(max(float(forward @ way) / length, -1.0), 1.0))
+    return math.acos(min(max(float(forward @ direction) / length, -1.0), 1.0))
 
 
 def _expression(person: Person, stamp: float) -> dict[str, Any]:

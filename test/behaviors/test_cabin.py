@@ -249,6 +249,17 @@ def test_sustained_fear_lowers_the_scale_and_calm_releases_it() -> None:
     assert not drive(cabin, 15.0, 14.0, face(1, x=0.7), face(2, x=0.2)).advice.active
 
 
+def test_advice_counts_its_time_once_also_when_it_is_given_up() -> None:
+    cabin = Cabin(CabinSettings(speed=SpeedSettings(longest=5.0, release_rate=0.01)))
+    begin = 0.0
+    for i in range(120):
+        report = drive(cabin, 0.1 * i, 0.1, face(1, "fear"))
+        begin = begin if report.advice.active else report.now
+        if report.advice.active:
+            assert report.advice.held == pytest.approx(report.now - begin - 0.1, abs=1e-6)
+    assert report.advice.text.endswith("is given up.")
+
+
 def test_a_short_fright_causes_no_advice() -> None:
     cabin = Cabin(TWO_SEATS)
     for i in range(10):

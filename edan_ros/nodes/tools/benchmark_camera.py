@@ -2,7 +2,7 @@
 
     python -m edan_ros.nodes.tools.benchmark_camera '{"resolution": "vga", "faces": 1, ...}'
 
-The argument has the fields of Recipe. The process prints COUNTING when it starts to count,
+The argument has the fields of StreamOptions. The process prints COUNTING when it starts to count,
 and JSON at the end: begin_ns, the stamp of the first counted image, and published, their number.
 """
 
@@ -32,7 +32,7 @@ _SUBSCRIBER_TIMEOUT = 15.0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class StreamOptions:
     """The images to publish.
 
     Attributes:
@@ -55,13 +55,13 @@ class Recipe:
 class BenchmarkCamera(Node):
     """Publishes on all topics in turn, evenly distributed over the period."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, options: StreamOptions) -> None:
         super().__init__("benchmark_camera")
-        self._recipe = recipe
-        self._cameras = [self._publisher(topic) for topic in recipe.topics]
-        first, *_ = moving_faces(recipe.resolution, recipe.faces, 1)
+        self._options = options
+        self._cameras = [self._publisher(topic) for topic in options.topics]
+        first, *_ = moving_faces(options.resolution, options.faces, 1)
         count = max(4, min(48, _IMAGE_BYTES // first.nbytes))
-        images = moving_faces(recipe.resolution, recipe.faces, count)
+        images = moving_faces(options.resolution, options.faces, count)
         self._messages = [image_message(image, Header()) for image in images]
 
     def _publisher(self, topic: str) -> Publisher:
@@ -73,11 +73,11 @@ class BenchmarkCamera(Node):
 
     def run(self) -> dict[str, int]:
         """Publish, and return the stamp of the first counted image and their number."""
-        recipe, cameras = self._recipe, len(self._cameras)
-        step = 1.0 / (recipe.hz * cameras)
+        options, cameras = self._options, len(self._cameras)
+        step = 1.0 / (options.hz * cameras)
         start = due = time.monotonic()
         number = published = begin_ns = 0
-        while due - start < recipe.warm_up + recipe.seconds:
+        while due - start < options.warm_up + options.seconds:
             time.sleep(max(due - time.monotonic(), 0.0))
             # All cameras publish an image before the next one.
             message = self._messages[number // cameras % len(self._messages)]
@@ -85,7 +85,7 @@ class BenchmarkCamera(Node):
             message.header.frame_id = "camera_optical_frame"
             message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
             self._cameras[number % cameras].publish(message)
-            if due - start >= recipe.warm_up:
+            if due - start >= options.warm_up:
                 if not published:
                     begin_ns = stamp_ns
                     print(COUNTING, flush=True)
@@ -99,13 +99,13 @@ class BenchmarkCamera(Node):
 def _main() -> None:
     """Wait for the subscribers, publish, and print the result."""
     prepare()
-    recipe = Recipe(**json.loads(sys.argv[1]))
+    options = StreamOptions(**json.loads(sys.argv[1]))
     rclpy.init()
-    node = BenchmarkCamera(recipe)
+    node = BenchmarkCamera(options)
     end = time.monotonic() + _SUBSCRIBER_TIMEOUT
     while not node.ready():
         if time.monotonic() > end:
-            sys.exit(f"no subscriber on {', '.join(recipe.topics)}")
+            sys.exit(f"no subscriber on {', '.join(options.topics)}")
         time.sleep(0.02)
     print(json.dumps(node.run()))
     node.destroy_node()

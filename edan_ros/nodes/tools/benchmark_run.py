@@ -26,7 +26,7 @@ from edan_ros.nodes.common.environment import prepare
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
 from edan_ros.nodes.common.running import GuardedExecutor
 from edan_ros.nodes.tools import benchmark_camera
-from edan_ros.nodes.tools.benchmark_camera import COUNTING, Recipe
+from edan_ros.nodes.tools.benchmark_camera import COUNTING, StreamOptions
 from edan_ros.nodes.tools.session import SessionError, keep_to_this_machine, reserved_namespace
 
 #: Seconds in which the emotion node must become active, and in which the cameras must end.
@@ -212,9 +212,9 @@ class RosBenchmark:
 
     def _start_cameras(self, load: Load, seconds: float) -> subprocess.Popen[str]:
         topics = [f"/{self._namespace}/camera_{i}/image_raw" for i in range(load.cameras)]
-        recipe = Recipe(load.resolution, load.faces, topics, load.hz, seconds)
+        options = StreamOptions(load.resolution, load.faces, topics, load.hz, seconds)
         return subprocess.Popen(
-            [sys.executable, "-m", benchmark_camera.__name__, json.dumps(asdict(recipe))],
+            [sys.executable, "-m", benchmark_camera.__name__, json.dumps(asdict(options))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
