@@ -9,14 +9,15 @@ import functools
 import re
 import subprocess
 from itertools import groupby
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import fontpkg
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFont
 
 from edan_ros.drawing.colours import Colour, Pixels
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 #: Height of a capital letter of Inter in parts of the font size.
 _CAPITAL = 0.727
@@ -129,8 +130,11 @@ def _render(word: str, points: int) -> tuple[_Rendered, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _font(path: str, points: int) -> ImageFont.FreeTypeFont:
+def _font(path: str, points: int) -> FreeTypeFont:
     """Load a font in a size; the empty path stands for Inter."""
+    # Imported here because it takes long, and most processes draw nothing.
+    from PIL import ImageFont
+
     if path:
         return ImageFont.truetype(path, points)
     font = ImageFont.truetype(_inter(), points)
@@ -140,6 +144,8 @@ def _font(path: str, points: int) -> ImageFont.FreeTypeFont:
 
 @functools.lru_cache(maxsize=1)
 def _inter() -> str:
+    import fontpkg
+
     return str(fontpkg.path("Inter"))
 
 
