@@ -9,6 +9,7 @@ import functools
 import re
 import subprocess
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -116,13 +117,18 @@ def _line(text: str, points: int) -> _Rendered:
 @functools.lru_cache(maxsize=4096)
 def _render(word: str, points: int) -> tuple[_Rendered, ...]:
     """Render a word as one part per font that it needs."""
-    printable = "".join(c if c.isprintable() else " " for c in word)
+    fonts: list[tuple[str, str]] = []
+    for character in word:
+        if not character.isprintable() or character == " ":
+            # A space does not end a run, whose words may be ordered from right to left.
+            fonts.append((fonts[-1][0] if fonts else "", " "))
+        else:
+            path = _font_of(character)
+            fonts.append(("", _REPLACEMENT) if path is None else (path, character))
     parts = []
-    for path, characters in groupby(printable, _font_of):
-        part = "".join(characters)
-        if path is None:
-            part = _REPLACEMENT * len(part)
-        font = _font(path or "", points)
+    for path, run in groupby(fonts, itemgetter(0)):
+        part = "".join(character for _, character in run)
+        font = _font(path, points)
         core, (left, top) = font.getmask2(part, mode="L", anchor="ls")
         mask = np.frombuffer(bytes(core), np.uint8).reshape(core.size[::-1])
         parts.append((mask.astype(np.float32) / 255.0, left, top, font.getlength(part)))

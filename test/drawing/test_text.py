@@ -54,6 +54,11 @@ def test_a_character_without_a_font_becomes_a_question_mark(
     assert np.array_equal(ink_of("a\U00013000b"), ink_of("a?b"))
 
 
+def test_a_space_keeps_its_width_between_scripts() -> None:
+    assert text_width("\u05d0 b", 20) > text_width("\u05d0b", 20)
+    assert text_width("a b", 20) > text_width("ab", 20)
+
+
 def test_alignment_moves_text_by_its_width() -> None:
     canvas = np.zeros((120, 600, 3), np.uint8)
     draw_text(canvas, "fear", 40 + text_width("fear", 20), 40, WHITE, size=20, align="right")
