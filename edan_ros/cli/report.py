@@ -43,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edan_ros.report.figures import short_tracks
     from edan_ros.report.inputs import find_recording, frames_of, read_recording
     from edan_ros.report.page import render
     from edan_ros.report.thumbnails import make_thumbnails
@@ -90,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
     if recording.is_still:
         contents = plural(sum(int(stream.faces.sum()) for stream in recording.streams), "face")
     else:
-        tracks = sum(bool(track.number) for stream in recording.streams for track in stream.tracks)
-        short = short_tracks(recording)
-        contents = f"{recording.seconds:.1f} s, people: {tracks - short}"
+        tracks = [(s, track) for s in recording.streams for track in s.tracks if track.number]
+        short = sum(recording.is_short(stream, track) for stream, track in tracks)
+        contents = f"{recording.seconds:.1f} s, people: {len(tracks) - short}"
         contents += f", {plural(short, 'short track')}" if short else ""
     sizes = ", ".join(f"{file.name} {file.stat().st_size / 1e6:.1f} MB" for file in files)
     print(f"{out}   {images}, {contents}; {sizes}")

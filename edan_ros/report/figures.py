@@ -9,13 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.report.records import LABELS, UNKNOWN_INDEX, PersonTrack, Recording, Stream
+from edan_ros.report.records import LABELS, UNKNOWN_INDEX, PersonTrack, Stream
 
 #: Intervals between two results above which images are missing between them.
 _MISSING_FROM = 1.5
-#: Seconds in view below which a track has no curves of its own, and the same as a share of the
-#: recording: the tracks of a short recording are short.
-_SHORT_SECONDS, _SHORT_SHARE = 2.0, 0.25
 #: Largest difference in seconds between the stamps of a result and its image.
 _SAME_STAMP = 1e-6
 
@@ -85,37 +82,18 @@ class StreamFigures:
 
 def person_figures(track: PersonTrack, interval: float) -> PersonFigures:
     """Return the statistics of one person. interval: seconds from one image to the next."""
-    runs = list(track.runs(interval))
-    seconds = sum(float(track.times[r.stop - 1] - track.times[r.start]) + interval for r in runs)
     changes = int(np.count_nonzero(np.diff(track.labels)))
     return PersonFigures(
         track.number,
         float(track.times[0]),
         float(track.times[-1]),
-        seconds,
+        track.seconds(interval),
         len(track.times),
         _shares(track.labels),
         changes,
         _mean(track.valence),
         _mean(track.arousal),
     )
-
-
-def short_limit(recording: Recording) -> float:
-    """Return the seconds in view below which the tracks of a recording are shown together."""
-    return min(_SHORT_SECONDS, _SHORT_SHARE * recording.seconds)
-
-
-def short_tracks(recording: Recording) -> int:
-    """Return the number of tracks that are shown together."""
-    limit = short_limit(recording)
-    seconds = [
-        person_figures(track, stream.interval).seconds
-        for stream in recording.streams
-        for track in stream.tracks
-        if track.number
-    ]
-    return sum(value < limit for value in seconds)
 
 
 def together(figures: Sequence[PersonFigures]) -> PersonFigures:

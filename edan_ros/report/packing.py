@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, UNKNOWN_REASONS, polarity_probabilities
 from edan_ros.drawing.pages import colour_code
-from edan_ros.report.figures import StreamFigures, person_figures
+from edan_ros.report.figures import StreamFigures
 from edan_ros.report.records import LABELS, PersonTrack, Recording, Stream, away_after
 from edan_ros.report.video import Video
 
@@ -32,7 +32,6 @@ def page_data(
     recording: Recording,
     figures: list[StreamFigures],
     tracks: list[list[PersonTrack]],
-    short: float = 0.0,
     videos: Mapping[int, Video] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the data of the page's script, ready for JSON.
@@ -40,7 +39,6 @@ def page_data(
     Args:
         figures: one per stream.
         tracks: those of each stream that have curves.
-        short: seconds in view below which the others share a row.
         videos: by the number of the stream.
     """
     rows = sum(len(track.times) for shown in tracks for track in shown)
@@ -49,7 +47,7 @@ def page_data(
     return {
         "tick": tick,
         "seconds": math.ceil(1e3 * recording.seconds) / 1e3,
-        "short": short,
+        "short": recording.short_limit,
         "labels": LABELS,
         "reasons": [reason.replace("_", " ") for reason in UNKNOWN_REASONS],
         "colours": {label: colour_code(label) for label in LABELS},
@@ -64,7 +62,7 @@ def page_data(
                 "latencyOf": stream.latency_of,
                 "gaps": [[round(g.at, 3), g.missing, round(g.seconds, 3)] for g in numbers.gaps],
                 **_packed_stream(stream, joined(images), tick),
-                **_packed_tracks(stream, shown, joined(rows), tick, short, videos.get(number)),
+                **_packed_tracks(recording, number, shown, joined(rows), tick, videos.get(number)),
             }
             for number, (stream, numbers, shown) in enumerate(
                 zip(recording.streams, figures, tracks, strict=True)
@@ -79,17 +77,18 @@ def joined(rows: int) -> int:
 
 
 def _packed_tracks(
-    stream: Stream,
+    recording: Recording,
+    number: int,
     shown: Sequence[PersonTrack],
     join: int,
     tick: int,
-    short: float,
     video: Video | None,
 ) -> dict[str, Any]:
     """Pack the tracks with curves, and of the others what the shared row and the video show."""
+    stream = recording.streams[number]
     numbers, interval = {track.number for track in shown}, stream.interval
     rest = [t for t in stream.tracks if t.number and t.number not in numbers]
-    others = [(t, person_figures(t, interval).seconds < short) for t in rest]
+    others = [(track, recording.is_short(stream, track)) for track in rest]
     others = [(track, is_short) for track, is_short in others if is_short or video is not None]
     join_others = joined(sum(len(track.times) for track, _ in others))
     packed: dict[str, Any] = {

@@ -21,7 +21,6 @@ from edan_ros.report.figures import (
     PersonFigures,
     StreamFigures,
     person_figures,
-    short_limit,
     stream_figures,
     together,
 )
@@ -95,8 +94,7 @@ def render(
     """
     videos = videos or {}
     figures = [stream_figures(stream) for stream in recording.streams]
-    limit = short_limit(recording)
-    shown = _shown(recording.streams, limit)
+    shown = _shown(recording)
     cameras = [
         _camera(recording, number, numbers, shown[number], thumbnails or {}, videos.get(number))
         for number, numbers in enumerate(figures)
@@ -110,13 +108,12 @@ def render(
         cameras=cameras,
         people=people,
         single_images=recording.is_still,
-        short_limit=limit,
-        short_name=lambda camera: _short_name(camera, limit, len(cameras) > 1),
+        short_name=lambda camera: _short_name(camera, recording),
         videos=bool(videos),
         embed=embed,
         most_people=MAX_PEOPLE,
         joined=joined(rows),
-        data=page_data(recording, figures, shown, limit, videos),
+        data=page_data(recording, figures, shown, videos),
         style=stylesheet() + _text("report.css"),
         script="\n".join(_text(name) for name in _SCRIPTS),
         library=chart_library(),
@@ -168,17 +165,17 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _shown(streams: Sequence[Stream], limit: float) -> list[list[PersonTrack]]:
+def _shown(recording: Recording) -> list[list[PersonTrack]]:
     """Return the tracks of each stream with curves: those in view longest.
 
-    Faces without a track (number 0) are those of many people and have no curve. limit: seconds in
-    view that a track must have.
+    Faces without a track (number 0) are those of many people and have no curve.
     """
+    streams = recording.streams
     tracks = [
         (len(track.times), track)
         for stream in streams
         for track in stream.tracks
-        if track.number and person_figures(track, stream.interval).seconds >= limit
+        if track.number and not recording.is_short(stream, track)
     ]
     longest = sorted(tracks, key=lambda item: -item[0])[:MAX_PEOPLE]
     chosen = {id(track) for _, track in longest}
@@ -195,11 +192,10 @@ def _camera(
 ) -> CameraSection:
     stream = recording.streams[number]
     chosen = {track.number for track in shown}
-    limit = short_limit(recording)
     people, short = [], []
     for track in stream.tracks:
         numbers = person_figures(track, stream.interval)
-        if track.number and numbers.seconds < limit:
+        if recording.is_short(stream, track):
             short.append(numbers)
             continue
         people.append(
@@ -241,9 +237,10 @@ def _name(track: PersonTrack, stream: Stream | None) -> str:
     return name if stream is None else f"{name}, {stream.name}"
 
 
-def _short_name(camera: CameraSection, limit: float, is_named: bool) -> str:
-    name = f"{camera.tracks} track{'s' * (camera.tracks > 1)} shorter than {limit:.2g} s"
-    return f"{name}, {camera.name}" if is_named else name
+def _short_name(camera: CameraSection, recording: Recording) -> str:
+    number, limit = camera.tracks, recording.short_limit
+    name = f"{number} track{'s' * (number > 1)} shorter than {limit:.2g} s"
+    return f"{name}, {camera.name}" if len(recording.streams) > 1 else name
 
 
 def _date(seconds: float) -> str:

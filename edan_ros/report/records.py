@@ -22,6 +22,9 @@ UNKNOWN_INDEX = len(EMOTIONS)
 LEVELS = ("ok", "warning", "error", "stale")
 #: Images and seconds without a detection after which a person was away; both must have passed.
 _AWAY_IMAGES, _AWAY_SECONDS = 3.0, 0.3
+#: Seconds in view below which a track has no curves of its own, and the same as a share of the
+#: recording: the tracks of a short recording are short.
+_SHORT_SECONDS, _SHORT_SHARE = 2.0, 0.25
 #: Largest number of jumps of the stamps that are described.
 _MAX_JUMPS = 5
 
@@ -75,6 +78,11 @@ class PersonTrack:
             return range(0)
         first = int(np.searchsorted(self.times, nearest))
         return range(first, int(np.searchsorted(self.times, nearest, "right")))
+
+    def seconds(self, interval: float) -> float:
+        """Return the seconds in view. interval: seconds from one image to the next."""
+        runs = self.runs(interval)
+        return sum(float(self.times[r.stop - 1] - self.times[r.start]) + interval for r in runs)
 
     def runs(self, interval: float) -> Iterator[slice]:
         """Yield slices of rows with one label and without a break in view.
@@ -206,6 +214,15 @@ class Recording:
     def seconds(self) -> float:
         """Seconds from the first result to the last, less the jumps of the stamps."""
         return max((float(s.times[-1]) for s in self.streams if len(s.times)), default=0.0)
+
+    @property
+    def short_limit(self) -> float:
+        """Seconds in view below which tracks are shown together, without curves."""
+        return min(_SHORT_SECONDS, _SHORT_SHARE * self.seconds)
+
+    def is_short(self, stream: Stream, track: PersonTrack) -> bool:
+        """Return whether a track is in view for less than ``short_limit``."""
+        return bool(track.number) and track.seconds(stream.interval) < self.short_limit
 
     @property
     def privacy(self) -> str:

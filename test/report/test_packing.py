@@ -40,18 +40,19 @@ def test_a_track_survives_packing(tmp_path: Path) -> None:
 
 
 def test_boxes_of_all_tracks_are_packed_with_a_video(tmp_path: Path) -> None:
-    recording = read_lines(smile(tmp_path / "faces.jsonl"))
+    lines = [line(i / 10, face(track_id=1), *([face(track_id=2)] * (i < 9))) for i in range(50)]
+    recording = read_lines(write_lines(tmp_path / "faces.jsonl", lines))
     first, second = recording.streams[0].tracks
     figures = [stream_figures(recording.streams[0])]
     videos = {0: Video(tmp_path / "a.mp4", -0.5, 160, 120)}
-    (stream,) = packing.page_data(recording, figures, [[first]], 1.5, videos)["streams"]
+    (stream,) = packing.page_data(recording, figures, [[first]], videos)["streams"]
     assert stream["video"] == {"begin": -0.5, "width": 160, "height": 120, "reach": 0.15}
     assert [(t["number"], t["short"]) for t in stream["others"]] == [(second.number, True)]
     for track in (*stream["tracks"], *stream["others"]):
         boxes = unpacked(track["b"], "<i2").reshape(-1, 4) / 16_384 * [160, 120, 160, 120]
         np.testing.assert_allclose(boxes, np.tile([30, 20, 40, 40], (len(boxes), 1)), atol=0.01)
-    (plain,) = packing.page_data(recording, figures, [[first]], 0.5)["streams"]
-    assert plain["others"] == [], "a long track without a video is not needed"
+    (plain,) = packing.page_data(recording, figures, [[second]])["streams"]
+    assert plain["others"] == [], "a long track without curves is not needed without a video"
     assert "b" not in plain["tracks"][0]
 
 
