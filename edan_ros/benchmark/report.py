@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from edan_ros.benchmark.models import ModelRow
-from edan_ros.benchmark.results import Results, RosRow, SoakRow
+from edan_ros.benchmark.results import PeerRow, Results, RosRow, SoakRow
 from edan_ros.benchmark.stages import PipelineRow
 from edan_ros.drawing.charts import Line, Panel, line_chart
 
@@ -31,6 +31,8 @@ def _sections(results: Results) -> Iterator[RenderableType]:
         yield _pipeline(results.pipeline)
     if results.ros:
         yield _ros(results.ros)
+    if results.peers:
+        yield _peers(results.peers)
     yield from _node(results.soak, results)
 
 
@@ -96,6 +98,23 @@ def _ros(rows: list[RosRow]) -> Table:
             *(f"{value:.1f}" for value in (row.p50_ms, row.p90_ms, row.p99_ms, row.growth_ms)),
             *(str(row.drops), f"{row.cpu_percent:.0f}", f"{rest:.1f}"),
         )
+    return table
+
+
+def _peers(rows: list[PeerRow]) -> Table:
+    table = _table(
+        "Beside alternatives",
+        "system",
+        "images",
+        "with a face %",
+        "faces",
+        "ms/image",
+        "accuracy %",
+    )
+    for row in rows:
+        shares = f"{100 * row.with_face:.1f}", f"{100 * row.accuracy:.1f}"
+        cells = str(row.images), shares[0], str(row.faces), f"{row.ms:.1f}", shares[1]
+        table.add_row(row.system, *cells)
     return table
 
 

@@ -66,6 +66,28 @@ class SoakRow:
     most_own_mb: float
 
 
+@dataclass(frozen=True)
+class PeerRow:
+    """One system on the images of a folder.
+
+    Attributes:
+        system: name of the system.
+        images: number of images.
+        with_face: share of the images in which it finds a face, 0 to 1.
+        faces: number of faces found in all images.
+        ms: mean milliseconds per image.
+        accuracy: share of the images in which the largest face has the emotion of the folder; an
+            image without a face is wrong.
+    """
+
+    system: str
+    images: int
+    with_face: float
+    faces: int
+    ms: float
+    accuracy: float
+
+
 @dataclass
 class Results:
     """All results of one benchmark; sections that were not measured are empty or None.
@@ -75,6 +97,7 @@ class Results:
         model: models on their own.
         pipeline: the pipeline in one process.
         ros: runs across processes.
+        peers: this package beside alternatives.
         soak: the long run.
         memory_mb: resident memory in MiB of the emotion node at the end of its last run.
         startup_s: seconds from the start of its process until it is active.
@@ -86,6 +109,7 @@ class Results:
     model: list[ModelRow] = field(default_factory=list)
     pipeline: list[PipelineRow] = field(default_factory=list)
     ros: list[RosRow] = field(default_factory=list)
+    peers: list[PeerRow] = field(default_factory=list)
     soak: SoakRow | None = None
     memory_mb: float | None = None
     startup_s: float | None = None

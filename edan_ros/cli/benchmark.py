@@ -44,10 +44,13 @@ class Effort:
     resolutions: Sequence[str] = ("vga", "720p", "1080p")
     faces: Sequence[int] = FACES
     loads: int | None = None
+    images: int = 200
 
 
 FULL = Effort(machine=1.0, model=0.5, pipeline=1.0, ros=6.0)
-QUICK = Effort(*(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), faces=(1, 8), loads=3)
+QUICK = Effort(
+    *(0.5, 0.3, 0.5, 3.0), batches=(1, 4), resolutions=("vga",), faces=(1, 8), loads=3, images=20
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="MINUTES",
         help="also run a camera for this long and report the growth of memory",
+    )
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        metavar="FOLDER",
+        help="also compare with OpenCV's YuNet and expression model and the package fer, where "
+        "they are installed, on a folder of images for each emotion (neutral, happy, ...)",
     )
     parser.add_argument(
         "--model",
@@ -143,6 +153,11 @@ def _measure(args: argparse.Namespace, models: list[str], console: Console) -> R
             results.pipeline = measure_pipeline(
                 models[0], threads, effort.pipeline, effort.resolutions, effort.faces
             )
+        if args.peers:
+            from edan_ros.benchmark.peers import measure_peers
+
+            status.update("alternatives")
+            results.peers = measure_peers(args.peers, models[0], threads, effort.images, log)
         if "ros" in args.only or args.soak:
             status.update("nodes")
             _measure_ros(args, models[0], effort, results, log)

@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     model = public_models.public_models()[args.name]
     path = public_models.fetch(model, args.to, offline=args.offline, url=args.url or "")
     print(f"{path}  {model.licence}, sha256 {model.sha256}")
-    print(f"Use it with --detector yunet --detector-model {path}")
+    detector = f"--detector yunet --detector-model {path}"
+    print(f"Use it with {'edan benchmark --peers' if model.name == 'fer-opencv' else detector}")
     return 0
 
 

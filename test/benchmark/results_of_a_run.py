@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edan_ros.benchmark.machine import Machine
 from edan_ros.benchmark.models import ModelRow
-from edan_ros.benchmark.results import Results, RosRow, SoakRow
+from edan_ros.benchmark.results import PeerRow, Results, RosRow, SoakRow
 from edan_ros.benchmark.stages import PipelineRow
 
 
@@ -24,6 +24,7 @@ def make_results() -> Results:
                 {"decode": 0.02, "infer": 6.5, "publish": 0.4},
             )
         ],
+        peers=[PeerRow("edan_ros edan-lite", 20, 0.95, 21, 12.5, 0.85)],
         soak=SoakRow(10.0, 300.5, 301.25, 220.5, 220.75),
         memory_mb=337.5,
         startup_s=0.75,

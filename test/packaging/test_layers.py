@@ -34,7 +34,7 @@ ALLOWED = {
     "analyzer": {
         *("core", "detection", "drawing", "engines", "offline", "pipeline", "sources"),
     },
-    "benchmark": {"core", "detection", "drawing", "engines", "pipeline", "sources"},
+    "benchmark": {"core", "datasets", "detection", "drawing", "engines", "pipeline", "sources"},
     "explain": {"core", "datasets", "drawing", "engines"},
     "evaluation": {
         *("core", "datasets", "detection", "drawing", "engines", "pipeline", "sources", "tracking"),
