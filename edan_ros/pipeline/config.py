@@ -66,7 +66,7 @@ class PipelineConfig:
         unit="s",
     )
     carry_still_faces: bool = setting(
-        False,
+        True,
         "while images arrive faster than they are processed, recognise faces that hardly move, up "
         "to half of them, on every other image and carry their results over the one between",
     )

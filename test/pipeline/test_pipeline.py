@@ -533,7 +533,7 @@ def processed_under_load(
     discs: list[Disc], images: int, *, overloaded: bool = True, velocity: float = 0.0, **changes
 ) -> tuple[list[FrameResult], DiscEngine]:
     """Return the results of images that follow one without load, and the engine."""
-    pipeline, _, engine = made(carry_still_faces=True, detection_interval=1000, **changes)
+    pipeline, _, engine = made(detection_interval=1000, **changes)
     pipeline.process(scene(discs), 0.0)
     results = []
     for i in range(1, images + 1):
@@ -568,10 +568,12 @@ def test_a_carried_face_keeps_its_result_and_has_an_age() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"overloaded": False}, {"velocity": 60.0}, {"discs": ROW[:1]}], ids=str
+    "changes",
+    [{"overloaded": False}, {"velocity": 60.0}, {"discs": ROW[:1]}, {"carry_still_faces": False}],
+    ids=str,
 )
 def test_every_other_face_is_measured_in_every_image(changes: dict) -> None:
-    """Without load, moving, or alone."""
+    """Without load, moving, alone, or with the setting off."""
     results, _ = processed_under_load(**({"discs": ROW[:4], "images": 8} | changes))
     assert not any(face.age for result in results[3:] for face in result.faces)
 
