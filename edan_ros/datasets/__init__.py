@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, face_crop
+from edan_ros.datasets.files import DataError
 from edan_ros.datasets.layouts import LAYOUTS, DatasetSpec, parse_dataset, read, validation_sets
 
 __all__ = [

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import (
     FaceSample,
     FaceSet,
@@ -21,7 +20,7 @@ from edan_ros.datasets.face_set import (
     left_out_notes,
     require_samples,
 )
-from edan_ros.datasets.files import find_file, find_folder, from_file, images_in
+from edan_ros.datasets.files import DataError, find_file, find_folder, from_file, images_below
 from edan_ros.datasets.folder import has_classes, read_classes
 
 PARTS = ("train", "test")
@@ -135,7 +134,7 @@ def _emotion(label: int, left_out: Counter[str]) -> int | None:
 
 def _from_arrays(folder: Path, left_out: Counter[str]) -> Iterator[FaceSample]:
     images, annotations = find_folder(folder, "images"), find_folder(folder, "annotations")
-    for file in images_in(images):
+    for file in images_below(images):
         label = int(_array(annotations / f"{file.stem}_exp.npy", 1)[0])
         if not 0 <= label < len(maps.AFFECTNET):
             raise DataError(f"{annotations}/{file.stem}_exp.npy: {label} is no expression")

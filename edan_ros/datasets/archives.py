@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
-from edan_ros.datasets.files import find_file, from_zip
+from edan_ros.datasets.files import DataError, find_file, from_zip
 from edan_ros.datasets.pixel_table import read_table
 
 #: Parts of the sets that are split by photograph or by person.

@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, left_out_notes, require_samples
-from edan_ros.datasets.files import files_in, find_folder, from_file, images_in, is_hidden
+from edan_ros.datasets.files import (
+    DataError,
+    files_in,
+    find_folder,
+    from_file,
+    images_below,
+    is_hidden,
+)
 from edan_ros.datasets.folder import has_classes, read_folder
 from edan_ros.datasets.pixel_table import read_pixels
 
@@ -75,7 +81,7 @@ def _read_sequences(path: Path, peaks: int, neutral: bool) -> FaceSet:
     for file in files:
         sequence = Path(*file.parent.parts[-2:])
         labelled.add(sequence)
-        emotion, frames = _label(file), images_in(images / sequence)
+        emotion, frames = _label(file), images_below(images / sequence)
         if emotion is None:
             left_out["sequences of contempt"] += 1
         elif not frames:

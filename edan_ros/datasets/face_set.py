@@ -15,8 +15,7 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
-from edan_ros.datasets.errors import DataError
-from edan_ros.datasets.files import list_content
+from edan_ros.datasets.files import DataError, list_content
 from edan_ros.detection.full_frame import FullFrame
 
 T = TypeVar("T")

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.archives import finite_or_none, open_images, open_labels
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, check_choice, require_samples
-from edan_ros.datasets.files import find_file, from_zip
+from edan_ros.datasets.files import DataError, find_file, from_zip
 from edan_ros.datasets.folder import read_classes
 from edan_ros.datasets.pixel_table import USAGES, read_pixels, read_table
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.archives import read_kdef_archive
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import (
     FaceSample,
     FaceSet,
@@ -17,7 +16,7 @@ from edan_ros.datasets.face_set import (
     left_out_notes,
     require_samples,
 )
-from edan_ros.datasets.files import from_file, images_in
+from edan_ros.datasets.files import DataError, from_file, images_below
 from edan_ros.datasets.folder import has_classes, read_folder
 
 _JAFFE = re.compile(
@@ -90,7 +89,7 @@ def _read_named(
     if not path.is_dir():
         raise DataError(f"{path} should be a folder with {expected}; it is none")
     samples, left_out = [], Counter[str]()
-    for file in images_in(path):
+    for file in images_below(path):
         match = pattern.fullmatch(file.stem.upper())
         if match is None:
             left_out["images with other names"] += 1

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from edan_ros.core.images import ImageError, decode_file
 from edan_ros.core.images.file_formats import IMAGE_SUFFIXES
-from edan_ros.datasets.errors import DataError
+
+
+class DataError(ValueError):
+    """A data set is not laid out as its reader expects. The message states what is expected."""
 
 
 def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -77,7 +80,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(name, each) for each in files if not is_hidden(each))
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_below(folder: Path) -> list[Path]:
     """Return all images at any depth, sorted."""
     return [path for path in files_in(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
-from edan_ros.datasets.files import from_file, images_in, is_hidden, list_content
+from edan_ros.datasets.files import DataError, from_file, images_below, is_hidden, list_content
 
 #: Images whose longest side has at most this many pixels count as cropped to the face, and the
 #: number of images that are checked.
@@ -43,7 +42,7 @@ def read_classes(path: Path, numbers: Sequence[int | None] = ()) -> FaceSet:
                 f"{path} should hold {expected}; the folder {folder.name!r} is none of "
                 f"{', '.join(sorted(maps.SYNONYMS))}{hint}"
             ) from None
-        images = images_in(folder)
+        images = images_below(folder)
         if emotion is None:
             notes.append(f"left out: {folder.name} ({len(images)})")
             continue

@@ -12,9 +12,8 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
-from edan_ros.datasets.files import find_folder, from_file
+from edan_ros.datasets.files import DataError, find_folder, from_file
 from edan_ros.datasets.folder import read_folder
 
 _DETAILS = "ISED_details.mat"

@@ -17,11 +17,10 @@ from edan_ros.datasets.archives import (
     read_ytf68,
 )
 from edan_ros.datasets.ckplus import read_ckplus
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSet
 from edan_ros.datasets.fer2013 import read_fer2013
 from edan_ros.datasets.filename_labels import read_ferg, read_jaffe, read_kdef
-from edan_ros.datasets.files import is_hidden, list_content
+from edan_ros.datasets.files import DataError, is_hidden, list_content
 from edan_ros.datasets.folder import read_folder
 from edan_ros.datasets.ised import read_ised
 from edan_ros.datasets.pts_files import read_pts_folder

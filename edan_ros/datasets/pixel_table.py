@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.datasets.errors import DataError
+from edan_ros.datasets.files import DataError
 
 #: Values of the column Usage.
 USAGES = ("Training", "PublicTest", "PrivateTest")

@@ -21,9 +21,8 @@ from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.core.images import Image
 from edan_ros.datasets import labels as maps
 from edan_ros.datasets.archives import CORNER, YTF68_ORIGIN
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import left_out_notes
-from edan_ros.datasets.files import files_in, find_folder, from_file
+from edan_ros.datasets.files import DataError, files_in, find_folder, from_file
 from edan_ros.datasets.pixel_table import read_table
 from edan_ros.datasets.pts_files import image_beside, read_pts
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from edan_ros.core.geometry import NUM_LANDMARKS
 from edan_ros.core.images.file_formats import IMAGE_SUFFIXES
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample, FaceSet, require_samples
-from edan_ros.datasets.files import files_in, from_file
+from edan_ros.datasets.files import DataError, files_in, from_file
 
 
 def read_pts_folder(path: Path) -> FaceSet:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.datasets import labels as maps
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import (
     FaceSample,
     FaceSet,
@@ -18,7 +17,7 @@ from edan_ros.datasets.face_set import (
     left_out_notes,
     require_samples,
 )
-from edan_ros.datasets.files import find_file, find_folder, from_file, images_in
+from edan_ros.datasets.files import DataError, find_file, find_folder, from_file, images_below
 
 PARTS = ("train", "test")
 IMAGES = ("aligned", "original")
@@ -66,7 +65,7 @@ def _emotion(label: str, where: str) -> int | None:
 
 
 def _from_folders(folder: Path, left_out: Counter[str]) -> Iterator[FaceSample]:
-    for file in images_in(folder):
+    for file in images_below(folder):
         label = file.relative_to(folder).parts[0]
         emotion = _emotion(label, str(file))
         if emotion is None:

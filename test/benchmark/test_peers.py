@@ -14,8 +14,8 @@ import pytest
 from edan_ros.benchmark.peers import measure_peer, measure_peers
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.datasets.errors import DataError
 from edan_ros.datasets.face_set import FaceSample
+from edan_ros.datasets.files import DataError
 
 SMALL, LARGE = Box(0, 0, 5, 5), Box(20, 0, 30, 30)
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
