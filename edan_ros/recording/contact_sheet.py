@@ -21,7 +21,7 @@ _GAP = 6
 #: Largest number of shots kept per label, and the least seconds between two of them.
 _KEPT, _APART = 3, 0.7
 #: Part of the best score from which faces count as clearly visible.
-_CLEAR = 0.6
+_CLEAR = 0.4
 
 
 @dataclass(slots=True, eq=False)
