@@ -58,7 +58,7 @@ class VehicleCompanion:
         attentive = report.driver.state is DriverState.ATTENTIVE
         unknown = report.driver.state is DriverState.UNKNOWN
         level = "good" if attentive else "none" if unknown else "alarm"
-        self._driver.add(seconds, words(report.driver.state), STATE_COLOURS[level])
+        self._driver.add(seconds, words(report.driver.state), *_look(level))
         people = [o.occupant for o in report.occupants]
         emotion = people[0].emotion.value if people else None
         face = _face_of(result, people[0].face.track_id) if people else None
@@ -69,7 +69,7 @@ class VehicleCompanion:
         self._speed.add(seconds, report.advice.scale, report.advice.target)
         cause = report.advice.reason in (Reason.FEAR, Reason.DISTRESS)
         level = "alarm" if cause else "notice" if report.advice.active else "none"
-        self._reasons.add(seconds, words(report.advice.reason), STATE_COLOURS[level])
+        self._reasons.add(seconds, words(report.advice.reason), *_look(level))
 
 
 class HumanoidCompanion:
@@ -149,6 +149,11 @@ class AssistiveCompanion:
 
 
 AnyCompanion: TypeAlias = "VehicleCompanion | HumanoidCompanion | AssistiveCompanion"
+
+
+def _look(level: str) -> tuple[Colour, str]:
+    """Return colour and short text of a level of STATE_COLOURS: an alarm is never colour alone."""
+    return STATE_COLOURS[level], "!" if level == "alarm" else ""
 
 
 def _face_of(result: FrameResult, track_id: int) -> Face | None:
