@@ -31,6 +31,12 @@ ARGUMENTS = declare(
             "Topic of the images; camera_info is expected next to it",
         ),
         "compressed": ("", SWITCH, "Whether to subscribe to <image_topic>/compressed"),
+        "image_transport": (
+            "",
+            (),
+            "Form of the images: raw, compressed, ffmpeg or foxglove, the topic below image_topic; "
+            "goes before compressed",
+        ),
         "engine": (
             "",
             ("", *ENGINES),
@@ -77,10 +83,12 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         # image_raw/compressed and camera_info follow this remapping.
         "remappings": [("image_raw", given["image_topic"])],
     }
-    texts = {key: given[key] for key in ("engine", "model", "detector_model") if given[key]}
+    named = ("image_transport", "engine", "model", "detector_model")
+    texts = {key: given[key] for key in named if given[key]}
     emotion = switches(given, "use_sim_time", "autostart") | texts
     if given["compressed"]:
-        emotion["image_transport"] = "compressed" if given["compressed"] == "true" else "raw"
+        transport = "compressed" if given["compressed"] == "true" else "raw"
+        emotion.setdefault("image_transport", transport)
     parameters = [given["params_file"], *([emotion] if emotion else [])]
     started: list[LaunchDescriptionEntity] = [
         LifecycleNode(

@@ -51,6 +51,7 @@ def arguments(module: ModuleType) -> dict[str, DeclareLaunchArgument]:
 def test_every_argument_has_a_description(module: ModuleType) -> None:
     found = arguments(module)
     wanted = {"source", "image_topic", "compressed", "engine", "model", "params_file"}
+    wanted |= {"image_transport"}
     assert wanted | {"namespace", "log_level"} <= set(found)
     for name, argument in found.items():
         assert len(argument.description) > 20, name

@@ -12,11 +12,14 @@ from fakes import bright, dark
 from probe import Probe, wait_for
 from sensor_msgs.msg import CompressedImage
 
+from edan_ros.nodes.camera.play_node import BagPlayOptions, PlayNode
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES
+from edan_ros.sources import SourceError
 from edan_ros.sources.video_packets import FFMPEG_PACKET, FOXGLOVE_VIDEO
 
 sys.path.append(str(Path(__file__).parents[1] / "sources"))
 from streams import encode
+from video_bags import video_bag
 
 TOPIC = "image_raw/foxglove"
 
@@ -109,6 +112,15 @@ def test_messages_that_are_not_installed_are_named(
     assert not probe.transition("configure")
     assert probe.state() == "unconfigured"
     assert "missing_video_msgs is not installed" in probe.report("model").message
+
+
+def test_a_bag_is_not_played_without_its_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ffmpeg_image_transport_msgs.msg", None)
+    bag = video_bag(tmp_path / "bag", FFMPEG_PACKET, "h264")
+    with pytest.raises(SourceError, match="ffmpeg_image_transport_msgs is not installed"):
+        PlayNode(bag, BagPlayOptions())
 
 
 @pytest.mark.parametrize(
