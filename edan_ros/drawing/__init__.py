@@ -1,1 +1,1 @@
-"""Annotated images, the privacy filter and timeline strips."""
+"""Annotated images, text in images, the privacy filter, timeline strips, charts and pages."""
