@@ -93,8 +93,10 @@ def run(args: argparse.Namespace) -> int:
             with record, Session(_options(args, source, namespace), progress.warn) as session:
                 _record(session, record, progress, stopped, args.seconds)
             info = session.recorder.run_info
-            settings = {"made by": "edan demo", "source": source.name} | info.settings
-            write_run_info(args.out, RunInfo(info.model, settings))
+            settings = {"made by": "edan demo", "source": source.name, "privacy": args.privacy}
+            settings |= info.settings
+            if record.summary.results:
+                write_run_info(args.out, RunInfo(info.model, settings))
         except SessionError as error:
             print(f"edan demo: {error}", file=sys.stderr)
             return 1
