@@ -213,10 +213,7 @@ class Announcer:
         """Return a sentence on the most important difference to what was announced, or None."""
         s = self.options.announcer
         present = [
-            p
-            for p in self._people.all()
-            if p.track_id in self._announced
-            or (self._is_visible(p) and p.last_seen - p.first_seen >= s.appear)
+            p for p in self._people.all() if p.track_id in self._announced or self._is_ready(p)
         ]
         present.sort(key=self._nearness)
         gap = self.options.people.gap
@@ -316,6 +313,13 @@ class Announcer:
                 text = self.catalogue.moved(before.place.direction, place.direction, place.distance)
                 return Sentence(text, "moved", person.track_id)
         return None
+
+    def _is_ready(self, person: Person) -> bool:
+        """Return whether a person who has arrived can be announced, if possible with an emotion."""
+        s = self.options
+        settled = self._shown(person) == person.face.emotion
+        wait = s.announcer.appear + (0.0 if settled else s.people.settle)
+        return self._is_visible(person) and person.last_seen - person.first_seen >= wait
 
     def _is_due(self, before: float, elapsed: float) -> bool:
         return elapsed - before >= self.options.announcer.person_interval

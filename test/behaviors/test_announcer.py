@@ -65,6 +65,17 @@ def test_arrivals_are_announced_with_place_and_emotion() -> None:
     assert stage.play(30.0, face(1, "happy", x=0.2, distance=1.0)) == []
 
 
+def test_an_arrival_waits_a_moment_for_an_emotion_that_has_just_begun() -> None:
+    stage = Stage()
+    assert stage.play(0.6, face(1)) == []
+    assert stage.play(0.7, face(1, "sad")) == []
+    assert stage.play(0.5, face(1, "sad")) == ["A person ahead, near, looks sad."]
+    flickering = Stage()
+    for i in range(9):
+        assert flickering.play(0.2, face(1, ("sad", "happy")[i % 2])) == []
+    assert flickering.play(0.2, face(1, "happy")) == ["A person ahead, near."]
+
+
 def test_a_change_of_emotion_is_announced_once_it_lasts() -> None:
     stage = Stage()
     stage.play(10.0, face(1, x=0.5))
