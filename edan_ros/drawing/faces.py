@@ -92,8 +92,8 @@ def annotate(
 
     Widths and letters scale with the image and the faces. Labels, bars and panels stay inside the
     image and cover no face and none of each other; what finds no place is left out. Only one or two
-    faces that fill the image have their labels in its corners. An unknown emotion is labelled with
-    its reason in place of a confidence.
+    faces that fill the image have their labels in a corner of their box. An unknown emotion is
+    labelled with its reason in place of a confidence.
 
     Args:
         image: an Image or (height, width, 3) BGR pixels.
@@ -198,14 +198,11 @@ def _draw_label(canvas: Pixels, face: Face, style: _Style, layout: Layout, with_
 
 
 def _draw_label_inside(canvas: Pixels, face: Face, style: _Style) -> None:
-    """Draw the label of a face that fills the image in the corner with the fewest landmarks."""
+    """Draw the label of a face that fills the image in a corner with few landmarks."""
     text = _label_texts(face)[0]
     width, height = text_width(text, style.letter) + 2 * style.padding, style.row
-    corners = [
-        Box(x, y, width, height)
-        for y in (canvas.shape[0] - height, 0)
-        for x in (0, canvas.shape[1] - width)
-    ]
+    x0, y0, x1, y1 = _corners(_frame_of(face).clipped(canvas.shape[1], canvas.shape[0]))
+    corners = [Box(x, y, width, height) for y in (y1 - height, y0) for x in (x0, x1 - width)]
 
     def hidden(box: Box) -> int:
         low, high = (box.x, box.y), (box.x + box.width, box.y + box.height)
