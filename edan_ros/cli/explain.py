@@ -237,7 +237,7 @@ def _explain_dataset(args: argparse.Namespace) -> int:
             duration = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
             status.update(f"{EMOTIONS[emotion]}: {done} of {expected[emotion]}; {duration} left")
             if sum(finished) == _TIMED:
-                console.print(f"at most {left + done} faces, about {duration}")
+                console.print(f"at most {left + _TIMED} faces, about {duration} left")
 
         study = run_study(faces, engine, count=args.count, averaged=averaged, on_face=show)
         report = study_report.create_report(study, spec, faces, engine.manifest)

@@ -35,7 +35,7 @@ def draw_mean_maps(study: Study, method: str) -> Pixels:
     # The difference of a single emotion is 0.
     extent = max((float(np.abs(v).max()) for v in differences.values()), default=0.0) or 1.0
     labels = (
-        ("mean", "black: 0", f"yellow: {top:.1f} times a uniform map"),
+        ("mean", "black: 0", f"yellow: {top:.1f} x uniform map"),
         ("minus the mean of all", f"red: {extent:.1f} more", f"blue: {extent:.1f} less"),
     )
     for row, lines in enumerate(labels):
@@ -56,7 +56,7 @@ def draw_curves(study: Study) -> str:
     panels = []
     for k, name in enumerate(EMOTIONS):
         faces = study.of(k)
-        for curve in ("deletion", "insertion") if faces else ():
+        for curve, done in (("deletion", "deleted"), ("insertion", "inserted")) if faces else ():
             lines = [
                 Line(
                     TITLES[method],
@@ -66,7 +66,7 @@ def draw_curves(study: Study) -> str:
                 )
                 for method in (*study.methods, RANDOM, CENTRE)
             ]
-            panels.append(Panel(f"{name}, {curve}", lines, f"% of {curve}", y_range=(0.0, 1.0)))
+            panels.append(Panel(f"{name}, {curve}", lines, f"% {done}", y_range=(0.0, 1.0)))
     title = "Probability of the emotion while the face is deleted or inserted"
     return line_chart(panels, title=title, columns=2)
 

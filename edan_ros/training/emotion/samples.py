@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -56,16 +57,11 @@ class TrainingSet:
     def subset(self, keep: NDArray[np.bool_] | NDArray[np.integer]) -> TrainingSet:
         """Return the images of a boolean mask or of indices, in order."""
         index = np.flatnonzero(keep) if keep.dtype == bool else keep
-        return TrainingSet(
-            [self.images[i] for i in index],
-            [self.crops[i] for i in index],
-            self.landmarks[index],
-            self.emotions[index],
-            self.faces[index],
-            self.sampling_weights[index],
-            self.landmark_weights[index],
-            self.log_prior[index],
-        )
+
+        def chosen(values: Any) -> Any:
+            return [values[i] for i in index] if isinstance(values, list) else values[index]
+
+        return TrainingSet(**{f.name: chosen(getattr(self, f.name)) for f in fields(self)})
 
 
 def make_training_set(
@@ -145,16 +141,12 @@ def face_region(
 
 def concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
     """Return one training set of all parts, in order."""
-    return TrainingSet(
-        images=[image for part in parts for image in part.images],
-        crops=[crop for part in parts for crop in part.crops],
-        landmarks=np.concatenate([p.landmarks for p in parts]),
-        emotions=np.concatenate([p.emotions for p in parts]),
-        faces=np.concatenate([p.faces for p in parts]),
-        sampling_weights=np.concatenate([p.sampling_weights for p in parts]),
-        landmark_weights=np.concatenate([p.landmark_weights for p in parts]),
-        log_prior=np.concatenate([p.log_prior for p in parts]),
-    )
+
+    def joined(values: list[Any]) -> Any:
+        return list(chain(*values)) if isinstance(values[0], list) else np.concatenate(values)
+
+    names = [f.name for f in fields(TrainingSet)]
+    return TrainingSet(**{name: joined([getattr(part, name) for part in parts]) for name in names})
 
 
 def epoch_length(training_set: TrainingSet, *, samples: int = 0, views: int = 1) -> int:
