@@ -272,15 +272,15 @@ def _legend_width(row: StripRow, letter: float) -> int:
 
 def _wrap(text: str, width: int, letter: float) -> list[str]:
     """Break a text into lines of a width."""
-    lines, line = [], ""
+    lines: list[list[str]] = []
+    space, end = text_width(" ", letter), math.inf
     for word in text.split():
-        longer = f"{line} {word}".strip()
-        if line and text_width(longer, letter) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = longer
-    return [*lines, line] if line else lines
+        end += space + text_width(word, letter)
+        if end > width:
+            lines.append([])
+            end = text_width(word, letter)
+        lines[-1].append(word)
+    return [" ".join(words) for words in lines]
 
 
 def _write_inside(

@@ -128,5 +128,13 @@ def test_the_height_of_the_strip_is_constant(width: int) -> None:
     assert (full != empty).any()
 
 
+def test_a_long_caption_is_broken_between_words() -> None:
+    strip = TimelineStrip([States("state")]).strip(400, 0.0, {"word " * 20: LIGHT})
+    lines = np.flatnonzero((strip == LIGHT).all(axis=2).any(axis=1))
+    begins = lines[np.flatnonzero(np.diff(lines, prepend=-9) > 5)]
+    assert len(begins) == 1 + 2  # the name of the row, and two lines
+    assert not (strip[begins[1] :, 394:] == LIGHT).all(axis=2).any()
+
+
 def test_a_label_that_is_not_an_emotion_has_the_colour_of_unknown() -> None:
     assert emotion_colour("nobody") == emotion_colour("unknown") != emotion_colour("happy")
