@@ -25,6 +25,7 @@ _EXTRAS = {
     "jinja2": "report",
     "matplotlib": "demo",
     "onnx": "train",
+    "pyarrow": "parquet",
     "onnxscript": "train",
     "skimage": "demo",
     "torch": "train",

@@ -13,11 +13,6 @@ from edan_ros.sources import Source
 T = TypeVar("T")
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a number with its noun: "1 image", "2 images"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def printable(name: str) -> str:
     """Return a file name as valid Unicode: bytes that are not UTF-8 become replacement signs."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -12,6 +12,7 @@ import yaml
 
 from edan_ros.cli._arguments import existing_file
 from edan_ros.core.settings import Setting, SettingsError, fields_of, from_values
+from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.privacy import (
     PRIVACY_MARGIN,
@@ -35,8 +36,13 @@ class LoadedPipeline:
     """A pipeline with its models. description: one line for the user on what was selected."""
 
     pipeline: Pipeline
+    detector: Detector
     engine: Engine
     description: str
+
+    def new_pipeline(self) -> Pipeline:
+        """Return another pipeline with the same models, whose tracks are numbered from 1."""
+        return Pipeline(self.detector, self.engine, self.pipeline.config)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,7 +156,7 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
         engine, description = load_engine(settings)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a parameter cannot be used: {error}") from error
-    return LoadedPipeline(Pipeline(detector, engine, config), engine, description)
+    return LoadedPipeline(Pipeline(detector, engine, config), detector, engine, description)
 
 
 def add_privacy_argument(parser: argparse.ArgumentParser, scope: str = "") -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from edan_ros.cli._output import plural
+from edan_ros.core.wording import plural
 from edan_ros.detection.detector_model import TASK
 from edan_ros.engines import GPU_ENGINES, EngineError
 from edan_ros.engines.cuda_driver import Gpu, find_gpu

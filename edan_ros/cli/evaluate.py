@@ -256,7 +256,8 @@ def _evaluate_set(
 def _evaluate_robustness(
     engine: PriorEngine, specs: Sequence[DatasetSpec], args: argparse.Namespace
 ) -> None:
-    from edan_ros.cli._output import plural, progress
+    from edan_ros.cli._output import progress
+    from edan_ros.core.wording import plural
     from edan_ros.evaluation import robustness
     from edan_ros.evaluation.classification import read_set
     from edan_ros.evaluation.prior import describe_prior

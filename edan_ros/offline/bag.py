@@ -24,6 +24,7 @@ from edan_ros.core.head_pose import CameraModelError
 from edan_ros.core.images import Image, ImageError
 from edan_ros.core.message_fields import camera_model, image_header, model_fields, stamp_ns
 from edan_ros.core.stamps import describe_jump
+from edan_ros.core.wording import plural
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.definitions import (
     FACES,
@@ -96,7 +97,7 @@ class Camera:
     def line(self) -> str:
         """Return one line on the results."""
         count = self.summary.results
-        text = f"{self.topic} -> {self.faces}: {count} image{'' if count == 1 else 's'}"
+        text = f"{self.topic} -> {self.faces}: {plural(count, 'image')}"
         if count:
             text += f", {100 * self.summary.face_share:.1f} % with a face"
             labels = self.summary.label_shares()

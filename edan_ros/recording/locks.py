@@ -18,14 +18,21 @@ LOCK_FILE = ".edan.lock"
 def locked_folder(folder: Path) -> Iterator[None]:
     """Make a folder and keep every other process from writing to it.
 
-    The operating system releases the lock when the process ends, however it ends.
+    The operating system releases the lock when the process ends, however it ends. A new folder to
+    which nothing was written is removed again.
 
     Raises RecordingError where another process writes there, or the folder cannot be written.
     """
+    is_new = not folder.exists()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked_file(folder / LOCK_FILE, folder):
-        yield
+    try:
+        with locked_file(folder / LOCK_FILE, folder):
+            yield
+    finally:
+        if is_new and {path.name for path in folder.iterdir()} <= {LOCK_FILE}:
+            (folder / LOCK_FILE).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TextIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.errors import writing
 from edan_ros.recording.lines import result_line
-from edan_ros.recording.locks import locked_folder
+from edan_ros.recording.locks import LOCK_FILE, locked_folder
+from edan_ros.recording.run_info import read_run_info
 
 LINES = "faces.jsonl"
 
@@ -25,10 +26,11 @@ Run = TypeVar("Run", bound="RunFolder[Any]")
 
 
 class RunFolder(ABC, Generic[Item]):
-    """A context manager that writes the files of a run. Those of an earlier run are replaced.
+    """A context manager that writes the files of a run.
 
-    The folder is locked from the constructor to the exit. Leaving completes all files, whatever
-    ended the run: a signal that raises an exception loses nothing that was added.
+    The folder is locked from the constructor to the exit. The first result removes the files of
+    an earlier run, so that a run without any changes nothing. Leaving completes all files,
+    whatever ended the run: a signal that raises an exception loses nothing that was added.
 
     Args:
         folder: is created where it does not exist.
@@ -45,31 +47,45 @@ class RunFolder(ABC, Generic[Item]):
         self._privacy = privacy
         #: Closes what is open.
         self._stack = ExitStack()
-        with ExitStack() as opened:
-            opened.enter_context(locked_folder(folder))
-            with writing(folder):
-                for name in names:
-                    (folder / name).unlink(missing_ok=True)
-                lines = (folder / LINES).open("w", encoding="utf-8")
-            self._lines = opened.enter_context(lines)
-            self._stack = opened.pop_all()
+        self._stack.enter_context(locked_folder(folder))
+        self._lines: TextIO | None = None
+        self._is_clear = False
 
     def __enter__(self: Run) -> Run:
         return self
 
     def __exit__(self, *_: object) -> None:
         with writing(self.folder), self._stack:
-            self._draw_all(self._privacy.flush())
-            self._finish()
+            if self._lines is not None:
+                self._draw_all(self._privacy.flush())
+                self._finish()
+
+    def clear(self) -> None:
+        """Remove what an earlier run wrote, once."""
+        if self._is_clear:
+            return
+        self._is_clear = True
+        with writing(self.folder):
+            for path in [self.folder / name for name in self._names] + _listed(self.folder):
+                path.unlink(missing_ok=True)
+                if path.parent != self.folder and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
 
     def files(self) -> list[Path]:
-        """Return the files written."""
+        """Return the files written, none without a result."""
+        if self._lines is None:
+            return []
         return [path for path in (self.folder / name for name in self._names) if path.exists()]
 
     def _add_line(
-        self, stamp_ns: int, latency: float | None, result: FrameResult, name: str = ""
+        self, stamp_ns: int | None, latency: float | None, result: FrameResult, name: str = ""
     ) -> None:
         with writing(self.folder / LINES):
+            if self._lines is None:
+                self.clear()
+                lines = (self.folder / LINES).open("w", encoding="utf-8")
+                self._lines = self._stack.enter_context(lines)
+                self._begin()
             self._lines.write(result_line(stamp_ns, latency, result, name) + "\n")
 
     def _add_image(self, seconds: float, image: Image, result: FrameResult, item: Item) -> None:
@@ -83,5 +99,20 @@ class RunFolder(ABC, Generic[Item]):
     def _draw(self, pixels: NDArray[np.uint8], item: Item) -> None:
         """Draw into an image that the privacy filter has released, and write it."""
 
+    def _begin(self) -> None:
+        """Open further files before the first result is written."""
+
     def _finish(self) -> None:
         """Write what can be written only when everything was added."""
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return the existing files that the run file of an earlier run lists, none outside."""
+    inside = folder.resolve()
+    paths = [folder / name for name in read_run_info(folder).files]
+    paths += [path.parent / LOCK_FILE for path in paths if path.parent != folder]
+    return [
+        path
+        for path in dict.fromkeys(paths)
+        if path.is_file() and inside in path.resolve().parents and not path.is_symlink()
+    ]

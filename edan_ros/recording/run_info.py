@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,14 @@ _MODEL_FIELDS = (
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Names and values as text."""
+    """Names and values as text.
+
+    files: what the run writes beside the files of fixed names, relative to its folder.
+    """
 
     model: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
 
 def describe_model(info: Any) -> dict[str, str]:
@@ -44,7 +48,8 @@ def describe_model(info: Any) -> dict[str, str]:
 def write_run_info(folder: Path, info: RunInfo) -> Path:
     """Write the file. Raises RecordingError where it cannot be written."""
     path = folder / RUN_FILE
-    text = json.dumps({"model": info.model, "settings": info.settings}, indent=2)
+    record = {"model": info.model, "settings": info.settings}
+    text = json.dumps(record | ({"files": info.files} if info.files else {}), indent=2)
     with writing(path):
         path.write_text(text + "\n", encoding="utf-8")
     return path
@@ -58,7 +63,9 @@ def read_run_info(folder: Path) -> RunInfo:
         return RunInfo()
     if not isinstance(record, dict):
         return RunInfo()
-    return RunInfo(_texts(record.get("model")), _texts(record.get("settings")))
+    files = record.get("files")
+    names = tuple(str(name) for name in files) if isinstance(files, list) else ()
+    return RunInfo(_texts(record.get("model")), _texts(record.get("settings")), names)
 
 
 def _texts(values: Any) -> dict[str, str]:

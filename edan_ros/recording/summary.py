@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edan_ros.core.emotions import UNKNOWN_LABEL
 from edan_ros.core.faces import FrameResult
 from edan_ros.core.stamps import SegmentClock, describe_jump
+from edan_ros.core.wording import plural
+from edan_ros.drawing.faces import unknown_text
 
 #: Share of real time below which a played recording counts as slowed down.
 _REAL_TIME = 0.9
 #: Largest number of tracks that are listed one by one.
 _MAX_TRACKS_LISTED = 4
-
+#: Largest number of faces of an image that are described one by one.
+_MAX_FACES_LISTED = 3
 #: Largest number of jumps of the stamps that are listed.
 _MAX_JUMPS_LISTED = 3
 
@@ -25,6 +29,8 @@ class Summary:
     """Counts results one by one.
 
     Attributes:
+        omitted: most faces of an image that ``max_faces`` left out, and how many were kept there.
+        cuts: hard cuts.
         latencies: seconds.
         first_added, last_added: when results came, on the monotonic clock.
     """
@@ -34,6 +40,8 @@ class Summary:
     most_faces: int = 0
     tracks: Counter[int] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    omitted: tuple[int, int] = (0, 0)
+    cuts: int = 0
     latencies: list[float] = field(default_factory=list)
     first_added: float = 0.0
     last_added: float = 0.0
@@ -51,6 +59,8 @@ class Summary:
         self.most_faces = max(self.most_faces, len(result.faces))
         self.tracks.update(face.track_id for face in result.faces)
         self.labels.update(face.label for face in result.faces)
+        self.omitted = max(self.omitted, (result.omitted, len(result.faces)))
+        self.cuts += result.cut
         if latency is not None:
             self.latencies.append(latency)
 
@@ -87,6 +97,39 @@ class Summary:
         """Return each label with its share of all faces, the most frequent first."""
         total = sum(self.labels.values())
         return [(label, count / total) for label, count in self.labels.most_common()]
+
+    def line(self) -> str:
+        """Return images, tracks and labels in one line, with cuts and what was left out."""
+        parts = [plural(self.results, "image")]
+        parts += [plural(self.cuts, "cut")] if self.cuts else []
+        parts.append(plural(len(self.tracks), "track") if self.tracks else "no face")
+        parts += [f"{name} {100 * part:.0f} %" for name, part in self.label_shares()]
+        left_out, kept = self.omitted
+        parts += [f"only {_kept(kept, left_out)} in the fullest image"] if left_out else []
+        return ", ".join(parts)
+
+
+def describe_image(result: FrameResult) -> str:
+    """Return the faces of one image in one line: "2 faces, anger 73 %, unknown (unsure)"."""
+    faces = result.faces
+    parts = [plural(len(faces), "face") if faces else "no face"]
+    if result.omitted:
+        parts = [f"{_kept(len(faces), result.omitted)} (max_faces)"]
+    if len(faces) <= _MAX_FACES_LISTED:
+        parts += [
+            unknown_text(face)
+            if face.label == UNKNOWN_LABEL
+            else f"{face.label} {100 * face.confidence:.0f} %"
+            for face in faces
+        ]
+    else:
+        labels = Counter(face.label for face in faces)
+        parts += [f"{count} {label}" for label, count in labels.most_common()]
+    return ", ".join(parts)
+
+
+def _kept(kept: int, left_out: int) -> str:
+    return f"{kept} of {kept + left_out} faces kept"
 
 
 def summary_lines(summary: Summary, unprocessed: int, *, live: bool) -> list[str]:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
+from edan_ros.core.images import Image, ImageError, decode_file
 from edan_ros.core.images.file_formats import IMAGE_SUFFIXES
-from edan_ros.core.images import ImageError, decode_file
 from edan_ros.sources.base import Frame, Log, SourceError, discard
 
 #: Images per second where no other rate is given: slow enough to look at each.
@@ -53,6 +53,16 @@ def images_matching(pattern: str) -> list[Path]:
     return sorted(found, key=natural_key)
 
 
+def read_image(path: Path) -> Image:
+    """Return an image file, upright (EXIF). Raises SourceError where it cannot be read."""
+    try:
+        return decode_file(path.read_bytes(), str(path))
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    except ImageError as error:
+        raise SourceError(str(error)) from error
+
+
 class ImageFileSource:
     """Image files in the given order, at a rate that is not recorded but given.
 
@@ -69,15 +79,12 @@ class ImageFileSource:
         self._log = log
 
     def frames(self) -> Generator[Frame, None, None]:
-        """Yield the images, upright (EXIF). Raises SourceError where none can be read."""
+        """Yield the images. Raises SourceError where none can be read."""
         read = 0
         for path in self.paths:
             try:
-                image = decode_file(path.read_bytes(), str(path))
-            except OSError as error:
-                self._log(f"{path} cannot be read: {error.strerror}")
-                continue
-            except ImageError as error:
+                image = read_image(path)
+            except SourceError as error:
                 self._log(str(error))
                 continue
             yield Frame(image, read / self.rate, name=path.name)

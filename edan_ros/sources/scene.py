@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.images import Image
 from edan_ros.sources.base import Frame, SourceError
+from edan_ros.sources.image_files import read_image
 
 RATE = 25.0
 SIZE = (640, 480)
@@ -90,10 +92,7 @@ def load_photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     load_astronaut: Callable[[], NDArray[np.uint8]] = data.astronaut
     collins = cv2.cvtColor(load_astronaut(), cv2.COLOR_RGB2BGR)
     path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    hopper = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if hopper is None:
-        raise SourceError(f"matplotlib's photograph {path} is missing: name a source instead")
-    return np.asarray(collins, np.uint8), np.asarray(hopper, np.uint8)
+    return np.asarray(collins, np.uint8), read_image(Path(str(path))).bgr()
 
 
 def _wall(photographs: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -170,7 +171,10 @@ def test_images_of_two_folders_and_a_table(
     assert rows[0]["label"] == "happy"
     assert sum(float(rows[0][name]) for name in EMOTIONS) == pytest.approx(1.0, abs=1e-3)
     assert rows[0]["polarity"] == "positive"
-    assert rows[0]["yaw"] == "", "not calibrated"
+    assert rows[0]["head_pose_assumed_lens"] == "true", "not calibrated"
+    assert abs(float(rows[0]["yaw"])) < 30
+    assert {row["stamp"] for row in rows} == {""}
+    assert [line["stamp"] for line in lines] == [None] * 3
     assert 100 < float(rows[0]["x"]) + float(rows[0]["width"]) / 2 < 190
 
 
@@ -255,3 +259,111 @@ def test_losses_of_a_bag_and_jumps_of_its_stamps_are_noted(
     assert "the stamps jump back by 1 h 0 min" in output
     times, _ = frames_of(out / "annotated.mp4")
     assert times == pytest.approx([0.0, 1.0, 2.0, 3.0], abs=0.01)
+
+
+def photo(path: Path, image: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+    return path
+
+
+def animation(path: Path, images: list[np.ndarray], codec: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = {"gif": "rgb8"}.get(codec, "yuv420p")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = *images[0].shape[1::-1], pixels
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+def names_in(folder: Path) -> set[str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".edan.lock")
+    return {str(path.relative_to(folder)) for path in files}
+
+
+RUN = {"faces.jsonl", "faces.csv", "run.json"}
+
+
+def test_any_number_of_inputs_of_all_kinds(
+    tmp_path: Path, out: Path, woman: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line per input; what is left out is named; several recordings get a folder each."""
+    album = tmp_path / "album"
+    photo(album / "b.png", woman)
+    photo(album / "inside" / "c.jpg", np.zeros_like(woman))
+    write_video(album / "clip.mp4", [0, 40, 80])
+    animation(album / "still.gif", [woman], "gif")
+    animation(album / "moving.gif", [woman, woman[:, ::-1]], "gif")
+    (album / "notes.txt").write_text("no picture")
+    single = photo(tmp_path / "a.jpg", woman)
+    assert main(["annotate", str(single), str(album), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert any(re.fullmatch(r"a.jpg: 1 face, happy \d+ %", line) for line in lines), printed
+    assert any(line.startswith("still.gif: 1 face, ") for line in lines), printed
+    assert any(line.startswith("clip.mp4: 3 images, no face, ") for line in lines), printed
+    assert any(line.startswith("moving.gif: 2 images, 1 track, ") for line in lines), printed
+    assert "3 images, 3 faces in all" in printed
+    assert "neither image nor video: notes.txt" in printed
+    assert "give -r for folders inside: inside" in printed
+    videos = {f"{name}/{file}" for name in ("clip", "moving") for file in RUN | {"annotated.mp4"}}
+    assert names_in(out) == {"a.jpg", "b.jpg", "still.jpg"} | RUN | videos
+    # The next run removes what belongs to this one, and nothing else.
+    (out / "mine.jpg").write_text("not of a run")
+    assert main(["annotate", "-r", str(album / "inside"), "--out", str(out)]) == 0
+    assert "c.jpg: no face" in capsys.readouterr().out
+    assert names_in(out) == {"c.jpg", "mine.jpg"} | RUN
+    assert {path.name for path in out.iterdir() if path.is_dir()} == set()
+
+
+def test_avif_is_read(tmp_path: Path, out: Path, woman: np.ndarray, capsys) -> None:
+    good, data = cv2.imencode(".avif", woman) if cv2.haveImageWriter("a.avif") else (False, None)
+    if not good or "libdav1d" not in av.codecs_available:
+        pytest.skip("OpenCV or FFmpeg has no AVIF here")
+    (tmp_path / "a.avif").write_bytes(data.tobytes())
+    assert main(["annotate", str(tmp_path / "a.avif"), "--out", str(out)]) == 0
+    assert "a.avif: 1 face, happy" in capsys.readouterr().out
+
+
+def test_subfolders_are_read_with_r_but_not_earlier_results(
+    tmp_path: Path, woman: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "b" / "1.png", woman)
+    photo(tmp_path / "1.png", woman)
+    for _ in range(2):
+        assert main(["annotate", "-r", "."]) == 0
+        lines = (tmp_path / "annotated" / "faces.jsonl").read_text().splitlines()
+        assert [json.loads(line)["file"] for line in lines] == ["1.png", "b/1.png"]
+
+
+def test_max_faces_limits_images_only_where_it_is_given(
+    tmp_path: Path, out: Path, woman: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crowd = str(photo(tmp_path / "crowd.png", np.tile(woman, (3, 6, 1))))
+    assert main(["annotate", crowd, "--out", str(out)]) == 0
+    assert "crowd.png: 18 faces, 18 happy" in capsys.readouterr().out
+    assert main(["annotate", crowd, "--out", str(out), "--max-faces", "4"]) == 0
+    assert "crowd.png: 4 of 18 faces kept (max_faces), 4 happy" in capsys.readouterr().out
+
+
+def test_inputs_that_fail_leave_no_folder_and_harm_no_results(
+    tmp_path: Path, out: Path, woman: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, also = tmp_path / "broken.jpg", tmp_path / "also.mp4"
+    broken.write_bytes(b"no picture")
+    also.write_bytes(b"no video")
+    for inputs in ([broken], [also], [broken, also]):
+        assert main(["annotate", *map(str, inputs), "--out", str(out)]) == 1
+        assert not out.exists()
+    good = str(photo(tmp_path / "a.png", woman))
+    capsys.readouterr()
+    assert main(["annotate", good, str(broken), "--out", str(out)]) == 1, "one was not read"
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "a.png: 1 face, happy" in printed.out
+    assert main(["annotate", str(broken), "--out", str(out)]) == 1
+    assert (out / "a.jpg").exists()

@@ -137,7 +137,7 @@ def advance_and_pause(self, lines=()):
         passes.append(self)
         if len(passes) == wanted:
             print("paused", flush=True)
-            while handler.number is None:
+            while not handler.number:
                 time.sleep(0.01)
 
 ImageProgress.advance = advance_and_pause

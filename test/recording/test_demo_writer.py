@@ -55,8 +55,12 @@ def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
         (tmp_path / name).write_text("old")
     with DemoWriter(tmp_path) as record:
         pass
+    assert record.files() == []
+    assert (tmp_path / LINES).read_text() == "old", "a run without a result replaces nothing"
+    with DemoWriter(tmp_path) as record:
+        record.add(0, result(), None, None)
     assert record.files() == [tmp_path / LINES]
-    assert (tmp_path / LINES).read_text() == ""
+    assert json.loads((tmp_path / LINES).read_text())["faces"] == []
 
 
 def test_files_are_complete_when_a_run_fails(tmp_path: Path) -> None:
@@ -76,8 +80,8 @@ def test_the_next_run_removes_model_and_settings_of_the_last(tmp_path: Path) -> 
     info = RunInfo({"name": "edan-lite"}, {"smoothing_time": "0.4"})
     assert write_run_info(tmp_path, info) == tmp_path / RUN_FILE
     assert read_run_info(tmp_path) == info
-    with DemoWriter(tmp_path):
-        pass
+    with DemoWriter(tmp_path) as record:
+        record.add(0, result(), None, None)
     assert read_run_info(tmp_path) == RunInfo()
 
 

@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
+from edan_ros.core.faces import FrameResult
+from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.annotations import VIDEO, Annotations
 from edan_ros.recording.bag_writer import BagWriter
@@ -19,6 +22,7 @@ from edan_ros.recording.errors import RecordingError
 from edan_ros.recording.locks import locked_folder
 from edan_ros.recording.run_folder import LINES
 
+IMAGE = Image(np.full((48, 64, 3), 90, np.uint8))
 #: Writes a video until a signal comes, which ends it as the command line does.
 _WRITER = """
 import signal, sys, time
@@ -37,7 +41,7 @@ for number in (signal.SIGTERM, signal.SIGHUP):
 image = Image(np.full((48, 64, 3), 90, np.uint8))
 with Annotations(Path(sys.argv[1]), PrivacyFilter("blur")) as annotations:
     for i in range(10_000):
-        annotations.add(i / 25, i * 40_000_000, "", image, FrameResult([], 64, 48))
+        annotations.add(i / 25, i * 40_000_000, image, FrameResult([], 64, 48))
         if i == 50:
             print("ready", flush=True)
         time.sleep(0.002)
@@ -79,14 +83,18 @@ def test_a_killed_run_releases_its_folder(tmp_path: Path) -> None:
         process.kill()
         process.wait(30)
     with Annotations(tmp_path, PrivacyFilter("none")) as annotations:
-        assert annotations.files() == [tmp_path / LINES, tmp_path / "faces.csv"]
+        annotations.add_file("a.png", "a.jpg", IMAGE, FrameResult([], 64, 48))
+        assert annotations.files() == [tmp_path / n for n in (LINES, "faces.csv", "a.jpg")]
 
 
 def test_a_run_that_fails_to_start_releases_its_folder(tmp_path: Path) -> None:
     (tmp_path / LINES).mkdir()
     (tmp_path / LINES / "something").write_text("in the way")
-    with pytest.raises(RecordingError, match="cannot be written"):
-        Annotations(tmp_path, PrivacyFilter("none"))
+    with (
+        pytest.raises(RecordingError, match="cannot be written"),
+        Annotations(tmp_path, PrivacyFilter("none")) as annotations,
+    ):
+        annotations.add_file("a.png", "a.jpg", IMAGE, FrameResult([], 64, 48))
     with locked_folder(tmp_path):
         pass
 
