@@ -22,8 +22,8 @@ from edan_ros.benchmark.results import Results
 from edan_ros.benchmark.stages import FACES, measure_pipeline
 from edan_ros.cli._arguments import positive
 from edan_ros.engines import EngineError, select_model
+from edan_ros.engines.base import default_threads
 from edan_ros.engines.manifest import load_manifest, shipped_models
-from edan_ros.engines.onnxruntime import default_threads
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,8 +15,8 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from edan_ros.detection.edan_detector import DETECTOR_OUTPUTS
+from edan_ros.engines.base import default_threads
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
-from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.face_detector import STRIDES, FaceDetector
 from edan_ros.networks.restore_batchnorm import normalised_layers, unfused_name
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -13,29 +11,19 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edan_ros.engines.base import INPUT, OUTPUTS, Prediction, check_crops
+from edan_ros.engines.base import (
+    INPUT,
+    OUTPUTS,
+    Prediction,
+    check_crops,
+    default_threads,
+    usable_cores,
+)
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
 
-#: More threads do not make one face faster.
-MAX_THREADS = 4
-#: Raw 640x480 cameras at 30 Hz whose driver, transport and decoding occupy one core.
-CAMERAS_PER_CORE = 4
 #: Microseconds for which a thread spins while it waits for the next operator. Sleeping at once
 #: makes edan-lite about 50 % slower on two cores; spinning for longer gains nothing.
 SPIN_US = 50
-
-
-def default_threads(cameras: int = 0) -> int:
-    """Return the number of threads for a model: the cores that ``cameras`` leave free.
-
-    The result is at least 1 and at most MAX_THREADS, out of the cores that this process may use.
-    """
-    free = _cores() - math.ceil(cameras / CAMERAS_PER_CORE)
-    return max(1, min(MAX_THREADS, free))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 class OnnxRuntimeEngine:
@@ -67,7 +55,7 @@ class OnnxRuntimeEngine:
         # Weights stored as FP16 are converted to FP32 once, when the model is loaded.
         self.precision = "int8" if manifest.quantised else "fp32"
         self.threads = threads or default_threads(cameras)
-        self.parts = 1 if threads else max(1, _cores() // self.threads)
+        self.parts = 1 if threads else max(1, usable_cores() // self.threads)
         self._pool = ThreadPoolExecutor(self.parts, f"{manifest.name}-part")
         self.session = open_session(manifest.path, OUTPUTS, threads=self.threads)
         self.device = device_of(self.session)

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edan_ros.engines.base import OUTPUTS, Prediction, check_crops
+from edan_ros.engines.base import OUTPUTS, Prediction, check_crops, default_threads
 from edan_ros.engines.manifest import EngineError, Manifest, ModelError
-from edan_ros.engines.onnxruntime import default_threads
 from edan_ros.networks.attention import to_grouped_conv
 from edan_ros.networks.deployed import Deployed
 from edan_ros.networks.emotional_dan import TRUNK_CHANNELS, EmotionalDAN

@@ -14,9 +14,10 @@ import pytest
 from edan_ros.core.crops import Crop, extract
 from edan_ros.core.images import Image
 from edan_ros.engines import Engine, EngineError, ModelError, create_engine
+from edan_ros.engines.base import default_threads
 from edan_ros.engines.evaluation_model import EvaluationModel
 from edan_ros.engines.manifest import WEIGHTS, Manifest, load_manifest, sha256_of
-from edan_ros.engines.onnxruntime import OnnxRuntimeEngine, default_threads
+from edan_ros.engines.onnxruntime import OnnxRuntimeEngine
 
 onnx = pytest.importorskip("onnx")
 

@@ -24,7 +24,7 @@ from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
 from edan_ros.drawing.privacy import PRIVACY_THRESHOLD
 from edan_ros.engines import Engine, EngineError, create_engine, select_model
-from edan_ros.engines.onnxruntime import default_threads
+from edan_ros.engines.base import default_threads
 from edan_ros.nodes.common.bond import Bond
 from edan_ros.nodes.common.parameters import ParameterSet
 from edan_ros.nodes.common.reporting import Health
