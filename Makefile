@@ -2,7 +2,7 @@
 # make test [ROS=kilted] [TESTS=test/core] [JOBS=4]   lint and the whole test suite
 # make test-fast [JOBS=4]   the unit tests that start no process, in about a minute
 # make docs   the documentation, in build/site
-# make fuzz [MINUTES=10]   random images, bags, messages, behaviours and parameters
+# make fuzz [MINUTES=10]   random images, bags, video, messages, behaviours and parameters
 # make lint | build | clean
 #
 # Everything runs in a virtual environment in this folder, one per ROS distribution, which is

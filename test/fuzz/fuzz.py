@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 CORPUS = FOLDER / "corpus"
 WORKER = FOLDER / "fuzz_worker.py"
 #: Targets of `make fuzz`; those of one image format are part of images.
-TARGETS = ("images", "bags", "messages", "behaviors", "parameters")
+TARGETS = ("images", "bags", "video", "messages", "behaviors", "parameters")
 #: Seconds of one process, so that a leak does not add up.
 ROUND = 30.0
 #: Seconds within which a process ends whatever its input.

@@ -115,6 +115,34 @@ class Bags(Target):
                     _check_image(frame.image)
 
 
+class Video(Target):
+    """Packets of H.264 and H.265: the first byte is the codec, each NAL unit one packet."""
+
+    CODECS = ("h264", "hevc")
+
+    def seeds(self) -> list[bytes]:
+        from streams import encode, moving
+
+        images = moving(4, 64, 48)
+        return [
+            bytes([number]) + b"".join(encode(codec, images).values())
+            for number, codec in enumerate(self.CODECS)
+        ]
+
+    def check(self, data: bytes) -> None:
+        from edan_ros.sources.video_packets import PacketDecoder
+
+        codec = self.CODECS[data[0] % 2 if data else 0]
+        decoder: PacketDecoder[int] = PacketDecoder()
+        for number, unit in enumerate(data[1:].split(b"\0\0\1")):
+            with contextlib.suppress(ImageError):
+                for frame in decoder.decode(b"\0\0\1" + unit, codec, number):
+                    assert 0 <= frame.origin <= number
+                    _check_image(frame.image())
+        for frame in decoder.flush():
+            _check_image(frame.image(gray=True))
+
+
 class Messages(Target):
     """Serialised messages of other nodes: faces, raw images, calibrations."""
 
@@ -314,6 +342,7 @@ def _value(default: Any, limits: Any, rng: random.Random) -> Any:
 TARGETS: dict[str, Callable[[], Target]] = {
     "images": Images,
     "bags": Bags,
+    "video": Video,
     "messages": Messages,
     "behaviors": Behaviors,
     "parameters": Parameters,
