@@ -48,7 +48,7 @@ class FrameNumbers:
         return missing
 
     def reset(self) -> None:
-        """Forget the last frame: the next one has no predecessor."""
+        """Drop the last frame number: the next frame has no predecessor."""
         self._last = None
 
     def _is_gap(self, unit: bytes) -> bool:
@@ -87,7 +87,7 @@ class FrameNumbers:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """What of a sequence parameter set it takes to read and judge frame_num."""
+    """Fields of a sequence parameter set that define frame_num and its gaps."""
 
     bits: int
     has_separate_planes: bool

@@ -138,7 +138,7 @@ class PacketDecoder(Generic[T]):
         return self._restart(self._codec) if self._codec else []
 
     def _is_lost(self, kinds: list[int]) -> bool:
-        """Return whether the newest packet, which gave no frame, is not just delayed."""
+        """Return whether the newest packet gave no frame for another reason than reordering."""
         if self._delay is not None:
             return len(self._pending) > self._delay
         is_first = len(self._pending) == 1

@@ -23,7 +23,7 @@ class Status(SimpleNamespace):
 
 
 class Recorder:
-    """What of a node a bond uses; keeps what is published."""
+    """A stand-in for a node, which keeps the published messages."""
 
     def __init__(self) -> None:
         self.published: list[Any] = []
