@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
 from edan_ros.detection.base import Detector
+from edan_ros.drawing.colours import DARK
+from edan_ros.drawing.text import draw_text
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d
 from edan_ros.evaluation.recognition import (
@@ -35,6 +37,8 @@ DISTORTIONS: tuple[tuple[str, d.Distortion], ...] = (
 )
 #: Side of a thumbnail in pixels, and of the part of the image that it shows in crop sides.
 _SIDE, _CONTEXT = 112, 1.35
+#: Space between columns, above the first row and below each row, pixels.
+_GAP, _TOP, _FOOT = 10, 72, 32
 _COLOURS = 48
 
 
@@ -70,30 +74,29 @@ def recognise_distorted(
 
 
 def draw_failures(rows: Sequence[Sequence[DistortedFace]], title: str, path: Path) -> None:
-    """Draw a row per photograph. Raises OSError if the file cannot be written."""
-    # matplotlib, and Pillow with it, is an extra.
-    import PIL.Image
-    from matplotlib.figure import Figure
+    """Draw a row per photograph.
 
-    width, height = len(DISTORTIONS), len(rows)
-    figure = Figure(figsize=(1.17 * width, 1.45 * height + 0.55), layout="constrained")
-    figure.suptitle(title, fontsize=9)
-    grid = figure.subplots(height, width, squeeze=False)
-    for number, (row, faces) in enumerate(zip(grid, rows, strict=True)):
-        for axes, (name, _), face in zip(row, DISTORTIONS, faces, strict=True):
-            axes.imshow(_thumbnail(face), interpolation="nearest")
-            axes.set(xticks=[], yticks=[])
-            axes.set_xlabel(face.caption, fontsize=8)
-            if not number:
-                axes.set_title(name, fontsize=8)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=96)
+    Raises:
+        OSError: if the file cannot be written.
+        ValueError: for a suffix that is none of an image.
+    """
+    height, width = _TOP + len(rows) * (_SIDE + _FOOT), _GAP + len(DISTORTIONS) * (_SIDE + _GAP)
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    draw_text(canvas, title, _GAP, 10, DARK, size=9)
+    for column, (name, _) in enumerate(DISTORTIONS):
+        left = _GAP + column * (_SIDE + _GAP)
+        for line, words in enumerate(name.split("\n")):
+            draw_text(canvas, words, left, 34 + 17 * line, DARK, size=9)
+        for row, faces in enumerate(rows):
+            top = _TOP + row * (_SIDE + _FOOT)
+            canvas[top : top + _SIDE, left : left + _SIDE] = _thumbnail(faces[column])
+            draw_text(canvas, faces[column].caption, left, top + _SIDE + 8, DARK, size=9)
     # A palette keeps the file small: noise does not compress.
-    PIL.Image.open(drawn).convert("RGB").quantize(_COLOURS).save(path, optimize=True)
+    PIL.Image.fromarray(canvas[..., ::-1]).quantize(_COLOURS).save(path, optimize=True)
 
 
 def _thumbnail(face: DistortedFace) -> NDArray[np.uint8]:
-    """Return the surroundings of the true face in RGB with the predicted landmarks."""
+    """Return the surroundings of the true face in BGR with the predicted landmarks."""
     true = Crop.from_landmarks(face.image.landmarks)
     shown = Crop(true.center, _CONTEXT * true.side, 0.0)
     method = cv2.INTER_NEAREST if shown.side < _SIDE else cv2.INTER_AREA
@@ -104,8 +107,8 @@ def _thumbnail(face: DistortedFace) -> NDArray[np.uint8]:
         flags=method,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    thumbnail = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+    thumbnail = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     if face.prediction is not None:
         for x, y in shown.to_crop(face.prediction.landmarks, _SIDE):
-            cv2.circle(thumbnail, (round(x * 16), round(y * 16)), 16, (40, 220, 90), -1, 16, 4)
+            cv2.circle(thumbnail, (round(x * 16), round(y * 16)), 16, (90, 220, 40), -1, 16, 4)
     return np.asarray(thumbnail, np.uint8)

@@ -39,7 +39,6 @@ def test_a_photograph_gets_every_distortion() -> None:
 
 
 def test_failures_are_drawn_with_landmarks(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     faces = recognise_distorted(GreyEngine(), GreyDetector(), photograph())
     lost = [DistortedFace(face.image, None) for face in faces]
     assert lost[0].caption == "not found"
