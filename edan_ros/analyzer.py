@@ -374,7 +374,7 @@ def list_models() -> list[Manifest]:
 
     Examples:
         >>> [model.name for model in list_models()]
-        ['edan', 'edan-lite', 'edan-lite-int8']
+        ['edan', 'edan-int8', 'edan-lite', 'edan-lite-int8']
     """
     return [load_manifest(name) for name in shipped_models()]
 

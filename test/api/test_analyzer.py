@@ -401,7 +401,7 @@ def test_a_drawing_is_not_saved_in_an_unknown_format(woman: np.ndarray, tmp_path
 
 def test_list_models_names_version_terms_and_metrics() -> None:
     models = {model.name: model for model in list_models()}
-    assert {"edan", "edan-lite", "edan-lite-int8"} <= set(models)
+    assert {"edan", "edan-int8", "edan-lite", "edan-lite-int8"} <= set(models)
     for model in models.values():
         assert model.version
         assert model.terms
