@@ -39,6 +39,8 @@ _NAMES = {"h264": ("264", "avc"), "hevc": ("265", "hevc")}
 _PARAMETER_SETS = {"h264": (h264.SPS, h264.PPS), "hevc": (32, 33, 34)}
 _SEQUENCE = {"h264": h264.SPS, "hevc": 33}
 _KEY_FRAMES = {"h264": frozenset({h264.IDR_SLICE}), "hevc": frozenset(range(16, 22))}
+#: Most frames that a decoder holds back (H.264, A.3.1; H.265, A.4.1).
+_MAX_DELAY = 16
 #: Memory of a decoded frame and its conversion, for DecodeLimits.
 _BYTES_PER_PIXEL = 6
 
@@ -139,10 +141,9 @@ class PacketDecoder(Generic[T]):
 
     def _is_lost(self, kinds: list[int]) -> bool:
         """Return whether the newest packet gave no frame for another reason than reordering."""
-        if self._delay is not None:
-            return len(self._pending) > self._delay
-        is_first = len(self._pending) == 1
-        return is_first and _KEY_FRAMES[self._codec].isdisjoint(kinds)
+        if self._delay is None and len(self._pending) == 1:
+            return _KEY_FRAMES[self._codec].isdisjoint(kinds)
+        return len(self._pending) > (_MAX_DELAY if self._delay is None else self._delay)
 
     def _restart(self, codec: str) -> list[DecodedFrame[T]]:
         """Start a decoder without references, which waits for a key frame; drain the last one.

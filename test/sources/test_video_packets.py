@@ -139,6 +139,16 @@ def test_garbage_is_an_image_error_at_most(codec: str, packets: list[bytes]) -> 
     assert set(faults) <= {"key_frame", "damaged_video"}
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_packets_without_a_frame_are_counted_as_missing(codec: str) -> None:
+    unit_delimiter = b"\0\0\1" + (b"\x09\xf0" if codec == "h264" else b"\x46\x01\x50")
+    decoder: PacketDecoder[int] = PacketDecoder()
+    packets = {0: STREAMS[codec][0]} | dict.fromkeys(range(1, 30), unit_delimiter)
+    found, faults = decode(decoder, codec, packets)
+    assert list(found) == [0]
+    assert len(faults) == 29
+
+
 def test_an_image_above_the_limit_is_refused() -> None:
     decoder: PacketDecoder[int] = PacketDecoder(DecodeLimits(max_image_bytes=1_000_000))
     found, faults = decode(decoder, "h264", encode("h264", moving(1, 640, 480)))
