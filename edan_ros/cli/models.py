@@ -9,7 +9,8 @@ from edan_ros.engines import public_models
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
+    actions = parser.add_subparsers(dest="action", metavar="list|fetch")
+    parser.set_defaults(to=public_models.models_folder())  # without an action: list
     listing = actions.add_parser("list", help="list the models of the package and downloads")
     fetching = actions.add_parser("fetch", help="download a model and check its SHA-256")
     fetching.add_argument("name", choices=sorted(public_models.public_models()))
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.action == "list":
+    if args.action in (None, "list"):
         _list(args.to)
         return 0
     model = public_models.public_models()[args.name]

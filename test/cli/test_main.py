@@ -244,6 +244,14 @@ def test_a_configuration_that_is_not_text_is_one_sentence(
     assert capsys.readouterr().err == "edan train: photo.jpg is not a text file in UTF-8\n"
 
 
+def test_models_without_an_action_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["models", "list"]) == 0
+    assert capsys.readouterr().out == printed
+    assert "edan-lite" in printed
+
+
 def test_a_download_needs_no_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "fetch", "yunet", "--offline", str(tmp_path), "--to", "models"]) == 1
     assert "yunet cannot be fetched: " in capsys.readouterr().err
