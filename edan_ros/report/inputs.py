@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import math
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import EpochCounter, Recording
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.bag import BAG_ENDINGS, BagSource, is_bag
+from edan_ros.sources.image_files import read_image
+from edan_ros.sources.inputs import find_inputs, may_be_single, single_image
 
 
 def find_recording(text: str) -> Path:
@@ -57,18 +61,24 @@ def frames_of(recording: Recording, source: str | None) -> dict[int, Iterable[Fr
     Raises:
         SourceError: if there are no images, or ``source`` does not fit.
     """
-    if source is None and not is_bag(Path(recording.name)):
-        recorded = recording.settings.get("source", "")
-        source = recorded if recorded and Path(recorded).exists() else None
+    recorded = "" if is_bag(Path(recording.name)) else recording.settings.get("source", "")
+    if recording.is_still:
+        texts = _existing(recorded) if source is None else [source]
+        if texts:
+            return {0: _single_images(texts, set(recording.streams[0].files))}
+    if source is None and os.path.exists(recorded):
+        source = recorded
     if source is not None:
         opened = create_source(source)
         if opened.live:
             raise SourceError(f"{source} is live: --source must be what was recorded")
         if len(recording.streams) > 1:
             raise SourceError("--source is for one camera; for several the bag's images are used")
-        if recording.is_still:
-            return {0: opened.frames()}
         return {0: _aligned(recording, opened.frames())}
+    if recorded:
+        raise SourceError(
+            f"{recorded} is not here: name what the results were made from with --source"
+        )
     frames: dict[int, Iterable[Frame]] = {}
     for number, stream in enumerate(recording.streams):
         if not stream.image_topic:
@@ -79,6 +89,30 @@ def frames_of(recording: Recording, source: str | None) -> dict[int, Iterable[Fr
         images = BagSource(Path(recording.name), stream.image_topic)
         frames[number] = _aligned(recording, images.frames())
     return frames
+
+
+def _existing(sources: str) -> list[str]:
+    """Return those of the sources that a run has recorded, separated by commas, that exist."""
+    if os.path.exists(sources):
+        return [sources]
+    texts = sources.split(", ")
+    return [text for text in texts if os.path.exists(text) or glob.glob(text, recursive=True)]
+
+
+def _single_images(texts: Sequence[str], names: Collection[str]) -> Iterator[Frame]:
+    """Yield the single images of these names, which are those that ``edan annotate`` gives them."""
+    for item in find_inputs(texts, recursive=True)[0]:
+        if item.path is None:
+            raise SourceError(f"there is no {item.text}: name images with --source")
+        if item.name not in names:
+            continue
+        try:
+            if item.is_image:
+                yield Frame(read_image(item.path), 0.0, name=item.name)
+            elif may_be_single(item) and (frame := single_image(create_source(item.text))):
+                yield replace(frame, name=item.name)
+        except SourceError:
+            continue  # no result is of this image
 
 
 def _aligned(recording: Recording, frames: Iterable[Frame]) -> Iterator[Frame]:

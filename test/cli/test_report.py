@@ -79,6 +79,34 @@ def test_the_video_keeps_source_and_privacy_of_the_run(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces_video.mp4", "run"]
 
 
+def test_single_images_are_found_again_in_all_sources_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Several files, also more than a file name is long, and folders with subfolders."""
+    monkeypatch.chdir(tmp_path)
+    run = write_run(tmp_path / "run")
+    faces = json.loads((run / "faces.jsonl").read_text().splitlines()[0])["faces"]
+    faces[0]["track_id"] = 0
+    files = ["a.png", *(f"{i:03}.png" for i in range(60)), "sub/b.png"]
+    lines = [json.dumps({"file": file, "stamp": None, "faces": faces}) for file in files]
+    (run / "faces.jsonl").write_text("\n".join(lines))
+    for file in [*files[:-1], "folder/sub/b.png", "folder/unused.png"]:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(file, np.full((90, 120, 3), 90, np.uint8))
+    write_run_info(run, RunInfo({}, {"source": ", ".join([*files[:-1], "gone.png", "folder"])}))
+    assert main(["report", "run", "--thumbnails"]) == 0
+    assert (run / "faces.html").read_text().count("data:image/jpeg") == len(files)
+    assert main(["report", "run", "--thumbnails", "--source", "none.png"]) != 0
+    assert "there is no none.png" in capsys.readouterr().err
+
+
+def test_a_source_that_is_gone_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run")
+    write_run_info(run, RunInfo({}, {"source": "gone.mp4"}))
+    assert main(["report", str(run), "--thumbnails"]) != 0
+    assert "gone.mp4 is not here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
