@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TypeVar
 
+from edan_ros.core.wording import printable
 from edan_ros.recording.errors import RecordingError
 from edan_ros.sources import Source
 
 T = TypeVar("T")
-
-
-def printable(name: str) -> str:
-    """Return a file name as valid Unicode: bytes that are not UTF-8 become replacement signs."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def progress(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:
@@ -46,16 +41,6 @@ def expected_images(source: Source, seconds: float | None, rate: float = 0.0) ->
         return source.length
     expected = int(seconds * rate) + 1
     return expected if source.length is None else min(source.length, expected)
-
-
-def make_folder(folder: Path) -> Path:
-    """Create a folder where it is missing. Raises RecordingError if it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise RecordingError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def refuse_to_replace(source: Source, names: Collection[str], folder: Path) -> None:

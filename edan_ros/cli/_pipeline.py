@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +144,8 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
         raise ConfigError("the detector topic works in the node only: give --detector")
     try:
         config = from_values(PipelineConfig, settings)
-        search = from_values(DetectionConfig, settings)
-        detector = create_detector(
-            search.name,
-            model_path=search.model_path,
-            score_threshold=search.score_threshold,
-            min_face=search.min_face,
-            max_side=search.max_side,
-            engine=settings.get("engine", "auto"),
-        )
+        search = asdict(from_values(DetectionConfig, settings))
+        detector = create_detector(**search, engine=settings.get("engine", "auto"))
         engine, description = load_engine(settings)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a parameter cannot be used: {error}") from error

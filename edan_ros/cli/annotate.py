@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from edan_ros.cli._arguments import positive
-from edan_ros.cli._output import expected_images, printable
+from edan_ros.cli._output import expected_images
 from edan_ros.cli._pipeline import (
     LoadedPipeline,
     add_model_arguments,
@@ -25,7 +25,7 @@ from edan_ros.cli._pipeline import (
 )
 from edan_ros.cli._signals import handler
 from edan_ros.core.message_fields import model_fields
-from edan_ros.core.wording import plural
+from edan_ros.core.wording import plural, printable
 from edan_ros.pipeline.config import MOST_FACES
 from edan_ros.recording.errors import RecordingError
 from edan_ros.recording.run_info import RunInfo, describe_model, read_run_info, write_run_info

@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     actions = parser.add_subparsers(dest="action", metavar="prepare", required=True)
     command = actions.add_parser(
         "prepare",
@@ -53,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code."""
     options: dict[str, Any] = {"progress": _progress}
     for name, its_set in (("landmarks", "muxspace"), ("frames", "ytf68")):
         if getattr(args, name) is not None and args.set != its_set:

@@ -27,7 +27,6 @@ DETECTOR = "detector"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument(
         "what",
         metavar="MODEL|detector",
@@ -112,7 +111,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code."""
     if not args.data and not args.failures and os.environ.get("EDAN_DATA"):
         args.data = [Path(os.environ["EDAN_DATA"])]
     if args.pictures is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._arguments import integer_from, positive
-from edan_ros.cli._output import make_folder, printable, progress
+from edan_ros.cli._output import progress
 from edan_ros.cli._pipeline import (
     add_model_arguments,
     add_privacy_argument,
@@ -23,7 +23,7 @@ from edan_ros.cli._pipeline import (
 )
 from edan_ros.cli._signals import handler
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.wording import plural
+from edan_ros.core.wording import plural, printable
 from edan_ros.datasets import DataError
 from edan_ros.engines.select import FP32_MODEL
 from edan_ros.sources import create_source
@@ -108,7 +108,6 @@ def _explain_source(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     loaded = load_pipeline(settings)
     find = face_finder(args.privacy, settings.get("detector"), settings.get("detector_model"))
-    make_folder(args.out)
     print(loaded.description)
     points_only = args.privacy == "landmarks-only"
     faces, images, stems = 0, 0, Stems()
@@ -216,7 +215,6 @@ def _explain_dataset(args: argparse.Namespace) -> int:
     faces = study_report.read_labelled(spec)
     # Averaged Grad-CAM, with which the study compares, cannot read a quantised model.
     engine, description = load_engine({"model": FP32_MODEL, **settings_of(args)})
-    make_folder(args.out)
     print(description)
     averaged = study_report.averaged_grad_cam(engine)
     console = Console(stderr=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.datasets.archives import photographs
 from edan_ros.datasets.face_set import evenly_spaced
 from edan_ros.detection.base import Detector, DetectorError

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop, extract
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.evaluation.classification import SetResult
 from edan_ros.evaluation.distortions import asymmetry
 from edan_ros.evaluation.metrics import Proportion, finite_mean

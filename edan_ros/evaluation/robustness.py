@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.datasets import DataError, FaceSet
 from edan_ros.engines import Engine
 from edan_ros.evaluation import distortions as d

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.datasets.layouts import plain_name
 from edan_ros.evaluation.classification import SetResult
 from edan_ros.evaluation.metrics import Proportion

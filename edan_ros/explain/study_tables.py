@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.explain.emfacs import LANDMARK_SETS, overlap, overlap_chance
 from edan_ros.explain.explanation import METHOD_TITLES
 from edan_ros.explain.faithfulness import Interval, area_under, interval

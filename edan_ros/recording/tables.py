@@ -10,6 +10,7 @@ from typing import Any
 from edan_ros.core.action_units import ACTION_UNITS
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Face, FrameResult
+from edan_ros.core.wording import printable
 
 _BOX = ("x", "y", "width", "height")
 _POSITION = ("head_x", "head_y", "head_z")
@@ -95,8 +96,7 @@ class ParquetTable:
 
     def add(self, stamp: float | None, name: str, result: FrameResult) -> None:
         """Add the faces of one image, as ``FaceTable.add``."""
-        readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        self._rows += [_row(stamp, readable, face) for face in result.faces]
+        self._rows += [_row(stamp, printable(name), face) for face in result.faces]
         if len(self._rows) >= _GROUP:
             self._write()
 

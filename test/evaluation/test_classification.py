@@ -28,7 +28,7 @@ from grey_faces import (
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.datasets import DataError, DatasetSpec, FaceSample, FaceSet
 from edan_ros.detection.full_frame import FullFrame
 from edan_ros.evaluation import tables

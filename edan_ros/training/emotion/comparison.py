@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, softmax
-from edan_ros.core.markdown import markdown_table
+from edan_ros.core.wording import markdown_table
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.common.distributed import World
