@@ -11,6 +11,7 @@ from typing import Any
 from edan_ros.cli._arguments import add_ros_arguments, not_negative, ros_arguments_of
 from edan_ros.cli._pipeline import add_model_arguments, chosen_parameters
 from edan_ros.cli.view import view_in_browser
+from edan_ros.engines.manifest import load_manifest
 from edan_ros.sources import create_source
 
 
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.source is not None:
         create_source(args.source)  # raises before ROS starts
+    if args.model not in (None, "auto"):
+        load_manifest(args.model)  # the node would wait for another model
     from edan_ros.nodes.camera.camera_node import CameraNode
     from edan_ros.nodes.common.processes import ros_arguments
     from edan_ros.nodes.common.running import run_together

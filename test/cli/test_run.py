@@ -22,6 +22,8 @@ rclpy = pytest.importorskip("rclpy")
 from edan_ros.msg import FaceEmotionArray  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
+from edan_ros.cli.main import main  # noqa: E402
+
 EDAN = [sys.executable, "-m", "edan_ros.cli.main", "run"]
 
 
@@ -103,3 +105,8 @@ def test_an_invalid_parameter_is_one_sentence(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "jpeg_quality" in output
     assert "Traceback" not in output
+
+
+def test_a_model_that_does_not_exist_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "demo", "--model", "edan-light"]) == 1
+    assert capsys.readouterr().err.startswith("edan run: no model is called 'edan-light'")
