@@ -7,7 +7,7 @@ from edan_ros.core.images import ImageError
 from edan_ros.datasets import DataError
 from edan_ros.detection.base import DetectorError
 from edan_ros.engines import EngineError
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.files import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.training.common.config import ConfigError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edan_ros.core.wording import printable
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.files import RecordingError
 from edan_ros.sources import Source
 
 T = TypeVar("T")

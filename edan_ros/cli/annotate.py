@@ -27,7 +27,7 @@ from edan_ros.cli._signals import handler
 from edan_ros.core.message_fields import model_fields
 from edan_ros.core.wording import plural, printable
 from edan_ros.pipeline.config import MOST_FACES
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.files import RecordingError
 from edan_ros.recording.run_info import RunInfo, describe_model, read_run_info, write_run_info
 from edan_ros.sources import Source, SourceError, create_source
 from edan_ros.sources.image_files import read_image
@@ -121,7 +121,7 @@ def _plan(inputs: Sequence[Input], out: Path) -> _Plan:
     Raises RecordingError if a result would replace an input.
     """
     from edan_ros.recording.annotations import FILES
-    from edan_ros.recording.image_files import Stems
+    from edan_ros.recording.files import Stems
 
     plan, stems, folders = _Plan(), Stems(), Stems()
     recordings = []

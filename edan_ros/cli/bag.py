@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
 from edan_ros.core.message_fields import model_fields
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.files import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import open_bag
 

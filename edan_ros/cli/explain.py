@@ -100,8 +100,7 @@ def _explain_source(args: argparse.Namespace) -> int:
     from edan_ros.drawing.privacy import anonymize
     from edan_ros.explain.explanation import explanation_record
     from edan_ros.explain.sheet import LEGEND, draw_sheet
-    from edan_ros.recording.image_files import Stems, write_image
-    from edan_ros.recording.locks import locked_folder
+    from edan_ros.recording.files import Stems, locked_folder, write_image
 
     warn = partial(print, "edan explain:", file=sys.stderr)
     source = create_source(args.source, topic=args.bag_topic, log=warn)
@@ -204,8 +203,7 @@ def _explain_dataset(args: argparse.Namespace) -> int:
 
     from edan_ros.explain import study_report
     from edan_ros.explain.study import run_study
-    from edan_ros.recording.image_files import write_image
-    from edan_ros.recording.locks import locked_folder
+    from edan_ros.recording.files import locked_folder, write_image
 
     if args.emotion or args.method:
         raise DataError(

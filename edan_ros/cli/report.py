@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from edan_ros.cli._pipeline import add_privacy_argument, face_finder
 from edan_ros.core.wording import plural
-from edan_ros.recording.errors import writing
+from edan_ros.recording.files import writing
 from edan_ros.sources import SourceError
 
 

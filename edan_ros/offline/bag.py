@@ -32,9 +32,9 @@ from edan_ros.recording.definitions import (
     NO_DIGEST,
     Definition,
     Definitions,
+    FaceMessages,
     digest_of,
 )
-from edan_ros.recording.face_messages import FaceMessages
 from edan_ros.recording.summary import Summary
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import image_topics, info_topic, namespace_of, twins_of

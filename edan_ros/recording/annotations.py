@@ -12,7 +12,7 @@ from edan_ros.core.faces import FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import PrivacyFilter
-from edan_ros.recording.image_files import write_image
+from edan_ros.recording.files import write_image
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.sound import Sound, SoundSource

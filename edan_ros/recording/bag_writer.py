@@ -21,8 +21,7 @@ from rosbags.rosbag2 import (
     WriterError,
 )
 
-from edan_ros.recording.errors import RecordingError, writing
-from edan_ros.recording.locks import locked_file
+from edan_ros.recording.files import RecordingError, locked_file, writing
 
 #: Of the metadata: older distributions cannot read a topic's QoS in the newest one.
 _VERSION: Literal[8] = 8

@@ -20,7 +20,7 @@ from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.drawing.timeline import TimelineStrip
 from edan_ros.recording.changes import Changes
 from edan_ros.recording.contact_sheet import ContactSheet
-from edan_ros.recording.image_files import write_image
+from edan_ros.recording.files import write_image
 from edan_ros.recording.run_folder import LINES, RunFolder
 from edan_ros.recording.run_info import RUN_FILE
 from edan_ros.recording.summary import Summary

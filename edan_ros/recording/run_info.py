@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edan_ros.recording.errors import writing
+from edan_ros.recording.files import writing
 
 RUN_FILE = "run.json"
 #: Fields of ModelInfo.msg that are recorded.

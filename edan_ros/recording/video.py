@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from edan_ros.core.stamps import SegmentClock
-from edan_ros.recording.errors import writing
+from edan_ros.recording.files import writing
 from edan_ros.recording.sound import Sound
 
 _TIME_BASE = Fraction(1, 90_000)

@@ -1,4 +1,4 @@
-"""Read faces.jsonl: the result of one image per line, as recording/lines.py writes them."""
+"""Read faces.jsonl: the result of one image per line, as recording/run_folder.py writes them."""
 
 from __future__ import annotations
 

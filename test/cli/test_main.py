@@ -15,7 +15,7 @@ import pytest
 
 from edan_ros.cli.demo import behavior_and_source
 from edan_ros.cli.main import commands, main, parser
-from edan_ros.recording.locks import locked_folder
+from edan_ros.recording.files import locked_folder
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,14 @@ import pytest
 from results import face, result
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from edan_ros.recording.definitions import FACE, FACES, MODEL_INFO, Definitions, digest_of
-from edan_ros.recording.face_messages import FaceMessages
+from edan_ros.recording.definitions import (
+    FACE,
+    FACES,
+    MODEL_INFO,
+    Definitions,
+    FaceMessages,
+    digest_of,
+)
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from results import face, result
 from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.demo_writer import SHEET, VIDEO, DemoWriter
-from edan_ros.recording.errors import RecordingError
+from edan_ros.recording.files import RecordingError
 from edan_ros.recording.run_folder import LINES
 from edan_ros.recording.run_info import RUN_FILE, RunInfo, read_run_info, write_run_info
 

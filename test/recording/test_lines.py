@@ -6,7 +6,7 @@ import os
 import numpy as np
 from results import face, result
 
-from edan_ros.recording.lines import result_line
+from edan_ros.recording.run_folder import result_line
 
 
 def test_a_line_has_the_faces_as_dictionaries() -> None:

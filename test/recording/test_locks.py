@@ -18,8 +18,7 @@ from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PrivacyFilter
 from edan_ros.recording.annotations import VIDEO, Annotations
 from edan_ros.recording.bag_writer import BagWriter
-from edan_ros.recording.errors import RecordingError
-from edan_ros.recording.locks import locked_folder
+from edan_ros.recording.files import RecordingError, locked_folder
 from edan_ros.recording.run_folder import LINES
 
 IMAGE = Image(np.full((48, 64, 3), 90, np.uint8))

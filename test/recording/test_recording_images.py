@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edan_ros.recording.errors import RecordingError
-from edan_ros.recording.image_files import write_image
+from edan_ros.recording.files import RecordingError, write_image
 
 PIXELS = np.full((12, 16, 3), 90, np.uint8)
 
