@@ -282,11 +282,17 @@ def test_a_compressed_tiff_whose_data_end_early_is_refused(compression: int) -> 
 
 
 @pytest.mark.parametrize(
-    "data", [b"GIF89a" + bytes(50), b"\0\0\0\x20ftypavif" + bytes(40), b"\x76\x2f\x31\x01", b""]
+    "data", [b"GIF89a" + bytes(50), b"\0\0\0\x20ftypavif" + bytes(40), b"\x76\x2f\x31\x01", b"\0"]
 )
 def test_other_formats_are_named(data: bytes) -> None:
     with pytest.raises(ImageError, match=r"a\.jpg is not an image in JPEG, PNG, WebP, TIFF"):
         decode_file(data, "a.jpg")
+
+
+def test_an_empty_file_is_reported_as_empty() -> None:
+    with pytest.raises(ImageError, match=r"^a\.jpg is empty") as caught:
+        decode_file(b"", "a.jpg")
+    assert caught.value.reason == "not_an_image"
 
 
 def test_a_jpeg_damaged_in_the_middle_keeps_its_image() -> None:

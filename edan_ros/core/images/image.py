@@ -302,6 +302,8 @@ def decode_file(data: bytes, name: str, *, limits: DecodeLimits = FILE_LIMITS) -
         ImageError: if the data is no image of 8 or 16 bits, is truncated, is an animated WebP, or
             exceeds a limit.
     """
+    if not data:
+        raise ImageError("not_an_image", f"{name} is empty, not an image: copy it again")
     parse = find_file_parser(data)
     if parse is None:
         raise ImageError("not_an_image", f"{name} is not an image in {FILE_FORMATS}: convert it")
