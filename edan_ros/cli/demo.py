@@ -111,16 +111,20 @@ def behavior_and_source(words: list[str], source: str) -> tuple[str | None, str]
     """Return the behaviour, if one is named, and the source.
 
     Args:
-        words: positional arguments.
+        words: positional arguments, in any order.
         source: used if they name none.
 
     Raises:
         SourceError: if they name more than one source.
     """
-    behavior = words[0] if words and words[0] in BEHAVIORS else None
-    rest = words if behavior is None else words[1:]
+    behavior = next((word for word in words if word in BEHAVIORS), None)
+    rest = list(words)
+    if behavior is not None:
+        rest.remove(behavior)
     if len(rest) > 1:
-        raise SourceError(f"one source at a time, not {', '.join(rest)}")
+        raise SourceError(
+            f"one source at a time, not {', '.join(rest)}; behaviours are {', '.join(BEHAVIORS)}"
+        )
     return behavior, rest[0] if rest else source
 
 

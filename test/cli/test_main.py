@@ -316,6 +316,7 @@ def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> Non
         (["clip.mp4"], (None, "clip.mp4")),
         (["vehicle"], ("vehicle", "demo")),
         (["humanoid", "clip.mp4"], ("humanoid", "clip.mp4")),
+        (["clip.mp4", "humanoid"], ("humanoid", "clip.mp4")),
     ],
 )
 def test_demo_takes_a_behaviour_and_a_source(
