@@ -1,5 +1,4 @@
-"""Starts camera, emotion node and announcer_node:
-spoken sentences for a blind person.
+"""Start camera, emotion node and announcer_node: spoken sentences for a blind person.
 
     ros2 launch edan_ros assistive.launch.py source:=0
     ros2 launch edan_ros assistive.launch.py image_topic:=/eye/image_raw behavior_params:=my.yaml

@@ -1,4 +1,4 @@
-"""Starts the emotion node and, if a source is given, a camera node that publishes its images.
+"""Start the emotion node and, if a source is given, a camera node that publishes its images.
 
     ros2 launch edan_ros emotion.launch.py image_topic:=/front/image_raw
     ros2 launch edan_ros emotion.launch.py source:=0

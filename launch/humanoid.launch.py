@@ -1,5 +1,4 @@
-"""Starts camera, emotion node and humanoid_node:
-attention, gaze and reactions of a robot.
+"""Start camera, emotion node and humanoid_node: attention, gaze and reactions of a robot.
 
     ros2 launch edan_ros humanoid.launch.py source:=0
     ros2 launch edan_ros humanoid.launch.py image_topic:=/eye/image_raw behavior_params:=my.yaml

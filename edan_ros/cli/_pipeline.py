@@ -6,11 +6,13 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
 
 from edan_ros.cli._arguments import existing_file
+from edan_ros.core.message_fields import model_fields
 from edan_ros.core.settings import Setting, SettingsError, fields_of, from_values
 from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import DetectionConfig, create_detector
@@ -24,6 +26,7 @@ from edan_ros.drawing.privacy import (
 from edan_ros.engines import ENGINES, Engine, create_engine, select_model
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
+from edan_ros.recording.run_info import describe_model
 from edan_ros.training.common.config import ConfigError
 
 #: All settings that have an argument of their own.
@@ -39,6 +42,11 @@ class LoadedPipeline:
     detector: Detector
     engine: Engine
     description: str
+
+    def describe_model(self) -> dict[str, str]:
+        """Return names and values of the model, for the file of a run."""
+        fields = model_fields(self.engine, self.pipeline.config.prior_strength)
+        return describe_model(SimpleNamespace(**fields))
 
     def new_pipeline(self) -> Pipeline:
         """Return another pipeline with the same models, whose tracks are numbered from 1."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from edan_ros.cli._arguments import positive
@@ -24,11 +23,10 @@ from edan_ros.cli._pipeline import (
     settings_of,
 )
 from edan_ros.cli._signals import handler
-from edan_ros.core.message_fields import model_fields
 from edan_ros.core.wording import plural, printable
 from edan_ros.pipeline.config import MOST_FACES
 from edan_ros.recording.files import RecordingError
-from edan_ros.recording.run_info import RunInfo, describe_model, read_run_info, write_run_info
+from edan_ros.recording.run_info import RunInfo, read_run_info, write_run_info
 from edan_ros.sources import Source, SourceError, create_source
 from edan_ros.sources.image_files import read_image
 from edan_ros.sources.inputs import Input, find_inputs, may_be_single, single_image
@@ -311,9 +309,7 @@ class _Run:
         values = {"made by": "edan annotate", "source": ", ".join(self.args.sources)}
         values |= {"privacy": self.args.privacy, **(details or {})}
         values |= {name: str(value) for name, value in self.settings.items()}
-        strength = self.loaded.pipeline.config.prior_strength
-        model = describe_model(SimpleNamespace(**model_fields(self.loaded.engine, strength)))
-        write_run_info(folder, RunInfo(model, values, files))
+        write_run_info(folder, RunInfo(self.loaded.describe_model(), values, files))
 
     def _report(self, item: Input, error: SourceError) -> None:
         """Report an input that cannot be read; raise the error where it is the only one."""

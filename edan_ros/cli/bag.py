@@ -7,11 +7,9 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
-from edan_ros.core.message_fields import model_fields
 from edan_ros.recording.files import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import open_bag
@@ -50,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.recording.bag_writer import BagWriter
     from edan_ros.recording.definitions import Definitions
     from edan_ros.recording.progress import ImageProgress
-    from edan_ros.recording.run_info import RunInfo, describe_model, write_run_info
+    from edan_ros.recording.run_info import RunInfo, write_run_info
 
     console = Console(highlight=False)
     log = partial(console.print, markup=False, soft_wrap=True)
@@ -85,9 +83,7 @@ def run(args: argparse.Namespace) -> int:
         values = {"made by": "edan bag", "source": str(args.bag)}
         values |= {"not read": "; ".join(damage)} if damage else {}
         values |= {name: str(value) for name, value in settings.items()}
-        fields = model_fields(loaded.engine, loaded.pipeline.config.prior_strength)
-        model = describe_model(SimpleNamespace(**fields))
-        write_run_info(writer.folder, RunInfo(model, values))
+        write_run_info(writer.folder, RunInfo(loaded.describe_model(), values))
     for camera in cameras.values():
         log(camera.line())
     for line in damage:

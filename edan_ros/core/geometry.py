@@ -25,6 +25,12 @@ REGIONS: dict[str, tuple[int, ...]] = {
     "mouth": tuple(range(48, 68)),
 }
 
+#: Lines along the landmarks: first and last landmark, and whether the line is closed.
+OUTLINES: tuple[tuple[int, int, bool], ...] = (
+    *((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False)),
+    *((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True)),
+)
+
 #: Subsets of the 68 landmarks for the landmark loss, as varied by the authors of EmotionalDAN: 51
 #: omits the outline, 42 also the nose, 32 keeps only eyes and mouth.
 SUBSETS: dict[int, tuple[int, ...]] = {

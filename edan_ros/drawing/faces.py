@@ -15,6 +15,7 @@ import numpy as np
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL, UNKNOWN_REASONS
 from edan_ros.core.faces import Face, FrameResult
+from edan_ros.core.geometry import OUTLINES
 from edan_ros.core.images import Image
 from edan_ros.drawing.colours import DARK, EMOTION_COLOURS, LIGHT, Pixels, ink_on
 from edan_ros.drawing.layout import Layout
@@ -23,18 +24,6 @@ from edan_ros.drawing.text import draw_text, text_width
 _PANEL_OPACITY = 0.7
 #: Height in pixels of the smallest legible capital letter.
 _MIN_LETTER = 7.0
-#: Lines along the landmarks: first, last, and whether the line is closed.
-_CONTOURS = (
-    (0, 16, False),
-    (17, 21, False),
-    (22, 26, False),
-    (27, 30, False),
-    (31, 35, False),
-    (36, 41, True),
-    (42, 47, True),
-    (48, 59, True),
-    (60, 67, True),
-)
 _SUBPIXEL_BITS = 4
 #: Number of faces from which, and size in pixels below which, faces have bars instead of panels.
 _GROUP, _SMALL_FACE = 3, 80
@@ -142,7 +131,7 @@ def _draw_landmarks(canvas: Pixels, face: Face) -> None:
     # Opaque lines would hide a small face.
     part = _part(canvas, _frame_of(face)) if size < _FAINT_LANDMARKS else None
     before = None if part is None else part.copy()
-    for first, last, closed in _CONTOURS:
+    for first, last, closed in OUTLINES:
         line = points[first : last + 1].reshape(-1, 1, 2)
         cv2.polylines(canvas, [line], closed, colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
     if part is not None and before is not None:

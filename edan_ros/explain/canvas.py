@@ -6,25 +6,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.geometry import OUTLINES
 from edan_ros.drawing.colours import Colour, Pixels
 
 TEXT: Colour = (35, 30, 30)
 MUTED: Colour = (115, 110, 105)
 BACKGROUND: Colour = (255, 255, 255)
-#: First and last landmark of each outline, and the first landmarks of the closed ones.
-_OUTLINES = (
-    *((0, 16), (17, 21), (22, 26), (27, 30), (31, 35)),
-    *((36, 41), (42, 47), (48, 59), (60, 67)),
-)
-_CLOSED = {36, 42, 48, 60}
 
 
 def draw_outlines(canvas: Pixels, landmarks: NDArray[np.floating], colour: Colour) -> None:
     """Draw thin lines along (68, 2) landmarks in pixels of the canvas."""
     points = np.round(landmarks).astype(np.int32)
-    for first, last in _OUTLINES:
+    for first, last, closed in OUTLINES:
         line = points[first : last + 1].reshape(-1, 1, 2)
-        cv2.polylines(canvas, [line], first in _CLOSED, colour, 1, cv2.LINE_AA)
+        cv2.polylines(canvas, [line], closed, colour, 1, cv2.LINE_AA)
 
 
 def overlay(

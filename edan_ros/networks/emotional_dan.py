@@ -198,6 +198,7 @@ class EmotionalDAN(EmotionNetwork):
 
     @property
     def last_stage(self) -> Stage:
+        """The stage whose hidden layer the heads read."""
         return self.stage2 if self.config["stages"] == 2 else self.stage1
 
     def forward(self, crops: Tensor) -> NetworkOutput:

@@ -107,7 +107,7 @@ def _assess_silence(figures: CameraFigures, situation: Situation) -> tuple[bytes
     if publishers:
         return WARN, (
             f"no images yet on {topic}, which has a publisher: it may not have started, or large "
-            "images are lost in transport (README: Fast DDS profile)"
+            "images are lost in transport (see Troubleshoot in the documentation)"
         )
     return (
         WARN,
