@@ -247,7 +247,8 @@ class EmotionNode(LifecycleNode):
             progress=self._on_build,
         )
         if values["model"] == "auto":
-            engine.selection_reason = f"{model.reason} {engine.selection_reason}"
+            reason = engine.selection_reason
+            engine.selection_reason = f"{model.reason} {reason[:1].upper()}{reason[1:]}"
         return engine
 
     def _on_build(self, share: float) -> None:
