@@ -1,4 +1,4 @@
-"""Start camera, emotion node and vehicle_node: state of the cabin and the driver, and advice on speed.
+"""Start camera, emotion node and vehicle_node: cabin, driver, and advice on speed.
 
     ros2 launch edan_ros vehicle.launch.py source:=0
     ros2 launch edan_ros vehicle.launch.py image_topic:=/eye/image_raw behavior_params:=my.yaml

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import queue
@@ -14,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 import rclpy
+from filelock import FileLock, Timeout
 from rclpy.signals import SignalHandlerOptions
 
 from edan_ros.nodes.camera.camera_node import PLAYER
@@ -177,27 +176,14 @@ def reserved_namespace(name: str) -> Iterator[str]:
     """
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
     prefix = Path(tempfile.gettempdir()) / f"edan_ros_{name}_domain{domain}"
-    number, lock = next(
-        (number, lock)
-        for number in itertools.count(1)
-        if (lock := _locked(Path(f"{prefix}_{number}.lock"))) is not None
-    )
-    with lock:
+    with contextlib.ExitStack() as stack:
+        for number in itertools.count(1):
+            lock = FileLock(f"{prefix}_{number}.lock", timeout=0, thread_local=False)
+            # Held by another process, or by one of another user.
+            with contextlib.suppress(Timeout, PermissionError):
+                stack.enter_context(lock)
+                break
         yield name if number == 1 else f"{name}_{number}"
-
-
-def _locked(path: Path) -> TextIO | None:
-    """Return the file, open and locked; None if another process or user holds it."""
-    try:
-        lock = path.open("w")
-    except PermissionError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
 
 
 def keep_to_this_machine() -> None:
