@@ -134,13 +134,9 @@ def parameter_tables() -> dict[str, list[tuple[str, Sequence[Any]]]]:
         "emotion_node": [(group.title, group.parameters) for group in GROUPS],
         "camera_node": [("", PARAMETERS)],
     }
-    for name, module in (
-        ("vehicle_node", vehicle_node),
-        ("humanoid_node", humanoid_node),
-        ("announcer_node", announcer_node),
-        ("ros4hri_node", ros4hri_node),
-        ("people_context_node", people_context_node),
-    ):
+    behaviors = vehicle_node, humanoid_node, announcer_node, ros4hri_node, people_context_node
+    for module in behaviors:
+        name = module.__name__.rpartition(".")[2]
         nodes[name] = [(group.title, group.parameters) for group in module.GROUPS]
     return nodes
 

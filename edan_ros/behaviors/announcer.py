@@ -1,6 +1,6 @@
 """Announces who is where, which emotions they show and what has changed, to a blind person.
 
-Nothing is queued. Whenever a sentence may be said, it is on the most important difference between
+Nothing is queued. Whenever a sentence may be spoken, it is on the most important difference between
 the people in view and what was announced before, so that sentences are never late and never come
 more often than set. In order of importance: a person shows a strong emotion (`STRONG`), has
 arrived, shows another emotion, has gone, has moved. Of a crowd only the number and the nearest

@@ -38,7 +38,7 @@ _CLASSES = ("angry", "disgust", "fearful", "happy", "neutral", "sad", "surprised
 
 
 class PeerMissingError(RuntimeError):
-    """A system is not installed. The message says what to install."""
+    """A system is not installed. The message names what to install."""
 
 
 def measure_peers(

@@ -47,7 +47,7 @@ def draw_text(
     Args:
         canvas: (height, width, 3) BGR.
         text: in any script. A character that no installed font has becomes "?".
-        x: the left end, the centre or the right end of the line in pixels, as ``align`` says.
+        x: the left end, the centre or the right end of the line in pixels, by ``align``.
         y: the top of the capital letters in pixels; letters such as "g" end below y + size.
         colour: BGR.
         size: height of a capital letter in pixels.

@@ -235,7 +235,7 @@ class TimelineStrip:
 
 
 def faded(text: str, age: float) -> dict[str, Colour]:
-    """Return a line of a caption ``age`` seconds after it was said; empty once it has faded."""
+    """Return a line of a caption ``age`` seconds after it was spoken; empty once it has faded."""
     opacity = min(1.0 - (age - _SHOWN) / _FADING, 1.0)
     if not text or opacity <= 0.0:
         return {}

@@ -1,4 +1,4 @@
-"""Explain one face: the map of an emotion over its crop, by either method, and what it says."""
+"""Explain one face: the map of an emotion over its crop, by either method, in numbers and words."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        """What the map says, such as "The right mouth corner decided most, then the chin."."""
+        """The map in words, such as "The right mouth corner decided most, then the chin."."""
         name, parts = EMOTIONS[self.emotion], self.parts
         recognised = self.emotion == int(self.face.raw_probabilities.argmax())
         if parts and self.drops.max() >= MIN_DROP:

@@ -72,7 +72,7 @@ def draw_sheet(
 
 
 def sentence(explanations: Sequence[Explanation]) -> str:
-    """Return what the last of the methods says: occlusion, the better guide, where it is there."""
+    """Return the sentence of the last method: of occlusion, the better guide, where it was run."""
     return explanations[-1].sentence
 
 

@@ -27,7 +27,7 @@ _BLANK = 2.0
 #: A flash raises the mean level by this much and overexposes this share, for a few images.
 _FLASH_RISE, _FLASH_SHARE, _FLASH_IMAGES = 30.0, 0.1, 3
 _OVEREXPOSED = 245
-#: Seconds between two images above which motion cannot be told from a cut.
+#: Seconds between two images above which motion cannot be distinguished from a cut.
 _MAX_INTERVAL = 0.15
 
 

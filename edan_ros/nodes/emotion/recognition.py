@@ -52,7 +52,7 @@ SINGLE_IMAGES = ""
 
 
 class ExplanationError(LookupError):
-    """There is no such face or method. The message says why and what to do."""
+    """There is no such face or method. The message gives the reason and the remedy."""
 
 
 class Recognition:
