@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import logging
 import math
@@ -480,7 +481,7 @@ def _open_source(source: str, topic: str, fps: float | None) -> Generator[Frame,
     try:
         opened = create_source(source, topic=topic, log=_log.warning)
     except SourceError as error:
-        is_path = webcam_index(source) is None and not any(sign in source for sign in "*?[")
+        is_path = webcam_index(source) is None and not glob.has_magic(source)
         if is_path and not Path(source).expanduser().exists():
             raise FileNotFoundError(str(error)) from None
         raise

@@ -11,6 +11,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def main() -> int:
                 results["golden"].append(golden(model, engine))
                 for batch in batches:
                     crops = crops_of(engine.input_size, batch)
-                    ms = median_ms(lambda e=engine, c=crops: e.infer(c), seconds)
+                    ms = median_ms(partial(engine.infer, crops), seconds)
                     name = "torch graph" if kind == "torch" and "cuda" in engine.device else kind
                     cells = name, engine.device, engine.precision, batch, ms
                     results["speed"].append(row(model, *cells))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 from edan_ros.sources.bag import BagSource, is_bag
@@ -55,7 +56,7 @@ def create_source(
 
 def _of_path(path: Path, text: str, topic: str, log: Log) -> Source:
     if not text or not path.exists():
-        if any(sign in text for sign in "*?["):
+        if glob.has_magic(text):
             return ImageFileSource(text, images_matching(str(path)), log)
         raise SourceError(
             f"there is no {text or 'source named'}: give a video, an image, a folder, a bag, "

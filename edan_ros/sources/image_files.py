@@ -46,11 +46,15 @@ def images_matching(pattern: str) -> list[Path]:
 
     Raises SourceError without any.
     """
-    named = (Path(name) for name in glob.glob(pattern, recursive=True))
-    found = [path for path in named if is_image_file(path) and path.is_file()]
+    found = [path for path in matching(pattern) if is_image_file(path) and path.is_file()]
     if not found:
         raise SourceError(f"no image matches {pattern}")
-    return sorted(found, key=natural_key)
+    return found
+
+
+def matching(pattern: str) -> list[Path]:
+    """Return the files and folders that match a glob, in natural order."""
+    return sorted(map(Path, glob.glob(pattern, recursive=True)), key=natural_key)
 
 
 def read_image(path: Path) -> Image:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edan_ros.sources.bag import is_bag
 from edan_ros.sources.base import Frame, Source, SourceError
-from edan_ros.sources.image_files import is_image_file, natural_key
+from edan_ros.sources.image_files import is_image_file, matching, natural_key
 
 #: Suffixes, in lower case, of the files in folders that are read as videos; those of animations,
 #: which may hold one image, are the last.
@@ -92,7 +92,7 @@ class _Finder:
                 self._add_folder(path)
             elif text and path.exists():
                 self.found.append(_input(path, path.name, is_named=True))
-            elif any(sign in text for sign in "*?["):
+            elif glob.has_magic(text):
                 self._add_matches(text, path)
             else:  # a camera, the built-in scene, or nothing: create_source says
                 self.found.append(Input(text, text))
@@ -100,7 +100,7 @@ class _Finder:
             raise SourceError(f"{text} cannot be read: {error.strerror}") from error
 
     def _add_matches(self, text: str, pattern: Path) -> None:
-        matches = sorted(map(Path, glob.glob(str(pattern), recursive=True)), key=natural_key)
+        matches = matching(str(pattern))
         if not matches:
             raise SourceError(f"nothing matches {text}")
         self._add_files(matches, lambda path: path.name)
