@@ -41,6 +41,7 @@ DISTRIBUTIONS = {
     "pandas": "pandas",
     "platformdirs": "platformdirs",
     "psutil": "psutil",
+    "pyarrow": "pyarrow",
     "rich": "rich",
     "rosbags": "rosbags",
     "scipy": "scipy",
