@@ -18,7 +18,7 @@ from edan_ros.training.common.distributed import World
 from edan_ros.training.common.trainer import Trainer
 from edan_ros.training.emotion.config import RecogniserConfig, crop_size
 from edan_ros.training.emotion.export import flops
-from edan_ros.training.emotion.losses import TO_POLARITY
+from edan_ros.training.emotion.losses import TO_POLARITY, polarity_prior
 from edan_ros.training.emotion.samples import TrainingSet, epoch_length
 from edan_ros.training.emotion.sets import class_prior, load_training_set
 from edan_ros.training.emotion.task import EmotionTask
@@ -56,6 +56,10 @@ class Comparison:
         network = Trainer(task, folder, world=self.world, workers=self.workers).run()
         validation = self._validate(config)
         predictions = validation.predict(lambda crops: predict(network, crops), network.outputs)
+        if validation.class_prior:
+            logits = predictions.emotions["logits"]
+            prior = polarity_prior(validation.class_prior, logits.shape[1])
+            predictions.emotions["logits"] = logits + np.log(prior)
         np.savez_compressed(
             folder / PREDICTIONS,
             logits=predictions.emotions["logits"],
@@ -67,6 +71,7 @@ class Comparison:
             "samples": samples_of(config, self._load(config)),
         }
         result |= figures(predictions, validation) | cost(network)
+        result |= validation.transfer_accuracy(lambda crops: predict(network, crops))
         (folder / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         return folder
 

@@ -162,9 +162,7 @@ class Validation:
             temperature = fit_temperature(logits, self.emotion_labels)  # sums need calibration
             summed = (softmax(logits, temperature) @ TO_POLARITY.numpy()).argmax(axis=1)
             result["accuracy_3"] = float((summed == self.labels(3)).mean())
-            for name, (crops, labels) in self.transfer.items():
-                uniform = run(crops)["logits"]
-                result[f"accuracy_{name}"] = float((uniform.argmax(axis=1) == labels).mean())
+            result |= self.transfer_accuracy(run)
         if predictions.landmarks is not None:
             for key in ("stage1", "landmarks"):
                 error = metrics.landmark_error(predictions.landmarks[key], self.true_landmarks)
@@ -172,6 +170,14 @@ class Validation:
         if predictions.background is not None:
             result["accepted"], result["threshold"] = acceptance(predictions)
         return result
+
+    def transfer_accuracy(self, run: PredictFn) -> dict[str, float]:
+        """Return ``accuracy_<set>`` of each transfer set, without adding a class prior."""
+        found = {}
+        for name, (crops, labels) in self.transfer.items():
+            predicted = run(crops)["logits"].argmax(axis=1)
+            found[f"accuracy_{name}"] = float((predicted == labels).mean())
+        return found
 
 
 def _labelled(layout: str, path: Path, **options: Any) -> tuple[TrainingSet, NDArray[np.intp]]:
