@@ -16,8 +16,11 @@ from hypothesis import settings
 from skip_summary import pytest_ignore_collect as pytest_ignore_collect
 from skip_summary import pytest_terminal_summary as pytest_terminal_summary
 
-# Under nohup SIGHUP is ignored, and child processes inherit that: the tests expect the default.
+# Under nohup SIGHUP is ignored, in the background of a script SIGINT, and child processes inherit
+# that: the tests expect the defaults.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Property tests have no deadline: a busy machine is not a fault of the code.
 settings.register_profile("no_deadline", deadline=None)

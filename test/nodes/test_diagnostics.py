@@ -38,7 +38,7 @@ ALONE = replace(LISTENING, publishers=0)
 
 CASES: dict[str, tuple[CameraFigures, Situation, bytes, list[str]]] = {
     "no publisher": (FRESH, ALONE, WARN, ["no images yet", "/image_raw has no publisher"]),
-    "a publisher, but no image": (FRESH, LISTENING, WARN, ["no images yet", "Fast DDS"]),
+    "a publisher, but no image": (FRESH, LISTENING, WARN, ["no images yet", "lost in transport"]),
     "a publisher whose quality of service does not fit": (
         replace(FRESH, incompatible_qos="reliability"),
         replace(LISTENING, reliability="reliable"),

@@ -130,7 +130,8 @@ def test_no_burst_follows_a_delay() -> None:
 
     log = OnceSlow()
     play(FakeSource([0.05 * i for i in range(5)]), log)
-    assert min(log.gaps()[1:]) > 0.03
+    # Images that were late by 0.3 s would follow at once; a late wake-up takes less.
+    assert min(log.gaps()[1:]) > 0.005
 
 
 def test_a_loop_continues_in_time() -> None:
