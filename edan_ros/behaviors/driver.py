@@ -23,7 +23,7 @@ class DriverState(enum.IntEnum):
     UNKNOWN = 255
 
 
-#: States in which the driver is disengaged, each with its reason after so many seconds. The first
+#: States in which the driver is disengaged, each with its reason and the seconds in it. The first
 #: one that applies is reported.
 DISENGAGED = {
     DriverState.ABSENT: "No face has been in the driver's seat for {:.1f} s.",

@@ -39,7 +39,7 @@ _FORGET = 1.0
 
 @dataclass(frozen=True)
 class ContextSettings(CheckedSettings):
-    """When a head counts as turned to somebody."""
+    """When a head counts as facing a person or the camera."""
 
     towards: float = number(
         0.3,

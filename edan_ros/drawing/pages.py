@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from edan_ros.drawing.colours import EMOTION_COLOURS
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 def stylesheet() -> str:
@@ -22,3 +26,16 @@ def colour_code(label: str) -> str:
     """Return the colour of a label, as in images, for CSS."""
     blue, green, red = EMOTION_COLOURS[label]
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def page_environment(package: str, folder: str) -> jinja2.Environment:
+    """Return the environment of the page templates in a folder of a package."""
+    import jinja2  # an extra, which only pages that are written need
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package, folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

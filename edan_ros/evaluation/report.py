@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,8 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.faces import Detection
-from edan_ros.drawing.pages import stylesheet
+from edan_ros.core.wording import plural
+from edan_ros.drawing.pages import page_environment, stylesheet
 from edan_ros.drawing.privacy import apply_privacy
 from edan_ros.evaluation.classification import SetResult
 from edan_ros.evaluation.tables import decimal, percent, summary
@@ -43,15 +43,9 @@ def write_report(
     Raises:
         OSError: if the folder cannot be written.
     """
+    environment = page_environment("edan_ros.evaluation", ".")
     folder.mkdir(parents=True, exist_ok=True)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edan_ros.evaluation", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plural"] = lambda n, noun: f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    environment.filters["plural"] = plural
     page = folder / "report.html"
     text = environment.get_template("report.html").render(
         title=f"{model} on {', '.join(result.name for result in results)}",

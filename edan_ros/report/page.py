@@ -16,7 +16,7 @@ from urllib.parse import quote
 import jinja2
 import numpy as np
 
-from edan_ros.drawing.pages import stylesheet
+from edan_ros.drawing.pages import page_environment, stylesheet
 from edan_ros.report.figures import (
     PersonFigures,
     StreamFigures,
@@ -253,13 +253,7 @@ def _date(seconds: float) -> str:
 
 
 def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edan_ros.report", "page"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("edan_ros.report", "page")
     environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
     environment.filters |= {"base64": _base64, "setting": _setting_name}
     environment.globals["labels"] = LABELS

@@ -148,7 +148,7 @@ class _Bits:
         self._left = 8 * len(payload)
 
     def read(self, count: int) -> int:
-        """Return an unsigned number of so many bits."""
+        """Return an unsigned number of ``count`` bits."""
         if count > self._left:
             raise ValueError("the unit ends early")
         self._left -= count

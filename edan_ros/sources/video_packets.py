@@ -136,7 +136,7 @@ class PacketDecoder(Generic[T]):
         return frames
 
     def flush(self) -> list[DecodedFrame[T]]:
-        """Return the frames that the decoder has held back; the stream starts anew after them."""
+        """Return the frames that the decoder has held back, and reset it for a new stream."""
         return self._restart(self._codec) if self._codec else []
 
     def _is_lost(self, kinds: list[int]) -> bool:

@@ -1,4 +1,4 @@
-"""The context of people for agents: who, since when, turned to whom, and how certain."""
+"""The context of people for agents: who is present, since when, facing whom, and how certain."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Spinner:
 
     `Executor.shutdown` from another thread does not end `Executor.spin` reliably: rclpy destroys
     the guard condition that would wake the executor right after triggering it, and a spinning
-    thread that is about to wait then waits without it, for ever. So the thread ends first, by a
+    thread that is about to wait then waits without it, forever. So the thread ends first, by a
     task that it runs itself, and the executor is shut down afterwards.
     """
 
