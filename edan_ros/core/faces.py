@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import POLARITIES, UNKNOWN_LABEL, UNKNOWN_REASONS
+from edan_ros.core.eyes import Eyes
 from edan_ros.core.images import ImageError
 
 
@@ -168,6 +169,7 @@ class Face:
             0 if it is used.
         age: seconds since the image in which the face was measured; 0 for this image. Above 0 the
             face was carried on under load: moved as predicted, everything else as it was.
+        eyes: openness, gaze and quality of the eyes; None where they are not measured.
     """
 
     track_id: int
@@ -195,6 +197,7 @@ class Face:
     logits: NDArray[np.float32] | None = None
     excluded: int = 0
     age: float = 0.0
+    eyes: Eyes | None = None
 
     def __repr__(self) -> str:
         """Return one line: the arrays of a face would fill the screen."""
@@ -233,6 +236,10 @@ class Face:
             - ``action_units``: name -> intensity, 0 to 1.
             - ``emfacs_consistency``: 0 to 1, or None.
             - ``landmarks``: 68 pairs [x, y] in pixels.
+            - ``eyes``: None, or a dictionary with ``openness``, two numbers, 0 to 1, or None;
+              ``quality``, one of EYE_QUALITIES; ``gaze``, a unit vector [x, y, z] in the camera
+              optical frame, or None; ``yaw`` and ``pitch`` of the gaze in the head in degrees, or
+              None.
             - ``age``: seconds since the face was measured; only where it is above 0.
         """
         box = (self.box.x, self.box.y, self.box.width, self.box.height)
@@ -260,6 +267,7 @@ class Face:
             "action_units": {name: _number(value) for name, value in self.action_units.items()},
             "emfacs_consistency": _number(self.emfacs_consistency),
             "landmarks": [_rounded(point, 2) for point in self.landmarks],
+            "eyes": None if self.eyes is None else self.eyes.to_dict(),
         }
         return values | {"age": _number(self.age)} if self.age else values
 

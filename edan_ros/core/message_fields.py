@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edan_ros.core.boxes import Box
+from edan_ros.core.eyes import EYES_NOT_MEASURED, Eyes
 from edan_ros.core.faces import CameraModel, Face, HeadPose
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import Image, decode_compressed, decode_raw
@@ -132,6 +133,7 @@ def face_fields(face: Face, width: int, height: int) -> dict[str, Any]:
         "intensity": float(face.intensity),
         "baseline_seconds": float(face.baseline_seconds),
         "age": float(face.age),
+        **_eye_fields(face.eyes),
     }
 
 
@@ -162,6 +164,20 @@ def _roi(box: Box, width: int, height: int) -> dict[str, Any]:
     x1, y1 = math.ceil(inside.x + inside.width), math.ceil(inside.y + inside.height)
     sides = {"x_offset": x0, "y_offset": y0, "width": x1 - x0, "height": y1 - y0}
     return {**sides, "do_rectify": False}
+
+
+def _eye_fields(eyes: Eyes | None) -> dict[str, Any]:
+    if eyes is None:
+        eyes = Eyes(np.full(2, np.nan, np.float32), EYES_NOT_MEASURED)
+    gaze = (0.0, 0.0, 0.0) if eyes.gaze is None else eyes.gaze.tolist()
+    return {
+        "eye_openness": np.asarray(eyes.openness, np.float32),
+        "gaze_valid": eyes.gaze is not None,
+        "gaze": dict(zip("xyz", gaze, strict=True)),
+        "gaze_yaw": float(eyes.yaw),
+        "gaze_pitch": float(eyes.pitch),
+        "eye_quality": eyes.quality,
+    }
 
 
 def _pose(pose: HeadPose | None) -> dict[str, dict[str, float]]:

@@ -11,6 +11,7 @@ import pytest
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import POLARITY_UNKNOWN, UNKNOWN, UNKNOWN_REASONS
+from edan_ros.core.eyes import Eyes
 from edan_ros.core.faces import Face, HeadPose
 
 #: Axes of a face that looks straight into the camera.
@@ -40,6 +41,9 @@ def happy_face() -> Face:
         attention=np.ones((7, 2, 2), np.float32),
         intensity=0.4,
         baseline_seconds=2.5,
+        eyes=Eyes(
+            np.array([0.91236, np.nan], np.float32), 1, np.array([0.6, 0.0, -0.8]), 0.5, -0.1
+        ),
     )
 
 
@@ -66,6 +70,13 @@ def test_a_face_becomes_plain_values() -> None:
         "head_pose_assumed_lens": True,
         "action_units": {"AU12": 0.8123},
         "emfacs_consistency": None,
+        "eyes": {
+            "openness": [0.9124, None],
+            "quality": "visible",
+            "gaze": [0.6, 0.0, -0.8],
+            "yaw": 28.65,
+            "pitch": -5.73,
+        },
     }
     assert len(landmarks) == 68
     assert landmarks[3] == [3.13, 6.0]

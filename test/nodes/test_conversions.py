@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from edan_ros.msg import FaceEmotion, FaceEmotionArray
+from geometry_msgs.msg import Vector3
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -20,6 +21,7 @@ from std_msgs.msg import Header
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL
+from edan_ros.core.eyes import Eyes
 from edan_ros.core.faces import CameraModel, Face, FrameResult, HeadPose
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import ImageError
@@ -63,6 +65,9 @@ def some_face(rng: np.random.Generator, **changes: object) -> Face:
         "action_units": {"AU4": 0.25, "AU12": 1.0},
         "emfacs_consistency": 0.75,
         "age": 0.25,
+        "eyes": Eyes(
+            np.array([0.75, math.nan], np.float32), 1, np.array([0.6, 0.0, -0.8]), 0.25, -0.125
+        ),
     }
     return Face(**(values | changes))
 
@@ -84,6 +89,13 @@ def assert_same_face(found: Face, given_face: Face) -> None:
     assert found.action_units == pytest.approx(given_face.action_units)
     assert list(found.action_units) == list(given_face.action_units)
     assert (found.emfacs_consistency, found.age) == (0.75, 0.25)
+    assert_same_eyes(found.eyes, given_face.eyes)
+
+
+def assert_same_eyes(found: Eyes, given_eyes: Eyes) -> None:
+    assert_allclose(found.openness, given_eyes.openness)
+    assert_allclose(found.gaze, given_eyes.gaze)
+    assert (found.quality, found.yaw, found.pitch) == (1, 0.25, -0.125)
 
 
 def over_the_wire(message: FaceEmotionArray) -> FaceEmotionArray:
@@ -110,7 +122,7 @@ def test_what_is_not_known_stays_unknown() -> None:
     face = some_face(
         np.random.default_rng(0), emotion=UNKNOWN, label=UNKNOWN_LABEL, polarity=255,
         valence=math.nan, arousal=math.nan, emfacs_consistency=math.nan, head_pose=None,
-        action_units={},
+        action_units={}, eyes=None,
     )  # fmt: skip
     message = over_the_wire(array_message(FrameResult([face], 640, 480), header())).faces[0]
     assert message.emotion == FaceEmotion.UNKNOWN
@@ -123,6 +135,18 @@ def test_what_is_not_known_stays_unknown() -> None:
     assert back.faces[0].head_pose is None
     assert back.faces[0].action_units == {}
     assert math.isnan(back.faces[0].emfacs_consistency)
+    assert back.faces[0].eyes is None
+    assert math.isnan(message.eye_openness[0])
+    assert not message.gaze_valid
+
+
+def test_eyes_without_a_gaze_keep_their_openness() -> None:
+    eyes = Eyes(np.array([0.5, 0.25], np.float32), 2)
+    face = some_face(np.random.default_rng(0), eyes=eyes)
+    message = over_the_wire(array_message(FrameResult([face], 640, 480), header()))
+    found = frame_result(message).faces[0].eyes
+    assert_allclose(found.openness, eyes.openness)
+    assert (found.quality, found.gaze) == (2, None)
 
 
 def _pose(**quaternion: float) -> Callable[[FaceEmotion], None]:
@@ -161,6 +185,10 @@ BROKEN_FACES: dict[str, tuple[Callable[[FaceEmotion], None], str]] = {
     "an age below zero": (_put(age=-0.5), "age"),
     "an emotion without a name": (_put(emotion=7), "emotion"),
     "a polarity without a name": (_put(polarity=3), "polarity"),
+    "an openness out of range": (_put(eye_openness=[0.5, 1.5]), "eye_openness"),
+    "an eye quality without a name": (_put(eye_quality=9), "eye_quality"),
+    "a gaze of no length": (_put(gaze=Vector3()), "gaze"),
+    "a gaze that is not a number": (_put(gaze_yaw=math.nan), "gaze_yaw"),
     "an unknown reason without a name": (_put(unknown_reason=200), "unknown_reason"),
 }
 

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Quaternion
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from sensor_msgs.msg import Image as ImageMessage
@@ -24,6 +24,7 @@ from edan_ros.core.emotions import (
     UNKNOWN,
     UNKNOWN_REASONS,
 )
+from edan_ros.core.eyes import EYE_QUALITIES, EYES_NOT_MEASURED, Eyes
 from edan_ros.core.faces import CameraModel, Detection, Face, FrameResult, HeadPose
 from edan_ros.core.images import ImageError
 from edan_ros.core.message_fields import face_fields, model_fields
@@ -95,6 +96,7 @@ def face_message(face: Face, width: int, height: int) -> FaceEmotion:
     fields["head_pose"] = Pose(
         position=Point(**pose["position"]), orientation=Quaternion(**pose["orientation"])
     )
+    fields["gaze"] = Vector3(**fields["gaze"])
     return FaceEmotion(**fields)
 
 
@@ -130,6 +132,18 @@ def _check_face(face: FaceEmotion) -> None:
         _require(
             abs(norm - 1.0) <= _UNIT_TOLERANCE, f"head_pose.orientation has the length {norm:g}"
         )
+    _check_eyes(face)
+
+
+def _check_eyes(face: FaceEmotion) -> None:
+    _require(face.eye_quality < len(EYE_QUALITIES), f"eye_quality is {face.eye_quality}")
+    openness = np.asarray(face.eye_openness, np.float64)
+    _require_range("eye_openness", openness[~np.isnan(openness)], 0.0, 1.0)
+    if face.gaze_valid:
+        norm = math.hypot(face.gaze.x, face.gaze.y, face.gaze.z)
+        _require(abs(norm - 1.0) <= _UNIT_TOLERANCE, f"gaze has the length {norm:g}")
+        _require_range("gaze_yaw", face.gaze_yaw, -math.pi, math.pi)
+        _require_range("gaze_pitch", face.gaze_pitch, -0.5 * math.pi, 0.5 * math.pi)
 
 
 def _require_range(name: str, values: Any, low: float, high: float) -> None:
@@ -210,7 +224,18 @@ def _face(message: FaceEmotion) -> Face:
         intensity=message.intensity,
         baseline_seconds=message.baseline_seconds,
         age=message.age,
+        eyes=_eyes(message),
     )
+
+
+def _eyes(message: FaceEmotion) -> Eyes | None:
+    if message.eye_quality == EYES_NOT_MEASURED:
+        return None
+    openness = np.array(message.eye_openness, np.float32)
+    if not message.gaze_valid:
+        return Eyes(openness, message.eye_quality)
+    gaze = np.array([message.gaze.x, message.gaze.y, message.gaze.z])
+    return Eyes(openness, message.eye_quality, gaze, message.gaze_yaw, message.gaze_pitch)
 
 
 def _pose(message: FaceEmotion) -> HeadPose:
