@@ -85,6 +85,10 @@ def test_the_segment_fits_the_shared_memory(
     assert int(root.findtext(".//dds:segment_size", "", names)) == segment
     types = [node.text for node in root.iterfind(".//dds:transport_descriptor/dds:type", names)]
     assert types == ["SHM", "UDPv4"]
+    # A lost announcement delays the discovery of a restarted node by this; the default is 3 s.
+    announcement = root.findtext(".//dds:leaseAnnouncement/dds:sec", "", names)
+    lease = root.findtext(".//dds:leaseDuration/dds:sec", "", names)
+    assert (announcement, lease) == ("1", "10")
 
 
 @pytest.mark.usefixtures("ros_domain")
