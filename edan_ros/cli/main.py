@@ -57,14 +57,12 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         only: name of the one command that gets its arguments; None for all commands. The others
             are listed with their summaries without being imported.
     """
-    import argparse
     import importlib
 
     import edan_ros
+    from edan_ros.cli._parser import Parser
 
-    top = argparse.ArgumentParser(
-        prog="edan", description="Find faces, their 68 landmarks and their emotions."
-    )
+    top = Parser(prog="edan", description="Find faces, their 68 landmarks and their emotions.")
     top.add_argument("--version", action="version", version=f"edan {edan_ros.__version__}")
     choices = top.add_subparsers(dest="command", metavar="COMMAND")
     for name in commands():

@@ -10,6 +10,14 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the known name most like one that is wrong, "" without."""
+    import difflib  # for errors only: it need not be loaded at the start
+
+    close = difflib.get_close_matches(name, [*known], 1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
 def printable(name: str) -> str:
     """Return a file name as valid Unicode: bytes that are not UTF-8 become replacement signs."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

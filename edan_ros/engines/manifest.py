@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
 from edan_ros.core.inference import Manifest as Manifest
+from edan_ros.core.wording import did_you_mean
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 #: Task of a model -> labels that it must have.
@@ -52,7 +53,7 @@ def load_manifest(model: str | Path, task: str | None = "emotions") -> Manifest:
             raise ModelError(
                 f"no model is called {str(model)!r}: choose one of "
                 f"{', '.join(shipped_models(task)) or '(none ships)'} or give the path of an "
-                ".onnx file"
+                f".onnx file{did_you_mean(str(model), shipped_models(task))}"
             )
     record = path.with_suffix(".json")
     manifest = _parse(record)

@@ -173,6 +173,34 @@ def test_a_wrong_command_line(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("anotate a.jpg", "did you mean 'annotate'?"),
+        ("annotate a.jpg --detecter haar", "did you mean '--detector'?"),
+        ("annotate a.jpg --privacy blurr", "did you mean 'blur'?"),
+        ("models fetch yunett", "did you mean 'yunet'?"),
+        ("--verson", "did you mean '--version'?"),
+        # The value of an unknown flag is not taken for the source, which --mean excludes.
+        ("explain --mean folder=a --threads 1", "edan explain: unrecognized arguments: --threads"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_likely_one(
+    line: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage_error(line.split()) == 2
+    error = capsys.readouterr().err
+    assert hint in error
+    assert error.count("\n") == 2  # without the usage, which fills a screen
+
+
+def test_a_wrong_model_is_answered_with_the_likely_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["evaluate", "edan-litt", "--data", "folder=a"]) == 1
+    assert capsys.readouterr().err.endswith("did you mean 'edan-lite'?\n")
+
+
 WRONG_SOURCES = {
     "nope.mp4": "there is no nope.mp4: give a video, an image, a folder, a bag",
     "text.mp4": "text.mp4 is not a video that FFmpeg can read",
