@@ -161,7 +161,7 @@ class Occupant:
         self._seat.update(seat, stamp)
         self.emotion.update(face.emotion, stamp)
         self.polarity.update(face.polarity, stamp)
-        self.eyes.update(face.eye_openness, stamp)
+        self.eyes.update(face.eye_aspect_ratio, stamp)
         known = face.emotion != UNKNOWN  # a face turned away or unclear is no evidence
         p = face.probabilities
         self.fear.update(p[FEAR] if known else 0.0, stamp)

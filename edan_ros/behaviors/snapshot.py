@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITIES, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.eyes import EYES_NOT_MEASURED, Eyes
 from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.head_pose import assumed_camera, estimate_pose
 
@@ -37,8 +38,14 @@ class FaceSnapshot:
         yaw, pitch, roll: of the head against the optical axis in radians, as in
             core.faces.HeadPose; NaN if unknown.
         position: point between the eyes in the camera optical frame in metres, None if unknown.
-        eye_openness: height over width of the eyes, 0 or more, about 0.3 for open eyes; NaN if
+        eye_aspect_ratio: height over width of the eyes' landmarks, 0 or more, about 0.3 for open
+            eyes; NaN if unknown.
+        mouth_opening: height between the lips over the width of the mouth, 0 or more; NaN if
             unknown.
+        eye_quality: index into EYE_QUALITIES, 0 if no eye network has measured the eyes.
+        eye_openness: mean of the measured eyes, 0 closed to 1 open, relative to the person's own
+            open eyes; NaN if unknown.
+        gaze: unit vector in the camera optical frame, None if unknown.
     """
 
     track_id: int
@@ -53,7 +60,11 @@ class FaceSnapshot:
     pitch: float = NAN
     roll: float = NAN
     position: tuple[float, float, float] | None = None
+    eye_aspect_ratio: float = NAN
+    mouth_opening: float = NAN
+    eye_quality: int = EYES_NOT_MEASURED
     eye_openness: float = NAN
+    gaze: tuple[float, float, float] | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -130,11 +141,19 @@ def face_snapshot(face: Face, lens: CameraModel | None = None) -> FaceSnapshot:
         face.arousal,
         *turned,
         None if pose is None else tuple(pose.translation.tolist()),
-        eye_openness(face.landmarks),
+        eye_aspect_ratio(face.landmarks),
+        mouth_opening(face.landmarks),
+        *((EYES_NOT_MEASURED, NAN, None) if face.eyes is None else _measured(face.eyes)),
     )
 
 
-def eye_openness(landmarks: NDArray[np.floating]) -> float:
+def _measured(eyes: Eyes) -> tuple[int, float, tuple[float, float, float] | None]:
+    known = [value for value in eyes.openness.tolist() if not math.isnan(value)]
+    gaze = None if eyes.gaze is None else tuple(eyes.gaze.tolist())
+    return eyes.quality, sum(known) / len(known) if known else NAN, gaze
+
+
+def eye_aspect_ratio(landmarks: NDArray[np.floating]) -> float:
     """Return the eye aspect ratio, the mean of both eyes, of (68, 2) landmarks; NaN without width.
 
     Soukupova & Cech, "Real-Time Eye Blink Detection using Facial Landmarks", 2016, equation 1.
@@ -147,3 +166,15 @@ def eye_openness(landmarks: NDArray[np.floating]) -> float:
             return NAN
         total += (math.dist(eye[1], eye[5]) + math.dist(eye[2], eye[4])) / (2.0 * width)
     return 0.5 * total
+
+
+def mouth_opening(landmarks: NDArray[np.floating]) -> float:
+    """Return the mean height between the lips over the width of the mouth of (68, 2) landmarks.
+
+    NaN for a mouth without width.
+    """
+    points = landmarks.tolist()
+    width = math.dist(points[48], points[54])
+    if not width > 0.0:
+        return NAN
+    return sum(math.dist(points[61 + i], points[67 - i]) for i in range(3)) / (3.0 * width)

@@ -81,7 +81,7 @@ def face(
         pitch=pitch,
         roll=0.0 if math.isfinite(yaw) else math.nan,
         position=None if distance is None else (distance * (x - 0.5), 0.0, distance),
-        eye_openness=eyes,
+        eye_aspect_ratio=eyes,
     )
 
 
