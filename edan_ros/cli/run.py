@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         create_source(args.source)  # raises before ROS starts
     if args.model not in (None, "auto"):
         load_manifest(args.model)  # the node would wait for another model
+    import rclpy
+
     from edan_ros.nodes.camera.camera_node import CameraNode
     from edan_ros.nodes.common.processes import ros_arguments
     from edan_ros.nodes.common.running import run_together
@@ -52,7 +55,14 @@ def run(args: argparse.Namespace) -> int:
     files = [args.parameters] if args.parameters else []
     arguments = partial(ros_arguments, namespace=args.namespace, parameter_files=files)
     remap = ["-r", f"image_raw:={args.topic}"]
-    emotion = partial(EmotionNode, cli_args=[*arguments(chosen_parameters(args)), *remap])
+    failures: list[str] = []
+
+    def end(reason: str) -> None:
+        failures.append(reason)
+        rclpy.try_shutdown()
+
+    arguments_of_emotion = [*arguments(chosen_parameters(args)), *remap]
+    emotion = partial(EmotionNode, cli_args=arguments_of_emotion, on_failed_start=end)
     makers: list[Callable[[], Any]] = [emotion]
     if args.source is not None:
         camera = {"source": args.source, "rate": args.rate, "loop": args.loop}
@@ -61,4 +71,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         if args.view:
             makers.append(stack.enter_context(view_in_browser(args.namespace)))
-        return run_together(makers, ros_arguments_of(args))
+        code = run_together(makers, ros_arguments_of(args))
+    for reason in failures:
+        print(f"edan run: {reason}", file=sys.stderr)
+    return 1 if failures else code

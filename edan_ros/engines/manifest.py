@@ -99,7 +99,9 @@ def _parse(record: Path) -> Manifest:
             values[name] = tuple(values.get(name, ()))
         manifest = Manifest(path=path, **values)
     except OSError as error:
-        raise ModelError(f"cannot read the manifest {record}: {error.strerror}") from error
+        model = record.with_suffix(".onnx")
+        missing = "" if record.exists() or model.exists() else f"there is no model {model}: "
+        raise ModelError(f"{missing}cannot read the manifest {record}: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"{record} is not a model manifest: {error!r}") from error
     _check(manifest, record)

@@ -110,3 +110,15 @@ def test_an_invalid_parameter_is_one_sentence(tmp_path: Path) -> None:
 def test_a_model_that_does_not_exist_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "demo", "--model", "edan-light"]) == 1
     assert capsys.readouterr().err.startswith("edan run: no model is called 'edan-light'")
+
+
+@pytest.mark.usefixtures("ros_domain")
+def test_a_failed_start_ends_the_run_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.onnx").write_text("no model")
+    images = write_images(tmp_path, 1)
+    assert main(["run", images, "--detector-model", str(tmp_path / "text.onnx")]) == 1
+    error = capsys.readouterr().err
+    assert error.splitlines()[-1].startswith("edan run: ")
+    assert "text.onnx" in error.splitlines()[-1]

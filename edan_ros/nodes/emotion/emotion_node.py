@@ -74,6 +74,8 @@ class EmotionNode(LifecycleNode):
     Args:
         node_name, **kwargs: as for rclpy's Node.
         make_engine, make_detector: create_engine and create_detector, or replacements.
+        on_failed_start: called with the reason where the autostart fails; without it, the node
+            waits to be configured again.
 
     Raises:
         rclpy.exceptions.ParameterException: a value from a file or the command line is not valid.
@@ -85,11 +87,13 @@ class EmotionNode(LifecycleNode):
         *,
         make_engine: Callable[..., Any] = create_engine,
         make_detector: Callable[..., Any] = create_detector,
+        on_failed_start: Callable[[str], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
         super().__init__(node_name, **kwargs)
         self._make_engine = make_engine
         self._make_detector = make_detector
+        self._on_failed_start = on_failed_start
         self._state = "unconfigured"
         self._failure = self._progress = ""
         self._progress_reported = 0.0  # time.monotonic
@@ -129,8 +133,10 @@ class EmotionNode(LifecycleNode):
     def _start(self) -> None:
         """Configure and activate once the node spins, unless that has been requested before."""
         self.destroy_timer(self._autostart)
-        if self._state == "unconfigured" and self.trigger_configure() == SUCCESS:
-            self.trigger_activate()
+        if self._state == "unconfigured" and not (
+            self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
+        ):
+            self._on_failed_start(self._failure)
 
     @_transition("inactive")
     def on_configure(self, state: LifecycleState) -> None:
