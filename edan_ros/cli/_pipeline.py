@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import yaml
 
 from edan_ros.cli._arguments import existing_file
-from edan_ros.core.message_fields import model_fields
-from edan_ros.core.settings import Setting, SettingsError, fields_of, from_values
-from edan_ros.detection.base import Detector
+from edan_ros.core.settings import Setting, SettingsError, fields_of
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.privacy import (
     PRIVACY_MARGIN,
@@ -23,34 +19,15 @@ from edan_ros.drawing.privacy import (
     FaceFinder,
     PrivacyFilter,
 )
-from edan_ros.engines import ENGINES, Engine, create_engine, select_model
+from edan_ros.engines import ENGINES
+from edan_ros.offline import loading
+from edan_ros.offline.loading import LoadedPipeline
 from edan_ros.pipeline.config import PipelineConfig
-from edan_ros.pipeline.pipeline import Pipeline
-from edan_ros.recording.run_info import describe_model
 from edan_ros.training.common.config import ConfigError
 
 #: All settings that have an argument of their own.
 _SETTINGS = (*fields_of(DetectionConfig), *fields_of(PipelineConfig))
 _ARGUMENTS = ("model", "engine", *(item.name for item in _SETTINGS))
-
-
-@dataclass(frozen=True)
-class LoadedPipeline:
-    """A pipeline with its models. description: one line for the user on what was selected."""
-
-    pipeline: Pipeline
-    detector: Detector
-    engine: Engine
-    description: str
-
-    def describe_model(self) -> dict[str, str]:
-        """Return names and values of the model, for the file of a run."""
-        fields = model_fields(self.engine, self.pipeline.config.prior_strength)
-        return describe_model(SimpleNamespace(**fields))
-
-    def new_pipeline(self) -> Pipeline:
-        """Return another pipeline with the same models, whose tracks are numbered from 1."""
-        return Pipeline(self.detector, self.engine, self.pipeline.config)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,16 +108,6 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     return values | chosen_parameters(args)
 
 
-def load_engine(settings: Mapping[str, Any]) -> tuple[Engine, str]:
-    """Return the engine with its model, and one line on the selection. Raises EngineError."""
-    kind = settings.get("engine", "auto")
-    selection = select_model(settings.get("model", "auto"), engine=kind)
-    engine = create_engine(kind, selection.name, threads=settings.get("threads", 0))
-    manifest = engine.manifest
-    line = f"model {manifest.name} {manifest.version} on {engine.name} ({engine.device})"
-    return engine, f"{line}: {selection.reason}"
-
-
 def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
     """Return the pipeline for the settings of ``settings_of``.
 
@@ -151,13 +118,9 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
     if settings.get("detector") == "topic":
         raise ConfigError("the detector topic works in the node only: give --detector")
     try:
-        config = from_values(PipelineConfig, settings)
-        search = asdict(from_values(DetectionConfig, settings))
-        detector = create_detector(**search, engine=settings.get("engine", "auto"))
-        engine, description = load_engine(settings)
+        return loading.load_pipeline(settings)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a parameter cannot be used: {error}") from error
-    return LoadedPipeline(Pipeline(detector, engine, config), detector, engine, description)
 
 
 def add_privacy_argument(parser: argparse.ArgumentParser, scope: str = "") -> None:

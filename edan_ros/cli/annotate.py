@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from edan_ros.cli._arguments import positive
 from edan_ros.cli._output import expected_images
 from edan_ros.cli._pipeline import (
-    LoadedPipeline,
     add_model_arguments,
     add_privacy_argument,
     load_pipeline,
@@ -24,6 +23,7 @@ from edan_ros.cli._pipeline import (
 )
 from edan_ros.cli._signals import handler
 from edan_ros.core.wording import plural, printable
+from edan_ros.offline.loading import LoadedPipeline
 from edan_ros.pipeline.config import MOST_FACES
 from edan_ros.recording.files import RecordingError
 from edan_ros.recording.run_info import RunInfo, read_run_info, write_run_info

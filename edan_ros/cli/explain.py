@@ -17,7 +17,6 @@ from edan_ros.cli._pipeline import (
     add_model_arguments,
     add_privacy_argument,
     face_finder,
-    load_engine,
     load_pipeline,
     settings_of,
 )
@@ -26,6 +25,7 @@ from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.wording import plural, printable
 from edan_ros.datasets import DataError
 from edan_ros.engines.select import FP32_MODEL
+from edan_ros.offline.loading import load_engine
 from edan_ros.sources import create_source
 from edan_ros.sources.image_files import ImageFileSource
 

@@ -30,7 +30,7 @@ ALLOWED = {
     "datasets": {"core", "detection"},
     "recording": {"core", "drawing"},
     "report": {"core", "drawing", "recording", "sources"},
-    "offline": {"core", "engines", "pipeline", "recording", "sources"},
+    "offline": {"core", "detection", "engines", "pipeline", "recording", "sources"},
     "analyzer": {
         *("core", "detection", "drawing", "engines", "offline", "pipeline", "sources"),
     },
