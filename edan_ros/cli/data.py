@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from edan_ros.core.wording import plural
 from edan_ros.datasets import prepare
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.frames:
         options["frames"] = args.frames
     made = prepare.PREPARE[args.set](args.source, args.target, **options)
-    print("; ".join([f"{args.target}: {made.images} images", *made.notes]))
+    print("; ".join([f"{args.target}: {plural(made.images, 'image')}", *made.notes]))
     return 0
 
 

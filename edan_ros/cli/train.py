@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edan_ros.cli._arguments import integer_from, positive
+from edan_ros.core.wording import plural
 
 if TYPE_CHECKING:
     from edan_ros.training.common.distributed import World
@@ -79,7 +80,8 @@ def _recogniser(args: argparse.Namespace, here: World) -> EmotionTask:
     validation = None
     if here.is_main_process:
         length = epoch_length(training_set, samples=config.epoch_samples, views=config.views)
-        _print(f"{len(training_set)} images, {length} samples per epoch, on {here.device}")
+        images, samples = plural(len(training_set), "image"), plural(length, "sample")
+        _print(f"{images}, {samples} per epoch, on {here.device}")
         _print("validation: reading")
         half = use_bfloat16(config.precision, here.device)
         prior = class_prior(config, args.data)
@@ -97,7 +99,9 @@ def _detector(args: argparse.Namespace, here: World) -> DetectorTask:
     check_run(config, args.out, args.start, here)
     images = load_source_images(config.data, args.data)
     if here.is_main_process:
-        _print(", ".join(f"{name}: {len(found)} images" for name, found in images.items()))
+        _print(
+            ", ".join(f"{name}: {plural(len(found), 'image')}" for name, found in images.items())
+        )
     return DetectorTask(config, images, start=args.start)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a number with its noun: "1 image", "2 images"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return a number with its noun: "1 image", "2 images". many: the plural, if not noun + s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {many or f'{noun}s'}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -106,7 +106,8 @@ class Camera:
             text += f"; {self.undecoded} could not be decoded ({self.fault})"
         if self.uncalibrated:
             text += (
-                f"; {self.uncalibrated} calibrations could not be used, so head poses are missing "
+                f"; {plural(self.uncalibrated, 'calibration')} could not be used, so head poses "
+                "are missing "
                 f"({self.calibration_fault})"
             )
         jumps = self.summary.jumps

@@ -156,8 +156,9 @@ def summary_lines(summary: Summary, unprocessed: int, *, live: bool) -> list[str
 def _tracks(summary: Summary) -> str:
     count = len(summary.tracks)
     if count > _MAX_TRACKS_LISTED:
-        return f"{count}, the longest with {max(summary.tracks.values())} images"
-    shown = [f"person {track}: {images} images" for track, images in sorted(summary.tracks.items())]
+        return f"{count}, the longest with {plural(max(summary.tracks.values()), 'image')}"
+    tracks = sorted(summary.tracks.items())
+    shown = [f"person {track}: {plural(images, 'image')}" for track, images in tracks]
     return f"{count}" + (f" ({', '.join(shown)})" if shown else "")
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import jinja2
 import numpy as np
 
+from edan_ros.core.wording import plural
 from edan_ros.drawing.pages import page_environment, stylesheet
 from edan_ros.report.figures import (
     PersonFigures,
@@ -239,7 +240,7 @@ def _name(track: PersonTrack, stream: Stream | None) -> str:
 
 def _short_name(camera: CameraSection, recording: Recording) -> str:
     number, limit = camera.tracks, recording.short_limit
-    name = f"{number} track{'s' * (number > 1)} shorter than {limit:.2g} s"
+    name = f"{plural(number, 'track')} shorter than {limit:.2g} s"
     return f"{name}, {camera.name}" if len(recording.streams) > 1 else name
 
 

@@ -19,6 +19,7 @@ from rosbags import rosbag2
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
+from edan_ros.core.wording import plural
 from edan_ros.sources.base import SourceError
 from edan_ros.sources.mcap_summary import (
     DamagedSummaryError,
@@ -148,7 +149,8 @@ class BagFile:
             return [*faults, f"{name} is cut or damaged: {self._what_was_read(promised)}"]
         missing = self._missing()  # which may find more that is broken
         if self.broken and not missing:
-            faults.append(f"{name} is damaged: {self.read.total()} messages were read")
+            what = plural(self.read.total(), "message was", "messages were")
+            faults.append(f"{name} is damaged: {what} read")
         return [*faults, *(f"{name} is damaged: {line}" for line in missing)]
 
     def _what_was_read(self, promised: Mapping[str, int] | None) -> str:
@@ -159,7 +161,7 @@ class BagFile:
             expected = sum(promised.get(topic, 0) for topic in topics or promised)
             share = f"{min(read, expected)} of its {expected} messages can be read"
         else:
-            share = f"{read} messages can be read; how many are lost is not known"
+            share = f"{plural(read, 'message')} can be read; how many are lost is not known"
         span = self.times
         return share + (f", over {(span[1] - span[0]) * 1e-9:.1f} s" if span else "")
 
@@ -170,7 +172,8 @@ class BagFile:
         lines = []
         orphans = self._count_orphans()
         if orphans:
-            lines.append(f"{orphans} messages in its index have no topic or cannot be read")
+            what = plural(orphans, "message in its index has", "messages in its index have")
+            lines.append(f"{what} no topic or cannot be read")
         for topic in sorted(self._requested[0]):
             read = np.sort(np.array(self._read[topic], np.int64))
             found = self._index_fault(topic, read) or self._count_fault(topic, len(read))
@@ -202,7 +205,8 @@ class BagFile:
         if len(read) != len(indexed):
             return f"{len(read)} of the {len(indexed)} messages in its index were read"
         changed = len(read) - sum((Counter(read.tolist()) & Counter(indexed.tolist())).values())
-        return f"{changed} messages have another time than in its index"
+        what = plural(changed, "message has", "messages have")
+        return f"{what} another time than in its index"
 
     def _times_in_table(self) -> dict[str, NDArray[np.uint64]] | None:
         """Return topic -> sorted times in ns in the table of an SQLite file, None if damaged."""

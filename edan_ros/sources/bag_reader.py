@@ -15,6 +15,7 @@ from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, Qos
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from edan_ros.core.wording import plural
 from edan_ros.sources.bag_file import BagFile, is_storage, open_file
 from edan_ros.sources.base import SourceError
 from edan_ros.sources.image_files import natural_key
@@ -175,7 +176,8 @@ class BagReader:
             outside = sum(
                 file.count_outside(begin - _TOLERANCE, end + _TOLERANCE) for file in self._files
             )
-            lines += [f"{outside} messages have a time outside that of the bag"] if outside else []
+            what = plural(outside, "message has", "messages have")
+            lines += [f"{what} a time outside that of the bag"] if outside else []
         return lines + [
             f"{read[topic]} of the {promised[topic]} messages that metadata.yaml promises on "
             f"{topic} were read"

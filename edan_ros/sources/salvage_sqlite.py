@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
+from edan_ros.core.wording import plural
 from edan_ros.sources.salvage import Salvage, connection
 from edan_ros.sources.sqlite_wal import WriteAheadLog, has_hot_journal, read_wal, wal_path
 
@@ -74,9 +75,9 @@ class SqliteSalvage(Salvage):
             indexed = self._index_times(index) if index else set()
             changed = len(indexed.difference((row[0], number) for number, row in rows.items()))
             if changed and not self.faults:
-                self.faults.append(
-                    f"{changed} messages of {self._path.name} have another time than in its index"
-                )
+                name = self._path.name
+                what = plural(changed, f"message of {name} has", f"messages of {name} have")
+                self.faults.append(f"{what} another time than in its index")
 
     def _compare_with_tree(self, root: int, found: Collection[int], orphans: int) -> None:
         """Add faults where rows of the messages are missing that the tree of the table holds.
@@ -95,7 +96,7 @@ class SqliteSalvage(Salvage):
             self.faults.append(f"{self._path.name} is damaged: its messages are not in order")
         missing = len(set(numbers).difference(found)) + orphans
         if missing and not damaged:
-            self.faults.append(f"{missing} messages of {self._path.name} cannot be read")
+            self.faults.append(f"{plural(missing, 'message')} of {self._path.name} cannot be read")
 
     def _follow(self, root: int) -> tuple[list[int], int]:
         """Return the row numbers in the tree of a table, and how many pages or rows are damaged."""

@@ -142,7 +142,7 @@ def test_one_damaged_head_is_reported_with_the_number_of_lost_messages(
     elif images < COUNT:
         assert f"{images} of the 90 messages in its index were read on /cam/image_raw" in line
     elif len(found) == 2 * COUNT:
-        assert "1 messages have another time than in its index on /cam/image_raw" in line
+        assert "1 message has another time than in its index on /cam/image_raw" in line
     else:
         assert f"{len(found) - COUNT} of the 90 messages in its index were read" in line
 
@@ -251,7 +251,7 @@ def test_a_time_outside_that_of_the_bag_is_reported(tmp_path: Path) -> None:
     base.close()
     found, damage = read(bag)
     assert len(found) == 4
-    assert damage == ["1 messages have a time outside that of the bag"]
+    assert damage == ["1 message has a time outside that of the bag"]
 
 
 @pytest.mark.parametrize("occurrence", [0, 1])

@@ -118,7 +118,7 @@ class ViewNode(Node):
             return []
         recent, self._reported = self._refused - self._reported, Counter(self._refused)
         level = DiagnosticStatus.WARN if recent else DiagnosticStatus.OK
-        text = f"{self._refused.total()} messages or faces refused"
+        text = f"messages or faces refused: {self._refused.total()}"
         values = {topic: str(count) for topic, count in self._refused.items()}
         return [self.health.status("input", level, text, values)]
 

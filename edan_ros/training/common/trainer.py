@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from edan_ros.core.wording import plural
 from edan_ros.training.common import sam
 from edan_ros.training.common.checkpoints import WeightAverage, read_state, save_state
 from edan_ros.training.common.config import ConfigError, Phase, rename_entries
@@ -218,7 +219,7 @@ class Trainer(Generic[NetworkT]):
         assert network is not None, "a task has at least one phase"
         if self.world.is_main_process:
             epochs = sum(phase.epochs for phase in self.task.phases)
-            tqdm.write(f"Finished after {epochs} epochs: {self.out}/")
+            tqdm.write(f"Finished after {plural(epochs, 'epoch')}: {self.out}/")
         return network
 
     def _run_phase(
@@ -260,7 +261,7 @@ class Trainer(Generic[NetworkT]):
         steps = len(data) // self.task.batch  # type: ignore[arg-type]
         if not steps:
             raise ConfigError(
-                f"batch: an epoch has {len(data)} samples, fewer than a batch of "  # type: ignore[arg-type]
+                f"batch: an epoch has {plural(len(data), 'sample')}, fewer than a batch of "  # type: ignore[arg-type]
                 f"{self.task.batch}: lower batch, or raise epoch_samples"
             )
         world = self.world

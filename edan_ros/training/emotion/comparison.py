@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edan_ros.core.emotions import EMOTIONS, softmax
-from edan_ros.core.wording import markdown_table
+from edan_ros.core.wording import markdown_table, plural
 from edan_ros.evaluation import metrics
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.training.common.distributed import World
@@ -267,7 +267,8 @@ def _footnote(noise: SeedNoise) -> str:
         )
     return (
         f"± is 95 %, over the choice of images and of the seed, whose standard deviation is "
-        f"{100 * noise.variance**0.5:.1f} points of accuracy, from {noise.freedom} repeated runs."
+        f"{100 * noise.variance**0.5:.1f} points of accuracy, from "
+        f"{plural(noise.freedom, 'repeated run')}."
     )
 
 

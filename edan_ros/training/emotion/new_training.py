@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 
 from edan_ros.core.emotions import EMOTIONS
+from edan_ros.core.wording import plural
 from edan_ros.datasets import DataError, FaceSet, read
 from edan_ros.datasets.files import find_folder
 from edan_ros.datasets.folder import has_classes
@@ -56,7 +57,9 @@ def new_training(folder: Path, config: Path) -> NewTraining:
     sets = {name: read("folder", path) for name, path in parts.items()}
     count = len(sets["train"])
     if count < _FEWEST:
-        raise DataError(f"{parts['train']} holds {count} photos: training needs at least {_FEWEST}")
+        raise DataError(
+            f"{parts['train']} holds {plural(count, 'photo')}: training needs at least {_FEWEST}"
+        )
     name = re.sub(r"[^\w.-]+", "_", config.stem)
     root = _shortest(folder.parent)
     where = f"--data {shlex.quote(str(root))}"
@@ -90,7 +93,7 @@ def new_training(folder: Path, config: Path) -> NewTraining:
 def _count(faces: FaceSet) -> str:
     by_emotion = _by_emotion(faces)
     named = ", ".join(f"{name} {by_emotion[name]}" for name in EMOTIONS if by_emotion[name])
-    return "; ".join([f"{len(faces)} photos ({named})", *faces.notes])
+    return "; ".join([f"{plural(len(faces), 'photo')} ({named})", *faces.notes])
 
 
 def _by_emotion(faces: FaceSet) -> Counter[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
+from edan_ros.core.wording import plural
 from edan_ros.datasets import LAYOUTS, DataError, FaceSample, FaceSet, face_crop, read
 from edan_ros.datasets.layouts import is_validation_only, layout_of
 from edan_ros.detection.base import Detector
@@ -122,7 +123,7 @@ def _load(
     training_set = training_set_of(faces, own=own, left_out=left_out, title=name, **common)
     if log is not None:
         notes = [*faces.notes, *(f"left out: {what} ({n})" for what, n in left_out.items())]
-        log("; ".join([f"{name}: {faces.about}: {len(training_set)} images", *notes]))
+        log("; ".join([f"{name}: {faces.about}: {plural(len(training_set), 'image')}", *notes]))
     if not len(training_set):
         raise DataError(f"{path}: no image of {name} can be used: {'; '.join(left_out)}")
     return training_set
