@@ -19,6 +19,7 @@ from edan_ros.core.head_pose import (
     angles_to_camera,
     assumed_camera,
     estimate_pose,
+    estimate_poses,
     fit_camera,
 )
 
@@ -87,6 +88,36 @@ def test_projected_poses_are_recovered(name, yaw, pitch, roll, x, y, z) -> None:
     assert pose is not None
     assert np.allclose(pose.rotation, truth.rotation, atol=2e-3)
     assert np.allclose(pose.translation, truth.translation, atol=2e-3 * z)
+
+
+def test_poses_of_inexact_landmarks_are_those_of_opencv() -> None:
+    random, camera = np.random.default_rng(0), CAMERAS["pinhole"]
+    truths = [
+        HeadPose(rotation(*random.uniform(-0.8, 0.8, 3)), np.array([0.1, -0.05, z]))
+        for z in random.uniform(0.4, 2.0, 50)
+    ]
+    landmarks = np.stack([project(truth, camera) for truth in truths])
+    sides = [620.0 * 0.1 / truth.translation[2] for truth in truths]
+    landmarks += random.normal(0.0, 0.03, landmarks.shape) * np.array(sides)[:, None, None]
+    for pose, points in zip(estimate_poses(landmarks, camera), landmarks, strict=True):
+        pixels = points[list(POSE_LANDMARKS)]
+        _, rvec, tvec = cv2.solvePnP(FACE_POINTS, pixels, K, None, flags=cv2.SOLVEPNP_SQPNP)
+        # The error in pixels, since the two focal lengths are hardly different.
+        rvec, tvec = cv2.solvePnPRefineLM(FACE_POINTS, pixels, K, None, rvec, tvec)
+        assert pose is not None
+        turn = cv2.Rodrigues(pose.rotation @ cv2.Rodrigues(rvec)[0].T)[0]
+        assert math.degrees(np.linalg.norm(turn)) < 0.1
+        assert np.allclose(pose.translation, tvec.ravel(), rtol=1e-3, atol=1e-3)
+
+
+def test_a_face_without_a_pose_does_not_affect_the_others() -> None:
+    camera = CAMERAS["plumb_bob"]
+    truth = HeadPose(rotation(0.3, 0.1, 0.0), np.array([0.1, 0.0, 0.8]))
+    good = project(truth, camera)
+    poses = estimate_poses(np.stack([np.full((68, 2), np.nan), good, np.zeros((68, 2))]), camera)
+    assert [pose is not None for pose in poses] == [False, True, False]
+    assert poses[1] is not None
+    assert np.allclose(poses[1].translation, truth.translation, atol=1e-6)
 
 
 @given(st.floats(-1.4, 1.4), st.floats(-1.4, 1.4), st.floats(-3.0, 3.0))
