@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edan_ros.behaviors.driver import DriverMonitor, DriverReport, DriverSettings, DriverState
+from edan_ros.behaviors.driver import (
+    AlertLimiter,
+    CabinDriver,
+    CabinDriverReport,
+    DriverMonitor,
+    DriverObservation,
+    DriverReport,
+    DriverSettings,
+)
 from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import Advice, Reason, SpeedAdvisor, SpeedSettings
@@ -56,7 +64,10 @@ class OccupantReport:
 
 @dataclass(frozen=True)
 class CabinReport:
-    """The cabin at one time, as in edan_ros/msg/CabinState. Times in seconds."""
+    """The cabin at one time, as in edan_ros/msg/CabinState. Times in seconds.
+
+    driver_state: the driver as in edan_ros/msg/DriverState.
+    """
 
     now: float
     stale: bool
@@ -65,7 +76,8 @@ class CabinReport:
     emotion: int
     mood: tuple[float, ...]
     polarity: int
-    driver: DriverReport
+    driver: CabinDriverReport
+    driver_state: DriverReport
     advice: Advice
 
     @property
@@ -76,9 +88,11 @@ class CabinReport:
     def changes(self, before: CabinReport | None) -> list[str]:
         """Return what differs from a report before, in sentences for users."""
         lines = []
-        driver, advice = self.driver, self.advice
+        driver, advice, alert = self.driver, self.advice, self.driver_state.alert
         if before is None or driver.state != before.driver.state:
             lines.append(f"driver {words(driver.state)}. {driver.reason}".rstrip())
+        if alert and (before is None or alert != before.driver_state.alert):
+            lines.append(f"driver alert: {alert.name.lower()}. {self.driver_state.reason}")
         if before is None or advice.reason != before.advice.reason:
             lines.append(
                 f"advice: {words(advice.reason)}, scale {advice.scale:.2f} on its way to "
@@ -87,7 +101,7 @@ class CabinReport:
         return lines
 
 
-def words(state: DriverState | Reason) -> str:
+def words(state: CabinDriver | Reason) -> str:
     """Return the name of a state or reason for users."""
     return "no advice" if state is Reason.NONE else state.name.lower().replace("_", " ")
 
@@ -98,6 +112,7 @@ class Cabin:
     def __init__(self, settings: CabinSettings) -> None:
         self.clock = StampClock(settings.time, self._restart)
         self._advisor = SpeedAdvisor(settings.speed)
+        self._alerts = AlertLimiter(settings.driver)
         self._stepped = 0.0  # the clock's `elapsed` at the last step
         self._configure(settings)
 
@@ -105,7 +120,7 @@ class Cabin:
         s = settings.occupants
         self.settings = settings
         self._occupants = Occupants(settings.seats, s)
-        self._driver = DriverMonitor(settings.driver, s.gap)
+        self._driver = DriverMonitor(settings.driver, s.gap, self._alerts)
         self._emotion = s.debounced(UNKNOWN)
         self._polarity = s.debounced(POLARITY_UNKNOWN)
         self._mood = NO_MOOD
@@ -127,7 +142,9 @@ class Cabin:
         admission = self.clock.admit(snapshot.stamp, now)
         if admission is Admission.NEW:
             self._occupants.observe(snapshot)
-            self._driver.observe(self._occupants.in_seat(self.settings.driver.seat), snapshot.stamp)
+            driver = self._occupants.in_seat(self.settings.driver.seat)
+            observation = None if driver is None else DriverObservation.of(driver)
+            self._driver.observe(observation, snapshot.stamp)
             self._observe_mood(snapshot.stamp)
         return admission
 
@@ -148,7 +165,8 @@ class Cabin:
             emotion=self._emotion.value,
             mood=self._mood,
             polarity=self._polarity.value,
-            driver=self._driver.report(now, known=known),
+            driver=self._driver.cabin_report(now, known=known),
+            driver_state=self._driver.report(now, clock.elapsed, known=known),
             advice=self._advisor.step(people, now, passed, stale=stale),
         )
 

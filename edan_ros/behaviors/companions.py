@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings, words
-from edan_ros.behaviors.driver import DriverState
+from edan_ros.behaviors.driver import CabinDriver
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.snapshot import take_snapshot
 from edan_ros.behaviors.social import Social, SocialSettings
@@ -55,8 +55,8 @@ class VehicleCompanion:
         }
 
     def _add_to_timeline(self, seconds: float, report: CabinReport, result: FrameResult) -> None:
-        attentive = report.driver.state is DriverState.ATTENTIVE
-        unknown = report.driver.state is DriverState.UNKNOWN
+        attentive = report.driver.state is CabinDriver.ATTENTIVE
+        unknown = report.driver.state is CabinDriver.UNKNOWN
         level = "good" if attentive else "none" if unknown else "alarm"
         self._driver.add(seconds, words(report.driver.state), *_look(level))
         people = [o.occupant for o in report.occupants]

@@ -10,6 +10,7 @@ from edan_ros.behaviors.snapshot import FEAR, FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Debounced, EmotionDurations, Evidence, Sustained
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, POLARITY_UNKNOWN, UNKNOWN
+from edan_ros.core.eyes import EYES_NOT_MEASURED
 from edan_ros.core.settings import SettingsError, number, seconds, with_default
 
 #: Indices of the negative emotions other than fear.
@@ -97,35 +98,64 @@ class OccupantSettings(EmotionDurations):
 
 
 class Eyes:
-    """Detects closed eyes of one person, relative to the height of this person's open eyes.
+    """Openness of one person's eyes: that of the eye network, or else that of the landmarks.
 
-    The open height is estimated from a usual one, quickly upwards and slowly downwards. It is
-    bounded, because after eyes wide with fear those of a smile would count as closed.
+    The landmarks' aspect ratio is compared with the person's own of open eyes. That is estimated
+    from a usual one, quickly upwards and slowly downwards. It is bounded, because after eyes wide
+    with fear those of a smile would count as closed.
+
+    Attributes:
+        openness: 0 closed to 1 open; NaN if it is unknown in the newest image.
+        closed: whether the eyes are closed.
+        closed_for: for how long.
     """
 
-    USUAL_OPENNESS = 0.27
-    LEAST_OPENNESS, MOST_OPENNESS = 0.18, 0.3
+    #: Openness up to which eyes are closed, the "at least 80 % closed" of PERCLOS, and from which
+    #: they are open again.
+    CLOSED, OPEN = 0.2, 0.4
+    USUAL_RATIO = 0.27
+    LEAST_RATIO, MOST_RATIO = 0.18, 0.3
     UP, DOWN = 0.5, 60.0  # time constants in seconds
 
     def __init__(self, settings: OccupantSettings) -> None:
         self.settings = settings
+        self.openness = math.nan
         self.closed = False
-        self.closed_for = Sustained(grace=0.0, gap=settings.gap)
-        self._open = self.USUAL_OPENNESS
+        self.closed_for = Sustained(grace=0.0, gap=settings.gap, bridge=settings.gap)
+        self._open = self.USUAL_RATIO
         self._stamp = math.inf
 
-    def update(self, openness: float, stamp: float) -> None:
-        """Add the openness of the eyes (see FaceSnapshot) in the image with this stamp."""
-        if not 0.0 <= openness < 2.0:
+    def update(self, face: FaceSnapshot, stamp: float) -> None:
+        """Add the face in the image with this stamp."""
+        if face.eye_quality == EYES_NOT_MEASURED:
+            self.openness = self._from_ratio(face.eye_aspect_ratio, stamp)
+        else:
+            self.openness = face.eye_openness
+        if math.isnan(self.openness):
+            self.closed_for.update(None, stamp)
+            self.closed = self.closed and self.closed_for.holds
             return
-        passed = min(max(stamp - self._stamp, 0.0), self.settings.gap)
-        self._stamp = stamp
-        constant = self.UP if openness > self._open else self.DOWN
-        self._open += (openness - self._open) * -math.expm1(-passed / constant)
-        self._open = min(max(self._open, self.LEAST_OPENNESS), self.MOST_OPENNESS)
-        limit = self.settings.eyes_open if self.closed else self.settings.eyes_closed
-        self.closed = openness < limit * self._open
+        self.closed = self.openness <= (self.OPEN if self.closed else self.CLOSED)
         self.closed_for.update(self.closed, stamp)
+
+    def _from_ratio(self, ratio: float, stamp: float) -> float:
+        """Return the openness for an aspect ratio; NaN if it is none."""
+        if not 0.0 <= ratio < 2.0:
+            return math.nan
+        s = self.settings
+        passed = min(max(stamp - self._stamp, 0.0), s.gap)
+        self._stamp = stamp
+        constant = self.UP if ratio > self._open else self.DOWN
+        self._open += (ratio - self._open) * -math.expm1(-passed / constant)
+        self._open = min(max(self._open, self.LEAST_RATIO), self.MOST_RATIO)
+        share = min(ratio / self._open, 1.0)
+        if share < s.eyes_closed:
+            return self.CLOSED * share / s.eyes_closed
+        if share < s.eyes_open:
+            part = (share - s.eyes_closed) / (s.eyes_open - s.eyes_closed)
+            return self.CLOSED + (self.OPEN - self.CLOSED) * (0.01 + 0.99 * part)
+        part = (share - s.eyes_open) / (1.0 - s.eyes_open) if s.eyes_open < 1.0 else 1.0
+        return self.OPEN + (1.0 - self.OPEN) * (0.01 + 0.99 * part)
 
 
 class Occupant:
@@ -161,7 +191,7 @@ class Occupant:
         self._seat.update(seat, stamp)
         self.emotion.update(face.emotion, stamp)
         self.polarity.update(face.polarity, stamp)
-        self.eyes.update(face.eye_aspect_ratio, stamp)
+        self.eyes.update(face, stamp)
         known = face.emotion != UNKNOWN  # a face turned away or unclear is no evidence
         p = face.probabilities
         self.fear.update(p[FEAR] if known else 0.0, stamp)

@@ -239,19 +239,41 @@ class Sustained:
         self._since: float | None = None
         self._last = -math.inf
         self._last_true = -math.inf
+        self._break: float | None = None  # first update after the last one with the condition
 
-    def update(self, condition: bool | None, stamp: float) -> None:
-        """Add the condition, None if it is unknown. Stamps must not go back."""
-        passed = stamp - self._last
+    @property
+    def holds(self) -> bool:
+        """Whether the condition has held and has not ended."""
+        return self._since is not None
+
+    def update(self, condition: bool | None, stamp: float, bridge: float | None = None) -> float:
+        """Add the condition at this stamp, which must not go back.
+
+        Args:
+            condition: None if it is unknown.
+            stamp: in seconds.
+            bridge: replaces that of the object while the condition is unknown.
+
+        Returns:
+            The seconds for which the condition held if this update ended it, else 0.
+        """
+        before, passed = self._since, stamp - self._last
+        end = self._last if self._break is None else self._break
         if self._since is not None and passed > self.gap:
             self._since = self._since + passed if passed <= self.bridge else None
+        if self._since is not None and not condition:
+            if self._break is None:
+                self._break = end = stamp
+            unknown = self.bridge if bridge is None else bridge
+            if stamp - self._last_true > (unknown if condition is None else self.grace):
+                self._since = None
+        ended = before is not None and self._since is None
         self._last = stamp
         if condition:
             if self._since is None:
                 self._since = stamp
-            self._last_true = stamp
-        elif stamp - self._last_true > (self.bridge if condition is None else self.grace):
-            self._since = None
+            self._last_true, self._break = stamp, None
+        return max(0.0, end - before) if ended and before is not None else 0.0
 
     def held(self, now: float) -> float:
         """Return for how many seconds the condition has held; 0 if it does not."""

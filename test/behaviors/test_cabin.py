@@ -19,7 +19,7 @@ from scenarios import (
 )
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
-from edan_ros.behaviors.driver import DISENGAGED, DriverSettings, DriverState
+from edan_ros.behaviors.driver import DISENGAGED, CabinDriver, DriverSettings
 from edan_ros.behaviors.occupants import Occupants, OccupantSettings, Seat, parse_seats
 from edan_ros.behaviors.speed import Reason, SpeedSettings
 from edan_ros.behaviors.timing import Admission
@@ -139,39 +139,39 @@ def test_the_mood_is_the_mean_over_known_emotions() -> None:
 @pytest.mark.parametrize(
     ("look", "state", "after"),
     [
-        ({"yaw": 0.9}, DriverState.LOOKING_AWAY, 2.0),
-        ({"pitch": -0.8}, DriverState.LOOKING_AWAY, 2.0),
-        ({"eyes": 0.1}, DriverState.EYES_CLOSED, 1.0),
-        ({"emotion": "sad"}, DriverState.DISTRESSED, 8.0),
+        ({"yaw": 0.9}, CabinDriver.LOOKING_AWAY, 2.0),
+        ({"pitch": -0.8}, CabinDriver.LOOKING_AWAY, 2.0),
+        ({"eyes": 0.1}, CabinDriver.EYES_CLOSED, 1.0),
+        ({"emotion": "sad"}, CabinDriver.DISTRESSED, 8.0),
     ],
 )
 def test_a_disengaged_driver_is_reported_after_the_set_time_and_cleared(
-    look: dict[str, object], state: DriverState, after: float
+    look: dict[str, object], state: CabinDriver, after: float
 ) -> None:
     cabin = Cabin(TWO_SEATS)
     attentive = drive(cabin, 0.0, 2.0, face(1, x=0.7)).driver
     assert (attentive.state, attentive.disengaged, attentive.reason) == (0, False, "")
     away = face(1, x=0.7, **look)  # type: ignore[arg-type]
-    assert drive(cabin, 2.0, after - 0.2, away).driver.state is DriverState.ATTENTIVE
+    assert drive(cabin, 2.0, after - 0.2, away).driver.state is CabinDriver.ATTENTIVE
     driver = drive(cabin, 2.0 + after - 0.2, 2.0, away).driver
     assert driver.state is state
     assert driver.disengaged
     assert driver.reason.endswith(".")
     assert 0.5 < driver.held < 2.0
     later = 4.0 + after
-    assert drive(cabin, later, 1.5, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
+    assert drive(cabin, later, 1.5, face(1, x=0.7)).driver.state is CabinDriver.ATTENTIVE
 
 
 def test_the_driver_is_unknown_before_the_first_face() -> None:
     cabin = Cabin(TWO_SEATS)
-    assert drive(cabin, 0.0, 2.0).driver.state is DriverState.UNKNOWN
-    assert drive(cabin, 2.0, 2.0).driver.state is DriverState.ABSENT
-    assert drive(cabin, 4.0, 0.8, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
+    assert drive(cabin, 0.0, 2.0).driver.state is CabinDriver.UNKNOWN
+    assert drive(cabin, 2.0, 2.0).driver.state is CabinDriver.ABSENT
+    assert drive(cabin, 4.0, 0.8, face(1, x=0.7)).driver.state is CabinDriver.ATTENTIVE
 
 
 def test_an_empty_drivers_seat_is_an_absent_driver_beside_a_passenger() -> None:
     report = drive(Cabin(TWO_SEATS), 0.0, 4.0, face(2, x=0.2))
-    assert report.driver.state is DriverState.ABSENT
+    assert report.driver.state is CabinDriver.ABSENT
 
 
 def test_a_head_turned_out_of_detection_looks_away_until_absent() -> None:
@@ -179,7 +179,7 @@ def test_a_head_turned_out_of_detection_looks_away_until_absent() -> None:
     drive(cabin, 0.0, 2.0, face(1, x=0.7))
     drive(cabin, 2.0, 2.5, face(1, x=0.7, yaw=1.2))
     states = [drive(cabin, 4.5 + 0.5 * i, 0.5).driver.state for i in range(10)]
-    assert set(states) == {DriverState.LOOKING_AWAY, DriverState.ABSENT}
+    assert set(states) == {CabinDriver.LOOKING_AWAY, CabinDriver.ABSENT}
     assert states == sorted(states, reverse=True)
 
 
@@ -187,7 +187,7 @@ def test_the_direction_of_the_road_can_be_set() -> None:
     beside = CabinSettings(seats=(DRIVER,), driver=DriverSettings(road_yaw=0.9))
     assert drive(Cabin(beside), 0.0, 4.0, face(1, x=0.7, yaw=0.9)).driver.state == 0
     looks = drive(Cabin(beside), 0.0, 4.0, face(1, x=0.7, yaw=0.0)).driver.state
-    assert looks is DriverState.LOOKING_AWAY
+    assert looks is CabinDriver.LOOKING_AWAY
 
 
 def test_a_blink_is_not_closed_eyes() -> None:
@@ -196,24 +196,24 @@ def test_a_blink_is_not_closed_eyes() -> None:
     for i in range(20):
         drive(cabin, 2.0 + 0.6 * i, 0.2, face(1, x=0.7, eyes=0.08))
         report = drive(cabin, 2.2 + 0.6 * i, 0.4, face(1, x=0.7))
-        assert report.driver.state is DriverState.ATTENTIVE
+        assert report.driver.state is CabinDriver.ATTENTIVE
 
 
 def test_a_smile_after_wide_eyes_is_not_closed_eyes() -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 4.0, face(1, "fear", x=0.7, eyes=0.4))
     report = drive(cabin, 4.0, 5.0, face(1, "happy", x=0.7, eyes=0.23))
-    assert report.driver.state is DriverState.ATTENTIVE
+    assert report.driver.state is CabinDriver.ATTENTIVE
 
 
 def test_narrow_eyes_are_compared_with_their_own_open_height() -> None:
     narrow = drive(Cabin(TWO_SEATS), 0.0, 8.0, face(1, x=0.7, eyes=0.19)).driver
-    assert narrow.state is DriverState.ATTENTIVE
+    assert narrow.state is CabinDriver.ATTENTIVE
 
 
 def test_the_driver_is_unknown_without_a_drivers_seat() -> None:
     report = drive(Cabin(CabinSettings(seats=(), driver=DriverSettings(seat=""))), 0.0, 5.0)
-    assert report.driver.state is DriverState.UNKNOWN
+    assert report.driver.state is CabinDriver.UNKNOWN
     with pytest.raises(SettingsError, match="the driver's seat is 'driver'"):
         CabinSettings(seats=(PASSENGER,))
 
@@ -289,7 +289,7 @@ def test_stale_faces_withdraw_the_advice_at_the_set_rate() -> None:
         scale = report.advice.scale
         if report.stale:
             assert report.advice.reason in (Reason.STALE, Reason.NONE)
-            assert report.driver.state is DriverState.UNKNOWN
+            assert report.driver.state is CabinDriver.UNKNOWN
             assert [o.visible for o in report.occupants] == [False]
     assert scale == 1.0
 
@@ -393,7 +393,7 @@ def check_people(report: CabinReport, newest: float | None, faces_seen: set[int]
         assert o.polarity_held >= 0.0
         assert o.eyes_closed_held >= 0.0
     if report.stale:
-        assert report.driver.state is DriverState.UNKNOWN
+        assert report.driver.state is CabinDriver.UNKNOWN
 
 
 @pytest.mark.timeout(600)
@@ -470,21 +470,21 @@ def test_a_gap_between_the_thresholds_does_not_count_as_calm() -> None:
 @pytest.mark.parametrize(
     ("look", "state"),
     [
-        ({"yaw": 0.9}, DriverState.LOOKING_AWAY),
-        ({"eyes": 0.1}, DriverState.EYES_CLOSED),
-        ({"emotion": "sad"}, DriverState.DISTRESSED),
+        ({"yaw": 0.9}, CabinDriver.LOOKING_AWAY),
+        ({"eyes": 0.1}, CabinDriver.EYES_CLOSED),
+        ({"emotion": "sad"}, CabinDriver.DISTRESSED),
     ],
 )
 def test_a_disengaged_driver_is_not_attentive_after_a_gap(
-    look: dict[str, object], state: DriverState
+    look: dict[str, object], state: CabinDriver
 ) -> None:
     cabin = Cabin(TWO_SEATS)
     drive(cabin, 0.0, 2.0, face(1, x=0.7))
     away = face(1, x=0.7, **look)  # type: ignore[arg-type]
     assert drive(cabin, 2.0, 12.0, away).driver.state is state
-    assert cabin.step(15.2).driver.state is DriverState.UNKNOWN
+    assert cabin.step(15.2).driver.state is CabinDriver.UNKNOWN
     assert drive(cabin, 15.2, 0.1, away).driver.state is state
-    assert drive(cabin, 15.3, 2.0, face(1, x=0.7)).driver.state is DriverState.ATTENTIVE
+    assert drive(cabin, 15.3, 2.0, face(1, x=0.7)).driver.state is CabinDriver.ATTENTIVE
 
 
 @pytest.mark.parametrize("rate", [5.0, 30.0])
