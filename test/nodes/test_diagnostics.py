@@ -43,7 +43,7 @@ CASES: dict[str, tuple[CameraFigures, Situation, bytes, list[str]]] = {
         replace(FRESH, incompatible_qos="reliability"),
         replace(LISTENING, reliability="reliable"),
         ERROR,
-        ["QoS mismatch", "reliability", "image_reliability"],
+        ["QoS mismatch", "image_reliability", "qos_overrides./image_raw.subscription.reliability"],
     ),
     "a publisher that did not fit went away": (
         replace(FRESH, incompatible_qos="reliability"),

@@ -348,6 +348,7 @@ class CameraInput:
         self.statistics.incompatible(policy)
         self.report(
             "qos_mismatch",
-            f"a publisher on {self.topic} does not offer the {policy} that "
-            f"image_reliability={self.options.reliability} requests; its images are not received",
+            f"a publisher on {self.topic} does not offer the {policy} that image_reliability="
+            f"{self.options.reliability} or qos_overrides.{self.topic}.subscription.{policy} "
+            "requests; its images are not received",
         )

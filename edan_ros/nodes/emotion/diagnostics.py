@@ -89,11 +89,12 @@ def _assess_silence(figures: CameraFigures, situation: Situation) -> tuple[bytes
     if publishers and figures.incompatible_qos:
         return ERROR, (
             f"QoS mismatch on {topic}: the publisher does not offer the {figures.incompatible_qos} "
-            f"that image_reliability={situation.reliability} requests; set image_reliability to "
-            "best_effort"
+            "that this node requests; set image_reliability to best_effort (now "
+            f"{situation.reliability}), or change qos_overrides.{topic}.subscription."
+            f"{figures.incompatible_qos} where it is set"
         )
     if figures.since_image is not None:
-        # DDS lists the publisher of a killed process for some 20 s more, so that one which is
+        # DDS lists the publisher of a killed process for 10 to 20 s more, so that one which is
         # listed proves nothing.
         cause = "" if publishers else ": its publisher is gone"
         return ERROR, f"no images on {topic} for {figures.since_image:.1f} s{cause}"
