@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 
@@ -27,6 +28,9 @@ _BLANK = 2.0
 #: A flash raises the mean level by this much and overexposes this share, for a few images.
 _FLASH_RISE, _FLASH_SHARE, _FLASH_IMAGES = 30.0, 0.1, 3
 _OVEREXPOSED = 245
+#: Pixels per side that OpenCV can warp.
+_MOST_SIDE = 32766
+_LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
 #: Seconds between two images above which motion cannot be distinguished from a cut.
 _MAX_INTERVAL = 0.15
 
@@ -72,15 +76,22 @@ class CutDetector:
 
 
 def _thumbnail(image: Image) -> NDArray[np.uint8]:
-    step = max(1, min(image.pixels.shape[:2]) // (3 * _SIDE))
-    thinned = Image(np.ascontiguousarray(image.pixels[::step, ::step]), image.order)
+    pixels = image.pixels[:_MOST_SIDE, :_MOST_SIDE]
+    step = max(1, min(pixels.shape[:2]) // (3 * _SIDE))
+    height, width = (-(-side // step) for side in pixels.shape[:2])
+    # The same as pixels[::step, ::step], in a third of the time.
+    matrix = np.array([[step, 0.0, 0.0], [0.0, step, 0.0]])
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    thinned = np.asarray(cv2.warpAffine(pixels, matrix, (width, height), flags=flags), np.uint8)
     size = (_SIDE, _SIDE)
-    return np.asarray(cv2.resize(thinned.gray(), size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(Image(thinned, image.order).gray(), size, interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def _similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Return the correlation of two details, -1 to 1, at the shift where it is greatest."""
-    similarity = _correlation(a, b)
+    similarity = float(a.ravel() @ b.ravel())
     if similarity < _ALIGNED:
         inner = slice(_MAX_SHIFT, -_MAX_SHIFT)
         shifted = _correlation(a, b[inner, inner]), _correlation(b, a[inner, inner])
@@ -89,9 +100,14 @@ def _similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def _details(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logarithm of the levels less its local mean, which light alone does not change."""
-    levels = np.log1p(thumbnail.astype(np.float32))
-    return np.asarray(levels - cv2.GaussianBlur(levels, (0, 0), _NEIGHBOURHOOD), np.float32)
+    """Return the logarithm of the levels less its local mean, which light alone does not change.
+
+    The result has mean 0 and norm 1.
+    """
+    levels = _LOGARITHMS[thumbnail]
+    details = levels - cv2.GaussianBlur(levels, (0, 0), _NEIGHBOURHOOD)
+    details -= details.mean()
+    return np.asarray(details / math.sqrt(float(details.ravel() @ details.ravel())), np.float32)
 
 
 def _correlation(image: NDArray[np.float32], part: NDArray[np.float32]) -> float:
