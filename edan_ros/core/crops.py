@@ -84,24 +84,43 @@ class Crop:
         center = np.asarray(box.center) - scale * 0.5 * (low + high)
         return Crop(center, CROP_SCALE * scale, float(roll))
 
-    def matrix(self, size: int) -> NDArray[np.float64]:
+    def matrix(self, size: int, origin: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.float64]:
         """Return the (2, 3) affine map from image pixels to those of a ``size`` x ``size`` crop.
 
         Pixel centres are at integers on both sides: the square covers -0.5 to size - 0.5.
+
+        Args:
+            size: pixels per side of the crop.
+            origin: position in the image of the pixel from which the image pixels count.
         """
-        linear = _rotation(self.roll) * (size / self.side)
-        offset = 0.5 * (size - 1) - self.center @ linear
-        return np.column_stack([linear.T, offset])
+        scale, middle = size / self.side, 0.5 * (size - 1)
+        c, s = scale * math.cos(self.roll), scale * math.sin(self.roll)
+        x, y = self.center.tolist()
+        x, y = x - origin[0], y - origin[1]
+        return np.array([[c, s, middle - x * c - y * s], [-s, c, middle + x * s - y * c]])
 
     def to_crop(self, points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
         """Map (n, 2) points in image pixels to pixels of a ``size`` x ``size`` crop."""
         linear = _rotation(self.roll) * (size / self.side)
-        return (points - self.center) @ linear + 0.5 * (size - 1)
+        return np.asarray((points - self.center) @ linear + 0.5 * (size - 1))
 
     def to_image(self, points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
         """Map (n, 2) points in pixels of a ``size`` x ``size`` crop to image pixels."""
-        linear = _rotation(-self.roll) * (self.side / size)
-        return (points - 0.5 * (size - 1)) @ linear + self.center
+        return np.asarray(Crop.all_to_image([self], points[None], size)[0])
+
+    @staticmethod
+    def all_to_image(
+        crops: Sequence[Crop], points: NDArray[np.floating], size: int
+    ) -> NDArray[np.float64]:
+        """Map (n, k, 2) points in pixels of n ``size`` x ``size`` crops to image pixels."""
+        places = np.array([(c.roll, c.side, *c.center.tolist()) for c in crops], np.float64)
+        # As complex numbers, a similarity is a product and a sum.
+        turn = np.exp(1j * places[:, :1]) * (places[:, 1:2] / size)
+        center = places[:, 2:].view(np.complex128)
+        inside = np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0]
+        middle = 0.5 * (size - 1) * (1.0 + 1.0j)
+        mapped = (inside - middle) * turn + center
+        return np.asarray(mapped[..., None].view(np.float64))
 
     def reduced(self, reduction: int) -> Crop:
         """Return the same square in an image shrunk by the factor ``reduction``."""
@@ -159,8 +178,7 @@ def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
     height, width = image.pixels.shape[:2]
     x0, y0, x1, y1 = _region(crop, width, height)
     gray = image.gray((x0, y0, x1, y1))
-    matrix = crop.matrix(size)
-    matrix[:, 2] += matrix[:, :2] @ (x0, y0)
+    matrix = crop.matrix(size, (x0, y0))
     reduction = min(int(crop.side / size), x1 - x0, y1 - y0)
     if crop.side > MAX_DIRECT_REDUCTION * size and reduction > 1:
         width, height = (x1 - x0) // reduction, (y1 - y0) // reduction
@@ -180,7 +198,7 @@ def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
 def _region(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:
     """Return the region (x0, y0, x1, y1) that the crop samples, at least one pixel."""
     margin = 2.0
-    x, y = crop.center
+    x, y = crop.center.tolist()
     # Half the side of the upright square around the rotated one.
     reach = 0.5 * crop.side * (abs(math.cos(crop.roll)) + abs(math.sin(crop.roll))) + margin
     x0 = min(max(math.floor(x - reach), 0), width - 1)

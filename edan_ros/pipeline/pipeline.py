@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.crops import extract
+from edan_ros.core.crops import Crop, extract
 from edan_ros.core.faces import CameraModel, FrameResult, Observation
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import REDUCTIONS, Image, ImageError
@@ -272,19 +272,20 @@ class Pipeline:
         config: PipelineConfig,
     ) -> list[Observation]:
         """Return the rows of a prediction from ``first`` on as observations of the candidates."""
-        size, rows = self._engine.input_size, slice(first, first + len(candidates))
+        if not candidates:
+            return []
+        rows = slice(first, first + len(candidates))
         logits = prediction.logits[rows]
+        crops = [candidate.crop for candidate in candidates]
+        landmarks = Crop.all_to_image(crops, prediction.landmarks[rows], self._engine.input_size)
         probabilities = class_probabilities(logits, self._engine.manifest, config.prior_strength)
+        presences = prediction.presence[rows].tolist()
+        attention = prediction.attention[rows]
         return [
-            Observation(
-                candidate.crop,
-                candidate.crop.to_image(prediction.landmarks[first + i], size),
-                logits[i],
-                probabilities[i],
-                float(prediction.presence[first + i]),
-                prediction.attention[first + i],
+            Observation(*values)
+            for values in zip(
+                crops, landmarks, logits, probabilities, presences, attention, strict=True
             )
-            for i, candidate in enumerate(candidates)
         ]
 
     def _finish(
