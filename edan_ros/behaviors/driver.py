@@ -734,7 +734,7 @@ class DriverMonitor:
             return DriverState.UNKNOWN, _NOTHING
         if self._eyes_unmeasured.held(at) >= UNMEASURED_AFTER and self._driver is not None:
             quality = EYE_QUALITIES[self._driver.eye_quality]
-            turned = self._head_is_away and quality == ""
+            turned = self._head_is_away and quality in ("", "occluded")
             return state, _HIDDEN.get("turned" if turned else quality, _UNSEEN)
         return state, ""
 

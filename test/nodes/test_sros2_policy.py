@@ -13,15 +13,26 @@ from probe import Probe, wait_for
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
 from edan_ros.nodes.camera.camera_node import CameraNode
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES
 from edan_ros.nodes.emotion.standard_outputs import STANDARD_OUTPUTS
 
+AUTOWARE_TOPICS = ("max_velocity_candidates", "clear_velocity_limit")
 POLICY = Path(__file__).parents[2] / "config" / "sros2_policy.xml"
 #: Topics that the emotion node has with other values of its parameters alone.
 OPTIONAL = {
     "subscribe": {f"/image_raw/{name}" for name in IMAGE_TYPES if name != "raw"} | {"/boxes"},
     "publish": {f"/faces/{name}" for name in STANDARD_OUTPUTS} | {"/bond"},
+    "reply": set(),
+}
+#: The same of the vehicle node.
+VEHICLE_OPTIONAL = {
+    "subscribe": {"/cmd_vel_in"},
+    "publish": {
+        *("/speed_limit", "/cmd_vel_out"),
+        *(f"/planning/scenario_planning/{name}" for name in AUTOWARE_TOPICS),
+    },
     "reply": set(),
 }
 #: What the executable of another distribution of ROS adds to every node.
@@ -80,10 +91,23 @@ def test_the_camera_node_needs_exactly_what_is_permitted(tmp_path: Path) -> None
         observer.destroy_node()
 
 
+@pytest.mark.usefixtures("ros")
+def test_the_vehicle_node_needs_exactly_what_is_permitted() -> None:
+    node, observer = VehicleNode(), Node("observer")
+    try:
+        allowed = permitted("vehicle_node")
+        assert all(allowed[verb] >= names for verb, names in VEHICLE_OPTIONAL.items())
+        needed = {verb: names - VEHICLE_OPTIONAL[verb] for verb, names in allowed.items()}
+        wait_for(lambda: used(observer, "vehicle_node") == needed, f"{needed}")
+    finally:
+        node.destroy_node()
+        observer.destroy_node()
+
+
 def test_each_node_has_an_enclave_of_its_own() -> None:
     root = ElementTree.parse(POLICY).getroot()
     assert (root.tag, root.attrib) == ("policy", {"version": "0.2.0"})
     enclaves = {e.attrib["path"]: e.findall("profiles/profile") for e in root.iter("enclave")}
-    assert set(enclaves) == {"/emotion_node", "/camera_node"}
+    assert set(enclaves) == {"/emotion_node", "/camera_node", "/vehicle_node"}
     for path, profiles in enclaves.items():
         assert [p.attrib for p in profiles] == [{"ns": "/", "node": path.removeprefix("/")}]

@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from edan_ros.msg import CabinState, FaceEmotion, FaceEmotionArray, SpeedAdvisory
+from edan_ros.msg import CabinState, DriverState, FaceEmotion, FaceEmotionArray, SpeedAdvisory
 from geometry_msgs.msg import Twist, TwistStamped
 from probe import TIMEOUT, wait_for
 from rclpy.exceptions import ParameterException
@@ -23,12 +24,17 @@ from rclpy.parameter import Parameter
 from replay import Replay, face, header_at, seconds_of
 from spinner import Spinner
 
+from edan_ros.behaviors import driver
 from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
 
 SEATS = ["driver: 0.5 0 1 1", "passenger: 0 0 0.5 1"]
-TOPICS = {"cabin_state": CabinState, "speed_advisory": SpeedAdvisory}
+TOPICS = {
+    "cabin_state": CabinState,
+    "driver_state": DriverState,
+    "speed_advisory": SpeedAdvisory,
+}
 CONFIG = Path(__file__).parents[2] / "config"
 
 
@@ -76,6 +82,53 @@ def test_cabin_and_advice_at_a_steady_rate(make_replay: Callable[..., Replay]) -
     stamps = [seconds_of(s.header.stamp) for s in replay.heard["cabin_state"][5:]]
     gaps = [b - a for a, b in itertools.pairwise(stamps)]
     assert sum(gaps) / len(gaps) == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_driver_state_is_published_beside_the_cabin_state(
+    make_replay: Callable[..., Replay],
+) -> None:
+    replay = make_replay(**{"driver.sleep_after": 2.0})
+    eyes = {"eye_quality": FaceEmotion.EYES_VISIBLE, "gaze_valid": True}
+    eyes |= {"gaze_yaw": 0.0, "gaze_pitch": 0.0}
+    awake, asleep = face(7, x=0.7), face(7, x=0.7)
+    for each, value in ((awake, 0.9), (asleep, 0.05)):
+        each.eye_openness = [value, value]
+        for name, known in eyes.items():
+            setattr(each, name, known)
+        each.gaze.z = -1.0
+    replay.play(2.0, awake)
+    state = replay.heard["driver_state"][-1]
+    assert (state.state, state.alert_level, state.reason) == (DriverState.ATTENTIVE, 0, "")
+    assert (state.track_id, state.eyes_measurable, state.stale) == (7, True, False)
+    assert state.header == newest(replay)[0].header
+    assert state.eye_openness == pytest.approx(0.9)
+    assert math.isnan(state.perclos)
+    assert (state.gaze_yaw, state.gaze_pitch) == (0.0, 0.0)
+    replay.play(2.5, asleep)
+    state = replay.heard["driver_state"][-1]
+    assert (state.state, state.alert_level) == (DriverState.SLEEP, DriverState.ALERT_ALERT)
+    assert state.reason.startswith("The eyes have been closed for 2.")
+    assert 2.0 < seconds_of(state.eyes_closed_for) < 2.6
+    assert replay.set(driver__sleep_after=5.0) == (True, "")
+    replay.pause(2.0)
+    state = replay.heard["driver_state"][-1]
+    assert (state.stale, state.state, state.alert_level) == (True, DriverState.UNKNOWN, 0)
+
+
+@pytest.mark.parametrize(
+    ("constants", "message", "prefix"),
+    [
+        (driver.DriverState, DriverState, ""),
+        (driver.Alert, DriverState, "ALERT_"),
+        (driver.Glance, DriverState, "GLANCE_"),
+        (driver.CabinDriver, CabinState, "DRIVER_"),
+    ],
+)
+def test_the_states_of_the_driver_are_the_constants_of_the_message(
+    constants: type[IntEnum], message: Any, prefix: str
+) -> None:
+    for constant in constants:
+        assert getattr(message, f"{prefix}{constant.name}") == constant
 
 
 def test_simulated_time_without_a_clock_is_reported(ros: None) -> None:  # noqa: ARG001

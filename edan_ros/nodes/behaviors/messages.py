@@ -15,7 +15,7 @@ from edan_ros.behaviors.social import Position
 from edan_ros.behaviors.speed import Advice
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import UNKNOWN, label_of
-from edan_ros.msg import CabinState, OccupantState, Reaction, SpeedAdvisory
+from edan_ros.msg import CabinState, DriverState, OccupantState, Reaction, SpeedAdvisory
 
 _LONGEST = 2**31 - 1
 
@@ -45,6 +45,39 @@ def cabin_state(report: CabinReport, header: Header) -> CabinState:
         driver_state=int(report.driver.state),
         driver_state_duration=duration(report.driver.held),
         driver_reason=report.driver.reason,
+    )
+
+
+def driver_state(report: CabinReport, header: Header) -> DriverState:
+    """Return the message of the state of the driver."""
+    driver = report.driver_state
+    return DriverState(
+        header=header,
+        stale=report.stale,
+        track_id=driver.track_id,
+        state=int(driver.state),
+        state_duration=duration(driver.held),
+        alert_level=int(driver.alert),
+        reason=driver.reason,
+        confidence=driver.confidence,
+        eyes_measurable=driver.eyes_measurable,
+        eye_openness=driver.openness,
+        eyes_closed_for=duration(driver.closed_for),
+        perclos=driver.perclos,
+        perclos_window=driver.perclos_window,
+        blink_rate=driver.blink_rate,
+        blink_duration=driver.blink_duration,
+        yawning=driver.yawning,
+        yawn_count=driver.yawns,
+        glance=int(driver.glance),
+        glance_down=driver.glance_down,
+        glance_duration=duration(driver.glance_for),
+        glance_seconds=driver.glance_seconds,
+        gaze_yaw=driver.gaze[0],
+        gaze_pitch=driver.gaze[1],
+        rest_learned=driver.rest_learned,
+        rest_yaw=driver.rest[0],
+        rest_pitch=driver.rest[1],
     )
 
 

@@ -14,9 +14,9 @@ from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimite
 from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
 from edan_ros.behaviors.speed import SpeedSettings
 from edan_ros.core.settings import SettingsError
-from edan_ros.msg import CabinState, SpeedAdvisory
+from edan_ros.msg import CabinState, DriverState, SpeedAdvisory
 from edan_ros.nodes.behaviors.base import NANOSECONDS, BehaviorNode
-from edan_ros.nodes.behaviors.messages import cabin_state, speed_advisory
+from edan_ros.nodes.behaviors.messages import cabin_state, driver_state, speed_advisory
 from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups, read_parts
 from edan_ros.nodes.behaviors.planner_outputs import AutowareOutput, Nav2Output, PlannerOutput
 from edan_ros.nodes.common import qos
@@ -85,7 +85,7 @@ def cabin_settings(values: Mapping[str, Any]) -> CabinSettings:
 
 
 class VehicleNode(BehaviorNode[Cabin]):
-    """Publishes `cabin_state` and `speed_advisory`, and the optional outputs that are enabled."""
+    """Publishes `cabin_state`, `driver_state`, `speed_advisory` and the enabled outputs."""
 
     assume_lens = True
 
@@ -95,6 +95,7 @@ class VehicleNode(BehaviorNode[Cabin]):
         self._limiter = VelocityLimiter(LIMITER.read(values))
         self._report: CabinReport | None = None
         self._states = self.create_publisher(CabinState, "cabin_state", qos.RESULTS)
+        self._drivers = self.create_publisher(DriverState, "driver_state", qos.RESULTS)
         self._advisories = self.create_publisher(SpeedAdvisory, "speed_advisory", qos.RESULTS)
         self._outputs: list[PlannerOutput] = []
         if values["nav2"]:
@@ -116,13 +117,14 @@ class VehicleNode(BehaviorNode[Cabin]):
         self._limiter.settings = LIMITER.read(values)
 
     def step(self, now: float, stamp: Time) -> None:
-        """Publish the state of the cabin and the advice."""
+        """Publish the states of cabin and driver, and the advice."""
         report = self.behavior.step(now)
         for line in report.changes(self._report) if self._report is not None else ():
             self.get_logger().info(line)
         self._report = report
         header = self.header(stamp)
         self._states.publish(cabin_state(report, header))
+        self._drivers.publish(driver_state(report, header))
         self._advisories.publish(speed_advisory(report.advice, header))
         blind = report.stale and self._limiter.settings.on_failure == "stop"
         self._limiter.advise(
