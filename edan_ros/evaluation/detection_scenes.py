@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,16 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.images import Image
 from edan_ros.detection.base import Detector
 from edan_ros.evaluation.detection import DetectionScene
+from edan_ros.evaluation.head_rotation import head_angles, rotate_head
 from edan_ros.sources import create_source
 
 #: Longest side of the photographs in pixels.
 LONGEST_SIDE = 640
 #: Grey level around a photograph on a larger canvas, and of occluders.
 BACKGROUND = 110
+
+#: Yaw in degrees up to which a photograph shows both sides of a face, so that it can be rotated.
+MAX_INITIAL_YAW = 20.0
 
 #: BGR image and the (68, 2) landmarks of one face in pixels.
 Photograph: TypeAlias = "tuple[NDArray[np.uint8], NDArray[np.floating]]"
@@ -112,6 +117,35 @@ def rotated_scenes(
         rotated = np.asarray(cv2.warpAffine(pixels, matrix, (width, height)), np.uint8)
         face = Box.from_landmarks(landmarks @ matrix[:, :2].T + matrix[:, 2])
         scenes.append(_scene(rotated, (face,), teacher))
+    return scenes
+
+
+def head_rotation_scenes(
+    photographs: Sequence[Photograph],
+    teacher: Detector,
+    *,
+    yaw: float | None = None,
+    pitch: float | None = None,
+) -> list[DetectionScene]:
+    """Return the photographs up to MAX_INITIAL_YAW with the head at another yaw or pitch.
+
+    Args:
+        photographs: shown at LONGEST_SIDE.
+        teacher: its detections in the rotated image are ignored.
+        yaw: degrees, further to the side to which a head is turned already; unchanged without.
+        pitch: degrees, positive down; unchanged without.
+    """
+    scenes = []
+    for photograph in map(_to_longest_side, photographs):
+        angles = head_angles(photograph[1])
+        if abs(angles.yaw) > MAX_INITIAL_YAW:
+            continue
+        pixels, landmarks = rotate_head(
+            *photograph,
+            angles.yaw if yaw is None else math.copysign(yaw, angles.yaw),
+            angles.pitch if pitch is None else pitch,
+        )
+        scenes.append(_scene(pixels, (Box.from_landmarks(landmarks),), teacher))
     return scenes
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edan_ros.core.wording import markdown_table
-from edan_ros.datasets.archives import photographs
+from edan_ros.datasets.archives import photographs, read_ytf68
 from edan_ros.datasets.face_set import evenly_spaced
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import create_detector
@@ -24,8 +24,11 @@ METRICS = {"recall": "recall", "false_positives": "false", "clean": "clean"}
 EMPTY = ("no_face.mp4", "photos/no_faces.jpg", "photos/dogs.jpg")
 FACE_SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 ROLLS = (15, 30, 45, 60)
+#: Angles to which heads are rotated, in degrees; pitches are positive down.
+YAWS, PITCHES = (15, 30, 45, 60), (-30, -15, 15, 30, 45)
 #: Asymmetries of the landmarks, 0 frontal to 1 profile, between the groups of heads.
 ASYMMETRIES = (0.0, 0.2, 0.4, float("inf"))
+FRAME_ASYMMETRIES = (0.0, 0.3, 0.6, float("inf"))
 #: Gains on the grey levels, with sensor noise of NOISE levels.
 GAINS, NOISE = (2.0, 0.5, 0.25, 0.1), 4.0
 #: Widths and heights at which the time per image is measured.
@@ -40,7 +43,8 @@ def compare_detectors(
     """Yield the lines of two tables: recall and false positives, and time per image.
 
     Args:
-        data: folder with ``landmarks68``, ``media`` and the YuNet model.
+        data: folder with ``landmarks68``, ``media`` and the YuNet model. With ``ytf68`` there are
+            rows of video frames, too.
         names: of detectors, or paths of .onnx files; those not available here are left out.
         threshold: score of a face, 0 to 1.
         max_images: evaluate at most this many images of each kind, evenly spaced.
@@ -106,11 +110,39 @@ def _groups(
         yield f"faces of {size} px in 640x480", scenes.face_size_scenes(images, teacher, size)
     for degrees in ROLLS:
         yield f"rolled by {degrees} degrees", scenes.rotated_scenes(images, teacher, degrees)
-    for low, high in pairwise(ASYMMETRIES):
-        turned = [image for image in images if low <= asymmetry(image[1]) < high]
-        if turned:
-            yield f"asymmetry from {low}", scenes.photograph_scenes(turned, teacher)
+    for yaw in YAWS:
+        turned = scenes.head_rotation_scenes(images, teacher, yaw=yaw)
+        yield f"turned to a yaw of {yaw} degrees", turned
+    for pitch in PITCHES:
+        moved = scenes.head_rotation_scenes(images, teacher, pitch=pitch)
+        yield f"{'raised' if pitch < 0 else 'bowed'} to a pitch of {abs(pitch)} degrees", moved
+    yield from _by_asymmetry("asymmetry", images, ASYMMETRIES, teacher)
+    if (data / "ytf68").is_dir():
+        frames = _video_frames(data / "ytf68", max_images)
+        yield from _by_asymmetry("video frames, asymmetry", frames, FRAME_ASYMMETRIES, teacher)
     for gain in GAINS:
         yield f"{gain:g} of the light, noise 4", scenes.darken(plain, gain, NOISE)
     for title, part in scenes.OCCLUSIONS.items():
         yield f"{title} covered", scenes.occlude(plain, part)
+
+
+def _by_asymmetry(
+    title: str,
+    images: Sequence[scenes.Photograph],
+    limits: Sequence[float],
+    teacher: Detector,
+) -> Iterator[tuple[str, list[DetectionScene]]]:
+    for low, high in pairwise(limits):
+        group = [image for image in images if low <= asymmetry(image[1]) < high]
+        if group:
+            yield f"{title} from {low}", scenes.photograph_scenes(group, teacher)
+
+
+def _video_frames(folder: Path, max_images: int | None) -> list[scenes.Photograph]:
+    """Return frames of people whom the detector was not trained on."""
+    samples = read_ytf68(folder, part="held_out").samples
+    return [
+        (sample.image().bgr(), sample.landmarks)
+        for sample in (samples if max_images is None else evenly_spaced(samples, max_images))
+        if sample.landmarks is not None
+    ]

@@ -9,17 +9,20 @@ import pytest
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
+from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.evaluation.detection import DetectionScene, evaluate_detector, false_positives
 from edan_ros.evaluation.detection_scenes import (
     OCCLUSIONS,
     darken,
     face_size_scenes,
+    head_rotation_scenes,
     occlude,
     photograph_scenes,
     rotated_scenes,
     timing_scenes,
 )
+from edan_ros.evaluation.head_rotation import rotate_head
 
 IMAGE = Image(np.zeros((100, 100, 3), np.uint8), "bgr")
 FACE, OTHER = Box(10, 10, 20, 20), Box(60, 60, 20, 20)
@@ -122,6 +125,18 @@ def test_a_photograph_larger_than_the_canvas_is_cropped_around_the_face(photogra
     assert box == box.clipped(640, 480)
     assert lit(scene, box) > 240
     assert scene.ignore[0].iou(box) > 0.95
+
+
+def test_the_box_follows_a_head_that_is_rotated() -> None:
+    """Heads turned beyond 20 degrees lack half of a face and are left out."""
+    landmarks = np.float32(MEAN_SHAPE * 90 + (160, 100))
+    pixels = np.zeros((200, 320, 3), np.uint8)
+    frontal = head_rotation_scenes([(pixels, landmarks)], Fixed(), pitch=0.0)
+    turned = head_rotation_scenes([(pixels, landmarks)], Fixed(), yaw=60.0, pitch=0.0)
+    assert turned[0].faces[0].width < 0.85 * frontal[0].faces[0].width
+    assert turned[0].faces[0].height == pytest.approx(frontal[0].faces[0].height, rel=0.02)
+    profile = rotate_head(pixels, landmarks, 40.0, 0.0)
+    assert head_rotation_scenes([profile], Fixed(), yaw=60.0) == []
 
 
 def test_dark_and_occluded_scenes_keep_their_faces(photograph) -> None:

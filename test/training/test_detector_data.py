@@ -17,6 +17,7 @@ from edan_ros.core.crops import five_points
 from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.datasets import DataError
+from edan_ros.evaluation.head_rotation import head_angles
 from edan_ros.training.common.config import ConfigError
 from edan_ros.training.detector.canvas import Canvas, placement_matrix, warp
 from edan_ros.training.detector.composer import (
@@ -25,6 +26,7 @@ from edan_ros.training.detector.composer import (
     DetectorData,
 )
 from edan_ros.training.detector.distractors import draw_distractors, shade
+from edan_ros.training.detector.head_views import add_cap, head_views
 from edan_ros.training.detector.sources import (
     BACKGROUND_SIDE,
     SourceImage,
@@ -165,6 +167,68 @@ def test_unknown_sets_and_a_missing_teacher_are_named(tmp_path) -> None:
         load_source_images(data, tmp_path)
     with pytest.raises(ConfigError, match="teacher"):
         load_source_images({}, tmp_path)
+
+
+def test_pasted_images_and_scenes_come_from_their_own_sets() -> None:
+    """Sets are told apart by an even grey level; without the camera it stays on the canvas."""
+    sets = {
+        name: [replace(source_image(), levels=[np.full((200, 240), level, np.uint8)])]
+        for name, level in (("landmarks68", 40), ("ytf68", 90), ("muxspace", 160))
+    }
+    options = Composition(
+        scene=1.0, scenes={"ytf68": 1.0}, shares={"muxspace": 1.0}, beside=6, pasted=0, empty=0.0,
+        distractor_prob=0.0, occluder_prob=0.0, roll_deg=0.0, turned=0.0,
+    )  # fmt: skip
+    seen: set[int] = set()
+    for seed in range(12):
+        pixels = Composer(sets, 160, options)(np.random.default_rng(seed)).pixels
+        seen |= {level for level in (40, 90, 160) if (pixels == level).mean() > 0.01}
+        assert (pixels == 90).mean() > 0.01
+    assert seen == {40, 90, 160}
+
+
+def test_light_from_one_side_leaves_a_dark_and_a_bright_part() -> None:
+    sets = {"landmarks68": [source_image()]}
+    options = Composition(scene=1.0, plain=0.0, distractor_prob=0.0, occluder_prob=0.0)
+    shaded = replace(options, side_light=1.0)
+    ratios = []
+    for seed in range(20):
+        even, uneven = (
+            Composer(sets, 160, each)(np.random.default_rng(seed)) for each in (options, shaded)
+        )
+        np.testing.assert_array_equal(even.boxes, uneven.boxes)
+        parts = [c.pixels.reshape(4, 40, 4, 40).mean(axis=(1, 3)) for c in (even, uneven)]
+        gain = parts[1] / np.maximum(parts[0], 1.0)
+        ratios.append(float(gain.max() / gain.min()))
+    assert np.median(ratios) > 1.8
+
+
+def test_head_views_turn_bow_and_dress_one_face() -> None:
+    gray = np.full((200, 220), 128, np.uint8)
+    face = (MEAN_SHAPE * 80 + (110, 100)).astype(np.float32)
+    options = {"views": 12, "yaw_deg": 60.0, "pitch_deg": (-20.0, 40.0)}
+    bare = list(head_views(gray, face, np.random.default_rng(0), worn=0.0, **options))
+    assert len(bare) == 12
+    assert all((image == 128).all() for image, _ in bare)
+    angles = np.array([head_angles(landmarks) for _, landmarks in bare])
+    assert angles[:, 0].min() < -35
+    assert 35 < angles[:, 0].max() < 63
+    assert angles[:, 1].max() > 20
+    options["views"] = 4
+    worn = list(head_views(gray, face, np.random.default_rng(0), worn=1.0, **options))
+    assert all((image != 128).any() for image, _ in worn)
+    small = (MEAN_SHAPE * 30 + (110, 100)).astype(np.float32)
+    assert list(head_views(gray, small, np.random.default_rng(0), worn=0.5, **options)) == []
+
+
+def test_a_cap_covers_the_forehead_and_nothing_below_the_nose() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 320), dtype=np.uint8)
+    face = MEAN_SHAPE * 80 + (160, 150)
+    for seed in range(30):
+        changed = add_cap(noise, face, np.random.default_rng(seed)) != noise
+        x, y = face[27].astype(int)
+        assert changed[y - 45 : y - 30, x - 15 : x + 15].mean() > 0.9, seed
+        assert not changed[int(face[33, 1]) :].any(), seed
 
 
 def test_a_part_of_a_clip_is_used(tmp_path) -> None:

@@ -37,6 +37,7 @@ class Composition:
     Attributes:
         scene: probability that a canvas starts with a photograph whose face has a size in
             ``scene_face``; others start with background.
+        scenes: how often the photographs of scenes and mosaics come from which data set.
         mosaic: probability of 2 to ``tiles`` photographs with faces of ``tile_face``, beside and
             over each other.
         pasted: largest number of small images with faces of ``pasted_face`` on top; ``beside`` on
@@ -52,11 +53,13 @@ class Composition:
         distractor_prob: probability of lines, discs, spots and words.
         occluder_prob: share of faces that are partly covered.
         dark: probability of a sixth to a half of the light, with the noise of a high gain.
+        side_light: probability of a shadow across one face, or of a bright scene behind it.
         smallest: smaller faces are ignored.
     """
 
     scene: float = 0.55
     scene_face: tuple[float, float] = (28.0, 380.0)
+    scenes: dict[str, float] = field(default_factory=lambda: {"landmarks68": 1.0})
     mosaic: float = 0.0
     tiles: int = 8
     tile_face: tuple[float, float] = (12.0, 48.0)
@@ -76,6 +79,7 @@ class Composition:
     distractor_prob: float = 0.2
     occluder_prob: float = 0.15
     dark: float = 0.0
+    side_light: float = 0.0
     smallest: float = SMALLEST_FACE
 
 
@@ -92,9 +96,10 @@ class Composer:
         self.images, self.size, self.options = images, size, options
         self._photographs = images["landmarks68"]
         self._background_images = images.get("background_images", [])
-        self._names = [name for name in options.shares if images.get(name)]
-        shares = np.array([options.shares[name] for name in self._names])
-        self._shares = shares / shares.sum()
+        self._pasted, self._scenes = (
+            {name: share for name, share in shares.items() if images.get(name)}
+            for shares in (options.shares, options.scenes)
+        )
 
     def __call__(self, rng: np.random.Generator) -> Canvas:
         """Return a canvas without the degradations of a camera."""
@@ -118,9 +123,19 @@ class Composer:
         for box in canvas.boxes[~canvas.ignore]:
             if rng.random() < self.options.occluder_prob:
                 self._occlude(canvas, box, rng)
+        if self.options.side_light and rng.random() < self.options.side_light:
+            canvas.pixels = _light_one_side(canvas.pixels, canvas.boxes, rng)
         if rng.random() < self.options.dark:
             canvas.pixels = _darken(canvas.pixels, rng)
         return canvas
+
+    def _choose(self, shares: dict[str, float], rng: np.random.Generator) -> SourceImage:
+        """Return an image of one of the data sets, which have these shares."""
+        name = next(iter(shares))
+        if len(shares) > 1:
+            weights = np.array(list(shares.values()))
+            name = list(shares)[rng.choice(len(shares), p=weights / weights.sum())]
+        return self.images[name][rng.integers(len(self.images[name]))]
 
     def _empty_source(self, rng: np.random.Generator) -> SourceImage:
         """Return an image from which a region without a face is cut."""
@@ -163,7 +178,7 @@ class Composer:
 
     def _scene(self, canvas: Canvas, rng: np.random.Generator, sizes: tuple[float, float]) -> None:
         """Paste a photograph with one of its faces anywhere, up to half outside."""
-        image = self._photographs[rng.integers(len(self._photographs))]
+        image = self._choose(self._scenes, rng)
         face = image.outlines[rng.integers(len(image.outlines))]
         extent = face.max(axis=0) - face.min(axis=0)
         size = _log_uniform(sizes, rng)
@@ -211,8 +226,7 @@ class Composer:
             side = max(image.levels[0].shape)
             scale = size * np.exp(rng.uniform(0.7, 2.5)) / side
             return image, rng.uniform(0, image.levels[0].shape[::-1]), float(scale)
-        name = self._names[rng.choice(len(self._names), p=self._shares)]
-        image = self.images[name][rng.integers(len(self.images[name]))]
+        image = self._choose(self._pasted, rng)
         face = image.outlines[rng.integers(len(image.outlines))]
         low, high = face.min(axis=0), face.max(axis=0)
         return image, 0.5 * (low + high), size / float((high - low).mean())
@@ -281,6 +295,26 @@ def _darken(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     noise = rng.standard_normal(pixels.shape, np.float32) * rng.uniform(0.5, 4.0)
     dark = pixels * np.float32(_log_uniform((0.15, 0.6), rng)) + noise
     return np.clip(dark, 0, 255).astype(np.uint8)
+
+
+def _light_one_side(
+    pixels: NDArray[np.uint8], boxes: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Shade one side of a face of the canvas and beyond, or the face in front of a bright scene."""
+    height, width = pixels.shape
+    box = boxes[rng.integers(len(boxes))] if len(boxes) else np.array([0, 0, width, height])
+    size = float(box[2:].mean())
+    x = (np.arange(width, dtype=np.float32) - box[0] - 0.5 * box[2])[None, :] / size
+    y = (np.arange(height, dtype=np.float32) - box[1] - 0.5 * box[3])[:, None] / size
+    if rng.random() < 0.7:
+        angle = rng.uniform(0.0, 2 * np.pi)
+        away = np.cos(angle) * x + np.sin(angle) * y + rng.uniform(-0.35, 0.35)
+    else:
+        away = np.hypot(x, y) - rng.uniform(0.7, 1.2)
+    share = 1.0 / (1.0 + np.exp(np.clip(-away / rng.uniform(0.03, 0.3), -50.0, 50.0)))
+    dark, bright = _log_uniform((0.15, 0.6), rng), rng.uniform(0.8, 1.6)
+    gain = (dark + (bright - dark) * share).astype(np.float32)
+    return np.asarray(np.clip(pixels * gain, 0, 255), np.uint8)
 
 
 class DetectorData(Dataset[dict[str, Any]]):

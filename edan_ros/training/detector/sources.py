@@ -18,10 +18,11 @@ from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE, similarity
 from edan_ros.core.images import Image
 from edan_ros.datasets import DataError, FaceSample, read
-from edan_ros.datasets.archives import photographs
+from edan_ros.datasets.archives import photographs, read_ytf68
 from edan_ros.detection.yunet import YuNet
 from edan_ros.sources import SourceError, create_source
 from edan_ros.training.common.config import ConfigError
+from edan_ros.training.detector.head_views import head_views
 
 #: Longest side of images for the teacher, in pixels; enlarged, it also finds small faces.
 TEACHER_SIDE = 640
@@ -147,8 +148,10 @@ def load_source_images(data: dict[str, dict[str, Any]], root: Path) -> dict[str,
 
     Args:
         data: name -> entries. ``teacher``: ``model``, and the ``min_score`` from which its
-            detections are faces. ``landmarks68``. ``muxspace`` and ``fer2013``: ``max_images``,
-            evenly spread. ``background_images``: see :func:`background_images`.
+            detections are faces. ``landmarks68`` and ``ytf68``. ``head_views``: photographs of
+            landmarks68 in the views of :func:`head_views`, with its arguments and a ``seed``.
+            ``muxspace`` and ``fer2013``: ``max_images``, evenly spread. ``background_images``: see
+            :func:`background_images`.
         root: folder of the data sets.
 
     Raises:
@@ -164,6 +167,8 @@ def load_source_images(data: dict[str, dict[str, Any]], root: Path) -> dict[str,
     background = entries.pop("background_images", None)
     readers = {
         "landmarks68": _read_landmarks68,
+        "head_views": _read_head_views,
+        "ytf68": _read_ytf68,
         "muxspace": _read_muxspace,
         "fer2013": _read_fer2013,
     }
@@ -238,6 +243,23 @@ def _read_landmarks68(
     for image, landmarks in photographs(folder, held_out=False):
         gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         yield annotate(gray, landmarks, teacher(image), min_score)
+
+
+def _read_head_views(
+    folder: Path, teacher: TeacherDetector, min_score: float, seed: int, **options: Any
+) -> Iterator[SourceImage]:
+    rng = np.random.default_rng(seed)
+    for image, landmarks in photographs(folder.with_name("landmarks68"), held_out=False):
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        for view, points in head_views(gray, landmarks, rng, **options):
+            yield annotate(view, points, teacher(view, side=max(view.shape)), min_score)
+
+
+def _read_ytf68(folder: Path, teacher: TeacherDetector, min_score: float) -> Iterator[SourceImage]:
+    for sample in read_ytf68(folder, part="train").samples:
+        assert sample.landmarks is not None
+        gray = sample.image().gray()
+        yield annotate(gray, sample.landmarks, teacher(gray, side=max(gray.shape)), min_score)
 
 
 def _read_muxspace(
