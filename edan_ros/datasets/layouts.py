@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edan_ros.core.wording import did_you_mean
 from edan_ros.datasets.affectnet import read_affectnet
 from edan_ros.datasets.archives import (
     read_landmarks68,
@@ -108,7 +109,10 @@ def layout_of(name: str) -> str:
     """
     plain = plain_name(name)
     if plain not in LAYOUTS:
-        raise DataError(f"there is no layout {name!r}: use one of {', '.join(LAYOUTS)}")
+        known = ", ".join(LAYOUTS)
+        raise DataError(
+            f"there is no layout {name!r}: use one of {known}{did_you_mean(plain, LAYOUTS)}"
+        )
     return plain
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from edan_ros.core.wording import did_you_mean
 from edan_ros.networks.action_units import ActionUnitNetwork
 from edan_ros.networks.base import EmotionNetwork
 from edan_ros.networks.cnn2 import CNN2
@@ -32,7 +33,9 @@ def create_network(*, kind: str = DEFAULT, **options: Any) -> EmotionNetwork:
     Raises ValueError for a kind that is not in NETWORKS and for invalid options.
     """
     if kind not in NETWORKS:
-        raise ValueError(f"unknown network {kind!r}: choose one of {', '.join(NETWORKS)}")
+        known = ", ".join(NETWORKS)
+        hint = did_you_mean(str(kind), NETWORKS)
+        raise ValueError(f"unknown network {kind!r}: choose one of {known}{hint}")
     known = inspect.signature(NETWORKS[kind]).parameters
     unknown = sorted(set(options) - set(known))
     if unknown:

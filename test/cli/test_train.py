@@ -125,6 +125,11 @@ def test_configurations_are_compared_and_finished_runs_kept(
     [
         ({"network": {"kind": "vgg"}}, [], "unknown network 'vgg'"),
         ({"network": {"kind": "cnn2", "side": 32}}, [], "network cnn2: unknown entry side; known"),
+        ({"network": {"width": "big"}}, [], "emotional_dan: width is 'big'; it should be a number"),
+        ({"network": {"kind": "cnn22"}}, [], "did you mean 'cnn2'?"),
+        ({"logit_offsets": {"fear": "x"}}, [], "logit_offsets: fear is 'x'; it should be a number"),
+        ({"optimizer": {}}, [], "did you mean 'optimiser'?"),
+        ({"data": {"mine": 3}}, [], "data: mine: should hold a mapping of entries, not 3"),
         ({"network": 32}, [], "network is 32; it should be a mapping"),
         ({"batch": "eight"}, [], "bad.yaml: batch is 'eight'; it should be a whole number"),
         ({"batch": 0}, [], "bad.yaml: batch is 0; it should be at least 1"),

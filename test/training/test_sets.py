@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import get_type_hints
 
 import cv2
 import made_up_sets as trees
@@ -17,7 +18,7 @@ from edan_ros.core.crops import Crop
 from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
-from edan_ros.datasets import DataError, FaceSample, FaceSet, read
+from edan_ros.datasets import LAYOUTS, DataError, FaceSample, FaceSet, read
 from edan_ros.engines import Manifest, Prediction
 from edan_ros.training.common.config import ConfigError
 from edan_ros.training.emotion import pseudo_labels, sets
@@ -61,6 +62,21 @@ def test_entries_name_layout_path_and_options(tmp_path: Path) -> None:
         ({"jaffe": {"part": "x"}}, "data: jaffe: unknown entry part; known: balance"),
         ({"jaffe": {"sampling_weight": {"joy": 2}}}, "joy is none of neutral, happy"),
         ({}, "names no data set"),
+        ({"jaffe": 3}, "data: jaffe: should hold a mapping of entries, not 3"),
+        ({"jafe": {}}, "did you mean 'jaffe'?"),
+        ({"jaffe": {"balanse": 1}}, "unknown entry balanse; .*; did you mean 'balance'?"),
+        ({"jaffe": {"smoothing": "x"}}, "data: jaffe: smoothing is 'x'; it should be a number"),
+        ({"jaffe": {"smoothing": 2}}, "data: jaffe: smoothing is 2; it should be from 0 to 1"),
+        ({"jaffe": {"balance": "x"}}, "data: jaffe: balance is 'x'; it should be a number"),
+        ({"jaffe": {"balance": -1}}, "data: jaffe: balance is -1; it should be at least 0"),
+        ({"jaffe": {"landmark_weight": []}}, "landmark_weight is .*; it should be a number"),
+        ({"jaffe": {"max_images": 1.5}}, "max_images is 1.5; it should be a whole number"),
+        ({"jaffe": {"max_images": 0}}, "max_images is 0; it should be at least 1"),
+        ({"jaffe": {"sampling_weight": "x"}}, "is 'x'; it should be a mapping or a number"),
+        ({"jaffe": {"sampling_weight": {"sad": "x"}}}, "sampling_weight: sad is 'x'; it should"),
+        ({"jaffe": {"sampling_weight": {"sad": -1}}}, "sampling_weight: sad is -1; it should be"),
+        ({"fer2013": {"label_sharpening": "x"}}, "label_sharpening is 'x'; it should be a number"),
+        ({"background": {"seed": 1}}, "background: the entry detector, crops_per_image is missing"),
     ],
 )
 def test_wrong_entries_are_named(
@@ -79,6 +95,13 @@ def test_sets_for_validation_only_are_refused(name: str, entry: dict, tmp_path: 
     """They are refused before reading: no set here has a folder."""
     with pytest.raises(ConfigError, match=f"data: {name}: .*{name} is for validation only; remove"):
         load_training_set({"fer2013": {}, name: entry}, tmp_path)
+
+
+def test_the_types_of_all_options_of_data_sets_are_known() -> None:
+    """Without them a wrong value would fail inside the reader."""
+    for layout in LAYOUTS.values():
+        known = set(get_type_hints(layout.read))
+        assert known >= set(layout.options), layout.read
 
 
 def test_balance_samples_rarer_emotions_more_often() -> None:

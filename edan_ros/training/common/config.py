@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
+
+from edan_ros.core.wording import did_you_mean
 
 T = TypeVar("T")
 
@@ -89,38 +92,59 @@ _NAMES = {
     dict: "a mapping",
     float: "a number",
     int: "a whole number",
+    list: "a list",
     str: "text",
     tuple: "a list",
 }
 
 
 def build(kind: Callable[..., T], values: Any, where: str) -> T:
-    """Create a dataclass from the entries of a file.
+    """Create a dataclass from the entries of a file. Raises ConfigError as `check_entries`."""
+    return kind(**check_entries(kind, values, where))
 
-    Raises ConfigError naming an entry that is unknown, missing or of another type.
+
+def check_entries(
+    function: Callable[..., Any], values: Any, where: str, given: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return entries of a file as the arguments of a function or dataclass.
+
+    Args:
+        function: its parameters and their types are the entries.
+        values: the entries.
+        where: names them in messages: "data: fer2013".
+        given: parameters that are no entries.
+
+    Raises:
+        ConfigError: naming an entry that is unknown, missing or of another type.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: should hold a mapping of entries, not {values!r}")
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(f"{where}: unknown entry {', '.join(unknown)}; known: {sorted(known)}")
-    missing = [
-        name
-        for name, f in known.items()
-        if name not in values and f.default is MISSING and f.default_factory is MISSING
-    ]
+    parameters = inspect.signature(function).parameters
+    known = {name: p for name, p in parameters.items() if name not in given}
+    refuse_unknown(values, known, where)
+    missing = [n for n, p in known.items() if n not in values and p.default is p.empty]
     if missing:
         raise ConfigError(f"{where}: the entry {', '.join(missing)} is missing")
-    hints = get_type_hints(kind)
-    return kind(**{name: _typed(v, hints[name], f"{where}: {name}") for name, v in values.items()})
+    is_class = inspect.isclass(function) and not is_dataclass(function)
+    hints = get_type_hints(function.__init__ if is_class else function)
+    return {name: _typed(v, hints.get(name), f"{where}: {name}") for name, v in values.items()}
+
+
+def refuse_unknown(values: Iterable[Any], known: Iterable[str], where: str) -> None:
+    """Raise ConfigError for an entry that is not among the known ones."""
+    names = sorted(known)
+    unknown = sorted(str(name) for name in values if name not in names)
+    if unknown:
+        hint = did_you_mean(unknown[0], names)
+        raise ConfigError(
+            f"{where}: unknown entry {', '.join(unknown)}; known: {', '.join(names)}{hint}"
+        )
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
     """Return a value of the type of a field; a number stands for text, as in ``version: 1.0``."""
-    types = {get_origin(each) or each for each in (get_args(hint) or (hint,))}
-    if get_origin(hint) in (dict, tuple):
-        types = {get_origin(hint)}
+    parts = (hint,) if get_origin(hint) in (dict, list, tuple) else get_args(hint) or (hint,)
+    types = {get_origin(each) or each for each in parts}
     if not types <= {*_NAMES, NoneType}:  # a dataclass, which is built already
         return value
     if types == {str} and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -132,14 +156,14 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     accepted += (list,) if tuple in types else ()
     if isinstance(value, accepted) and not (isinstance(value, bool) and bool not in types):
         return value
-    wanted = " or ".join(_NAMES[each] for each in types if each is not NoneType)
+    wanted = " or ".join(text for each, text in _NAMES.items() if each in types)
     raise ConfigError(f"{where} is {value!r}; it should be {wanted}")
 
 
 def check_at_least(where: str, **limits: tuple[float, float]) -> None:
     """Raise ConfigError for a value below its limit. limits: entry -> (value, least)."""
     for name, (value, least) in limits.items():
-        if value < least:
+        if not value >= least:  # nor is NaN
             raise ConfigError(f"{where}: {name} is {value:g}; it should be at least {least:g}")
 
 

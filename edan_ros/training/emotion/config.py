@@ -9,13 +9,15 @@ from typing import Any
 import torch
 
 from edan_ros.core.emotions import EMOTIONS
-from edan_ros.networks.registry import create_network
+from edan_ros.core.wording import did_you_mean
+from edan_ros.networks.registry import DEFAULT, NETWORKS, create_network
 from edan_ros.training.common.config import (
     ConfigError,
     Optimiser,
     Phase,
     build,
     check_at_least,
+    check_entries,
     read_config,
 )
 from edan_ros.training.emotion.augment import Augmentation
@@ -117,7 +119,8 @@ def _check(config: RecogniserConfig, path: Path) -> None:
         ("optimiser: kind", config.optimiser.kind, ("sgd", "adam")),
     ):
         if value not in known:
-            raise ConfigError(f"{path}: {name} is {value!r}; known: {', '.join(known)}")
+            hint = did_you_mean(value, known)
+            raise ConfigError(f"{path}: {name} is {value!r}; known: {', '.join(known)}{hint}")
     check_at_least(
         str(path),
         batch=(config.batch, 1),
@@ -131,6 +134,13 @@ def _check(config: RecogniserConfig, path: Path) -> None:
         raise ConfigError(
             f"{path}: logit_offsets: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}"
         )
+    for name, offset in config.logit_offsets.items():
+        if isinstance(offset, bool) or not isinstance(offset, (int, float)):
+            raise ConfigError(f"{path}: logit_offsets: {name} is {offset!r}; it should be a number")
+    kind, options = str(config.network.get("kind", DEFAULT)), dict(config.network)
+    options.pop("kind", None)
+    if kind in NETWORKS:
+        check_entries(NETWORKS[kind], options, f"{path}: network {kind}")
     for phase in config.phases:
         check_at_least(f"{path}: phases", epochs=(phase.epochs, 0))
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,13 +14,18 @@ from numpy.typing import NDArray
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.core.images import Image
-from edan_ros.core.wording import plural
+from edan_ros.core.wording import did_you_mean, plural
 from edan_ros.datasets import LAYOUTS, DataError, FaceSample, FaceSet, face_crop, read
 from edan_ros.datasets.layouts import is_validation_only, layout_of
 from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import create_detector
 from edan_ros.evaluation.recognition import largest_crop
-from edan_ros.training.common.config import ConfigError
+from edan_ros.training.common.config import (
+    ConfigError,
+    check_at_least,
+    check_entries,
+    refuse_unknown,
+)
 from edan_ros.training.common.run_log import terminal_progress
 from edan_ros.training.emotion.config import RecogniserConfig
 from edan_ros.training.emotion.negatives import background_crops
@@ -43,7 +49,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "muxspace": {"smoothing": 0.15, "sampling_weight": {"neutral": 0.4, "happy": 0.4}},
     "landmarks68": {"sampling_weight": 6},
 }
-#: Entries for every layout; all others are options of the layout's reader.
+#: Entries for every layout that are arguments of :func:`training_set_of`.
 _COMMON = ("smoothing", "balance", "sampling_weight", "landmark_weight")
 
 
@@ -67,10 +73,7 @@ def load_training_set(
         ConfigError: for an impossible entry.
         DataError: for a folder that does not have the layout.
     """
-    entries = {name: dict(values or {}) for name, values in data.items()}
-    for name, options in entries.items():
-        if name != "background":
-            _refuse_validation_only(name, *_layout_and_path(name, options, root))
+    entries = {name: _checked(name, values, root) for name, values in data.items()}
     parts = []
     for name, options in entries.items():
         if log is not None:
@@ -85,17 +88,72 @@ def load_training_set(
     return concatenate(parts)
 
 
+@dataclass(frozen=True)
+class _Entries:
+    """Entries of every data set; all others are options of the layout's reader."""
+
+    layout: str = ""
+    path: str = ""
+    max_images: int | None = None
+    landmarks: str | None = None
+    smoothing: float = 0.0
+    balance: float = 0.0
+    sampling_weight: float | dict[str, float] = 1.0
+    landmark_weight: float | None = None
+
+
+def _checked(name: str, values: Any, root: Path) -> dict[str, Any]:
+    """Return the entries of a data set. Raises ConfigError for an impossible one."""
+    where = f"data: {name}"
+    values = {} if values is None else values
+    if name == "background":
+        options = check_entries(background_crops, values, where, ("folder", "held_out"))
+        check_at_least(where, crops_per_image=(options["crops_per_image"], 1))
+        return options
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: should hold a mapping of entries, not {values!r}")
+    layout, path = _layout_and_path(name, values, root)
+    if is_validation_only(layout, path):
+        raise ConfigError(f"{where}: {path} is for validation only; remove it from data")
+    common = {field.name for field in fields(_Entries)}
+    refuse_unknown(values, [*common, *LAYOUTS[layout].options], where)
+    shared = {key: value for key, value in values.items() if key in common}
+    entries = _Entries(**check_entries(_Entries, shared, where))
+    weights = entries.sampling_weight
+    if isinstance(weights, dict):
+        _check_weights(weights, f"{where}: sampling_weight")
+        weights = 1.0
+    if not 0.0 <= entries.smoothing <= 1.0:
+        raise ConfigError(f"{where}: smoothing is {entries.smoothing:g}; it should be from 0 to 1")
+    check_at_least(
+        where,
+        balance=(entries.balance, 0),
+        sampling_weight=(weights, 0),
+        landmark_weight=(entries.landmark_weight or 0, 0),
+        max_images=(1 if entries.max_images is None else entries.max_images, 1),
+    )
+    own = {"part": LAYOUTS[layout].train} if LAYOUTS[layout].train else {}
+    own |= {key: value for key, value in values.items() if key not in common}
+    own = check_entries(LAYOUTS[layout].read, own, where, ("path",))
+    return own | {key: getattr(entries, key) for key in shared}
+
+
+def _check_weights(weights: dict[str, float], where: str) -> None:
+    for name, weight in weights.items():
+        if name not in EMOTIONS:
+            hint = did_you_mean(str(name), EMOTIONS)
+            raise ConfigError(f"{where}: {name} is none of {', '.join(EMOTIONS)}{hint}")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+            raise ConfigError(f"{where}: {name} is {weight!r}; it should be a number")
+        check_at_least(where, **{name: (weight, 0)})
+
+
 def _layout_and_path(name: str, options: Mapping[str, Any], root: Path) -> tuple[str, Path]:
     try:
         layout = layout_of(str(options.get("layout", name)))
     except DataError as error:
         raise ConfigError(f"data: {name}: {error}; or background") from error
     return layout, root / str(options.get("path", name))
-
-
-def _refuse_validation_only(name: str, layout: str, path: Path) -> None:
-    if is_validation_only(layout, path):
-        raise ConfigError(f"data: {name}: {path} is for validation only; remove it from data")
 
 
 def _load(
@@ -106,19 +164,12 @@ def _load(
     options = {**DEFAULTS.get(layout, {}), **given}
     common = {key: options.pop(key) for key in _COMMON if key in options}
     model, max_images = options.pop("landmarks", None), options.pop("max_images", None)
-    unknown = sorted(set(options) - set(LAYOUTS[layout].options))
-    if unknown:
-        known = sorted((*_COMMON, "landmarks", "layout", "max_images", "path"))
-        raise ConfigError(
-            f"data: {name}: unknown entry {', '.join(unknown)}; known: "
-            f"{', '.join((*LAYOUTS[layout].options, *known))}"
-        )
     faces = read(layout, path, training=True, **options)
     if max_images is not None:
-        faces = faces.subset(int(max_images))
+        faces = faces.subset(max_images)
     own = None
     if model is not None:
-        faces, own = with_landmarks(faces, str(model))
+        faces, own = with_landmarks(faces, model)
     left_out: Counter[str] = Counter()
     training_set = training_set_of(faces, own=own, left_out=left_out, title=name, **common)
     if log is not None:
@@ -160,8 +211,6 @@ def training_set_of(
             image is used.
         title: of the progress bar, in a terminal.
 
-    Raises:
-        ConfigError: for a name that is not an emotion.
     """
     prepared, kept = _prepare_all(faces, left_out, title)
     emotions = np.array([faces.samples[i].distribution(smoothing) for i in kept], np.float32)
@@ -256,11 +305,6 @@ def _sampling_weights(
 ) -> NDArray[np.float64]:
     if not isinstance(weight, Mapping):
         return np.full(len(emotions), float(weight))
-    unknown = sorted(set(weight) - set(EMOTIONS))
-    if unknown:
-        raise ConfigError(
-            f"data: sampling_weight: {', '.join(unknown)} is none of {', '.join(EMOTIONS)}"
-        )
     by_emotion = np.array([float(weight.get(name, 1.0)) for name in EMOTIONS])
     known = np.isfinite(emotions).all(axis=1)
     return np.where(known, by_emotion[emotions.argmax(axis=1)], 1.0)
