@@ -88,7 +88,7 @@ class _LabelSwitch:
         self._pending = 0.0
 
     def update(
-        self, p: NDArray[np.float64], elapsed: float, config: SmoothingConfig, excluded: int
+        self, p: list[float], elapsed: float, config: SmoothingConfig, excluded: int
     ) -> tuple[int, int]:
         """Return the label and its reason for probabilities ``elapsed`` seconds after the last."""
         wanted = UNKNOWN if excluded else self._preferred(p, config)
@@ -103,9 +103,9 @@ class _LabelSwitch:
             self._reason = excluded or UNSURE
         return UNKNOWN, self._reason
 
-    def _preferred(self, p: NDArray[np.float64], config: SmoothingConfig) -> int:
+    def _preferred(self, p: list[float], config: SmoothingConfig) -> int:
         """Return the label that the probabilities call for, whatever its dwell time."""
-        best = int(p.argmax())
+        best = p.index(max(p))
         current, threshold = self._label, config.confidence_threshold
         if current is not None and current != UNKNOWN:
             threshold -= _UNSURE_HYSTERESIS
@@ -141,18 +141,45 @@ class EmotionSmoother:
             excluded: index into UNKNOWN_REASONS. With any but 0 the image does not count and the
                 label becomes 'unknown' for this reason.
         """
-        self._since_smoothed += elapsed
+        return self.update_all([self], np.asarray(raw)[None], [elapsed], config, [excluded])[0]
+
+    @classmethod
+    def update_all(
+        cls,
+        smoothers: Sequence[EmotionSmoother],
+        raw: NDArray[np.floating],
+        elapsed: Sequence[float],
+        config: SmoothingConfig,
+        excluded: Sequence[int],
+    ) -> list[Smoothed]:
+        """Smooth one image of each of n faces, as ``update`` does one of them.
+
+        Args:
+            smoothers: one for each face.
+            raw: (n, 7) probabilities in this image.
+            elapsed, excluded: n values each.
+            config: settings.
+        """
         raw = _normalised(raw)
-        if self._probabilities is None:
-            p = raw
-        elif excluded:
-            p = self._probabilities
-        else:
-            weight = _weight(self._since_smoothed, config.time_constant)
-            p = _normalised(self._probabilities + weight * (raw - self._probabilities))
-        if not excluded:
-            self._probabilities, self._since_smoothed = p, 0.0
-        return _smoothed(p, *self._switch.update(p, elapsed, config, excluded))
+        rows, weights = [], []
+        for smoother, row, seconds, reason in zip(smoothers, raw, elapsed, excluded, strict=True):
+            smoother._since_smoothed += seconds
+            before = smoother._probabilities
+            rows.append(row if before is None else before)
+            weights.append(
+                0.0 if reason else _weight(smoother._since_smoothed, config.time_constant)
+            )
+        before = np.array(rows)
+        p = _normalised(before + np.array(weights)[:, None] * (raw - before))
+        for smoother, row, reason in zip(smoothers, p.copy(), excluded, strict=True):
+            if not reason:
+                smoother._probabilities, smoother._since_smoothed = row, 0.0
+        return [
+            _smoothed(row, values, *smoother._switch.update(values, seconds, config, reason))
+            for smoother, row, values, seconds, reason in zip(
+                smoothers, p, p.tolist(), elapsed, excluded, strict=True
+            )
+        ]
 
 
 def smooth_recording(
@@ -178,14 +205,17 @@ def smooth_recording(
     if not count:
         return []
     skip = np.zeros(count, int) if excluded is None else np.asarray(excluded, int)
-    values = np.array([_normalised(row) for row in raw])
+    values = _normalised(raw)
     steps = np.diff(np.asarray(stamps, np.float64), prepend=stamps[0])
     forward = _low_pass(values, steps, skip, config.time_constant)
     back_steps = np.concatenate([[0.0], steps[:0:-1]])
     backward = _low_pass(values[::-1], back_steps, skip[::-1], config.time_constant)[::-1]
     switch, results = _LabelSwitch(confirmation=0.0), []
-    for p, step, reason in zip(0.5 * (forward + backward), steps, skip, strict=True):
-        results.append(_smoothed(p, *switch.update(p, float(step), config, int(reason))))
+    smoothed = 0.5 * (forward + backward)
+    for p, row, step, reason in zip(
+        smoothed, smoothed.tolist(), steps.tolist(), skip.tolist(), strict=True
+    ):
+        results.append(_smoothed(p, row, *switch.update(row, step, config, reason)))
     return results
 
 
@@ -215,10 +245,11 @@ def _weight(elapsed: float, tau: float) -> float:
 
 
 def _normalised(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return (n, 7) probabilities whose rows sum to 1."""
     p = np.asarray(p, np.float64)
-    return np.asarray(p / p.sum())
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
-def _smoothed(p: NDArray[np.float64], emotion: int, reason: int) -> Smoothed:
-    best = int(p.argmax()) if emotion == UNKNOWN else emotion
-    return Smoothed(p.copy(), emotion, float(p[best]), reason)
+def _smoothed(p: NDArray[np.float64], values: list[float], emotion: int, reason: int) -> Smoothed:
+    confidence = max(values) if emotion == UNKNOWN else values[emotion]
+    return Smoothed(p, emotion, confidence, reason)

@@ -334,24 +334,23 @@ class _Visible:
 
 def _smooth(visible: Sequence[_Visible], config: PipelineConfig, model: Manifest) -> list[Smoothed]:
     """Update the resting baselines and smoothers; set the intensities."""
-    baselines = [each.state.resting(config, model) for each in visible]
-    relative = [
-        baseline.adjust(each.observation.logits)
-        for each, baseline in zip(visible, baselines, strict=True)
-        if baseline is not None
-    ]
-    if relative:  # there is a baseline for every face or for none
-        probabilities = class_probabilities(np.stack(relative), model, config.prior_strength)
+    elapsed = [each.state.since_smoothed for each in visible]
+    excluded = [each.excluded for each in visible]
+    # There is a baseline for every face or for none.
+    baselines = [b for each in visible if (b := each.state.resting(config, model)) is not None]
+    if baselines:
+        logits = np.stack([each.observation.logits for each in visible])
+        steps = [0.0 if each.excluded else each.state.since_smoothed for each in visible]
+        adjusted, intensities = RestingBaseline.update_all(baselines, logits, steps)
+        probabilities = class_probabilities(adjusted, model, config.prior_strength)
+        for each, intensity in zip(visible, intensities, strict=True):
+            each.intensity = math.nan if each.excluded else intensity
     else:
         probabilities = np.stack([each.observation.probabilities for each in visible])
-    smoothed = []
-    for each, baseline, p in zip(visible, baselines, probabilities, strict=True):
-        elapsed, each.state.since_smoothed = each.state.since_smoothed, 0.0
-        if baseline is not None and not each.excluded:
-            baseline.update(each.observation.logits, elapsed)
-            each.intensity = baseline.intensity(each.observation.logits)
-        smoothed.append(each.state.smoother.update(p, elapsed, config.smoothing, each.excluded))
-    return smoothed
+    for each in visible:
+        each.state.since_smoothed = 0.0
+    smoothers = [each.state.smoother for each in visible]
+    return EmotionSmoother.update_all(smoothers, probabilities, elapsed, config.smoothing, excluded)
 
 
 def _action_units(visible: Sequence[_Visible]) -> list[dict[str, float]]:
