@@ -7,6 +7,7 @@ from edan_ros.core.images import ImageError
 from edan_ros.datasets import DataError
 from edan_ros.detection.base import DetectorError
 from edan_ros.engines import EngineError
+from edan_ros.fleet.workers import FleetError
 from edan_ros.recording.files import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.training.common.config import ConfigError
@@ -16,12 +17,14 @@ USER_ERRORS = (
     DataError,
     DetectorError,
     EngineError,
+    FleetError,
     ImageError,
     RecordingError,
     SourceError,
 )
 #: Optional modules, and the extra of edan_ros that installs them.
 _EXTRAS = {
+    "distributed": "fleet",
     "jinja2": "report",
     "matplotlib": "demo",
     "onnx": "train",
@@ -44,6 +47,8 @@ def message_for(command: str, error: Exception) -> str | None:
         if name.startswith("edan_ros"):
             return None
         extra = _EXTRAS.get(name.partition(".")[0])
+        if extra and command == "batch":
+            extra = "fleet"  # which has all that it needs
         remedy = f"pip install 'edan_ros[{extra}]'" if extra else "see `edan doctor`"
         return f"edan {command}: the Python module '{name}' is not installed here: {remedy}"
     return f"edan {command}: {error}" if isinstance(error, USER_ERRORS) else None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from edan_ros.cli._arguments import existing_file
-from edan_ros.core.settings import Setting, SettingsError, fields_of
+from edan_ros.core.settings import Setting, SettingsError, fields_of, from_values
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.privacy import (
     PRIVACY_MARGIN,
@@ -108,6 +109,15 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     return values | chosen_parameters(args)
 
 
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a setting cannot be used. settings: of ``settings_of``."""
+    if settings.get("detector") == "topic":
+        raise ConfigError("the detector topic works in the node only: give --detector")
+    with _setting_errors():
+        for kind in (DetectionConfig, PipelineConfig):
+            from_values(kind, settings)
+
+
 def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
     """Return the pipeline for the settings of ``settings_of``.
 
@@ -115,10 +125,15 @@ def load_pipeline(settings: Mapping[str, Any]) -> LoadedPipeline:
         EngineError, DetectorError: if a model cannot be loaded.
         ConfigError: if a setting cannot be used.
     """
-    if settings.get("detector") == "topic":
-        raise ConfigError("the detector topic works in the node only: give --detector")
-    try:
+    check_settings(settings)
+    with _setting_errors():
         return loading.load_pipeline(settings)
+
+
+@contextmanager
+def _setting_errors() -> Iterator[None]:
+    try:
+        yield
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a parameter cannot be used: {error}") from error
 

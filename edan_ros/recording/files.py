@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
@@ -71,6 +74,31 @@ def locked_file(lock: Path, target: Path) -> Iterator[None]:
         yield
     finally:
         held.release()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside ``path``, and rename it to ``path`` when the block succeeds.
+
+    Makes the folder. A process that is killed leaves ``path`` as it was, and a temporary file that
+    ``remove_unfinished`` finds. Raises RecordingError where it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files of ``replacing`` whose process on this machine has ended."""
+    for path in folder.glob(f".*.{platform.node()}.*.part"):
+        number = path.name.split(".")[-2]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            path.unlink(missing_ok=True)
 
 
 class Stems:

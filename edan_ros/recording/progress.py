@@ -25,14 +25,17 @@ class ImageProgress:
     Args:
         expected: number of images, None where that is not known.
         waiting: text before the first image.
+        unit: what is counted, if not images.
 
     Attributes:
         images: number of images so far.
     """
 
-    def __init__(self, console: Console, expected: int | None, waiting: str = "") -> None:
+    def __init__(
+        self, console: Console, expected: int | None, waiting: str = "", unit: str = "images"
+    ) -> None:
         self._console = console
-        self._expected = expected
+        self._expected, self._unit = expected, unit
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -76,7 +79,7 @@ class ImageProgress:
         if self.images == 1:
             self._first = time.monotonic()
         self._progress.update(
-            self._task, completed=self.images, description=f"{self.rate:5.1f} images/s"
+            self._task, completed=self.images, description=f"{self.rate:5.1f} {self._unit}/s"
         )
         now = time.monotonic()
         # A single image gives no rate for a forecast.
@@ -93,8 +96,12 @@ class ImageProgress:
         self._console.print(line, style="yellow", markup=False, soft_wrap=True)
 
     def _line(self) -> str:
-        text = f"{self.images:6d} images, {self.rate:.1f}/s"
+        text = f"{self.images:6d} {self._unit}, {self._rate_text()}"
         if self._expected is None:
             return text
         left = max(self._expected - self.images, 0) / self.rate
-        return f"{self.images:6d} of {self._expected} images, {self.rate:.1f}/s, {left:.0f} s left"
+        done = f"{self.images:6d} of {self._expected} {self._unit}"
+        return f"{done}, {self._rate_text()}, {left:.0f} s left"
+
+    def _rate_text(self) -> str:
+        return f"{self.rate:.1f}/s" if self.rate >= 1.0 else f"{self.rate:.2g}/s"

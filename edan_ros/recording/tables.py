@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -69,19 +70,21 @@ class FaceTable:
 class ParquetTable:
     """The same columns as a Parquet file; a context manager.
 
+    landmarks: as for ``FaceTable``. labels: names of columns of text before the others.
+
     Raises ModuleNotFoundError without pyarrow, OSError where the file cannot be written.
     """
 
-    def __init__(self, path: Path, *, landmarks: bool = False) -> None:
+    def __init__(self, path: Path, *, landmarks: bool = False, labels: Sequence[str] = ()) -> None:
         import pyarrow
         import pyarrow.parquet
 
         kinds = {
             **dict.fromkeys(_INTEGERS, pyarrow.int64()),
             **dict.fromkeys(_FLAGS, pyarrow.bool_()),
-            **dict.fromkeys(_TEXTS, pyarrow.string()),
+            **dict.fromkeys((*labels, *_TEXTS), pyarrow.string()),
         }
-        columns = COLUMNS + LANDMARK_COLUMNS * landmarks
+        columns = (*labels, *COLUMNS, *LANDMARK_COLUMNS * landmarks)
         schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in columns])
         self._to_table, self._schema = pyarrow.Table.from_pylist, schema
         self._writer = pyarrow.parquet.ParquetWriter(path, schema)
@@ -94,9 +97,16 @@ class ParquetTable:
         self._write()
         self._writer.close()
 
-    def add(self, stamp: float | None, name: str, result: FrameResult) -> None:
-        """Add the faces of one image, as ``FaceTable.add``."""
-        self._rows += [_row(stamp, printable(name), face) for face in result.faces]
+    def add(
+        self,
+        stamp: float | None,
+        name: str,
+        result: FrameResult,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add the faces of one image, as ``FaceTable.add``. labels: values of these columns."""
+        rows = [_row(stamp, printable(name), face) for face in result.faces]
+        self._rows += [{**row, **labels} for row in rows] if labels else rows
         if len(self._rows) >= _GROUP:
             self._write()
 

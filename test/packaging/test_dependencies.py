@@ -29,6 +29,7 @@ DISTRIBUTIONS = {
     "av": "av",
     "backports": "backports.zstd",
     "cv2": "opencv-python-headless",
+    "distributed": "distributed",
     "filelock": "filelock",
     "fontpkg": "fontpkg-inter",
     "lz4": "lz4",

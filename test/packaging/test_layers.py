@@ -31,6 +31,7 @@ ALLOWED = {
     "recording": {"core", "drawing"},
     "report": {"core", "drawing", "recording", "sources"},
     "offline": {"core", "detection", "engines", "pipeline", "recording", "sources"},
+    "fleet": {"core", "drawing", "engines", "offline", "pipeline", "recording", "sources"},
     "analyzer": {
         *("core", "detection", "drawing", "engines", "offline", "pipeline", "sources"),
     },
