@@ -250,6 +250,9 @@ class Tracker:
         tracks = [t for t in self._tracks if t.last_carried != self._image]
         if not (tracks and matches):
             return []
+        match, track = matches[0], tracks[0]
+        if len(tracks) == len(matches) == 1 and track.live and match.candidate.track is track:
+            return [(match, track)]  # one person, whom the costs below would give as well
         overlap = _overlap_costs(tracks, [m.crop for m in matches])
         admissible = overlap <= _match_thresholds(tracks)
         rows = {id(track): i for i, track in enumerate(tracks) if track.live}
@@ -311,6 +314,8 @@ def _closer_than(distance: float, crops: Sequence[Crop]) -> NDArray[np.bool_]:
 
     The unit is the size of the larger face of a pair.
     """
+    if len(crops) < 2:
+        return np.ones((len(crops), len(crops)), bool)
     squares = squares_of(crops)
     offset = squares[:, None, :2] - squares[:, :2]
     larger = np.maximum(squares[:, None, 2], squares[:, 2])
