@@ -468,7 +468,7 @@ class DriverMonitor:
         self._yawns: deque[float] = deque()  # ends
         self._until: dict[DriverState, float] = {}
         self._reasons: dict[DriverState, str] = {}
-        self._drowsy = self._distracted = False
+        self._drowsy = self._distracted = self._closed_in_yawn = False
         self._perclos, self._perclos_measured = NAN, 0.0
 
     def _episode(self, grace: float) -> Sustained:
@@ -655,9 +655,12 @@ class DriverMonitor:
         lasted = self._mouth.update(None if unknown else self._mouth_is_open, stamp, COVERED)
         if s.yawn_after <= lasted <= s.yawn_longest:
             self._yawns.append(stamp)
+        self._closed_in_yawn = self._closed.holds and (
+            self._closed_in_yawn or self._mouth.length(stamp) >= YAWN_BEGINS
+        )
 
     def _is_yawning(self, at: float) -> bool:
-        return self.settings.yawn_after <= self._mouth.held(at) <= self.settings.yawn_longest
+        return self.settings.yawn_after <= self._mouth.length(at) <= self.settings.yawn_longest
 
     def _latch(self, at: float) -> None:
         """Set the states that apply at this time, each for HOLD seconds more."""
@@ -683,7 +686,7 @@ class DriverMonitor:
     def _applying(self, at: float) -> Iterator[tuple[DriverState, str]]:
         """Yield the states of a present driver that apply at this time, with their reasons."""
         s = self.settings
-        closed, away = self._closed.held(at), self._away.held(at)
+        closed, away = self._closed.length(at), self._away.length(at)
         if away >= s.long_glance:
             how = "eyes" if self._glance is Glance.EYES else "head"
             down = " down" if self._down else ""
@@ -710,7 +713,7 @@ class DriverMonitor:
                 f"{s.yawn_window / 60.0:.0f} min.",
             )
         text = f"The eyes have been closed for {closed:.1f} s."
-        if closed >= s.eyes_closed_after and self._mouth.held(at) < YAWN_BEGINS:
+        if closed >= s.eyes_closed_after and not self._closed_in_yawn:
             yield DriverState.MICROSLEEP, text
         if closed >= s.sleep_after:
             yield DriverState.SLEEP, text

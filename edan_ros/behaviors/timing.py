@@ -279,6 +279,10 @@ class Sustained:
         """Return for how many seconds the condition has held; 0 if it does not."""
         return 0.0 if self._since is None else max(0.0, now - self._since)
 
+    def length(self, now: float) -> float:
+        """Return the same without a break that may be its end."""
+        return self.held(now if self._break is None else min(self._break, now))
+
 
 def approach(value: float, target: float, step: float) -> float:
     """Return `value` moved towards `target` by at most `step`, 0 or more."""
