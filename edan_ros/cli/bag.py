@@ -1,18 +1,25 @@
-"""Add faces and emotions to a recorded bag; every image is processed, and no ROS is needed."""
+"""Add faces and emotions to a recorded bag, or hide the people in it; no ROS is needed."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._pipeline import add_model_arguments, load_pipeline, settings_of
+from edan_ros.cli._pipeline import (
+    add_model_arguments,
+    check_settings,
+    load_pipeline,
+    settings_of,
+)
 from edan_ros.recording.files import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import open_bag
+from edan_ros.training.common.config import ConfigError
 
 if TYPE_CHECKING:
     from edan_ros.offline.bag import Camera
@@ -25,10 +32,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="bag to write (default: beside the other, its name with _faces appended)",
+        help="bag to write (default: beside the other, its name with _faces or _anonymized "
+        "appended)",
     )
     parser.add_argument(
-        "--topics", nargs="+", default=[], metavar="TOPIC", help="image topics (default: all)"
+        "--topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="image topics (default: all); with --privacy, which always takes all, topics encoded "
+        "as depth images that show people, such as those of thermal cameras",
+    )
+    parser.add_argument(
+        "--privacy",
+        choices=("blur", "avatar"),
+        help="write a copy without results in which every head is blurred, or replaced by a drawn "
+        "one with the same expression; everything else is copied byte for byte",
+    )
+    parser.add_argument(
+        "--drop-topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="topics to leave out, with --privacy",
     )
     parser.add_argument(
         "--replace-faces",
@@ -42,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.privacy:
+        return _anonymize(args)
+    if args.drop_topics:
+        raise ConfigError("--drop-topics works with --privacy only")
     from rich.console import Console
 
     from edan_ros.offline.bag import BagRun, add_topics, choose_cameras, plan_topics
@@ -92,13 +122,55 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def default_output(bag: Path) -> Path:
-    """Return where the new bag of a bag goes: beside it, with _faces appended to its name."""
+def _anonymize(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from edan_ros.offline.anonymize import Anonymizer, face_search
+    from edan_ros.recording.certificate import CERTIFICATE_FILE, describe_certificate
+
+    console = Console(highlight=False)
+    log = partial(console.print, markup=False, soft_wrap=True)
+    out = args.out or default_output(args.bag, "_anonymized")
+    settings = settings_of(args)
+    with _open(args.bag, out):  # raises before models are loaded
+        pass
+    check_settings(settings)
+    search = face_search(settings)
+    log(f"{args.bag} -> {out}")
+    log(f"faces are searched with {', '.join(search.names)}")
+    if "yunet" not in search.names:
+        log("note: a second detector finds more: give a YuNet file with --detector-model")
+    certificate = Anonymizer(
+        args.bag,
+        out,
+        args.privacy,
+        search.find,
+        search.check,
+        dict.fromkeys(search.names, search.threshold),
+        named=args.topics,
+        drop=args.drop_topics,
+        replace=args.overwrite,
+        console=console,
+    ).run()
+    log(describe_certificate(certificate))
+    written = out.with_name(certificate["output"])
+    log(f"{written / CERTIFICATE_FILE}")
+    if not certificate["found_after"]:
+        return 0
+    print(
+        f"edan bag: faces remain, listed in the certificate: do not share {written}",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def default_output(bag: Path, suffix: str = "_faces") -> Path:
+    """Return where the new bag of a bag goes: beside it, with a suffix appended to its name."""
     path = bag.resolve()
     name = path.name
     for ending in (".zstd", ".mcap", ".db3"):
         name = name.removesuffix(ending)
-    return path.parent / f"{name}_faces"
+    return path.parent / f"{name}{suffix}"
 
 
 def _open(path: Path, out: Path) -> BagReader:

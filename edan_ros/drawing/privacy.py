@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edan_ros.core.boxes import Box
+from edan_ros.core.eyes import Eyes
 from edan_ros.core.faces import Detection, Face
 from edan_ros.core.geometry import REGIONS
 from edan_ros.core.images import Image
 from edan_ros.core.stamps import NOMINAL_STEP
+from edan_ros.drawing.avatar import draw_avatar
 
 Item = TypeVar("Item")
 #: Detects what may be a face: false positives are better than misses here.
@@ -68,8 +72,66 @@ def apply_privacy(
         raise ValueError(f"privacy is '{mode}', must be one of {', '.join(PRIVACY_MODES)}")
     hidden = pixels.copy()
     for face in faces:
-        _blur(hidden, face)
+        _blur(hidden, _head(face.box, _roll(face)), _CELLS)
     return hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How one head in one image is hidden.
+
+    Attributes:
+        box: tight box of the landmarks, pixels.
+        roll: in-plane rotation in radians, positive clockwise on the screen.
+        scale: factor on the size of the hidden head, above 1 where its place is uncertain.
+        flat: hide under a single colour instead of a blur.
+        landmarks: (68, 2) in pixels, to draw an avatar; None to blur.
+        eyes: openness and gaze of the avatar.
+    """
+
+    box: Box
+    roll: float = 0.0
+    scale: float = 1.0
+    flat: bool = False
+    landmarks: NDArray[np.float32] | None = None
+    eyes: Eyes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredImage:
+    """An image with hidden heads.
+
+    Attributes:
+        pixels: (height, width, 3) BGR.
+        hidden: (height, width), True where no pixel is original.
+        drawn: (height, width), True where an avatar is seen.
+    """
+
+    pixels: NDArray[np.uint8]
+    hidden: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
+
+
+def cover_heads(pixels: NDArray[np.uint8], covers: Sequence[Cover]) -> CoveredImage:
+    """Hide heads: blurred ones first, avatars over them, smaller ones behind, flat ones on top.
+
+    Args:
+        pixels: (height, width, 3) BGR; not changed.
+        covers: one or more of each head.
+    """
+    canvas = pixels.copy()
+    hidden, drawn = np.zeros((2, *pixels.shape[:2]), bool)
+    order = sorted(covers, key=lambda c: (c.flat, c.landmarks is not None, c.box.size))
+    for cover in order:
+        outline = _head(cover.box, cover.roll, cover.scale)
+        if cover.landmarks is not None and not cover.flat:
+            replaced = draw_avatar(canvas, outline, cover.landmarks, cover.eyes)
+            drawn |= replaced
+        else:
+            replaced = _blur(canvas, outline, 1 if cover.flat else _CELLS)
+            drawn &= ~replaced
+        hidden |= replaced
+    return CoveredImage(canvas, hidden, drawn)
 
 
 def anonymize(
@@ -182,40 +244,44 @@ def _is_hidden(face: Face | Detection, hidden: Sequence[Face | Detection]) -> bo
     return any(face.box.iou(other.box) > _SAME_PLACE for other in hidden)
 
 
-def _blur(canvas: NDArray[np.uint8], face: Face | Detection) -> None:
-    """Blur one head, as far as it lies in the image."""
+def _blur(canvas: NDArray[np.uint8], outline: NDArray[np.float64], cells: int) -> NDArray[np.bool_]:
+    """Blur the inside of an outline, as far as it lies in the image, and return its mask."""
     height, width = canvas.shape[:2]
-    outline = _head(face)
+    hidden = np.zeros((height, width), np.uint8)
     x0, y0 = np.maximum(np.floor(outline.min(axis=0)), 0).astype(int)
     x1, y1 = np.minimum(np.ceil(outline.max(axis=0)) + 1, (width, height)).astype(int)
     if x0 >= x1 or y0 >= y1:
-        return
+        return hidden.astype(bool)
     part = canvas[y0:y1, x0:x1]
-    cell = np.ptp(outline, axis=0).max() / _CELLS
-    cells = max(round((x1 - x0) / cell), 1), max(round((y1 - y0) / cell), 1)
-    few = cv2.resize(part, cells, interpolation=cv2.INTER_AREA)
+    cell = np.ptp(outline, axis=0).max() / cells
+    size = max(round((x1 - x0) / cell), 1), max(round((y1 - y0) / cell), 1)
+    few = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(few, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-    mask = np.zeros(part.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, np.round(outline - (x0, y0)).astype(np.int32), 1)
-    part[mask > 0] = smooth[mask > 0]
+    cv2.fillConvexPoly(hidden, np.round(outline).astype(np.int32), 1)
+    mask = hidden.astype(bool)
+    inside = mask[y0:y1, x0:x1]
+    part[inside] = smooth[inside]
+    return mask
 
 
-def _head(face: Face | Detection) -> NDArray[np.float64]:
+def _head(box: Box, roll: float, scale: float = 1.0) -> NDArray[np.float64]:
     """Return the (n, 2) outline of the head: an ellipse along the line of the eyes."""
-    box, roll = face.box, _roll(face)
     side = max(box.width, box.height)
     across = np.array([math.cos(roll), math.sin(roll)])
     down = np.array([-math.sin(roll), math.cos(roll)])
     angle = np.linspace(0.0, 2.0 * math.pi, 48, endpoint=False)[:, None]
-    ring = _HALF_WIDTH * np.cos(angle) * across + _HALF_HEIGHT * np.sin(angle) * down
+    ring = scale * (_HALF_WIDTH * np.cos(angle) * across + _HALF_HEIGHT * np.sin(angle) * down)
     outline: NDArray[np.float64] = np.array(box.center) + side * (ring - _ABOVE * down)
     return outline
 
 
 def _roll(face: Face | Detection) -> float:
     """Return the roll in radians, positive clockwise on the screen."""
-    if isinstance(face, Detection):
-        return face.roll
-    eyes = face.landmarks[list(REGIONS["eyes"])]
+    return face.roll if isinstance(face, Detection) else roll_of(face.landmarks)
+
+
+def roll_of(landmarks: NDArray[np.floating]) -> float:
+    """Return the roll in radians of (68, 2) landmarks, positive clockwise on the screen."""
+    eyes = landmarks[list(REGIONS["eyes"])]
     x, y = eyes[6:].mean(axis=0) - eyes[:6].mean(axis=0)
     return math.atan2(y, x)

@@ -175,13 +175,30 @@ def add_topics(
 ) -> list[str]:
     """Create the topics of the plan in the new bag.
 
+    Returns:
+        One sentence for each topic that has to be left out.
+    """
+    left_out = copy_topics(writer, reader, plan.kept, definitions)
+    added = [(name, FACES, RESULTS) for name in plan.results]
+    for name, kind, qos in [*added, (plan.model, MODEL_INFO, LATCHED)]:
+        own = definitions.of(kind)
+        assert own is not None  # the package's own messages are always known
+        writer.add_topic(name, kind, own.text, own.digest, [qos])
+    return left_out
+
+
+def copy_topics(
+    writer: BagWriter, reader: BagReader, names: Collection[str], definitions: Definitions
+) -> list[str]:
+    """Create topics of a bag in the new one, with all that describes them.
+
     A bag without message definitions (SQLite before ROS 2 Iron) gets those that are known here.
 
     Returns:
         One sentence for each topic that has to be left out.
     """
     left_out = []
-    for name in sorted(plan.kept):
+    for name in sorted(names):
         topic = reader.topics[name]
         found = _definition(topic, definitions)
         if not found.text and reader.storage == "mcap":
@@ -191,11 +208,6 @@ def add_topics(
             )
             continue
         writer.add_topic(name, topic.kind, found.text, found.digest, topic.qos, topic.encoding)
-    added = [(name, FACES, RESULTS) for name in plan.results]
-    for name, kind, qos in [*added, (plan.model, MODEL_INFO, LATCHED)]:
-        own = definitions.of(kind)
-        assert own is not None  # the package's own messages are always known
-        writer.add_topic(name, kind, own.text, own.digest, [qos])
     return left_out
 
 

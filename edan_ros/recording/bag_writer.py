@@ -56,6 +56,7 @@ class BagWriter:
         self._name = path.name if _is_plain(path.name) else "bag"
         self._stack = ExitStack()
         self._connections: dict[str, Connection] = {}
+        self._complete = self._discarded = False
 
     def __enter__(self) -> BagWriter:
         if self.path.exists():
@@ -73,12 +74,28 @@ class BagWriter:
     ) -> None:
         try:
             with writing(self.path, *_ERRORS):
-                self._writer.__exit__(kind, error, at)
-                if error is None:
+                if not self._complete:
+                    self._writer.__exit__(kind, error, at)
+                if error is None and not self._discarded:
                     self._put_in_place()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._stack.close()
+
+    def complete(self) -> None:
+        """Write everything, so that the bag in ``folder`` can be read before it is moved."""
+        with writing(self.path, *_ERRORS):
+            self._writer.__exit__(None, None, None)
+        self._complete = True
+
+    def discard(self) -> None:
+        """Remove the bag on leaving instead of moving it."""
+        self._discarded = True
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The topics added, and their types."""
+        return {name: connection.msgtype for name, connection in self._connections.items()}
 
     @property
     def folder(self) -> Path:

@@ -142,6 +142,10 @@ class BagReader:
         except Exception as error:  # rosbags does not check lengths before it uses them
             raise SourceError(f"a message of {message.topic} is damaged: {error}") from error
 
+    def serialize(self, message: Any, topic: str) -> bytes:
+        """Return the data of an object as ``deserialize`` returns it, for a ROS 2 bag."""
+        return bytes(self._typestore.serialize_cdr(message, self.topics[topic].kind))
+
     def messages(
         self, topics: Collection[str] | None = None, start: int | None = None
     ) -> Iterator[Message]:

@@ -30,7 +30,10 @@ ALLOWED = {
     "datasets": {"core", "detection"},
     "recording": {"core", "drawing"},
     "report": {"core", "drawing", "recording", "sources"},
-    "offline": {"core", "detection", "engines", "pipeline", "recording", "sources"},
+    "offline": {
+        *("core", "detection", "drawing", "engines", "pipeline", "recording", "sources"),
+        "tracking",
+    },
     "fleet": {"core", "drawing", "engines", "offline", "pipeline", "recording", "sources"},
     "analyzer": {
         *("core", "detection", "drawing", "engines", "offline", "pipeline", "sources"),

@@ -1,0 +1,632 @@
+"""Anonymise a bag: hide every head in its images, copy everything else, search the result again.
+
+The bag is read twice. The first pass finds faces, the second writes the new bag with the heads
+hidden that ``covers`` plans from them. The new bag is then searched; where a face is found again, a
+flat colour hides it in the next round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+import edan_ros
+from edan_ros.core.faces import Detection
+from edan_ros.core.images import Image, ImageError
+from edan_ros.core.images.sixteen_bit import SixteenBitScaler
+from edan_ros.core.message_fields import decode_image, stamp_ns
+from edan_ros.core.settings import from_values
+from edan_ros.core.wording import plural
+from edan_ros.detection.base import Detector, DetectorError
+from edan_ros.detection.factory import DetectionConfig, create_detector
+from edan_ros.drawing.privacy import (
+    PRIVACY_THRESHOLD,
+    Cover,
+    CoveredImage,
+    cover_heads,
+    roll_of,
+)
+from edan_ros.offline.covers import Finding, link, plan_covers
+from edan_ros.offline.loading import load_pipeline
+from edan_ros.pipeline.config import MOST_FACES
+from edan_ros.pipeline.pipeline import Pipeline
+from edan_ros.recording.bag_writer import BagWriter
+from edan_ros.recording.certificate import file_digests, write_certificate
+from edan_ros.recording.definitions import MODEL_INFO, Definitions
+from edan_ros.recording.files import RecordingError
+from edan_ros.recording.image_messages import replaced_data
+from edan_ros.recording.packet_encoder import PacketEncoder
+from edan_ros.recording.progress import ImageProgress
+from edan_ros.sources import SourceError
+from edan_ros.sources.bag import IMAGES
+from edan_ros.sources.bag_reader import BagReader, Message
+from edan_ros.sources.video_packets import PacketDecoder, codec_of, encoding_of, is_video
+
+#: What anonymised bags show in place of heads.
+BAG_PRIVACY_MODES = ("blur", "avatar")
+#: Most times that the bag is written.
+MAX_ROUNDS = 4
+#: Appended to the name of a bag in which a face was still found after the last round.
+REMAINING_SUFFIX = "_faces_remain"
+#: Sides to which images are shrunk for the detector of the package, to find small faces, and for
+#: the cascade, which takes longest.
+_LARGE_SIDE, _HAAR_SIDE = 1280, 320
+#: Encodings of depth images, which are copied unless their topic is named.
+_DEPTH = ("16UC1", "32FC1")
+#: Share of a detected box inside drawn avatars from which it is one of them.
+_DRAWN_SHARE = 0.8
+#: Types that hold pictures of people and cannot be read here.
+_PICTURES = re.compile(
+    r"image_transport|RawImage|CompressedImage|CompressedVideo|Theora|ImageFrame"
+)
+#: Types that may reveal people in other ways, and how.
+_REVEALING = (
+    (re.compile(r"PointCloud|LaserScan|Velodyne|Octomap"), "points"),
+    (re.compile(r"[Aa]udio|Sound|Speech|Voice|Transcript"), "sound or speech"),
+    (re.compile(r"Disparity|Depth"), "depth"),
+    (re.compile(r"Face|Person|People|Human|Skeleton|Body|Gaze|^hri_msgs|Detection"), "people"),
+)
+#: Packages whose other messages hold nothing that identifies people.
+_STANDARD = re.compile(
+    r"^(std|geometry|nav|tf2|sensor|rosgraph|rcl_interfaces|diagnostic|builtin_interfaces|"
+    r"trajectory|actionlib|control|action|lifecycle|statistics|unique_identifier)(_msgs)?/"
+)
+
+#: Topic, image and its time in seconds -> faces in it.
+FindFaces = Callable[[str, Image, float], Sequence[Finding]]
+
+
+class FaceSearch:
+    """Searches images with several detectors, and tracks landmarks with the pipeline.
+
+    Args:
+        detectors: by name; the first one also drives the pipeline. Their threshold is that of the
+            first pass.
+        threshold: score, 0 to 1, from which a face counts: that of normal use.
+        pipeline: creates a pipeline for a detector; None to measure no landmarks.
+    """
+
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        threshold: float,
+        pipeline: Callable[[Detector], Pipeline] | None = None,
+    ) -> None:
+        self.threshold = threshold
+        self.names = list(detectors)
+        self._detectors = detectors
+        self._pool = ThreadPoolExecutor(len(detectors))
+        self._known = _KnownDetections()
+        self._pipeline = None if pipeline is None else pipeline(self._known)
+
+    def find(self, topic: str, image: Image, seconds: float) -> list[Finding]:
+        """Return everything that may be a face in the next image of a topic."""
+        detected = self._detect(image)
+        findings = [
+            Finding(name, d.box, d.score, d.roll) for name, each in detected.items() for d in each
+        ]
+        if self._pipeline is None:
+            return findings
+        first = detected[self.names[0]]
+        self._known.detections = [d for d in first if d.score >= self.threshold]
+        faces = self._pipeline.process(image, seconds, key=topic).faces
+        return findings + [
+            Finding("tracker", f.box, f.presence, roll_of(f.landmarks), f.landmarks, f.eyes)
+            for f in faces
+        ]
+
+    def check(self, image: Image) -> list[Finding]:
+        """Return the faces in an image at the threshold of normal use."""
+        return [
+            Finding(name, d.box, d.score, d.roll)
+            for name, each in self._detect(image).items()
+            for d in each
+            if d.score >= self.threshold
+        ]
+
+    def _detect(self, image: Image) -> dict[str, list[Detection]]:
+        jobs = {n: self._pool.submit(d.detect, image) for n, d in self._detectors.items()}
+        return {name: job.result() for name, job in jobs.items()}
+
+
+def face_search(settings: Mapping[str, Any]) -> FaceSearch:
+    """Return the search with all detectors that are available.
+
+    Args:
+        settings: as for ``load_pipeline``; YuNet takes part where ``detector_model`` is its file.
+
+    Raises:
+        EngineError, DetectorError: if a model cannot be loaded.
+        TypeError, ValueError: if a setting cannot be used.
+    """
+    config = from_values(DetectionConfig, settings)
+    engine = settings.get("engine", "auto")
+    low = {"score_threshold": PRIVACY_THRESHOLD, "min_face": config.min_face, "engine": engine}
+    large = max(config.max_side, _LARGE_SIDE)
+    detectors = {"edan": create_detector("edan", max_side=large, **low)}
+    if config.model_path and config.name in ("auto", "yunet"):
+        detectors["yunet"] = create_detector(
+            "yunet", model_path=config.model_path, max_side=config.max_side, **low
+        )
+    with suppress(DetectorError):  # an OpenCV without cascades
+        threshold = {"score_threshold": config.score_threshold}
+        detectors["haar"] = create_detector("haar", max_side=_HAAR_SIDE, **low | threshold)
+    loaded = load_pipeline({**settings, "detector": "edan", "detector_model": ""})
+    tracking = dataclasses.replace(loaded.pipeline.config, max_faces=MOST_FACES)
+
+    def pipeline(detector: Detector) -> Pipeline:
+        return Pipeline(detector, loaded.engine, tracking)
+
+    return FaceSearch(detectors, config.score_threshold, pipeline)
+
+
+class _KnownDetections:
+    """Gives the pipeline detections that were made before."""
+
+    name = "known"
+    every_image = True
+
+    def __init__(self) -> None:
+        self.detections: list[Detection] = []
+
+    def detect(self, _: Image) -> list[Detection]:
+        return self.detections
+
+
+@dataclass(slots=True)
+class ImageTopic:
+    """The images of one topic, in the order in which they are shown.
+
+    Attributes:
+        kind: message type.
+        times: of recording, nanoseconds, ascending.
+        stamps: of the images, nanoseconds.
+        findings: the faces found in each image.
+        covers: what is hidden in each image.
+        undecoded: reason -> messages that could not be decoded, which are left out.
+        has_depth: whether some are depth images, which are copied.
+    """
+
+    kind: str
+    times: list[int] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
+    findings: list[list[Finding]] = field(default_factory=list)
+    covers: list[list[Cover]] = field(default_factory=list)
+    undecoded: Counter[str] = field(default_factory=Counter)
+    has_depth: bool = False
+
+    @property
+    def seconds(self) -> list[float]:
+        """Times of the images in seconds after the first one."""
+        return [1e-9 * (time - self.times[0]) for time in self.times]
+
+
+class Remaining(NamedTuple):
+    """A face found in the written bag. number: of its image on the topic."""
+
+    topic: str
+    number: int
+    finding: Finding
+
+
+class _Decoded(NamedTuple):
+    """An image, with the message that it came in. frame: of a video, as it was decoded."""
+
+    record: Any
+    message: Message
+    image: Image
+    frame: Any = None
+
+
+class _Decoder:
+    """Decodes the messages of one topic."""
+
+    def __init__(self) -> None:
+        self.scaler = SixteenBitScaler()
+        self._video: PacketDecoder[tuple[Any, Message]] | None = None
+
+    def decode(self, record: Any, message: Message) -> list[_Decoded]:
+        if not is_video(record):
+            return [_Decoded(record, message, decode_image(record, scaler=self.scaler))]
+        if self._video is None:
+            self._video = PacketDecoder()
+        found = self._video.decode(bytes(record.data), encoding_of(record), (record, message))
+        return [_Decoded(*each.origin, each.image(), each.frame) for each in found]
+
+    def flush(self) -> list[_Decoded]:
+        found = [] if self._video is None else self._video.flush()
+        return [_Decoded(*each.origin, each.image(), each.frame) for each in found]
+
+
+@dataclass
+class Anonymizer:
+    """Writes an anonymised copy of a bag.
+
+    Attributes:
+        path: the bag.
+        out: folder of the new bag.
+        mode: of BAG_PRIVACY_MODES.
+        find: finds what may be a face, for the first pass.
+        check: finds faces at the usual threshold, for the search of the result.
+        detectors: names of the detectors -> threshold of the check.
+        named: topics of depth images to treat as images.
+        drop: topics to leave out.
+        replace: whether an existing bag may be replaced.
+        console: shows progress.
+    """
+
+    path: Path
+    out: Path
+    mode: str
+    find: FindFaces
+    check: Callable[[Image], Sequence[Finding]]
+    detectors: Mapping[str, float]
+    named: Collection[str] = ()
+    drop: Collection[str] = ()
+    replace: bool = False
+    console: Console = field(default_factory=partial(Console, quiet=True))
+    topics: dict[str, ImageTopic] = field(default_factory=dict, init=False)
+    _expected: int = field(default=0, init=False)
+
+    def run(self) -> dict[str, Any]:
+        """Write the bag and return its certificate.
+
+        Where faces are found to the last, the bag gets REMAINING_SUFFIX after its name.
+
+        Raises:
+            SourceError: if the bag cannot be read, or images in it cannot be anonymised.
+            RecordingError: if the new bag cannot be written.
+        """
+        with BagReader(self.path) as reader:
+            self._select(reader)
+            with self._progress("searching") as progress:
+                before = self._search(reader, progress.advance)
+            damage = reader.damage
+        clean: dict[tuple[str, int], bytes] = {}
+        drawn: Counter[str] = Counter()
+        for number in range(1, MAX_ROUNDS + 1):
+            for topic in self.topics.values():
+                topic.covers = plan_covers(
+                    topic.seconds, topic.findings, avatars=self.mode == "avatar"
+                )
+            with BagReader(self.path) as reader, self._writer(reader) as writer:
+                with self._progress("writing") as progress:
+                    self._write(reader, writer, progress.advance)
+                writer.complete()
+                with BagReader(writer.folder) as result, self._progress("checking") as progress:
+                    remaining = self._recheck(result, clean, drawn, progress.advance)
+                if remaining and number < MAX_ROUNDS:
+                    writer.discard()
+                else:
+                    if remaining:
+                        writer.path = _with_suffix(self.out, REMAINING_SUFFIX)
+                    certificate = self._certificate(writer, before, drawn, remaining, number)
+                    certificate |= {"not_read": damage} if damage else {}
+                    write_certificate(writer.folder, certificate)
+                    return certificate
+            count = plural(len(remaining), "face")
+            self._log(f"{count} found again: hidden in round {number + 1}")
+            for name, image, finding in remaining:
+                self.topics[name].findings[image].append(dataclasses.replace(finding, flat=True))
+        raise AssertionError("the last round returns")
+
+    def _log(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def _progress(self, step: str) -> ImageProgress:
+        return ImageProgress(self.console, self._expected, step)
+
+    def _writer(self, reader: BagReader) -> BagWriter:
+        return BagWriter(self.out, reader.storage, reader.compression, replace=self.replace)
+
+    def _select(self, reader: BagReader) -> None:
+        """Find the topics of images. Raises SourceError for those that cannot be read."""
+        known = reader.topics
+        self._expected = sum(topic.count for topic in known.values() if topic.kind in IMAGES)
+        missing = sorted({*self.named, *self.drop} - known.keys())
+        if missing:
+            raise SourceError(f"{self.path} has no {', '.join(missing)}, but {', '.join(known)}")
+        for name in sorted(known.keys() - set(self.drop)):
+            kind = known[name].kind
+            if kind in IMAGES:
+                if not name.endswith("/compressedDepth"):
+                    self.topics[name] = ImageTopic(kind)
+            elif _PICTURES.search(kind) and known[name].count:
+                raise SourceError(
+                    f"{name} is a {kind}, which cannot be anonymised: leave it out with "
+                    f"--drop-topics {name}"
+                )
+
+    def _search(self, reader: BagReader, advance: Callable[[], None]) -> dict[str, Counter[str]]:
+        """Fill in times and faces of all images; return the faces by topic and detector."""
+        before: dict[str, Counter[str]] = defaultdict(Counter)
+        for name, number, image in self._images(reader, self._failed):
+            topic, message = self.topics[name], image.message
+            topic.times.append(message.time)
+            topic.stamps.append(stamp_ns(image.record))
+            seconds = 1e-9 * (topic.stamps[-1] or message.time)
+            topic.findings.append(list(self.find(name, image.image, seconds)))
+            for face in topic.findings[number]:
+                before[name][face.detector] += face.score >= self.detectors.get(face.detector, 0.0)
+            advance()
+        for name, topic in self.topics.items():
+            topic.times.sort()  # packets of a video with B-frames are recorded in another order
+            if topic.undecoded and not (topic.times or topic.has_depth):
+                reason = next(iter(topic.undecoded))
+                raise SourceError(
+                    f"{name}: not one image can be decoded ({reason}): leave it out with "
+                    f"--drop-topics {name}"
+                )
+        return before
+
+    def _failed(self, topic: str, error: Exception) -> None:
+        self.topics[topic].undecoded[str(error)] += 1
+
+    def _images(
+        self, reader: BagReader, failed: Callable[[str, Exception], None]
+    ) -> Iterator[tuple[str, int, _Decoded]]:
+        """Yield topic, number and content of all images, as they are shown."""
+        decoders: defaultdict[str, _Decoder] = defaultdict(_Decoder)
+        numbers: Counter[str] = Counter()
+        for message in reader.messages(self.topics):
+            name = message.topic
+            try:
+                record = reader.deserialize(message)
+                if self._is_depth(name, record):
+                    self.topics[name].has_depth = True
+                    continue
+                images = decoders[name].decode(record, message)
+            except (ImageError, SourceError) as error:
+                failed(name, error)
+                continue
+            for image in images:
+                yield name, numbers[name], image
+                numbers[name] += 1
+        for name, decoder in decoders.items():
+            for image in decoder.flush():
+                yield name, numbers[name], image
+                numbers[name] += 1
+
+    def _is_depth(self, topic: str, record: Any) -> bool:
+        if topic in self.named:
+            return False
+        if "compressedDepth" in getattr(record, "format", ""):
+            return True
+        return getattr(record, "encoding", "") in _DEPTH
+
+    def _write(self, reader: BagReader, writer: BagWriter, advance: Callable[[], None]) -> None:
+        """Write all messages: images with hidden heads, everything else as it is."""
+        from edan_ros.offline.bag import copy_topics
+
+        kept = reader.topics.keys() - set(self.drop)
+        for line in copy_topics(writer, reader, kept, Definitions()):
+            self._log(line)
+        for dropped in kept - writer.topics:
+            self.topics.pop(dropped, None)
+        self.drop = sorted({*self.drop, *(kept - writer.topics)})
+        kept &= writer.topics
+        outputs = {name: _TopicOutput(topic) for name, topic in self.topics.items()}
+        for message in reader.messages(kept):
+            output = outputs.get(message.topic)
+            if output is None:
+                writer.write(*message)
+                continue
+            try:
+                record = reader.deserialize(message)
+                if self._is_depth(message.topic, record):
+                    writer.write(*message)
+                    continue
+                new = output.add(record, message, reader)
+            except (ImageError, SourceError):
+                continue  # counted in the first pass
+            for time, data in new:
+                writer.write(message.topic, time, data)
+            advance()
+        for name, output in outputs.items():
+            for time, data in output.flush(reader):
+                writer.write(name, time, data)
+
+    def _recheck(
+        self,
+        reader: BagReader,
+        clean: dict[tuple[str, int], bytes],
+        drawn: Counter[str],
+        advance: Callable[[], None],
+    ) -> list[Remaining]:
+        """Search the written bag; return the faces in it that are not avatars.
+
+        Args:
+            reader: of the written bag.
+            clean: topic and number of an image -> digest of its pixels, where a search found
+                nothing: images that did not change since are not searched again.
+            drawn: detector -> avatars found.
+        """
+        remaining: list[Remaining] = []
+        counts = Counter({name: -len(topic.times) for name, topic in self.topics.items()})
+        drawn.clear()
+
+        def failed(topic: str, error: Exception) -> None:
+            raise RecordingError(f"an image written on {topic} cannot be read again: {error}")
+
+        for name, number, image in self._images(reader, failed):
+            counts[name] += 1
+            digest = hashlib.blake2b(image.image.pixels.tobytes()).digest()
+            covers = self.topics[name].covers[number]
+            advance()
+            if clean.get((name, number)) == digest:
+                continue
+            found = list(self.check(image.image))
+            hidden = cover_heads(image.image.bgr(), covers) if found else None
+            for face in found:
+                if hidden is not None and _share(face, hidden) >= _DRAWN_SHARE:
+                    drawn[face.detector] += 1
+                else:
+                    remaining.append(Remaining(name, number, face))
+            if not found:
+                clean[name, number] = digest
+        if any(counts.values()):
+            raise RecordingError("the written bag does not hold all images: nothing is kept")
+        return remaining
+
+    def _certificate(
+        self,
+        writer: BagWriter,
+        before: Mapping[str, Counter[str]],
+        drawn: Mapping[str, int],
+        remaining: Sequence[Remaining],
+        rounds: int,
+    ) -> dict[str, Any]:
+        others = {name: kind for name, kind in writer.kinds.items() if name not in self.topics}
+        depth = {name: f"{t.kind}, depth" for name, t in self.topics.items() if t.has_depth}
+        revealing = {n: f"{k}, {why}" for n, k in others.items() if (why := _reveals(n, k))}
+        return {
+            "made_by": f"edan bag --privacy, edan_ros {edan_ros.__version__}",
+            "source": self.path.name,
+            "output": writer.path.name,
+            "sha256": file_digests(writer.folder),
+            "mode": self.mode,
+            "detectors": dict(self.detectors),
+            "rounds": rounds,
+            "topics": {name: self._describe(name, before[name]) for name in self.topics},
+            "found_after": [
+                {
+                    "topic": name,
+                    "stamp_ns": self.topics[name].stamps[number],
+                    "box": _rounded(face),
+                    "detector": face.detector,
+                    "score": round(face.score, 3),
+                }
+                for name, number, face in remaining
+            ],
+            "avatars_found": dict(drawn),
+            "not_examined": depth | revealing,
+            "copied": others,
+            "left_out": sorted(self.drop),
+        }
+
+    def _describe(self, name: str, before: Mapping[str, int]) -> dict[str, Any]:
+        topic = self.topics[name]
+        tracks = link(topic.seconds, topic.findings)
+        return {
+            "type": topic.kind,
+            "images": len(topic.times),
+            "images_with_hidden_heads": sum(map(bool, topic.covers)),
+            "undecoded_and_left_out": dict(topic.undecoded),
+            "found_before": dict(before),
+            "tracks": [
+                {
+                    "images": len(track.images),
+                    "first_stamp_ns": topic.stamps[track.images[0]],
+                    "last_stamp_ns": topic.stamps[track.images[-1]],
+                    "first_box": _rounded(track.findings[0]),
+                    "last_box": _rounded(track.findings[-1]),
+                    "detectors": sorted({f.detector for f in track.findings}),
+                    "best_score": round(max(f.score for f in track.findings), 3),
+                }
+                for track in tracks
+            ],
+        }
+
+
+class _TopicOutput:
+    """Makes the messages of one image topic of the new bag."""
+
+    def __init__(self, topic: ImageTopic) -> None:
+        self._topic = topic
+        self._decoder = _Decoder()
+        self._encoder: PacketEncoder[Any] = PacketEncoder()
+        self._number = self._packets = 0
+        # A video is encoded again as a whole: each of its frames depends on others.
+        self._changes = any(topic.covers) or bool(topic.undecoded)
+
+    def add(self, record: Any, message: Message, reader: BagReader) -> list[tuple[int, bytes]]:
+        """Return time and data of the messages that are complete with the next one."""
+        new: list[tuple[int, bytes]] = []
+        for image in self._decoder.decode(record, message):
+            new += self._image(image, reader)
+        if is_video(record) and not self._changes:
+            return [(message.time, message.data)]
+        return new
+
+    def flush(self, reader: BagReader) -> list[tuple[int, bytes]]:
+        """Return the messages that were held back until the end."""
+        new: list[tuple[int, bytes]] = []
+        for image in self._decoder.flush():
+            new += self._image(image, reader)
+        return new + self._written(self._encoder.flush(), reader)
+
+    def _image(self, image: _Decoded, reader: BagReader) -> list[tuple[int, bytes]]:
+        covers = self._topic.covers[self._number]
+        self._number += 1
+        covered = cover_heads(image.image.bgr(), covers) if covers else None
+        if image.frame is not None:
+            if not self._changes:
+                return []
+            codec = codec_of(encoding_of(image.record))
+            pixels = None if covered is None else covered.pixels
+            packets = self._encoder.encode(pixels, image.frame, codec, image)
+            return self._written(packets, reader)
+        if covered is None:
+            return [(image.message.time, image.message.data)]
+        data = replaced_data(image.record, covered.pixels, covered.hidden, self._decoder.scaler)
+        return [(image.message.time, self._serialized(image, data, reader))]
+
+    def _written(
+        self, packets: Sequence[tuple[_Decoded, bytes]], reader: BagReader
+    ) -> list[tuple[int, bytes]]:
+        new = []
+        for image, packet in packets:
+            # Without B-frames, packets come in the order in which their frames are shown.
+            time = self._topic.times[self._packets]
+            self._packets += 1
+            data = np.frombuffer(packet, np.uint8)
+            new.append((time, self._serialized(image, data, reader)))
+        return new
+
+    @staticmethod
+    def _serialized(image: _Decoded, data: Any, reader: BagReader) -> bytes:
+        record = dataclasses.replace(image.record, data=data)
+        return reader.serialize(record, image.message.topic)
+
+
+def _share(face: Finding, image: CoveredImage) -> float:
+    """Return the share of a box, as far as it lies in the image, that shows avatars."""
+    height, width = image.drawn.shape
+    box = face.box.clipped(width, height)
+    part = image.drawn[
+        round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)
+    ]
+    return float(part.mean()) if part.size else 0.0
+
+
+def _reveals(topic: str, kind: str) -> str:
+    """Return how a topic that is not searched may reveal people; "" where it does not."""
+    if kind.startswith("edan_ros/") and kind != MODEL_INFO:
+        return "people"
+    if topic.endswith("/compressedDepth"):
+        return "depth"
+    for pattern, how in _REVEALING:
+        if pattern.search(kind):
+            return how
+    return "" if _STANDARD.search(kind) or kind == MODEL_INFO else "content unknown"
+
+
+def _rounded(face: Finding) -> list[float]:
+    box = face.box
+    return [round(value, 1) for value in (box.x, box.y, box.width, box.height)]
+
+
+def _with_suffix(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
