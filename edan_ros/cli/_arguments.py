@@ -6,6 +6,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+#: Suffixes of files, in lower case, that people give where a folder is written.
+_FILE_SUFFIXES = (
+    *(".avi", ".avif", ".csv", ".gif", ".html", ".jpeg", ".jpg", ".json", ".jsonl", ".mkv"),
+    *(".mov", ".mp4", ".parquet", ".png", ".svg", ".txt", ".webm", ".webp"),
+)
+
 
 def integer_from(minimum: int) -> Callable[[str], int]:
     """Return the argument type of an integer that is at least ``minimum``, 0 or more."""
@@ -41,6 +47,17 @@ def existing_file(text: str) -> str:
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return text
+
+
+def output_folder(text: str) -> Path:
+    """Parse the path of a folder to write to; refuse the name of a file."""
+    path = Path(text)
+    if path.suffix.lower() in _FILE_SUFFIXES and not path.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"is a folder, which holds all files of the run; {text} is the name of a file: give "
+            f"{path.with_suffix('')}, for example"
+        )
+    return path
 
 
 def add_ros_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edan_ros.cli._arguments import positive
+from edan_ros.cli._arguments import output_folder, positive
 from edan_ros.cli._output import expected_images
 from edan_ros.cli._pipeline import (
     add_model_arguments,
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_folder,
         default=Path("annotated"),
         help="folder to write to (default: %(default)s)",
     )

@@ -12,7 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from edan_ros.behaviors.catalogue import languages
-from edan_ros.cli._arguments import not_negative, positive
+from edan_ros.cli._arguments import not_negative, output_folder, positive
 from edan_ros.cli._output import expected_images, refuse_to_replace
 from edan_ros.cli._pipeline import (
     add_model_arguments,
@@ -54,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="language of the assistive behaviour (default: %(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("out"), help="folder to write to (default: %(default)s)"
+        "--out",
+        type=output_folder,
+        default=Path("out"),
+        help="folder to write to (default: %(default)s)",
     )
     parser.add_argument(
         "--rate", type=not_negative, default=0.0, help="images per second (default: as recorded)"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edan_ros.cli._arguments import integer_from
+from edan_ros.cli._arguments import integer_from, output_folder
 from edan_ros.cli._pipeline import add_privacy_argument
 from edan_ros.datasets import LAYOUTS, DataError, DatasetSpec, parse_dataset, validation_sets
 from edan_ros.detection.factory import DETECTORS
@@ -78,7 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     model.add_argument("--markdown", type=Path, metavar="FILE", help="write the printed tables")
     model.add_argument(
-        "--out", type=Path, metavar="DIR", help="write report.html with charts and failures"
+        "--out",
+        type=output_folder,
+        metavar="DIR",
+        help="write report.html with charts and failures (default: no report)",
     )
     add_privacy_argument(parser, ", in the images of --out")
     model.add_argument(

@@ -7,11 +7,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from edan_ros.cli._arguments import integer_from, positive
+from edan_ros.cli._arguments import integer_from, output_folder, positive
 from edan_ros.cli._output import progress
 from edan_ros.cli._pipeline import (
     add_model_arguments,
@@ -26,6 +27,7 @@ from edan_ros.core.wording import plural, printable
 from edan_ros.datasets import DataError
 from edan_ros.engines.select import FP32_MODEL
 from edan_ros.offline.loading import load_engine
+from edan_ros.recording.files import writing
 from edan_ros.sources import create_source
 from edan_ros.sources.image_files import ImageFileSource
 
@@ -81,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_folder,
         default=Path("out/explain"),
         help="folder to write to (default: %(default)s)",
     )
@@ -113,8 +115,9 @@ def _explain_source(args: argparse.Namespace) -> int:
     with (
         locked_folder(args.out),
         handler.deferred() as stopped,
-        (args.out / LINES).open("w", encoding="utf-8") as lines,
+        ExitStack() as stack,
     ):
+        lines: TextIO | None = None
         for frame, result in _results(source, loaded.pipeline, args.every, stopped):
             images += 1
             shown = anonymize(frame.image, result.faces, args.privacy, find)
@@ -124,7 +127,10 @@ def _explain_source(args: argparse.Namespace) -> int:
                 strength = loaded.pipeline.config.prior_strength
                 rows = _explain(args, loaded.engine, frame, face, strength)
                 sheet = draw_sheet(shown, rows, title=printable(name), outlines=points_only)
-                write_image(args.out / f"{name}.png", sheet)
+                if lines is None:
+                    _remove_earlier(args.out)
+                    lines = (args.out / LINES).open("w", encoding="utf-8", buffering=1)
+                    stack.enter_context(lines)
                 for explanation in (one for row in rows for one in row):
                     line = {
                         "image": name,
@@ -132,6 +138,7 @@ def _explain_source(args: argparse.Namespace) -> int:
                         **explanation_record(explanation),
                     }
                     lines.write(json.dumps(line) + "\n")
+                write_image(args.out / f"{name}.png", sheet)
                 _print(name, rows)
                 faces += 1
     if faces:
@@ -140,6 +147,15 @@ def _explain_source(args: argparse.Namespace) -> int:
     if handler.number:
         return handler.exit_code
     return 0 if faces else 1
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the lines of an earlier run and the sheets they name: people may be visible there."""
+    lines = folder / LINES
+    with writing(folder), suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        for name in {json.loads(line)["image"] for line in lines.read_text("utf-8").splitlines()}:
+            if (sheet := folder / f"{name}.png").parent == folder:
+                sheet.unlink(missing_ok=True)
 
 
 def _results(

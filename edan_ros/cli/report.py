@@ -43,21 +43,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edan_ros.report.inputs import find_recording, frames_of, read_recording
-    from edan_ros.report.page import render
-    from edan_ros.report.thumbnails import make_thumbnails
-    from edan_ros.report.video import write_videos
+    from edan_ros.report.inputs import find_recordings
 
-    path = find_recording(args.recording)
-    with_images = args.thumbnails or args.video
-    if (args.source or args.privacy) and not with_images:
+    paths = find_recordings(args.recording)
+    if (args.source or args.privacy) and not (args.thumbnails or args.video):
         raise SourceError(
             "--source and --privacy concern images: they need --thumbnails or --video"
         )
+    if len(paths) > 1 and (args.out or args.source):
+        raise SourceError(
+            f"{args.recording} holds {len(paths)} recordings: name one for --out and --source, "
+            f"such as {paths[-1].parent}"
+        )
+    for path in paths:
+        _report(args, path, is_alone=len(paths) == 1)
+    return 0
+
+
+def _report(args: argparse.Namespace, path: Path, *, is_alone: bool) -> None:
+    """Write the page on one recording, with what was requested for it, and print its files."""
+    from edan_ros.report.inputs import frames_of, read_recording
+    from edan_ros.report.page import render
+    from edan_ros.report.thumbnails import make_thumbnails
+    from edan_ros.report.video import earlier_videos, write_videos
+
     recording = read_recording(path)
+    with_video = args.video and (is_alone or not recording.is_still)
     out = args.out or path.with_suffix(".html")
     privacy = args.privacy or recording.privacy
-    find_faces = face_finder(privacy) if with_images else None
+    find_faces = face_finder(privacy) if args.thumbnails or with_video else None
     thumbnails = None
     if args.thumbnails:
         frames = frames_of(recording, args.source)
@@ -70,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     with writing(out), ExitStack() as stack:
         out.parent.mkdir(parents=True, exist_ok=True)
         videos = {}
-        if args.video:
+        if with_video:
             folder = Path(stack.enter_context(TemporaryDirectory(dir=out.parent)))
             frames = frames_of(recording, args.source)
             videos = write_videos(recording, frames, folder / out.stem, privacy, find_faces)
@@ -78,6 +92,9 @@ def run(args: argparse.Namespace) -> int:
         if any(_is_same(out.parent / video.path.name, origin) for video in videos.values()):
             raise SourceError(f"{origin} would be replaced: name another page with --out")
         page = render(recording, thumbnails, videos, embed=args.video == "embed")
+        for video in earlier_videos(out):  # people may be visible that this page hides
+            if not _is_same(video, origin):
+                video.unlink()
         # Names of files in the recording need not be valid Unicode.
         out.write_text(page, encoding="utf-8", errors="replace")
         files = [out]
@@ -95,7 +112,6 @@ def run(args: argparse.Namespace) -> int:
         contents += f", {plural(short, 'short track')}" if short else ""
     sizes = ", ".join(f"{file.name} {file.stat().st_size / 1e6:.1f} MB" for file in files)
     print(f"{out}   {images}, {contents}; {sizes}")
-    return 0
 
 
 def _is_same(path: Path, other: Path) -> bool:

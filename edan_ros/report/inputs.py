@@ -15,25 +15,29 @@ from edan_ros.report.from_lines import read_lines
 from edan_ros.report.records import EpochCounter, Recording
 from edan_ros.sources import Frame, SourceError, create_source
 from edan_ros.sources.bag import BAG_ENDINGS, BagSource, is_bag
-from edan_ros.sources.image_files import read_image
+from edan_ros.sources.image_files import natural_key, read_image
 from edan_ros.sources.inputs import find_inputs, may_be_single, single_image
 
 
-def find_recording(text: str) -> Path:
-    """Return the path of a bag or of JSON lines.
+def find_recordings(text: str) -> list[Path]:
+    """Return the paths of bags or of JSON lines.
 
     Args:
-        text: path of a bag, of the ``faces.jsonl`` of a run, or of a run's folder.
+        text: path of a bag, of the ``faces.jsonl`` of a run, or of a run's folder, which may hold
+            a folder for each of several recordings.
 
     Raises:
         SourceError: if there is none.
     """
     path = Path(text).expanduser()
     try:
-        if path.is_dir() and (path / LINES).is_file():
-            return path / LINES
+        if path.is_dir() and not is_bag(path):
+            below = sorted(path.glob(f"*/{LINES}"), key=natural_key)
+            found = [lines for lines in (path / LINES, *below) if lines.is_file()]
+            if found:
+                return found
         if path.exists():
-            return path
+            return [path]
     except OSError as error:
         raise SourceError(f"{text} cannot be read: {error.strerror or error}") from error
     raise SourceError(f"there is no {text}: give a bag, a faces.jsonl, or the folder of a run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,14 @@ def write_videos(
         stream = recording.streams[number]
         videos[number] = _write(stream, images, file, recording.seconds, privacy, find_faces)
     return videos
+
+
+def earlier_videos(page: Path) -> list[Path]:
+    """Return the existing videos that `write_videos` has named for a page that exists."""
+    pattern = re.compile(rf"{re.escape(page.stem)}_video(_\d+)?\.mp4")
+    return [
+        path for path in page.parent.iterdir() if page.exists() and pattern.fullmatch(path.name)
+    ]
 
 
 def _write(

@@ -101,6 +101,21 @@ def test_a_video_gives_one_sheet_per_interval_and_track(tmp_path: Path) -> None:
     assert all((out / f"{line['image']}.png").is_file() for line in found)
 
 
+def test_a_second_run_removes_the_sheets_of_the_first(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    own = cv2.imread(str(folder / "wall.png"))
+    cv2.imwrite(str(out / "own.png"), own)
+    options = ["--method", "gradcam", "--out", str(out)]
+    assert main(["explain", str(folder), *options]) == 0
+    assert main(["explain", str(folder / "wall.png"), *options]) == 1
+    names = ["collins_face1.png", "hopper_face1.png", "own.png"]
+    assert sorted(path.name for path in out.glob("*.png")) == names, "no result replaces nothing"
+    assert main(["explain", str(folder / "hopper.png"), *options]) == 0
+    assert sorted(path.name for path in out.glob("*.png")) == names[1:]
+    assert [line["image"] for line in lines(out)] == ["hopper_face1"]
+
+
 def test_images_of_one_name_in_two_folders(
     tmp_path: Path, photographs: Photographs, capsys: pytest.CaptureFixture[str]
 ) -> None:

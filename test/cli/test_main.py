@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
+import dis
 import importlib
 import importlib.metadata
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,6 +67,7 @@ def test_edan_alone_prints_the_help_and_lists_all_commands(
 COMMAND_LINES = (
     "annotate clip.mp4",
     "bag drive",
+    "batch recordings",
     "benchmark",
     "data prepare ytf68 --from originals --to sets",
     "compare a.yaml b.yaml --data sets --out runs",
@@ -97,6 +104,68 @@ def test_every_command_accepts_its_shortest_command_line(line: str) -> None:
 def test_every_command_has_a_shortest_command_line() -> None:
     missing = set(commands()) - {line.split()[0] for line in COMMAND_LINES}
     assert not missing
+
+
+#: A command line of each command.
+LINE_OF = {line.split()[0]: line for line in reversed(COMMAND_LINES)}
+
+
+@pytest.mark.parametrize(
+    "name", [*commands(), "data prepare", "engine build", "models fetch", "models list"]
+)
+def test_the_help_on_an_output_names_its_default(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage_error([*name.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    for flag in ("--out", "--to"):
+        entry = re.search(rf"^  {flag} .*?(?=^  -|^$)", text, re.DOTALL | re.MULTILINE)
+        if entry and f"[{flag} " in text:  # it is not required
+            assert "(default:" in " ".join(entry[0].split())
+
+
+@pytest.mark.parametrize("event", ["call", "import"])
+@pytest.mark.parametrize("line", LINE_OF.values(), ids=LINE_OF.keys())
+def test_ctrl_c_shows_no_traceback_in_any_command(
+    line: str, event: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGINT at the first call, and at the first import, of a command's run."""
+    name = line.split()[0].replace("-", "_")
+    body = importlib.import_module(f"edan_ros.cli.{name}").run.__code__
+    sent = []
+
+    def interrupt() -> None:
+        if not sent:
+            sent.append(True)
+            signal.raise_signal(signal.SIGINT)
+
+    def profile(frame: FrameType, kind: str, _: object) -> None:
+        caller = frame if kind == "c_call" else frame.f_back
+        if kind in ("call", "c_call") and caller is not None and caller.f_code is body:
+            interrupt()
+
+    real_import = builtins.__import__
+
+    def importing(*args: Any, **kwargs: Any) -> Any:
+        if sys._getframe(1).f_code is body:
+            interrupt()
+        return real_import(*args, **kwargs)
+
+    if event == "call":
+        sys.setprofile(profile)
+    elif any(step.opname == "IMPORT_NAME" for step in dis.get_instructions(body)):
+        monkeypatch.setattr(builtins, "__import__", importing)
+    else:
+        return  # it would run to its end
+    try:
+        code = main(line.split())
+    finally:
+        sys.setprofile(None)
+    output = capsys.readouterr()
+    assert "Traceback" not in output.out + output.err
+    # Some commands find what is missing before they import anything.
+    assert sent or event == "import"
+    assert code == 130 or not sent
 
 
 def test_the_version_is_printed_without_loading_opencv() -> None:
@@ -182,6 +251,7 @@ def test_a_wrong_command_line(
         ("models fetch yunett", "did you mean 'yunet'?"),
         ("--verson", "did you mean '--version'?"),
         # The value of an unknown flag is not taken for the source, which --mean excludes.
+        ("annotate a.mp4 --out result.mp4", "is the name of a file: give result, for example"),
         ("explain --mean folder=a --threads 1", "edan explain: unrecognized arguments: --threads"),
     ],
 )

@@ -45,6 +45,22 @@ def test_a_page_is_written_beside_the_lines_or_to_a_given_file(
     assert out.read_text() == page
 
 
+def test_a_folder_of_several_recordings_gets_a_report_on_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run")
+    for name in ("clip2", "clip10"):
+        write_run(run / name)
+    assert main(["report", str(run)]) == 0
+    pages = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert pages == [str(run / f) for f in ("faces.html", "clip2/faces.html", "clip10/faces.html")]
+    (run / "faces.jsonl").unlink()
+    assert main(["report", str(run)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert main(["report", str(run), "--out", str(tmp_path / "one.html")]) == 1
+    assert "run holds 2 recordings: name one for --out" in capsys.readouterr().err
+
+
 def test_images_from_a_source(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     images = ["--thumbnails", "--source", str(run / "*.png")]
@@ -69,7 +85,9 @@ def test_the_video_keeps_source_and_privacy_of_the_run(tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     assert len(frames) == 20
     assert np.ptp(np.median(frames[0], axis=(0, 1))) < 5, "no colour of the clip is left"
+    (run / "faces_video_2.mp4").write_text("of a second camera")
     assert main(["report", str(run), "--video", "embed", "--privacy", "none"]) == 0
+    assert not list(run.glob("*.mp4")), "videos beside the former page are removed"
     assert "media-src blob:" in (run / "faces.html").read_text()
     before = clip.read_bytes()
     assert (
