@@ -175,12 +175,31 @@ def extract(image: Image, crops: Sequence[Crop], size: int) -> NDArray[np.float3
 
 def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
     crop = crop.reduced(image.reduction)
-    height, width = image.pixels.shape[:2]
-    x0, y0, x1, y1 = _region(crop, width, height)
-    gray = image.gray((x0, y0, x1, y1))
-    matrix = crop.matrix(size, (x0, y0))
-    reduction = min(int(crop.side / size), x1 - x0, y1 - y0)
-    if crop.side > MAX_DIRECT_REDUCTION * size and reduction > 1:
+    region = _region(crop, *image.pixels.shape[1::-1])
+    return sample(image, region, crop.matrix(size, region[:2]), (size, size), crop.side / size)
+
+
+def sample(
+    image: Image,
+    region: tuple[int, int, int, int],
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
+    shrinkage: float,
+) -> NDArray[np.uint8]:
+    """Return the (h, w) grey levels of a crop; outside the region its border is repeated.
+
+    Args:
+        image: the image.
+        region: x0, y0, x1, y1 of the part of ``image.pixels`` that the crop samples.
+        matrix: (2, 3) affine map from pixels of the region to those of the crop; it is changed.
+        size: height and width of the crop.
+        shrinkage: pixels of the region per pixel of the crop; above MAX_DIRECT_REDUCTION they
+            are averaged first.
+    """
+    x0, y0, x1, y1 = region
+    gray = image.gray(region)
+    reduction = min(int(shrinkage), x1 - x0, y1 - y0)
+    if shrinkage > MAX_DIRECT_REDUCTION and reduction > 1:
         width, height = (x1 - x0) // reduction, (y1 - y0) // reduction
         whole = gray[: height * reduction, : width * reduction]
         gray = np.asarray(
@@ -190,7 +209,7 @@ def _extract_one(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
         matrix[:, 2] += matrix[:, :2].sum(axis=1) * (0.5 * (reduction - 1))
         matrix[:, :2] *= reduction
     warped = cv2.warpAffine(
-        gray, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        gray, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(warped, np.uint8)
 

@@ -148,7 +148,7 @@ def estimate_poses(landmarks: NDArray[np.floating], camera: CameraModel) -> list
         landmarks.
     """
     try:
-        points = _normalised(np.asarray(landmarks, np.float64)[:, _POSE_INDICES], camera)
+        points = normalised(np.asarray(landmarks, np.float64)[:, _POSE_INDICES], camera)
         with np.errstate(all="ignore"):
             rotations, translations = _refined(*_under_scaled_orthography(points), points)
             forward = (rotations[:, :, 0] * translations).sum(axis=1)
@@ -233,7 +233,7 @@ def angles_to_camera(pose: HeadPose) -> tuple[float, float]:
     return pose.yaw - yaw, pose.pitch - pitch
 
 
-def _normalised(pixels: NDArray[np.float64], camera: CameraModel) -> NDArray[np.float64]:
+def normalised(pixels: NDArray[np.float64], camera: CameraModel) -> NDArray[np.float64]:
     """Return undistorted (n, k, 2) coordinates on the plane z = 1 for (n, k, 2) pixels."""
     matrix = np.asarray(camera.K, np.float64)
     if camera.model != "equidistant" and not camera.D.any():
