@@ -222,6 +222,8 @@ def test_a_new_configuration_fits_the_photos_and_says_what_to_expect(
     printed = capsys.readouterr().out
     assert "train: 40 photos (happy 20, sad 20)" in printed
     assert "no photos of neutral, surprise, fear, disgust, anger to train on" in printed
+    copies = "4 test photos are also in train, such as data/my photos/test/happy/0.png"
+    assert copies in printed
     config = load_config(tmp_path / "my photos.yaml")
     assert (config.name, config.batch, config.epoch_samples) == ("my_photos", 32, 800)
     entries = {"layout": "folder", "path": config.data["photos"]["path"]}
@@ -233,6 +235,12 @@ def test_a_new_configuration_fits_the_photos_and_says_what_to_expect(
     (command,) = [line for line in printed.splitlines() if line.startswith("  edan train")]
     words = shlex.split(command)
     assert words[2:5] == ["my photos.yaml", "--data", "data"]
+    for emotion in ("happy", "sad"):
+        for i in range(2):
+            image = np.full((9, 9), 40 * i + 40, np.uint8)
+            cv2.imwrite(f"data/my photos/test/{emotion}/{i}.png", image)
+    assert main(["new-training", "data/my photos", "--to", "other.yaml"]) == 0
+    assert "also in train" not in capsys.readouterr().out
     assert main(["new-training", "data/my photos"]) == 1
     assert "my photos.yaml exists: name another file with --to" in capsys.readouterr().err
 

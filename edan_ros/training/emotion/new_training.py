@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from edan_ros.core.wording import plural
 from edan_ros.datasets import DataError, FaceSet, read
 from edan_ros.datasets.files import find_folder
 from edan_ros.datasets.folder import has_classes
+from edan_ros.engines.manifest import sha256_of
 
 #: Names of the folder with the photos for validation.
 _TESTS = ("test", "val", "valid", "validation")
@@ -81,6 +82,7 @@ def new_training(folder: Path, config: Path) -> NewTraining:
     summary = [
         *(f"{part}: {_count(faces)}" for part, faces in sets.items()),
         *_warnings(sets["train"], sets["test"]),
+        *_shared(parts, sets),
         f"{_EPOCHS} epochs of {samples} samples: about {_minutes(_EPOCHS * samples)} on one core "
         "of a processor, less on a GPU",
         "Next:",
@@ -108,6 +110,18 @@ def _warnings(train: FaceSet, test: FaceSet) -> Iterator[str]:
     few = [name for name in EMOTIONS if trained[name] and tested[name] < 20]
     if few:
         yield f"fewer than 20 test photos of {', '.join(few)}: their figures will be rough"
+
+
+def _shared(parts: Mapping[str, Path], sets: Mapping[str, FaceSet]) -> Iterator[str]:
+    """Yield a warning where a test photo is also trained on, byte for byte."""
+    files = {part: [parts[part] / s.name for s in faces.samples] for part, faces in sets.items()}
+    trained = set(map(sha256_of, files["train"]))
+    shared = [file for file in files["test"] if sha256_of(file) in trained]
+    if shared:
+        yield (
+            f"{plural(len(shared), 'test photo is', 'test photos are')} also in train, such as "
+            f"{_shortest(shared[0])}: remove one of each pair, or the figures will be too good"
+        )
 
 
 def _minutes(samples: int) -> str:
