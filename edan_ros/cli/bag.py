@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
     from edan_ros.offline.bag import BagRun, add_topics, choose_cameras, plan_topics
     from edan_ros.recording.bag_writer import BagWriter
+    from edan_ros.recording.certificate import read_certificate, write_certificate
     from edan_ros.recording.definitions import Definitions
     from edan_ros.recording.progress import ImageProgress
     from edan_ros.recording.run_info import RunInfo, write_run_info
@@ -113,6 +114,9 @@ def run(args: argparse.Namespace) -> int:
         values = {"made by": "edan bag", "source": str(args.bag)}
         values |= {"not read": "; ".join(damage)} if damage else {}
         values |= {name: str(value) for name, value in settings.items()}
+        certificate = read_certificate(args.bag)
+        if certificate is not None:  # the images are those of an anonymised bag
+            write_certificate(writer.folder, certificate)
         write_run_info(writer.folder, RunInfo(loaded.describe_model(), values))
     for camera in cameras.values():
         log(camera.line())

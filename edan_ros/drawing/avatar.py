@@ -72,7 +72,7 @@ def draw_avatar(
 def _draw_face(part: NDArray[np.uint8], points: Points, eyes: Eyes | None) -> None:
     """Draw skin, brows, eyes, nose and mouth. points: (68, 2) in pixels of the drawing."""
     face = float(np.linalg.norm(np.ptp(points, axis=0))) / math.sqrt(2.0)
-    thin, thick = max(round(face / 120), 1), max(round(face / 36), 1)
+    thin, thick = max(round(face / 160), 1), max(round(face / 36), 1)
     _fill(part, _skin_outline(points), _SKIN)
     for first, last in ((17, 21), (22, 26)):
         _line(part, _smooth(points[first : last + 1]), _BROW, thick)

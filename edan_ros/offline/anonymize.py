@@ -38,7 +38,8 @@ from edan_ros.drawing.privacy import (
     cover_heads,
     roll_of,
 )
-from edan_ros.offline.covers import Finding, link, plan_covers
+from edan_ros.offline.bag import DEPTH_ENCODINGS, copy_topics
+from edan_ros.offline.covers import SAME_FACE, Finding, FoundTrack, link, plan_covers
 from edan_ros.offline.loading import load_pipeline
 from edan_ros.pipeline.config import MOST_FACES
 from edan_ros.pipeline.pipeline import Pipeline
@@ -50,7 +51,7 @@ from edan_ros.recording.image_messages import replaced_data
 from edan_ros.recording.packet_encoder import PacketEncoder
 from edan_ros.recording.progress import ImageProgress
 from edan_ros.sources import SourceError
-from edan_ros.sources.bag import IMAGES
+from edan_ros.sources.bag import IMAGES, image_topics
 from edan_ros.sources.bag_reader import BagReader, Message
 from edan_ros.sources.video_packets import PacketDecoder, codec_of, encoding_of, is_video
 
@@ -63,8 +64,6 @@ REMAINING_SUFFIX = "_faces_remain"
 #: Sides to which images are shrunk for the detector of the package, to find small faces, and for
 #: the cascade, which takes longest.
 _LARGE_SIDE, _HAAR_SIDE = 1280, 320
-#: Encodings of depth images, which are copied unless their topic is named.
-_DEPTH = ("16UC1", "32FC1")
 #: Share of a detected box inside drawn avatars from which it is one of them.
 _DRAWN_SHARE = 0.8
 #: Types that hold pictures of people and cannot be read here.
@@ -293,7 +292,6 @@ class Anonymizer:
             self._select(reader)
             with self._progress("searching") as progress:
                 before = self._search(reader, progress.advance)
-            damage = reader.damage
         clean: dict[tuple[str, int], bytes] = {}
         drawn: Counter[str] = Counter()
         for number in range(1, MAX_ROUNDS + 1):
@@ -304,6 +302,7 @@ class Anonymizer:
             with BagReader(self.path) as reader, self._writer(reader) as writer:
                 with self._progress("writing") as progress:
                     self._write(reader, writer, progress.advance)
+                damage = reader.damage
                 writer.complete()
                 with BagReader(writer.folder) as result, self._progress("checking") as progress:
                     remaining = self._recheck(result, clean, drawn, progress.advance)
@@ -333,6 +332,7 @@ class Anonymizer:
 
     def _select(self, reader: BagReader) -> None:
         """Find the topics of images. Raises SourceError for those that cannot be read."""
+        image_topics(reader)  # raises where there is none
         known = reader.topics
         self._expected = sum(topic.count for topic in known.values() if topic.kind in IMAGES)
         missing = sorted({*self.named, *self.drop} - known.keys())
@@ -404,12 +404,10 @@ class Anonymizer:
             return False
         if "compressedDepth" in getattr(record, "format", ""):
             return True
-        return getattr(record, "encoding", "") in _DEPTH
+        return getattr(record, "encoding", "") in DEPTH_ENCODINGS
 
     def _write(self, reader: BagReader, writer: BagWriter, advance: Callable[[], None]) -> None:
         """Write all messages: images with hidden heads, everything else as it is."""
-        from edan_ros.offline.bag import copy_topics
-
         kept = reader.topics.keys() - set(self.drop)
         for line in copy_topics(writer, reader, kept, Definitions()):
             self._log(line)
@@ -532,7 +530,7 @@ class Anonymizer:
                     "last_stamp_ns": topic.stamps[track.images[-1]],
                     "first_box": _rounded(track.findings[0]),
                     "last_box": _rounded(track.findings[-1]),
-                    "detectors": sorted({f.detector for f in track.findings}),
+                    "found_by": dict(_detectors_of(track, topic.findings)),
                     "best_score": round(max(f.score for f in track.findings), 3),
                 }
                 for track in tracks
@@ -609,6 +607,15 @@ def _share(face: Finding, image: CoveredImage) -> float:
         round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)
     ]
     return float(part.mean()) if part.size else 0.0
+
+
+def _detectors_of(track: FoundTrack, findings: Sequence[Sequence[Finding]]) -> Counter[str]:
+    """Return in how many images of a track each detector found it."""
+    return Counter(
+        name
+        for number, face in zip(track.images, track.findings, strict=True)
+        for name in {f.detector for f in findings[number] if f.box.iou(face.box) > SAME_FACE}
+    )
 
 
 def _reveals(topic: str, kind: str) -> str:

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 #: Largest number of jumps of the stamps that are described.
 _MAX_JUMPS = 3
-#: Encodings of depth images, which are skipped unless their topic is named.
-_DEPTH = ("16UC1", "32FC1")
+#: Encodings of depth images, which are not searched unless their topic is named.
+DEPTH_ENCODINGS = ("16UC1", "32FC1")
 
 
 def _qos(depth: int, durability: QosDurability) -> Qos:
@@ -266,7 +266,7 @@ class BagRun:
                 self._add_faces(*origin, pixels, camera)
 
     def _process(self, image: Any, message: Message, camera: Camera) -> None:
-        if not camera.named and getattr(image, "encoding", "") in _DEPTH:
+        if not camera.named and getattr(image, "encoding", "") in DEPTH_ENCODINGS:
             raise ImageError("encoding", "depth images: name the topic to process them")
         reduction = self._pipeline.reduction(camera.topic, _stamp(image, message))
         for origin, pixels in camera.decoder.decode(

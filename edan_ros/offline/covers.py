@@ -22,7 +22,7 @@ from edan_ros.tracking.association import assign, overlap_costs
 #: Longest gap in seconds inside a track: faces further apart in time are separate tracks.
 MAX_GAP = 1.0
 #: IoU above which two findings in one image are one face, and above which one cover hides both.
-_SAME_FACE, _SAME_PLACE = 0.5, 0.85
+SAME_FACE, _SAME_PLACE = 0.5, 0.85
 #: Largest overlap cost of a link, and its growth per second of the gap.
 _LINK_COST, _LINK_COST_PER_SECOND = 1.0, 1.0
 #: Factor on the size of a head whose place is interpolated or extrapolated.
@@ -100,7 +100,7 @@ def distinct(findings: Sequence[Finding]) -> list[Finding]:
     """Return one finding per face of an image: with landmarks where there is one, else the best."""
     kept: list[Finding] = []
     for face in sorted(findings, key=lambda f: (f.landmarks is None, -f.score)):
-        if all(face.box.iou(other.box) <= _SAME_FACE for other in kept):
+        if all(face.box.iou(other.box) <= SAME_FACE for other in kept):
             kept.append(face)
     return kept
 

@@ -13,6 +13,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN_REASONS
+from edan_ros.recording.certificate import describe_certificate, read_certificate
 from edan_ros.recording.definitions import FACES, MODEL_INFO, Definitions
 from edan_ros.recording.run_info import describe_model, read_run_info
 from edan_ros.report.records import (
@@ -61,7 +62,9 @@ def read_bag(path: Path) -> Recording:
     streams = {name: builder for name, builder in found.builders.items() if len(builder)}
     if not streams:
         raise SourceError(f"{path}: no message can be read on {', '.join(found.builders)}")
-    info = read_run_info(path if path.is_dir() else path.parent)
+    folder = path if path.is_dir() else path.parent
+    info, certificate = read_run_info(folder), read_certificate(folder)
+    privacy = [describe_certificate(certificate)] if certificate else []
     axis = time_axis(list(streams.values()))
     return Recording(
         str(path),
@@ -70,7 +73,7 @@ def read_bag(path: Path) -> Recording:
         found.model or info.model,
         info.settings,
         list(found.diagnostics.values()),
-        [f"{line}." for line in damage] + found.notes() + jump_notes(axis),
+        privacy + [f"{line}." for line in damage] + found.notes() + jump_notes(axis),
         axis,
     )
 

@@ -46,7 +46,7 @@ class SixteenBitScaler:
     def expand(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
         """Return 8-bit pixels as samples that ``convert`` maps to them, by its last levels."""
         levels = (pixels.astype(np.int64) << max(self._shift, 0)) + self._offset
-        return np.minimum(levels, 65_535).astype(np.uint16)
+        return np.asarray(np.minimum(levels, 65_535), np.uint16)
 
     def _update(self, samples: NDArray[Any]) -> None:
         step = max(1, math.isqrt(samples.size // _QUANTILE_SAMPLES))
