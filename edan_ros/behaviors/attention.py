@@ -1,4 +1,4 @@
-"""Selection of the person to attend to, by nearness, novelty and expression, with inertia.
+"""Selection of the person to attend to: who looks at the robot, is near, new, expressive.
 
 The score of a person is the weighted mean of three values from 0 to 1:
 
@@ -6,6 +6,9 @@ The score of a person is the weighted mean of three values from 0 to 1:
   the size of the face in the image is used instead (`near_size`, `far_size`);
 - novelty: exp(-t / new_for), t seconds after the first image of the person;
 - expression: 1 minus the probability of neutral, 0 while the emotion is unknown.
+
+A person who looks at the robot leads over one who does not by `engaged_lead` beyond the scores, and
+by half of it over one whose direction is unknown.
 
 Attention moves to another person only if that person leads by `inertia` for `patience` seconds, and
 after it has rested on one person for `dwell` seconds, unless that person is gone.
@@ -17,6 +20,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edan_ros.behaviors.engagement import EngagementMonitor, Level
 from edan_ros.behaviors.people import Person
 from edan_ros.behaviors.snapshot import NEUTRAL
 from edan_ros.core.emotions import UNKNOWN
@@ -47,6 +51,12 @@ class AttentionSettings(CheckedSettings):
         "distance is unknown",
     )
     new_for: float = seconds(4.0, 0.5, 60.0, "time constant with which novelty decays")
+    engaged_lead: float = number(
+        1.0,
+        0.0,
+        2.0,
+        "lead, in score, of a person who looks at the robot over one who does not: 0 to ignore it",
+    )
     inertia: float = number(
         0.12, 0.0, 1.0, "lead in score that another person needs to draw attention"
     )
@@ -65,12 +75,17 @@ class AttentionSettings(CheckedSettings):
 
 @dataclass(frozen=True)
 class Score:
-    """The score of a person and its three parts, each 0 to 1."""
+    """The score of a person and its three parts, each 0 to 1.
+
+    level: engagement of the person. rank: the total with the lead of those who look at the robot.
+    """
 
     total: float = 0.0
     near: float = 0.0
     new: float = 0.0
     expressive: float = 0.0
+    level: Level = Level.UNKNOWN
+    rank: float = 0.0
 
 
 class Attention:
@@ -85,20 +100,29 @@ class Attention:
         self._rival = 0
         self._rival_since = -math.inf
 
-    def choose(self, people: Iterable[Person], stamp: float, image_height: int) -> int:
+    def choose(
+        self,
+        people: Iterable[Person],
+        stamp: float,
+        image_height: int,
+        engagement: EngagementMonitor,
+    ) -> int:
         """Return the track of the person to attend to in the snapshot with this stamp, or 0."""
-        scores = {p.track_id: self.rate(p, stamp, image_height) for p in people}
+        scores = {
+            p.track_id: self.rate(p, stamp, image_height, engagement.level(p.track_id))
+            for p in people
+        }
         if not scores:
             self.release()
             return 0
         if self._paused in scores:
             self.track_id = self._paused
         self._paused = 0
-        best = max(scores, key=lambda track: (scores[track].total, -track))
+        best = max(scores, key=lambda track: (scores[track].rank, -track))
         current = scores.get(self.track_id)
         if current is None:
             self._turn_to(best, stamp)
-        elif scores[best].total > current.total + self.settings.inertia:
+        elif scores[best].rank > current.rank + self.settings.inertia:
             if best != self._rival:
                 self._rival, self._rival_since = best, stamp
             patient = stamp - self._rival_since >= self.settings.patience
@@ -120,7 +144,7 @@ class Attention:
         self.track_id = self._rival = self._paused = 0
         self.score = Score()
 
-    def rate(self, person: Person, stamp: float, image_height: int) -> Score:
+    def rate(self, person: Person, stamp: float, image_height: int, level: Level) -> Score:
         """Return the score of one person, as defined above."""
         s, face = self.settings, person.face
         if face.position is not None:
@@ -132,8 +156,9 @@ class Attention:
         known = person.emotion.value != UNKNOWN and face.emotion != UNKNOWN
         expressive = 1.0 - min(face.probabilities[NEUTRAL], 1.0) if known else 0.0
         parts = s.weight_near * near + s.weight_new * new + s.weight_expressive * expressive
-        total = parts / (s.weight_near + s.weight_new + s.weight_expressive)
-        return Score(min(total, 1.0), near, new, expressive)
+        total = min(parts / (s.weight_near + s.weight_new + s.weight_expressive), 1.0)
+        share = {Level.UNKNOWN: 0.5, Level.DISENGAGED: 0.0}.get(level, 1.0)
+        return Score(total, near, new, expressive, level, total + share * s.engaged_lead)
 
     def _turn_to(self, track_id: int, stamp: float) -> None:
         self.track_id, self._since, self._rival = track_id, stamp, 0

@@ -6,6 +6,12 @@ import math
 from dataclasses import dataclass, field
 
 from edan_ros.behaviors.attention import Attention, AttentionSettings, Score
+from edan_ros.behaviors.engagement import (
+    EngagementMonitor,
+    EngagementReport,
+    EngagementSettings,
+    Level,
+)
 from edan_ros.behaviors.people import People, PeopleSettings, Person
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.reactions import Fired, Reactions
@@ -59,6 +65,7 @@ class SocialSettings:
     time: TimeSettings = field(default_factory=TimeSettings)
     people: PeopleSettings = field(default_factory=PeopleSettings)
     attention: AttentionSettings = field(default_factory=AttentionSettings)
+    engagement: EngagementSettings = field(default_factory=EngagementSettings)
     expression: ExpressionSettings = field(default_factory=ExpressionSettings)
 
 
@@ -153,13 +160,14 @@ class Social:
         self.settings = settings
         self._people = People(settings.people)
         self._attention = Attention(settings.attention)
+        self._engagement = EngagementMonitor(settings.engagement)
         self._gaze = Gaze(settings.expression.gaze_smoothing)
 
     def reconfigure(self, settings: SocialSettings) -> None:
         """Set new settings.
 
         Cooldowns and the robot's expression continue. The people are kept unless the settings of
-        people or attention change.
+        people, attention or engagement change.
         """
         before, self.settings = self.settings, settings
         self.clock.settings = settings.time
@@ -167,8 +175,13 @@ class Social:
         self._reactions.rules = settings.rules
         self._reactions.interval = settings.expression.reaction_interval
         self._gaze.smoothing = settings.expression.gaze_smoothing
-        if (before.people, before.attention) != (settings.people, settings.attention):
+        if _people_settings(before) != _people_settings(settings):
             self._configure(settings)
+
+    @property
+    def engagement(self) -> tuple[EngagementReport, ...]:
+        """Engagement of the people in the newest image that counted, in its order."""
+        return self._engagement.reports
 
     def observe(self, snapshot: Snapshot, now: float) -> tuple[Admission, Fired | None]:
         """Add the faces of an image arriving at `now`; return whether it counts, and a reaction."""
@@ -176,8 +189,9 @@ class Social:
         if admission is not Admission.NEW:
             return admission, None
         self._people.observe(snapshot)
+        self._engagement.observe(snapshot)
         people = list(self._people.all())
-        attended = self._attention.choose(people, snapshot.stamp, snapshot.height)
+        attended = self._attention.choose(people, snapshot.stamp, snapshot.height, self._engagement)
         self._gaze.update(self._people.find(attended), snapshot.stamp)
         fired = self._reactions.decide(people, attended, snapshot.stamp, self.clock.elapsed)
         if fired is not None:
@@ -186,7 +200,8 @@ class Social:
 
     def score(self, person: Person, snapshot: Snapshot) -> float:
         """Return the attention score of a person in a snapshot, 0 to 1."""
-        return self._attention.rate(person, snapshot.stamp, snapshot.height).total
+        level = self._engagement.level(person.track_id)
+        return self._attention.rate(person, snapshot.stamp, snapshot.height, level).total
 
     def step(self, now: float) -> SocialReport:
         """Return the decisions at `now`."""
@@ -218,5 +233,10 @@ class Social:
         s = self._attention.score
         return (
             f"Attending to person {person.track_id}: score {s.total:.2f} from nearness "
-            f"{s.near:.2f}, novelty {s.new:.2f}, expression {s.expressive:.2f}."
+            f"{s.near:.2f}, novelty {s.new:.2f}, expression {s.expressive:.2f}"
+            f"{'' if s.level is Level.UNKNOWN else f'; {s.level.name.lower()}'}."
         )
+
+
+def _people_settings(settings: SocialSettings) -> tuple[object, ...]:
+    return settings.people, settings.attention, settings.engagement

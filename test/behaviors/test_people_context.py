@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenarios import face, invalid_faces, snapshot
 
+from edan_ros.behaviors.engagement import gaze_of, head_of
 from edan_ros.behaviors.people_context import LIMITS, ContextOptions, PeopleContext, target_of
+from edan_ros.behaviors.snapshot import FaceSnapshot
 from edan_ros.behaviors.timing import Admission
+
+
+def head_target(shown: FaceSnapshot, others: list[FaceSnapshot]) -> str:
+    return target_of(head_of(shown), shown, snapshot(1.0, *others), 0.3)
 
 
 def play(context: PeopleContext, begin: float, duration: float, *faces: Any) -> float:
@@ -75,20 +82,38 @@ def test_without_fresh_images_nobody_is_listed() -> None:
 def test_a_head_is_turned_to_the_camera_another_person_or_elsewhere() -> None:
     left, right = face(1, x=-0.5), face(2, x=1.5)  # a metre to each side, and a metre away
     everybody = [left, right]
-    assert target_of(left, everybody, 0.3) == "elsewhere", "parallel to the optical axis"
+    assert head_target(left, everybody) == "elsewhere", "parallel to the optical axis"
     # From the left, the camera is 45 degrees to the right of the axis, the other person 90.
-    assert target_of(face(1, x=-0.5, yaw=math.pi / 4), everybody, 0.3) == "robot"
-    assert target_of(face(1, x=-0.5, yaw=math.pi / 2), everybody, 0.3) == "2"
-    assert target_of(face(2, x=1.5, yaw=-math.pi / 2), everybody, 0.3) == "1"
-    assert target_of(face(1, x=-0.5, yaw=-math.pi / 2), everybody, 0.3) == "elsewhere"
-    assert target_of(face(1, pitch=-0.5), [], 0.3) == "elsewhere"
-    assert target_of(face(1, yaw=math.nan), [], 0.3) == "unknown"
+    assert head_target(face(1, x=-0.5, yaw=math.pi / 4), everybody) == "robot"
+    assert head_target(face(1, x=-0.5, yaw=math.pi / 2), everybody) == "2"
+    assert head_target(face(2, x=1.5, yaw=-math.pi / 2), everybody) == "1"
+    assert head_target(face(1, x=-0.5, yaw=-math.pi / 2), everybody) == "elsewhere"
+    assert head_target(face(1, pitch=-0.5), []) == "elsewhere"
+    assert head_target(face(1, yaw=math.nan), []) == "unknown"
 
 
 def test_without_a_position_only_the_camera_is_a_target() -> None:
     facing = face(1, distance=None)
-    assert target_of(facing, [facing, face(2)], 0.3) == "robot"
-    assert target_of(face(1, distance=None, yaw=1.0), [facing, face(2)], 0.3) == "elsewhere"
+    assert head_target(facing, [facing, face(2)]) == "robot"
+    assert head_target(face(1, distance=None, yaw=1.0), [facing, face(2)]) == "elsewhere"
+
+
+def test_without_a_position_the_line_of_sight_to_the_camera_counts() -> None:
+    # At the border of the image an assumed lens sees a face by atan(0.4) from its axis.
+    border = face(1, distance=None, x=0.9)
+    assert head_target(border, []) == "elsewhere", "parallel to the optical axis"
+    assert head_target(face(1, distance=None, x=0.9, yaw=-math.atan(0.4)), []) == "robot"
+
+
+def test_eyes_and_head_point_at_targets_of_their_own() -> None:
+    context = PeopleContext(ContextOptions())
+    # The head faces the camera, the eyes the other person, a metre to the right.
+    looking = replace(face(1, x=0.5), gaze=(1.0, 0.0, 0.0))
+    assert gaze_of(looking) == (1.0, 0.0, 0.0)
+    now = play(context, 10.0, 1.0, looking, face(2, x=1.5, yaw=1.0))
+    first, second = context.describe(now)["people"]
+    assert (first["head_towards"], first["eyes_towards"]) == ("robot", "2")
+    assert (second["head_towards"], second["eyes_towards"]) == ("elsewhere", "unknown")
 
 
 def test_a_glance_does_not_change_the_target() -> None:

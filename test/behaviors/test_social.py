@@ -92,6 +92,19 @@ def test_the_most_expressive_draws_attention_but_a_twitch_does_not() -> None:
     assert stage.play(2.0, face(first), face(other, "happy", x=0.2)).track_id == other
 
 
+def test_who_looks_at_the_robot_comes_before_a_nearer_smile() -> None:
+    stage = Stage()
+    smiling, looking = face(1, "happy", x=0.5, yaw=1.0, distance=0.7), face(2, distance=2.5)
+    stage.play(3.0, smiling)
+    assert stage.play(4.0, smiling, looking).track_id == 2
+    assert "expression 0.12; engaged." in stage.report.reason
+    levels = [(report.track_id, report.level.name) for report in stage.social.engagement]
+    assert levels == [(1, "DISENGAGED"), (2, "ENGAGED")]
+    ignoring = Stage(attention=AttentionSettings(engaged_lead=0.0))
+    ignoring.play(3.0, smiling)
+    assert ignoring.play(4.0, smiling, looking).track_id == 1
+
+
 def test_attention_does_not_alternate_between_equals() -> None:
     stage, seen = Stage(), set()
     for i in range(100):
