@@ -93,8 +93,9 @@ _NOTHING = "Neither the eyes nor the direction of the head can be measured."
 #: Seconds for which closed eyes may be measured as open without a break: between two blinks the
 #: eyes may be open for less than `grace`, but never this briefly.
 BLINK_GRACE = 0.15
-#: Openness below which a blink begins, and the openness that it must reach.
-BLINK_BEGINS, BLINK_REACHES = 0.5, 0.35
+#: Openness below which a blink begins, the openness that it must reach, and its shortest duration
+#: in seconds.
+BLINK_BEGINS, BLINK_REACHES, BLINK_SHORTEST = 0.5, 0.35, 0.05
 #: Seconds for which a state is reported after it has ended, so that a slow subscriber receives it.
 HOLD = 1.0
 #: Seconds over which `confidence` is measured, and its share for eyes judged by landmarks alone.
@@ -638,7 +639,7 @@ class DriverMonitor:
         half = driver.openness < BLINK_BEGINS if measured else None
         duration = self._blink.update(half, stamp, bridge=0.0)
         # A blink that only the loss of the eyes has ended has no end.
-        ended = half is False and 0.0 < duration < self.settings.eyes_closed_after
+        ended = measured and BLINK_SHORTEST <= duration < self.settings.eyes_closed_after
         if ended and self._lowest <= BLINK_REACHES:
             self._blinks.append((stamp, duration))
         if half:
@@ -735,8 +736,9 @@ class DriverMonitor:
             return state, self._reasons[state]
         if self._unmeasured.held(at) >= UNMEASURED_AFTER:
             return DriverState.UNKNOWN, _NOTHING
-        if self._eyes_unmeasured.held(at) >= UNMEASURED_AFTER and self._driver is not None:
-            quality = EYE_QUALITIES[self._driver.eye_quality]
+        driver = None if self._eyes_measured else self._driver
+        if driver is not None and self._eyes_unmeasured.held(at) >= UNMEASURED_AFTER:
+            quality = EYE_QUALITIES[driver.eye_quality]
             turned = self._head_is_away and quality in ("", "occluded")
             return state, _HIDDEN.get("turned" if turned else quality, _UNSEEN)
         return state, ""

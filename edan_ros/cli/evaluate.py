@@ -1,4 +1,4 @@
-"""Evaluate a model on data sets, or compare face detectors."""
+"""Evaluate a model on data sets, compare face detectors, or test the driver monitor."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from edan_ros.evaluation.classification import SetResult
     from edan_ros.evaluation.prior import PriorEngine
 
-#: Given in place of a model to compare detectors.
-DETECTOR = "detector"
+#: Given in place of a model to compare detectors, or to test the driver monitor.
+DETECTOR, DRIVER = "detector", "driver"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        metavar="MODEL|detector",
+        metavar="MODEL|detector|driver",
         help="name of a shipped model or path of an .onnx file; or the word detector, which "
-        "compares face detectors",
+        "compares face detectors, or driver, which tests the driver monitor on scripted drivers",
     )
     parser.add_argument(
         "--data",
@@ -121,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
         args.images = args.pictures
     if args.what == DETECTOR:
         return _compare_detectors(args)
+    if args.what == DRIVER:
+        return _evaluate_driver(args)
     specs = _specs(args)
     if args.robustness and (args.classes != 7 or args.crop or args.out or args.groups):
         args.usage_error("argument --robustness: takes seven classes, its own crops and no report")
@@ -167,6 +169,24 @@ def _compare_detectors(args: argparse.Namespace) -> int:
         args.usage_error("argument --data: detector takes the one folder that holds the data sets")
     for line in compare_detectors(args.data[0], args.names, args.threshold, args.images):
         print(line, flush=True)
+    return 0
+
+
+def _evaluate_driver(args: argparse.Namespace) -> int:
+    from edan_ros.cli._output import progress
+    from edan_ros.evaluation.driver import evaluate_traces
+    from edan_ros.evaluation.driver_report import text, write_report
+    from edan_ros.evaluation.driver_scenarios import SCENARIOS
+
+    total = 2 * (len(SCENARIOS) + 1)
+    results = list(progress(evaluate_traces(), total, "driving through scenarios"))
+    print("\n".join(text(results)))
+    if args.out:
+        try:
+            page = write_report(args.out, results)
+        except OSError as error:
+            raise DataError(f"cannot write the folder {args.out}: {error.strerror}") from error
+        print(f"\nreport: {page}")
     return 0
 
 

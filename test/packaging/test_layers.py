@@ -41,6 +41,7 @@ ALLOWED = {
     "benchmark": {"core", "datasets", "detection", "drawing", "engines", "pipeline", "sources"},
     "explain": {"core", "datasets", "drawing", "engines"},
     "evaluation": {
+        "behaviors",
         *("core", "datasets", "detection", "drawing", "engines", "pipeline", "sources", "tracking"),
     },
     "training": {
