@@ -21,6 +21,8 @@ from edan_ros.tracking.association import assign, overlap_costs
 
 #: Longest gap in seconds inside a track: faces further apart in time are separate tracks.
 MAX_GAP = 1.0
+#: Seconds by which times that were converted from nanoseconds may be off.
+_ROUNDING = 1e-6
 #: IoU above which two findings in one image are one face, and above which one cover hides both.
 SAME_FACE, _SAME_PLACE = 0.5, 0.85
 #: Largest overlap cost of a link, and its growth per second of the gap.
@@ -162,7 +164,7 @@ def _extended(times: Sequence[float], track: FoundTrack) -> Iterator[tuple[int, 
         while 0 <= number < len(times):
             seconds = times[number] - times[track.images[end]]
             # At least one image, however slowly they come.
-            if abs(seconds) > (MAX_GAP if number == near else PRIVACY_MARGIN):
+            if abs(seconds) > (MAX_GAP if number == near else PRIVACY_MARGIN) + _ROUNDING:
                 break
             yield number, _moved(face, (0.0, 0.0))
             limit = _MAX_MOTION * face.box.size
