@@ -26,7 +26,7 @@ from edan_ros.training.detector.composer import (
     DetectorData,
 )
 from edan_ros.training.detector.distractors import draw_distractors, shade
-from edan_ros.training.detector.head_views import add_cap, head_views
+from edan_ros.training.detector.head_views import add_cap, add_glasses, head_views
 from edan_ros.training.detector.sources import (
     BACKGROUND_SIDE,
     SourceImage,
@@ -229,6 +229,37 @@ def test_a_cap_covers_the_forehead_and_nothing_below_the_nose() -> None:
         x, y = face[27].astype(int)
         assert changed[y - 45 : y - 30, x - 15 : x + 15].mean() > 0.9, seed
         assert not changed[int(face[33, 1]) :].any(), seed
+
+
+def test_glasses_leave_the_eyes_and_the_mouth_free() -> None:
+    gray = np.full((200, 220), 200, np.uint8)
+    face = MEAN_SHAPE * 80 + (110, 100)
+    for seed in range(30):
+        frame = add_glasses(gray, face, np.random.default_rng(seed)) != gray
+        assert frame.any()
+        for x, y in (face[36:42].mean(axis=0), face[42:48].mean(axis=0)):
+            assert not frame[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].any(), seed
+            assert frame[int(y) - 15 : int(y) + 15, int(x) - 18 : int(x) + 18].any(), seed
+        assert not frame[int(face[33, 1]) + 2 :].any(), seed
+
+
+def test_hard_regions_are_pasted_as_images_without_a_face() -> None:
+    """The hard region is white on black: it appears only if it is chosen."""
+    gray = np.zeros((200, 240), np.uint8)
+    gray[150:190, 190:230] = 255
+    hard = np.array([[190, 150, 40, 40]], np.float32)
+    image = replace(source_image(), levels=[gray], hard=hard)
+    options = Composition(scene=0.0, pasted=12, empty=1.0, distractor_prob=0.0, mosaic=0.0)
+    bright = [
+        np.mean(
+            [
+                (Composer({"landmarks68": [image]}, 160, each)(rng).pixels > 200).mean()
+                for rng in map(np.random.default_rng, range(20))
+            ]
+        )
+        for each in (replace(options, hard=0.0), replace(options, hard=1.0))
+    ]
+    assert bright[1] > 1.5 * bright[0]
 
 
 def test_a_part_of_a_clip_is_used(tmp_path) -> None:

@@ -15,9 +15,10 @@ torch = pytest.importorskip("torch", reason="training needs the train extra (tor
 
 from test_detector_data import source_image  # noqa: E402
 
+from edan_ros.core.geometry import MEAN_SHAPE  # noqa: E402
 from edan_ros.detection.detector_model import DetectorModel  # noqa: E402
 from edan_ros.engines.manifest import Manifest, load_manifest, sha256_of  # noqa: E402
-from edan_ros.networks.face_detector import FaceDetector  # noqa: E402
+from edan_ros.networks.face_detector import DetectorOutput, FaceDetector  # noqa: E402
 from edan_ros.training.common.checkpoints import read_state  # noqa: E402
 from edan_ros.training.common.config import ConfigError  # noqa: E402
 from edan_ros.training.common.distributed import World  # noqa: E402
@@ -29,6 +30,8 @@ from edan_ros.training.detector.export import (  # noqa: E402
     export_detector,
     export_release,
 )
+from edan_ros.training.detector.hard_regions import find_hard_regions  # noqa: E402
+from edan_ros.training.detector.sources import SourceImage  # noqa: E402
 from edan_ros.training.detector.task import (  # noqa: E402
     DetectorConfig,
     DetectorTask,
@@ -201,6 +204,31 @@ def test_steps_on_one_batch_lead_to_its_boxes(tmp_path: Path) -> None:
     log = read_log(tmp_path)
     for term in ("score", "box", "points"):
         assert log[-1][f"train_{term}"] < 0.5 * log[0][f"train_{term}"]
+
+
+class FixedBoxes(FaceDetector):
+    """Finds the same three boxes in every image."""
+
+    def forward(self, image: torch.Tensor) -> DetectorOutput:  # noqa: ARG002
+        boxes = torch.tensor([[[70.0, 70, 60, 60], [10, 10, 30, 30], [-20, 90, 40, 40]]])
+        return DetectorOutput(torch.tensor([[3.0, 2.0, 2.0]]), boxes, torch.zeros(1, 3, 5, 2))
+
+
+def test_false_boxes_are_hard_regions_unless_the_border_cuts_them() -> None:
+    face = (MEAN_SHAPE * 60 + 100).astype(np.float32)
+    with_face, empty = (
+        replace(SourceImage.without_faces(np.zeros((200, 240), np.uint8)), outlines=outlines)
+        for outlines in (face[None], np.empty((0, 68, 2), np.float32))
+    )
+    found = find_hard_regions(FixedBoxes(**SMALL).eval(), [with_face, empty])
+    np.testing.assert_array_equal(found[0].hard, [[10, 10, 30, 30]])
+    np.testing.assert_array_equal(found[1].hard, [[70, 70, 60, 60], [10, 10, 30, 30]])
+
+
+def test_a_run_with_hard_regions_names_the_run_that_it_starts_from(tmp_path: Path) -> None:
+    hard = config(composition=replace(config().composition, hard=0.5))
+    with pytest.raises(ConfigError, match="hard regions"):
+        check_run(hard, tmp_path, None, World(torch.device("cpu")))
 
 
 @pytest.mark.parametrize("text", ["size: [", "name: x", "task: emotions", "colour: red"])

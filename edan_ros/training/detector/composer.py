@@ -47,6 +47,8 @@ class Composition:
         mirror: probability of mirror images.
         shares: how often a pasted image comes from which data set.
         empty: share of pasted images without a face.
+        hard: share of pasted images without a face that show a region which the detector that the
+            run starts from takes for a face.
         plain: probability of a uniform or graded background.
         background_image_prob: share of backgrounds and of pasted images without a face that come
             from images without people, if there are any.
@@ -74,6 +76,7 @@ class Composition:
         default_factory=lambda: {"landmarks68": 0.45, "muxspace": 0.4, "fer2013": 0.15}
     )
     empty: float = 0.3
+    hard: float = 0.0
     plain: float = 0.0
     background_image_prob: float = 0.2
     distractor_prob: float = 0.2
@@ -96,6 +99,9 @@ class Composer:
         self.images, self.size, self.options = images, size, options
         self._photographs = images["landmarks68"]
         self._background_images = images.get("background_images", [])
+        self._hard = [
+            (image, box) for group in images.values() for image in group for box in image.hard
+        ]
         self._pasted, self._scenes = (
             {name: share for name, share in shares.items() if images.get(name)}
             for shares in (options.shares, options.scenes)
@@ -221,6 +227,10 @@ class Composer:
         self, size: float, empty: bool, rng: np.random.Generator
     ) -> tuple[SourceImage, NDArray[np.floating], float]:
         """Return an image, the place in it to paste, and the scale for faces of ``size``."""
+        if empty and self._hard and rng.random() < self.options.hard:
+            image, (x, y, width, height) = self._hard[rng.integers(len(self._hard))]
+            scale = size / (0.5 * (width + height)) * np.exp(rng.uniform(-0.2, 0.2))
+            return image, np.array([x + 0.5 * width, y + 0.5 * height]), float(scale)
         if empty:
             image = self._empty_source(rng)
             side = max(image.levels[0].shape)

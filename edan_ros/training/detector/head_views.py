@@ -33,6 +33,7 @@ def head_views(
     yaw_deg: float,
     pitch_deg: tuple[float, float],
     worn: float,
+    glasses: float = 0.0,
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Yield (image, (68, 2) landmarks) of a face in random views; none of a small face.
 
@@ -44,6 +45,7 @@ def head_views(
         yaw_deg: largest yaw to either side; uniform up to it.
         pitch_deg: range of half of the pitches, positive down; others stay nearly the same.
         worn: share of the views with sunglasses, a mask or a cap.
+        glasses: share of the other views with the frame of glasses.
     """
     if Box.from_landmarks(landmarks).size < SMALLEST_FACE:
         return
@@ -53,6 +55,8 @@ def head_views(
         if rng.random() < worn:
             wear = add_cap if rng.random() < 0.4 else add_occluder
             image = wear(gray, landmarks, rng)
+        elif glasses and rng.random() < glasses:
+            image = add_glasses(gray, landmarks, rng)
         side = np.sign(angles.yaw) if abs(angles.yaw) > OWN_SIDE else rng.choice((-1.0, 1.0))
         yaw = side * rng.uniform(min(abs(angles.yaw), yaw_deg), yaw_deg)
         pitch = rng.uniform(*pitch_deg) if rng.random() < 0.5 else rng.normal(angles.pitch, 6.0)
@@ -83,3 +87,27 @@ def add_cap(
         cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, 4)
         pixels += mask.astype(np.float32) / 255.0 * (paint - pixels)
     return pixels.astype(np.uint8)
+
+
+def add_glasses(
+    gray: NDArray[np.uint8], landmarks: NDArray[np.floating], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return the image (h, w) with the frame of glasses, up to the ears, on a face (68, 2)."""
+    matrix, center = similarity(MEAN_SHAPE, landmarks)
+    half = np.array([rng.uniform(0.13, 0.18), rng.uniform(0.07, 0.13)])
+    angle = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    lens = np.sign(circle) * np.abs(circle) ** rng.uniform(0.4, 1.0) * half
+    eyes = [MEAN_SHAPE[36:42].mean(axis=0), MEAN_SHAPE[42:48].mean(axis=0)]
+    inner = np.array([half[0], 0.0])
+    bridge = np.array([eyes[0] + inner, eyes[1] - inner])
+    lines = [(eyes[0] + lens, True), (eyes[1] + lens, True), (bridge, False)]
+    for eye, side in zip(eyes, (-1.0, 1.0), strict=True):
+        hinge = (eye[0] + side * half[0], eye[1] - 0.3 * half[1])
+        lines.append((np.array([hinge, (side * 0.52, eye[1])]), False))
+    thick = max(round(float(np.ptp(landmarks[:, 0])) * rng.uniform(0.01, 0.03)), 1)
+    level, pixels = int(rng.integers(0, 120)), gray.copy()
+    for line, closed in lines:
+        polygon = np.round((line @ matrix + center) * 16.0).astype(np.int32)
+        cv2.polylines(pixels, [polygon], closed, level, thick, cv2.LINE_AA, 4)
+    return pixels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class SourceImage:
         points: (k, 5, 2) as in ``Detection.points``.
         ignore: (m, 4) boxes of regions that may hold a face.
         framed: whether the image shows more than the face.
+        hard: (h, 4) boxes without a face that a detector takes for one.
     """
 
     levels: list[NDArray[np.uint8]]
@@ -53,6 +54,7 @@ class SourceImage:
     points: NDArray[np.float32]
     ignore: NDArray[np.float32]
     framed: bool = True
+    hard: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
     @staticmethod
     def without_faces(gray: NDArray[np.uint8]) -> SourceImage:

@@ -26,12 +26,15 @@ from edan_ros.training.common.distributed import World
 from edan_ros.training.common.task import Learner, Task
 from edan_ros.training.common.trainer import check_batch
 from edan_ros.training.detector.composer import Composer, Composition, DetectorData
+from edan_ros.training.detector.hard_regions import find_hard_regions
 from edan_ros.training.detector.loss import DetectorLossWeights, detector_loss
 from edan_ros.training.detector.sources import SourceImage
 from edan_ros.training.emotion.augment import Augmentation
 
 #: Value of ``task`` in the configuration of a detector.
 TASK = "detector"
+#: Data sets with enough surroundings to search for hard regions.
+HARD_SETS = ("landmarks68", "ytf68", "background_images")
 #: File of a run from which training resumes and the detector is exported.
 CHECKPOINT = "detector.pt"
 
@@ -103,6 +106,11 @@ def check_run(config: DetectorConfig, out: Path, start: Path | None, world: Worl
     Arguments as for :class:`DetectorTask` and the trainer.
     """
     check_batch(config.batch, 1, world)
+    if config.composition.hard and start is None:
+        raise ConfigError(
+            "composition: hard regions are those of the run that this one starts from: name its "
+            "folder with --start, also to resume"
+        )
     if (out / CHECKPOINT).is_file():
         return
     if config.start and start is None:
@@ -161,6 +169,13 @@ class DetectorTask(Task[FaceDetector]):
     ) -> None:
         self.config, self.start = config, start
         self.composer = Composer(images, config.size, config.composition)
+        if config.composition.hard:
+            network = self._initial_network().eval()
+            images = {
+                name: find_hard_regions(network, group) if name in HARD_SETS else group
+                for name, group in images.items()
+            }
+            self.composer = Composer(images, config.size, config.composition)
         self.seed, self.batch = config.seed, config.batch
         self.phases = (Phase(config.epochs, config.learning_rate),)
         self.step_options = Optimiser(warmup_epochs=config.warmup_epochs, ema=config.ema)
