@@ -3,11 +3,14 @@
 Nothing is queued. Whenever a sentence may be spoken, it is on the most important difference between
 the people in view and what was announced before, so that sentences are never late and never come
 more often than set. In order of importance: a person shows a strong emotion (`STRONG`), has
-arrived, shows another emotion, has gone, has moved. Of a crowd only the number and the nearest
-person are announced.
+arrived, looks at the user, shows another emotion, has gone, has moved. Of a crowd only the number
+and the nearest person are announced.
 
 What is announced is true in the newest image. A change that is over before it could be announced is
-left out, except that a strong emotion is announced in the past tense.
+left out, except that a strong emotion and a look are announced in the past tense.
+
+The camera is with the user, so that who looks at the camera looks at the user. Only measured eyes
+count: a head that faces the user is not announced.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import math
 from dataclasses import dataclass, field
 
 from edan_ros.behaviors.catalogue import DIRECTIONS, DISTANCES, Catalogue, load_catalogue
+from edan_ros.behaviors.engagement import EngagementMonitor, EngagementSettings, Level
 from edan_ros.behaviors.people import People, PeopleSettings, Person
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Admission, StampClock, TimeSettings
@@ -24,7 +28,7 @@ from edan_ros.core.settings import CheckedSettings, SettingsError, number, secon
 
 #: Emotions that are announced first, without regard to `person_interval`.
 STRONG = frozenset(EMOTIONS.index(name) for name in ("fear", "anger"))
-#: Seconds for which a strong emotion that has ended is worth a sentence.
+#: Seconds for which a strong emotion or a look that has ended is worth a sentence.
 PAST = 10.0
 
 
@@ -42,6 +46,7 @@ class AnnouncerSettings(CheckedSettings):
         600.0,
         "shortest time between two sentences on one person, except on fear and anger",
     )
+    looks: bool = setting(True, "announce who looks at the user, where the eyes are measured")
     appear: float = seconds(
         1.0, 0.0, 30.0, "time for which a person must be present to be announced"
     )
@@ -97,6 +102,7 @@ class AnnouncerOptions:
     announcer: AnnouncerSettings = field(default_factory=AnnouncerSettings)
     time: TimeSettings = field(default_factory=TimeSettings)
     people: PeopleSettings = PEOPLE
+    engagement: EngagementSettings = field(default_factory=EngagementSettings)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class Sentence:
 
     Attributes:
         text: in the language of the catalogue.
-        kind: arrived, changed, past, gone, moved, crowd or blind.
+        kind: arrived, looks, changed, past, gone, moved, crowd or blind.
         track_id: of the person, 0 for none.
     """
 
@@ -156,6 +162,10 @@ class Announcer:
         self._announced: dict[int, _Announced] = {}
         #: Track -> the newest strong emotion, and `elapsed` when it was last shown.
         self._strong: dict[int, tuple[int, float]] = {}
+        self._engagement = EngagementMonitor(self.options.engagement)
+        #: Track -> `elapsed` when a look that has not been announced was last seen.
+        self._looks: dict[int, float] = {}
+        self._episodes: dict[int, int] = {}  # of looks, by track
         self._crowd = 0
         self._stamp = -math.inf
 
@@ -177,6 +187,7 @@ class Announcer:
         self._observed_at, self._stamp = self.clock.elapsed, snapshot.stamp
         self._blind_announced = False
         self._people.observe(snapshot)
+        self._engagement.observe(snapshot)
         self._places = {
             p.track_id: self._place(p.face, self._places.get(p.track_id), snapshot)
             for p in self._people.all()
@@ -186,6 +197,7 @@ class Announcer:
         for person in self._people.all():
             if self._shown(person) in STRONG:
                 self._strong[person.track_id] = (person.emotion.value, self.clock.elapsed)
+        self._observe_looks()
         return admission
 
     def step(self, now: float) -> Sentence | None:
@@ -220,7 +232,14 @@ class Announcer:
         in_view = [p for p in present if self._stamp - p.last_seen <= gap]
         if len(in_view) >= s.crowd or self._crowd:
             return self._count_crowd(in_view, elapsed)
-        for find in (self._strong_emotion, self._arrived, self._changed, self._gone, self._moved):
+        for find in (
+            self._strong_emotion,
+            self._arrived,
+            self._looking,
+            self._changed,
+            self._gone,
+            self._moved,
+        ):
             sentence = find(present, elapsed)
             if sentence is not None:
                 return sentence
@@ -231,6 +250,7 @@ class Announcer:
         s = self.options.announcer
         self._announced.clear()  # what happens to a person in a crowd is not announced later
         self._strong.clear()
+        self._looks.clear()
         for person in present:
             self._mark_announced(person, elapsed, self._shown(person))
         due = elapsed - self._crowd_announced >= s.crowd_interval
@@ -277,6 +297,22 @@ class Announcer:
                 return Sentence(text, "arrived", person.track_id)
         return None
 
+    def _looking(self, present: list[Person], elapsed: float) -> Sentence | None:
+        """Return a sentence on a person who looks at the user, or did a moment ago."""
+        for person in present:
+            track = person.track_id
+            announced, seen_at = self._announced[track], self._looks.get(track)
+            if seen_at is None or not self._is_due(announced.when, elapsed):
+                continue
+            del self._looks[track]
+            looks = self._is_looking(track)
+            if looks or elapsed - seen_at <= PAST:
+                text = self.catalogue.looks(self._places[track].direction, past=not looks)
+                if text:
+                    self._mark_announced(person, elapsed, announced.emotion)
+                    return Sentence(text, "looks" if looks else "past", track)
+        return None
+
     def _changed(self, present: list[Person], elapsed: float) -> Sentence | None:
         for person in present:
             emotion, before = self._shown(person), self._announced[person.track_id]
@@ -313,6 +349,29 @@ class Announcer:
                 text = self.catalogue.moved(before.place.direction, place.direction, place.distance)
                 return Sentence(text, "moved", person.track_id)
         return None
+
+    def _observe_looks(self) -> None:
+        """Store who looks at the user, once for each engagement."""
+        if not self.options.announcer.looks:
+            return
+        people = self._engagement.people
+        self._looks = {t: at for t, at in self._looks.items() if self._people.find(t)}
+        self._episodes = {t: n for t, n in self._episodes.items() if t in people}
+        for track in people:
+            if not self._is_looking(track):
+                continue
+            if people[track].episode != self._episodes.get(track):
+                self._episodes[track] = people[track].episode
+                self._looks[track] = self.clock.elapsed
+            elif track in self._looks:
+                self._looks[track] = self.clock.elapsed
+
+    def _is_looking(self, track: int) -> bool:
+        """Return whether the eyes of an engaged person look at the user in the newest image."""
+        return any(
+            report.track_id == track and report.by_gaze and report.level is Level.ENGAGED
+            for report in self._engagement.reports
+        )
 
     def _is_ready(self, person: Person) -> bool:
         """Return whether a person who has arrived can be announced, if possible with an emotion."""
@@ -360,6 +419,8 @@ class Announcer:
                     self._announced[person.track_id] = self._announced.pop(track)
                     if track in self._strong:
                         self._strong[person.track_id] = self._strong.pop(track)
+                    if track in self._looks:
+                        self._looks[person.track_id] = self._looks.pop(track)
                     self._people.remove(track)
                     break
 

@@ -8,6 +8,7 @@ A catalogue has
   `emotion` (one phrase per emotion);
 - `past`, which may be left out: a sentence with {direction} for each strong emotion, which has
   ended before it could be announced;
+- `looks` and `looked`, which may be left out: a person looks, or has looked, at the user;
 - the sentences `arrived`, `changed`, `moved`, `gone`, `crowd`, and `nobody` and `blind` without
   fields. {direction} and {before} are directions, {place} is direction and distance, {emotion} is
   the phrase of an emotion, {look} the same after a comma, or nothing if the emotion is unknown, and
@@ -39,6 +40,7 @@ FIELDS = {
     "nobody": set(),
     "blind": set(),
 }
+OPTIONAL_FIELDS = {"looks": {"direction"}, "looked": {"direction"}}
 CROWD_FIELDS = {"n", "place", "look"}
 
 
@@ -73,6 +75,11 @@ class Catalogue:
     def past(self, direction: str, emotion: int) -> str:
         """Return: a person has shown an emotion; "" without such a sentence."""
         text = self.sentences_past.get(EMOTIONS[emotion], "")
+        return text.format(direction=self.direction[direction])
+
+    def looks(self, direction: str, *, past: bool) -> str:
+        """Return: a person looks, or has looked, at the user; "" without such a sentence."""
+        text = self.sentences.get("looked" if past else "looks", "")
         return text.format(direction=self.direction[direction])
 
     def moved(self, before: str, direction: str, distance: str) -> str:
@@ -162,9 +169,10 @@ def parse_catalogue(text: str) -> Catalogue:
     plural = _text(table, "plural")
     if plural not in PLURALS:
         raise CatalogueError(f"plural is '{plural}', it must be one of {', '.join(PLURALS)}")
-    sentences = {name: _text(table, name) for name in FIELDS}
+    fields = FIELDS | {name: own for name, own in OPTIONAL_FIELDS.items() if name in table}
+    sentences = {name: _text(table, name) for name in fields}
     for name, sentence in sentences.items():
-        _check_fields(name, sentence, FIELDS[name])
+        _check_fields(name, sentence, fields[name])
     crowd = _phrases(table, "crowd", PLURALS[plural])
     for form, sentence in crowd.items():
         _check_fields(f"crowd, {form}", sentence, CROWD_FIELDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,44 @@ def test_a_strong_emotion_is_announced_again_only_after_the_persons_interval() -
     times = [t for t, sentence in stage.said if "afraid" in sentence.text]
     assert len(times) > 4
     assert min(b - a for a, b in itertools.pairwise(times)) >= 6.0 - 1e-6
+
+
+def looking(*, away: bool = False, x: float = 0.2) -> FaceSnapshot:
+    """Return a face whose eyes look into the camera, or away from it."""
+    here = face(1, x=x, distance=1.0)
+    gaze = (1.0, 0.0, 0.0) if away else (0.5 - x, 0.0, -1.0)
+    return replace(here, gaze=gaze, eye_openness=0.9)
+
+
+def test_who_looks_at_the_user_is_announced_once_per_engagement() -> None:
+    stage = Stage()
+    stage.play(8.0, looking(away=True))
+    assert stage.play(3.0, looking()) == ["The person on your left is looking at you."]
+    assert stage.play(20.0, looking()) == []
+    assert stage.play(1.0, looking(away=True)) == []  # still the same engagement
+    assert stage.play(20.0, looking()) == []
+    stage.play(5.0, looking(away=True))
+    assert stage.play(3.0, looking()) == ["The person on your left is looking at you."]
+    assert stage.said[-1][1].kind == "looks"
+
+
+def test_a_look_that_ended_is_announced_in_the_past_tense() -> None:
+    stage = Stage()
+    assert len(stage.play(2.0, looking(away=True))) == 1  # the arrival
+    assert stage.play(2.0, looking()) == []  # within person_interval
+    assert stage.play(10.0, looking(away=True)) == [
+        "The person on your left looked at you for a moment."
+    ]
+    assert stage.said[-1][1].kind == "past"
+
+
+def test_a_head_that_faces_the_user_is_no_look_and_looks_can_be_off() -> None:
+    stage = Stage()
+    stage.play(2.0, face(1))
+    assert stage.play(20.0, face(1)) == []
+    silent = Stage(looks=False)
+    silent.play(2.0, looking(away=True))
+    assert silent.play(20.0, looking()) == []
 
 
 def test_a_strong_emotion_goes_before_an_arrival() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from edan_ros.msg import FaceEmotion, Reaction
+from edan_ros.msg import Engagement, EngagementArray, FaceEmotion, Reaction
 from geometry_msgs.msg import PointStamped
 from probe import wait_for
 from rclpy.exceptions import ParameterException
@@ -21,7 +22,12 @@ from std_msgs.msg import String, UInt32
 from edan_ros.nodes.behaviors.humanoid_node import HumanoidNode
 from edan_ros.nodes.common import qos
 
-TOPICS = {"reaction": Reaction, "gaze_target": PointStamped, "attended_track": UInt32}
+TOPICS = {
+    "reaction": Reaction,
+    "gaze_target": PointStamped,
+    "attended_track": UInt32,
+    "engagement": EngagementArray,
+}
 TABLE = """
 rules:
   - {name: joy, emotion: happy, after: 0.8, intensity: 0.5, priority: 1, cooldown: 6,
@@ -93,6 +99,29 @@ def test_the_gaze_follows_the_attended_person(make_replay: Callable[..., Replay]
     replay.play(4.0)
     assert replay.heard["attended_track"][-1].data == 0
     assert replay.heard["gaze_target"] == []
+
+
+def test_engagement_is_published_for_every_image(make_replay: Callable[..., Replay]) -> None:
+    replay = make_replay()
+    looking, away = face(1), face(2, x=0.7, distance=2.0)
+    away.gaze_valid = True
+    away.gaze.x, away.gaze_yaw, away.gaze_pitch = 1.0, 1.57, 0.0
+    away.eye_quality, away.eye_openness = FaceEmotion.EYES_VISIBLE, [0.9, 0.9]
+    replay.play(2.0, looking, away)
+    newest = replay.heard["engagement"][-1]
+    assert newest.header.frame_id == "cabin_optical"
+    assert seconds_of(newest.header.stamp) == pytest.approx(replay.now, abs=0.3)
+    first, second = newest.people
+    assert (first.track_id, first.level, first.looking_at_robot) == (1, Engagement.ENGAGED, True)
+    assert not first.by_gaze
+    assert 1.0 <= seconds_of(first.looking_for) <= 2.0
+    assert (second.track_id, second.level) == (2, Engagement.DISENGAGED)
+    assert second.by_gaze
+    # The eyes look along x, the camera is 2 m behind and 0.4 m to the left.
+    assert second.angle == pytest.approx(math.pi / 2 + math.atan(0.2), abs=1e-3)
+    assert seconds_of(second.looking_for) == 0.0
+    replay.play(0.5)
+    assert list(replay.heard["engagement"][-1].people) == []
 
 
 def test_without_a_head_pose_reactions_have_no_gaze_target(

@@ -10,6 +10,7 @@ from std_msgs.msg import String
 
 from edan_ros.behaviors.announcer import PEOPLE, Announcer, AnnouncerOptions, AnnouncerSettings
 from edan_ros.behaviors.catalogue import load_catalogue
+from edan_ros.behaviors.engagement import EngagementSettings
 from edan_ros.nodes.behaviors.base import BehaviorNode
 from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups, read_parts
 from edan_ros.nodes.behaviors.speech import CHOICES, Speaker, SpeechError
@@ -21,6 +22,7 @@ PARTS = (
     Part("announcer", AnnouncerSettings, "Announcements"),
     TIME,
     Part("people", PEOPLE, "The people in view"),
+    Part("engagement", EngagementSettings, "Engagement: who looks at the user"),
 )
 GROUPS = behavior_groups(
     PARTS,

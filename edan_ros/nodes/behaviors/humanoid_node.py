@@ -1,4 +1,4 @@
-"""The humanoid node: attention, gaze target, facial expression and reactions of a robot."""
+"""The humanoid node: engagement, attention, gaze, facial expression and reactions of a robot."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rclpy.time import Time
 from std_msgs.msg import Header, String, UInt32
 
 from edan_ros.behaviors.attention import AttentionSettings
+from edan_ros.behaviors.engagement import EngagementSettings
 from edan_ros.behaviors.people import PeopleSettings
 from edan_ros.behaviors.reaction_table import read_rules
 from edan_ros.behaviors.snapshot import Snapshot
@@ -23,9 +24,9 @@ from edan_ros.behaviors.social import (
 )
 from edan_ros.behaviors.timing import Admission
 from edan_ros.core.emotions import label_of
-from edan_ros.msg import FaceEmotionArray, Reaction
+from edan_ros.msg import EngagementArray, FaceEmotionArray, Reaction
 from edan_ros.nodes.behaviors.base import BehaviorNode
-from edan_ros.nodes.behaviors.messages import point, reaction
+from edan_ros.nodes.behaviors.messages import engagement_array, point, reaction
 from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups, read_parts
 from edan_ros.nodes.behaviors.ros4hri_messages import expression
 from edan_ros.nodes.common import qos
@@ -38,6 +39,7 @@ PARTS = (
     TIME,
     Part("people", PeopleSettings, "The people in view"),
     Part("attention", AttentionSettings, "Attention"),
+    Part("engagement", EngagementSettings, "Engagement: who looks at the robot"),
     Part("expression", ExpressionSettings, "Gaze, reactions and facial expression"),
 )
 GROUPS = behavior_groups(
@@ -75,12 +77,15 @@ def social_settings(values: Mapping[str, Any]) -> SocialSettings:
 
 
 class HumanoidNode(BehaviorNode[Social]):
-    """Publishes `reaction`, `gaze_target`, `attended_track` and `robot_expression`."""
+    """Publishes `engagement`, `reaction`, `gaze_target`, `attended_track`, `robot_expression`."""
+
+    assume_lens = True
 
     def __init__(self, node_name: str = "humanoid_node", **kwargs: Any) -> None:
         super().__init__(node_name, GROUPS, social_settings, Social, **kwargs)
         self._report: SocialReport | None = None
         self._reactions = self.create_publisher(Reaction, "reaction", qos.RESULTS)
+        self._engagement = self.create_publisher(EngagementArray, "engagement", qos.RESULTS)
         self._gazes = self.create_publisher(PointStamped, "gaze_target", qos.RESULTS)
         self._attended = self.create_publisher(UInt32, "attended_track", qos.RESULTS)
         self._expressions = self.create_publisher(String, "robot_expression", qos.LATCHED)
@@ -92,10 +97,11 @@ class HumanoidNode(BehaviorNode[Social]):
         self.begin()
 
     def observe(self, snapshot: Snapshot, now: float, message: FaceEmotionArray) -> Admission:
-        """Pass a snapshot that arrives at ``now`` to the humanoid, and publish its reaction."""
+        """Pass a snapshot that arrives at ``now`` on; publish engagement, reaction and gaze."""
         admission, fired = self.behavior.observe(snapshot, now)
         if admission is not Admission.NEW:
             return admission
+        self._engagement.publish(engagement_array(self.behavior.engagement, message.header))
         report = self.behavior.step(now)
         if fired is not None:
             mine = fired.person.track_id == report.track_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
@@ -10,12 +11,21 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from edan_ros.behaviors.cabin import CabinReport, OccupantReport
+from edan_ros.behaviors.engagement import EngagementReport
 from edan_ros.behaviors.reactions import Fired
 from edan_ros.behaviors.social import Position
 from edan_ros.behaviors.speed import Advice
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import UNKNOWN, label_of
-from edan_ros.msg import CabinState, DriverState, OccupantState, Reaction, SpeedAdvisory
+from edan_ros.msg import (
+    CabinState,
+    DriverState,
+    Engagement,
+    EngagementArray,
+    OccupantState,
+    Reaction,
+    SpeedAdvisory,
+)
 
 _LONGEST = 2**31 - 1
 
@@ -166,6 +176,23 @@ def reaction(fired: Fired, gaze: Position | None, score: float, header: Header) 
     if gaze is not None:
         message.gaze_target = point(gaze)
     return message
+
+
+def engagement_array(reports: Iterable[EngagementReport], header: Header) -> EngagementArray:
+    """Return the message of the engagement of everybody in the image of the header."""
+    people = [
+        Engagement(
+            track_id=report.track_id,
+            level=int(report.level),
+            level_duration=duration(report.level_held),
+            looking_at_robot=report.looking,
+            looking_for=duration(report.looking_for),
+            angle=report.angle,
+            by_gaze=report.by_gaze,
+        )
+        for report in reports
+    ]
+    return EngagementArray(header=header, people=people)
 
 
 def point(position: Position) -> Point:
