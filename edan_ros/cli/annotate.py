@@ -288,7 +288,8 @@ class _Run:
         if not run.summary.results:
             self.complete = self.complete and run.complete
             return
-        details = source.properties if isinstance(source, VideoSource) else {}
+        details = dict(source.properties) if isinstance(source, VideoSource) else {}
+        details["cuts"] = str(run.summary.cuts)
         self._write_run_info(folder, [], {"source": source.name, **details})
         self.log(f"{title}: {run.summary.line()}, processed at {progress.rate:.1f}/s")
         self.complete = self.complete and run.complete

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
                 _record(session, record, progress, stopped, args.seconds)
             info = session.recorder.run_info
             settings = {"made by": "edan demo", "source": source.name, "privacy": args.privacy}
-            settings |= info.settings
+            settings |= {**info.settings, "cuts": str(record.summary.cuts)}
             if record.summary.results:
                 write_run_info(args.out, RunInfo(info.model, settings))
         except SessionError as error:

@@ -256,7 +256,7 @@ def _date(seconds: float) -> str:
 def _template(name: str) -> jinja2.Template:
     environment = page_environment("edan_ros.report", "page")
     environment.filters |= {"clock": clock, "percent": percent, "signed": signed, "number": number}
-    environment.filters |= {"base64": _base64, "setting": _setting_name}
+    environment.filters |= {"base64": _base64, "setting": _setting_name, "plural": plural}
     environment.globals["labels"] = LABELS
     return environment.get_template(name)
 

@@ -61,6 +61,14 @@ def test_a_folder_of_several_recordings_gets_a_report_on_each(
     assert "run holds 2 recordings: name one for --out" in capsys.readouterr().err
 
 
+def test_the_cuts_of_a_run_are_counted(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    for cuts, text in (("0", "9.5 s recorded</p>"), ("1", "9.5 s recorded, 1 cut</p>")):
+        write_run_info(run, RunInfo({}, {"cuts": cuts}))
+        assert main(["report", str(run)]) == 0
+        assert text in (run / "faces.html").read_text()
+
+
 def test_images_from_a_source(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     images = ["--thumbnails", "--source", str(run / "*.png")]
