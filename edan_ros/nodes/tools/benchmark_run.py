@@ -165,7 +165,8 @@ class RosBenchmark:
             sent = _published(cameras)
             time.sleep(_SETTLE_TIME)
             self.memory_mb = round(resident_mb(node.pid), 1)
-        return _row(load, seconds, listener, sent, share)
+        stages = list(listener.stages.values())
+        return summarise(load, seconds, listener.arrivals, stages, sent, share)
 
     def soak(self, minutes: float) -> SoakRow:
         """Run one camera at 30 Hz with one face, and measure the growth of the memory."""
@@ -245,16 +246,33 @@ def _published(cameras: subprocess.Popen[str]) -> dict[str, int]:
     return dict(json.loads(output.splitlines()[-1]))
 
 
-def _row(
-    load: Load, seconds: float, listener: BenchmarkListener, sent: dict[str, int], share: float
+def summarise(
+    load: Load,
+    seconds: float,
+    arrivals: Sequence[tuple[int, int, int]],
+    stages: Sequence[dict[str, float]],
+    sent: dict[str, int],
+    cpu_percent: float,
 ) -> RosRow:
-    counted = [(s, a) for s, a, _ in listener.arrivals if s >= sent["begin_ns"]]
+    """Return the figures of one run.
+
+    Args:
+        load: what was published.
+        seconds: duration of the counted part.
+        arrivals: as of ``BenchmarkListener``; those before the first counted image are left out.
+        stages: stage -> mean milliseconds, for each camera.
+        sent: as returned by ``BenchmarkCamera.run``.
+        cpu_percent: CPU usage of the emotion node.
+
+    Raises:
+        SessionError: no result was received.
+    """
+    counted = [(s, a) for s, a, _ in arrivals if s >= sent["begin_ns"]]
     if not counted:
         raise SessionError("no result was received: see the messages of the node above")
     latency = np.array([(arrival - stamp) / 1e6 for stamp, arrival in counted])
     third = max(len(latency) // 3, 1)
     p50, p90, p99 = np.percentile(latency, (50, 90, 99))
-    stages = list(listener.stages.values())
     return RosRow(
         resolution=load.resolution,
         faces=load.faces,
@@ -266,7 +284,7 @@ def _row(
         p99_ms=round(float(p99), 2),
         growth_ms=round(float(np.median(latency[-third:]) - np.median(latency[:third])), 2),
         drops=sent["published"] - len(counted),
-        cpu_percent=round(share, 1),
+        cpu_percent=round(cpu_percent, 1),
         ms={
             name: round(statistics.fmean(each[name] for each in stages), 3)
             for name in (stages[0] if stages else ())
