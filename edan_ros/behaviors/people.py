@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edan_ros.behaviors.engagement import EngagementMonitor, EngagementSettings
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.behaviors.timing import Admission, EmotionDurations, StampClock, TimeSettings
 from edan_ros.core.emotions import UNKNOWN
@@ -102,16 +103,34 @@ class RosterSettings(CheckedSettings):
 
 
 class Roster:
-    """The tracks in view. `observe` snapshots as they arrive, `step` at a steady rate."""
+    """The tracks in view. `observe` snapshots as they arrive, `step` at a steady rate.
 
-    def __init__(self, settings: RosterSettings, time: TimeSettings) -> None:
-        self.clock = StampClock(time, lambda: self._stamps.clear())
+    Attributes:
+        engagement: of the people.
+    """
+
+    def __init__(
+        self,
+        settings: RosterSettings,
+        time: TimeSettings,
+        engagement: EngagementSettings | None = None,
+    ) -> None:
+        self.clock = StampClock(time, self._reset)
         self.settings = settings
+        self.engagement = EngagementMonitor(engagement or EngagementSettings())
         self._stamps: dict[int, float] = {}
 
-    def reconfigure(self, settings: tuple[RosterSettings, TimeSettings]) -> None:
-        """Set new settings; the tracks are kept."""
-        self.settings, self.clock.settings = settings
+    def _reset(self) -> None:
+        self._stamps.clear()
+        self.engagement = EngagementMonitor(self.engagement.settings)
+
+    def reconfigure(
+        self, settings: tuple[RosterSettings, TimeSettings, EngagementSettings]
+    ) -> None:
+        """Set new settings; the tracks are kept, engagement that is set anew begins again."""
+        self.settings, self.clock.settings, engagement = settings
+        if engagement != self.engagement.settings:
+            self.engagement = EngagementMonitor(engagement)
 
     @property
     def tracks(self) -> tuple[int, ...]:
@@ -126,6 +145,7 @@ class Roster:
                 self._stamps[face.track_id] = snapshot.stamp
             oldest = snapshot.stamp - self.settings.lost
             self._stamps = {track: last for track, last in self._stamps.items() if last >= oldest}
+            self.engagement.observe(snapshot)
         return admission
 
     def step(self, now: float) -> None:

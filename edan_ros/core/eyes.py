@@ -15,6 +15,27 @@ EYE_QUALITIES: tuple[str, ...] = ("", "visible", "glasses_glare", "occluded", "t
 EYES_NOT_MEASURED = 0
 
 
+#: Radius of an eyeball over the distance of the outer eye corners: 12 over 90 mm.
+_EYEBALL = 12.0 / 90.0
+
+
+def pupils(landmarks: NDArray[np.floating], yaw: float, pitch: float) -> NDArray[np.float64]:
+    """Return where the pupils of the right and left eye are, (2, 2) in image pixels.
+
+    The eyeballs turn by the gaze about centres behind the middle of each eye, under scaled
+    orthography.
+
+    Args:
+        landmarks: (68, 2) in image pixels, iBUG order.
+        yaw, pitch: of the gaze in the head in radians, as in Eyes.
+    """
+    points = np.asarray(landmarks, np.float64)
+    middles = points[36:48].reshape(2, 6, 2).mean(axis=1)
+    across = _EYEBALL * (points[45] - points[36])  # towards the person's left
+    up = np.array([across[1], -across[0]])
+    return middles + math.sin(yaw) * math.cos(pitch) * across + math.sin(pitch) * up
+
+
 @dataclass(slots=True)
 class Eyes:
     """The eyes of one face in one image.

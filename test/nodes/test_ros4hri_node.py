@@ -17,6 +17,7 @@ from edan_ros.msg import FaceEmotion
 from probe import wait_for
 from replay import HEIGHT, WIDTH, Replay, face, header_at, seconds_of
 from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Bool, String
 
 from edan_ros.core.emotions import EMOTIONS
 from edan_ros.nodes.behaviors import ros4hri_messages, ros4hri_node
@@ -75,6 +76,29 @@ def test_regions_and_landmarks_are_shares_of_the_image() -> None:
     assert (points.landmarks[68].x, points.landmarks[68].c) == (pytest.approx(right_eye), 0.0)
 
 
+def gazing(yaw: float, pitch: float, openness: tuple[float, float] = (0.9, 0.9)) -> FaceEmotion:
+    """Return a face whose eyes are turned in the head."""
+    shown = face(1)
+    shown.gaze_valid, shown.eye_openness = True, list(openness)
+    shown.gaze_yaw, shown.gaze_pitch = yaw, pitch
+    return shown
+
+
+def test_pupils_follow_the_gaze_and_closed_eyes_hide_them() -> None:
+    def seen(shown: FaceEmotion) -> tuple[Any, Any]:
+        points = ros4hri_messages.landmarks(MESSAGES, header_at(1.0), shown, SIZE).landmarks
+        return points[68], points[69]
+
+    ahead, (right, left) = seen(gazing(0.0, 0.0)), seen(gazing(0.3, 0.2, (0.9, 0.1)))
+    across = (face(1).landmarks_x[45] - face(1).landmarks_x[36]) / WIDTH
+    # 12 of 90 mm: the radius of an eyeball over the distance of the outer eye corners.
+    moved = across * 12 / 90 * math.sin(0.3) * math.cos(0.2)
+    assert right.x - ahead[0].x == pytest.approx(moved, rel=0.01), "the person's left"
+    assert left.x - ahead[1].x == pytest.approx(moved, rel=0.01)
+    assert right.y < ahead[0].y, "y points down"
+    assert (right.c, left.c) == (pytest.approx(0.99), 0.0)
+
+
 def test_landmarks_outside_the_image_have_no_confidence() -> None:
     points = ros4hri_messages.landmarks(MESSAGES, header_at(1.0), face(1, x=0.0), SIZE).landmarks
     assert all(0.0 <= p.x <= 1.0 and 0.0 <= p.y <= 1.0 for p in points)
@@ -101,6 +125,18 @@ def test_frames_are_those_of_rep_155() -> None:
     forward = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
     assert forward == pytest.approx((1.0, 0.0, 0.0))
     assert ros4hri_messages.frames(header_at(2.0), face(1, distance=None), "ab1") == []
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0.4, 0.0), (0.0, 0.3), (-0.2, -0.5)])
+def test_the_gaze_frame_is_turned_by_the_eyes(yaw: float, pitch: float) -> None:
+    _, gaze = ros4hri_messages.frames(header_at(2.0), gazing(yaw, pitch), "ab1")
+    q = gaze.transform.rotation
+    forward = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
+    # In the head: x out of the face, y to the person's left, z up.
+    expected = (math.cos(yaw) * math.cos(pitch), math.sin(yaw) * math.cos(pitch), math.sin(pitch))
+    assert forward == pytest.approx(expected)
+    right_z = 2 * (q.x * q.z - q.w * q.y)
+    assert right_z == pytest.approx(0.0), "the gaze does not roll"
 
 
 def test_without_hri_msgs_the_node_exits_and_names_the_package(
@@ -160,6 +196,45 @@ def test_the_topics_of_a_face_are_read_back(replay: Replay) -> None:
     frames = {t.child_frame_id: t for t in replay.heard["/tf"][-1].transforms}
     assert set(frames) == {"face_f7", "gaze_f7"}
     assert frames["face_f7"].transform.translation.z == pytest.approx(1.0)
+
+
+def test_persons_without_a_manager_are_anonymous_with_their_engagement(replay: Replay) -> None:
+    hri = pytest.importorskip("hri_msgs.msg")
+    person = "/humans/persons/anonymous_f1"
+    replay.listen(hri.IdsList, "/humans/persons/tracked")
+    replay.listen(hri.EngagementLevel, f"{person}/engagement_status")
+    for name, kind in {"face_id": String, "anonymous": Bool}.items():
+        replay.listen(kind, f"{person}/{name}", qos.LATCHED)
+
+    def engaged() -> bool:
+        replay.play(0.5, face(1))
+        heard = replay.heard[f"{person}/engagement_status"]
+        return bool(heard) and heard[-1].level == hri.EngagementLevel.ENGAGED
+
+    wait_for(engaged, "the person to be engaged")
+    assert replay.heard[f"{person}/face_id"][-1].data == "f1"
+    assert replay.heard[f"{person}/anonymous"][-1].data
+    assert list(replay.heard["/humans/persons/tracked"][-1].ids) == ["anonymous_f1"]
+    replay.play(2.0)
+    wait_for(lambda: not replay.me.count_publishers(f"{person}/face_id"), "the person to go")
+
+
+def test_persons_of_a_manager_get_the_engagement_of_their_faces(replay: Replay) -> None:
+    hri = pytest.importorskip("hri_msgs.msg")
+    tracked = replay.me.create_publisher(hri.IdsList, "/humans/persons/tracked", qos.RESULTS)
+    face_id = replay.me.create_publisher(String, "/humans/persons/ann/face_id", qos.LATCHED)
+    face_id.publish(String(data="f1"))
+    topic = "/humans/persons/ann/engagement_status"
+    replay.listen(hri.EngagementLevel, topic)
+
+    def engaged() -> bool:
+        replay.play(0.5, face(1))
+        tracked.publish(hri.IdsList(ids=["ann"]))
+        return bool(replay.heard[topic]) and replay.heard[topic][-1].level == 3
+
+    wait_for(engaged, "the person to be engaged")
+    anonymous = "/humans/persons/anonymous_f1/face_id"
+    wait_for(lambda: not replay.me.count_publishers(anonymous), "no anonymous person")
 
 
 def test_topics_live_as_long_as_the_face(replay: Replay) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from types import ModuleType
 from typing import Any
@@ -11,16 +12,15 @@ from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
 from std_msgs.msg import Header
 
 from edan_ros.core.emotions import UNKNOWN
+from edan_ros.core.eyes import pupils
 from edan_ros.msg import FaceEmotion
 
 #: Names in hri_msgs/Expression, in the order of the constants of FaceEmotion.
 EXPRESSIONS = ("neutral", "happy", "sad", "surprised", "scared", "disgusted", "angry")
-#: Landmarks of hri_msgs/FacialLandmarks that iBUG lacks: the right and left pupil, each with the
-#: outline of the eye whose centre replaces it.
-PUPILS = ((68, slice(36, 42)), (69, slice(42, 48)))
-#: Rotates the axes of a face (x forward, y left, z up) to those of its gaze (z forward, x right,
-#: y down). The gaze is that of the head: rotation of the eyes is not measured.
-GAZE = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+#: Landmark of the right pupil in hri_msgs/FacialLandmarks, which iBUG lacks; the left one follows.
+PUPIL = 68
+#: Openness above which a pupil is visible.
+VISIBLE = 0.2
 
 
 def expression(
@@ -61,17 +61,20 @@ def landmarks(
 ) -> Any:
     """Return the FacialLandmarks of a face in an image of size (width, height).
 
-    A point outside the image is moved to its border and has confidence 0. Pupils are not measured:
-    they are the centres of the eyes, with confidence 0.
+    A point outside the image is moved to its border and has confidence 0. Pupils follow from the
+    gaze; where it is not measured they are the centres of the eyes, and have confidence 0 as those
+    of closed eyes have.
     """
     width, height = size
-    points = np.zeros((70, 3))
-    points[:68, 0] = np.asarray(face.landmarks_x) / width
-    points[:68, 1] = np.asarray(face.landmarks_y) / height
-    for pupil, eye in PUPILS:
-        points[pupil, :2] = points[eye, :2].mean(axis=0)
-    inside = np.all((points[:68, :2] >= 0.0) & (points[:68, :2] <= 1.0), axis=1)
-    points[:68, 2] = np.where(inside, face.presence, 0.0)
+    points, image = np.zeros((70, 3)), np.array([width, height])
+    points[:68, 0], points[:68, 1] = face.landmarks_x, face.landmarks_y
+    gaze = (face.gaze_yaw, face.gaze_pitch) if face.gaze_valid else (0.0, 0.0)
+    points[PUPIL:, :2] = pupils(points[:68, :2], *gaze)
+    points[:, :2] /= image
+    inside = np.all((points[:, :2] >= 0.0) & (points[:, :2] <= 1.0), axis=1)
+    points[:, 2] = np.where(inside, face.presence, 0.0)
+    visible = np.asarray(face.eye_openness) > VISIBLE
+    points[PUPIL:, 2] *= visible if face.gaze_valid else 0.0
     points[:, :2] = np.clip(points[:, :2], 0.0, 1.0)
     message = messages.FacialLandmarks(header=header, width=width, height=height)
     message.landmarks = [
@@ -92,7 +95,10 @@ def action_units(messages: ModuleType, header: Header, face: FaceEmotion) -> Any
 
 
 def frames(header: Header, face: FaceEmotion, face_id: str) -> list[TransformStamped]:
-    """Return the TF frames face_<id> and gaze_<id> of a face; none without a head pose."""
+    """Return the TF frames face_<id> and gaze_<id> of a face; none without a head pose.
+
+    The gaze is that of the head where the eyes are not measured, as REP-155 says.
+    """
     if not face.head_pose_valid:
         return []
     head = TransformStamped(header=header, child_frame_id=f"face_{face_id}")
@@ -101,8 +107,26 @@ def frames(header: Header, face: FaceEmotion, face_id: str) -> list[TransformSta
     head.transform.rotation = turned
     gaze = TransformStamped(child_frame_id=f"gaze_{face_id}")
     gaze.header = Header(stamp=header.stamp, frame_id=head.child_frame_id)
-    gaze.transform.rotation = GAZE
+    yaw, pitch = (face.gaze_yaw, face.gaze_pitch) if face.gaze_valid else (0.0, 0.0)
+    gaze.transform.rotation = gaze_rotation(yaw, pitch)
     return [head, gaze]
+
+
+def gaze_rotation(yaw: float, pitch: float) -> Quaternion:
+    """Return the rotation from the axes of a face (x forward, y left, z up) to those of its gaze.
+
+    The gaze has z forward, x right and y down; yaw to the person's left and pitch up in radians.
+    """
+    # Rz(yaw) Ry(-pitch), times the rotation between the two conventions, (-1, 1, -1, 1) / 2.
+    c, s = math.cos(0.5 * yaw), math.sin(0.5 * yaw)
+    u, v = math.cos(0.5 * pitch), math.sin(0.5 * pitch)
+    x, y, z, w = s * v, -c * v, s * u, c * u
+    return Quaternion(
+        x=0.5 * (-w + x - y - z),
+        y=0.5 * (w + x + y - z),
+        z=0.5 * (-w + x + y + z),
+        w=0.5 * (w + x - y + z),
+    )
 
 
 def _share(pixels: int, size: int) -> float:

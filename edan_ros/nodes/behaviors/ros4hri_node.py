@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
+from edan_ros.behaviors.engagement import EngagementSettings
 from edan_ros.behaviors.people import Roster, RosterSettings
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.timing import Admission
@@ -30,6 +31,7 @@ from edan_ros.msg import FaceEmotion, FaceEmotionArray
 from edan_ros.nodes.behaviors import ros4hri_messages
 from edan_ros.nodes.behaviors.base import BehaviorNode
 from edan_ros.nodes.behaviors.parameters import TIME, Part, behavior_groups
+from edan_ros.nodes.behaviors.ros4hri_persons import Persons
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.conversions import image_message
 from edan_ros.nodes.common.parameters import Change, Parameter
@@ -37,13 +39,21 @@ from edan_ros.nodes.common.running import run_node
 from edan_ros.nodes.common.topics import MissingMessagesError, TransformPublisher, find_messages
 
 FACES = Part("faces", RosterSettings, "Faces")
+ENGAGEMENT = Part("engagement", EngagementSettings, "Engagement: who looks at the robot")
 GROUPS = behavior_groups(
-    (FACES, TIME),
+    (FACES, TIME, ENGAGEMENT),
     Parameter(
         "id_prefix",
         "",
         "first part of the face ids, before the track id; empty: three random letters, so that ids "
         "are not reused when the node is restarted",
+        change=Change.NEVER,
+    ),
+    Parameter(
+        "persons",
+        True,
+        "publish the engagement of persons: those of a person manager, or, without one, an "
+        "anonymous person for each face",
         change=Change.NEVER,
     ),
     Parameter(
@@ -130,18 +140,20 @@ class FaceTopics:
 
 
 class Ros4HriNode(BehaviorNode[Roster]):
-    """Republishes faces in the messages of ROS4HRI.
+    """Republishes faces in the messages of ROS4HRI, and the engagement of persons.
 
     Raises:
         MissingMessagesError: hri_msgs is not installed.
     """
+
+    assume_lens = True
 
     def __init__(self, node_name: str = "ros4hri_node", **kwargs: Any) -> None:
         messages = find_messages("hri_msgs")
         super().__init__(
             node_name,
             GROUPS,
-            lambda values: (FACES.read(values), TIME.read(values)),
+            lambda values: (FACES.read(values), TIME.read(values), ENGAGEMENT.read(values)),
             lambda settings: Roster(*settings),
             **kwargs,
         )
@@ -154,6 +166,7 @@ class Ros4HriNode(BehaviorNode[Roster]):
         self._tracked = self.create_publisher(
             messages.IdsList, "/humans/faces/tracked", qos.RESULTS
         )
+        self._persons = Persons(self, messages) if self.parameters["persons"] else None
         self._transforms = TransformPublisher.create(self, "/tf of the faces")
         self.begin()
 
@@ -169,6 +182,14 @@ class Ros4HriNode(BehaviorNode[Roster]):
         ]
         for topics, face in present:
             topics.publish(face, header, size)
+        if self._persons is not None:
+            reports = {report.track_id: report for report in self.behavior.engagement.reports}
+            levels = {
+                topics.id: reports[face.track_id].level
+                for topics, face in present
+                if face.track_id in reports
+            }
+            self._persons.publish(levels, header)
         self._publish_crops(present, header)
         if self._transforms is not None:
             frames = [
@@ -201,6 +222,8 @@ class Ros4HriNode(BehaviorNode[Roster]):
                 self._topics[track] = FaceTopics(self, self._messages, f"{self._prefix}{track}")
         ids = [topics.id for topics in self._topics.values()]
         self._tracked.publish(self._messages.IdsList(header=header, ids=ids))
+        if self._persons is not None:
+            self._persons.update(ids, header)
 
     def _update_subscription(self) -> None:
         """Subscribe to the camera while the images of a face have a subscriber."""
