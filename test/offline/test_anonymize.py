@@ -63,7 +63,7 @@ def squares(image: Image) -> list[Finding]:
     if edges.sum() < 30:
         return []
     x, y, width, height = cv2.boundingRect(edges.astype(np.uint8))
-    return [Finding("fake", Box(x - 1, y, width + 3, height), 0.9)]
+    return [Finding("fake", Box(x + 1, y, width - 1, height), 0.9)]
 
 
 def find(_topic: str, image: Image, _seconds: float) -> list[Finding]:
