@@ -704,7 +704,7 @@ class DriverMonitor:
         if self._drowsy:
             yield (
                 DriverState.DROWSY,
-                f"The eyes were closed for {self._perclos:.0%} of the last "
+                f"The eyes were closed for {100.0 * self._perclos:.0f} % of the last "
                 f"{s.perclos_window:.0f} s.",
             )
         elif len(self._yawns) >= s.drowsy_yawns:

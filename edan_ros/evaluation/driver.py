@@ -25,7 +25,7 @@ from edan_ros.evaluation.driver_scenarios import (
 #: Seconds by which a detection may differ from the definition of its event.
 TOLERANCE = 0.5
 #: Names of the ways to measure.
-EYE_NETWORK, LANDMARKS = "eye network", "landmarks alone"
+EYE_NETWORK, LANDMARKS = "simulated eye network", "simulated landmarks alone"
 _SEATS = (Seat("driver", 0.5, 0.0, 1.0, 1.0), Seat("passenger", 0.0, 0.0, 0.5, 1.0))
 #: What landmarks cannot measure.
 _NEEDS_NETWORK = frozenset({"eyes"})

@@ -147,8 +147,8 @@ def _row(result: ScenarioResult) -> dict[str, Any]:
             f"{_name(alarm.kind)} at {alarm.at:.1f} s. {alarm.reason}".rstrip()
             for alarm in result.false_alarms
         ],
-        "eyes": f"{result.eyes_measured:.0%}",
-        "confidence": f"{result.confidence:.0%}",
+        "eyes": f"{100.0 * result.eyes_measured:.0f} %",
+        "confidence": f"{100.0 * result.confidence:.0f} %",
         "blinks": "" if math.isnan(result.blink_rate) else f"{result.blink_rate:.0f}",
     }
 
@@ -170,7 +170,7 @@ def _chart(result: ScenarioResult) -> str:
         result.name,
         lines,
         x_title="seconds; vertical lines: events by definition",
-        y_range=(-1.0, 1.0),
+        y_range=(-1.2, 1.2),
         dividers=[event.at for event in result.events],
     )
     return line_chart([panel])

@@ -98,7 +98,7 @@ def test_the_command_writes_a_page_that_loads_nothing_and_json(
     monkeypatch.setattr(driver, "evaluate_traces", lambda: iter(results))
     assert main(["evaluate", "driver", "--out", str(tmp_path / "report")]) == 0
     printed = capsys.readouterr().out
-    assert "eye network: 21 of 21 events within 0.5 s" in printed
+    assert "simulated eye network: 21 of 21 events within 0.5 s" in printed
     page = (tmp_path / "report" / "driver.html").read_text("utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "<script" not in page
