@@ -21,6 +21,7 @@ from edan_ros.cli._pipeline import (
     privacy_filter,
 )
 from edan_ros.cli._signals import handler
+from edan_ros.core.wording import did_you_mean
 from edan_ros.sources import BUILT_IN, Source, SourceError, create_source
 from edan_ros.sources.image_files import IMAGE_RATE, ImageFileSource
 
@@ -118,12 +119,16 @@ def behavior_and_source(words: list[str], source: str) -> tuple[str | None, str]
         source: used if they name none.
 
     Raises:
-        SourceError: if they name more than one source.
+        SourceError: if they name more than one source or behaviour, or misspell a behaviour.
     """
     behavior = next((word for word in words if word in BEHAVIORS), None)
     rest = list(words)
     if behavior is not None:
         rest.remove(behavior)
+    if behavior is not None and rest and rest[0] in BEHAVIORS:
+        raise SourceError(f"one behaviour at a time, not {', '.join([behavior, *rest])}")
+    if len(rest) == 1 and (hint := did_you_mean(rest[0], BEHAVIORS)) and not Path(rest[0]).exists():
+        raise SourceError(f"{rest[0]} is neither a behaviour nor a source{hint}")
     if len(rest) > 1:
         raise SourceError(
             f"one source at a time, not {', '.join(rest)}; behaviours are {', '.join(BEHAVIORS)}"

@@ -143,7 +143,8 @@ def _explain_source(args: argparse.Namespace) -> int:
                 faces += 1
     if faces:
         print("\nUp to N points: " + "\n".join(LEGEND))
-    print(f"{plural(faces, 'face')} in {plural(images, 'image')} explained: {args.out}/")
+    where = f": {args.out}/" if faces else ""
+    print(f"{plural(faces, 'face')} in {plural(images, 'image')} explained{where}")
     if handler.number:
         return handler.exit_code
     return 0 if faces else 1

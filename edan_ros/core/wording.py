@@ -11,11 +11,17 @@ def plural(count: int, noun: str, many: str = "") -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the known name most like one that is wrong, "" without."""
+    """Return "; did you mean 'x'?" for the known name most like one that is wrong, "" without.
+
+    Names that begin with it are more likely; two of them are both named.
+    """
     import difflib  # for errors only: it need not be loaded at the start
 
-    close = difflib.get_close_matches(name, [*known], 1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    names = [*known]
+    longer = [each for each in names if name and each.startswith(name)][:2]
+    close = longer or difflib.get_close_matches(name, names, 1)
+    shown = "' or '".join(close)
+    return f"; did you mean '{shown}'?" if close else ""
 
 
 def printable(name: str) -> str:

@@ -22,6 +22,7 @@ import pytest
 from edan_ros.cli.demo import behavior_and_source
 from edan_ros.cli.main import commands, main, parser
 from edan_ros.recording.files import locked_folder
+from edan_ros.sources import SourceError
 
 
 @pytest.fixture(autouse=True)
@@ -248,6 +249,8 @@ def test_a_wrong_command_line(
         ("anotate a.jpg", "did you mean 'annotate'?"),
         ("annotate a.jpg --detecter haar", "did you mean '--detector'?"),
         ("annotate a.jpg --privacy blurr", "did you mean 'blur'?"),
+        (".", "did you mean `edan annotate .`?"),
+        ("evaluate edan --data fer=a", "did you mean 'fer2013' or 'ferg'?"),
         ("models fetch yunett", "did you mean 'yunet'?"),
         ("--verson", "did you mean '--version'?"),
         # The value of an unknown flag is not taken for the source, which --mean excludes.
@@ -426,6 +429,18 @@ def test_demo_takes_a_behaviour_and_a_source(
 def test_demo_takes_one_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "a.mp4", "b.mp4"]) == 1
     assert "one source at a time, not a.mp4, b.mp4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["vehicle", "humanoid"], "one behaviour at a time, not vehicle, humanoid"),
+        (["vehicel"], "vehicel is neither a behaviour nor a source; did you mean 'vehicle'?"),
+    ],
+)
+def test_demo_takes_one_behaviour(words: list[str], message: str) -> None:
+    with pytest.raises(SourceError, match=re.escape(message)):
+        behavior_and_source(words, "demo")
 
 
 def test_a_deprecation_is_reported_without_its_place_in_the_code() -> None:
