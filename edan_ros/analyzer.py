@@ -27,6 +27,7 @@ from edan_ros.core.settings import fields_of, from_values
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.engines import Manifest, create_engine, load_manifest, select_model
+from edan_ros.engines.eye_model import EyeModel
 from edan_ros.engines.manifest import shipped_models
 from edan_ros.offline.two_pass import TwoPassSmoother, second_pass
 from edan_ros.pipeline.config import MOST_FACES, PipelineConfig
@@ -184,7 +185,9 @@ class FaceAnalyzer:
         self._config = config
         # The budget of a sequence is no reason to leave out people in a photograph.
         self._max_faces = settings.get("max_faces", MOST_FACES)
-        self._pipeline: Pipeline | None = Pipeline(finder, runner, config)
+        self._pipeline: Pipeline | None = Pipeline(
+            finder, runner, config, eye_engine=EyeModel() if config.eyes else None
+        )
         self._lock = threading.Lock()
         self._keys = (f"track {number}" for number in itertools.count(1))
 
@@ -344,8 +347,9 @@ def draw_faces(
     landmarks: bool = True,
     panels: bool = True,
     attention: bool = False,
+    eyes: bool = True,
 ) -> Drawing:
-    """Draw boxes, labels and landmarks of faces into a copy of an image.
+    """Draw boxes, labels, landmarks and gaze of faces into a copy of an image.
 
     Args:
         image: as for ``FaceAnalyzer.analyze``.
@@ -354,6 +358,8 @@ def draw_faces(
         panels: draw the seven probabilities: in a panel beside the face, or in a bar for three
             or more faces and for small ones.
         attention: overlay the attention map of the most probable emotion.
+        eyes: draw where the eyes look and how far they are open, where that is measured, on faces
+            of 96 pixels or more.
 
     Raises:
         FileNotFoundError, ImageError, TypeError: as for ``FaceAnalyzer.analyze``.
@@ -362,9 +368,10 @@ def draw_faces(
         >>> draw_faces("photo.jpg", analyzer.analyze("photo.jpg")).save("annotated.jpg")
     """
     loaded = _load(image)
-    return Drawing(
-        annotate(loaded, list(faces), landmarks=landmarks, panels=panels, attention=attention)
+    drawn = annotate(
+        loaded, list(faces), landmarks=landmarks, panels=panels, attention=attention, eyes=eyes
     )
+    return Drawing(drawn)
 
 
 def list_models() -> list[Manifest]:

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings, words
-from edan_ros.behaviors.driver import CabinDriver
+from edan_ros.behaviors.driver import CabinDriver, DriverState
+from edan_ros.behaviors.engagement import Level
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.snapshot import take_snapshot
 from edan_ros.behaviors.social import Social, SocialSettings
@@ -26,13 +27,25 @@ class VehicleCompanion:
         settings = CabinSettings()
         self._cabin = Cabin(settings)
         self._driver = States("driver")
+        self._monitor = States("monitor")
+        self._eyes = Levels(
+            "eyes", ("openness", "PERCLOS"), (settings.driver.drowsy_perclos,), LIME
+        )
         self._emotion = States("shows")
         s = settings.speed
         self._evidence = Levels("level", ("fear", "distress"), (s.fear_on, s.distress_on))
         self._speed = Levels("speed", ("scale", "target"), (s.minimum,), LIME)
         self._reasons = States("advice")
         self.timeline = TimelineStrip(
-            [self._driver, self._emotion, self._evidence, self._speed, self._reasons]
+            [
+                self._driver,
+                self._monitor,
+                self._eyes,
+                self._emotion,
+                self._evidence,
+                self._speed,
+                self._reasons,
+            ]
         )
         self._report: CabinReport | None = None
 
@@ -52,6 +65,7 @@ class VehicleCompanion:
         return {
             f"{self._report.summary}. {self._report.driver.reason}".rstrip(): LIGHT,
             f"Speed x {advice.scale:.2f}. {advice.text}".rstrip(): LIGHT,
+            self._report.driver_state.reason: LIGHT,
         }
 
     def _add_to_timeline(self, seconds: float, report: CabinReport, result: FrameResult) -> None:
@@ -59,6 +73,12 @@ class VehicleCompanion:
         unknown = report.driver.state is CabinDriver.UNKNOWN
         level = "good" if attentive else "none" if unknown else "alarm"
         self._driver.add(seconds, words(report.driver.state), *_look(level))
+        monitor = report.driver_state
+        unknown = monitor.state in (DriverState.UNKNOWN, DriverState.ABSENT)
+        level = ("good", "notice", "alarm")[monitor.alert] if not unknown else "none"
+        name = monitor.state.name.lower().replace("_", " ")
+        self._monitor.add(seconds, name, *_look(level))
+        self._eyes.add(seconds, monitor.openness, monitor.perclos)
         people = [o.occupant for o in report.occupants]
         emotion = people[0].emotion.value if people else None
         face = _face_of(result, people[0].face.track_id) if people else None
@@ -78,12 +98,20 @@ class HumanoidCompanion:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._social = Social(SocialSettings(rules=rules))
         self._attention = States("attends")
+        self._engagement = States("engaged")
         self._emotion = States("shows")
         self._intensity = Levels("level", ("probability", "attention"))
         self._reactions = Events("reacts")
         self._expression = States("own face")
         self.timeline = TimelineStrip(
-            [self._attention, self._emotion, self._intensity, self._reactions, self._expression]
+            [
+                self._attention,
+                self._engagement,
+                self._emotion,
+                self._intensity,
+                self._reactions,
+                self._expression,
+            ]
         )
         self._reaction = ""
         self._reacted = self._seconds = 0.0
@@ -91,7 +119,8 @@ class HumanoidCompanion:
 
     def follow(self, seconds: float, result: FrameResult) -> list[str]:
         """Decide on the faces at a time in seconds and return the changes in words."""
-        _, fired = self._social.observe(take_snapshot(result, seconds), seconds)
+        snapshot = take_snapshot(result, seconds, assume_lens=True)
+        _, fired = self._social.observe(snapshot, seconds)
         report = self._social.step(seconds)
         self._seconds, self._reason = seconds, report.reason
         track = report.track_id
@@ -99,6 +128,9 @@ class HumanoidCompanion:
         colour = STATE_COLOURS["good" if track else "none"]
         if self._attention.add(seconds, f"person {track}" if track else "nobody", colour):
             lines.append(report.reason)
+        engaged = next((e for e in self._social.engagement if e.track_id == track), None)
+        phase = Level.UNKNOWN if engaged is None else engaged.level
+        self._engagement.add(seconds, *_ENGAGEMENT[phase])
         face = _face_of(result, track)
         self._emotion.add(seconds, *_shown(None if face is None else face.emotion, face))
         level = face.confidence if face is not None and face.emotion != UNKNOWN else 0.0
@@ -148,6 +180,17 @@ class AssistiveCompanion:
         return faded(self._sentence, self._seconds - self._said)
 
 
+#: Text and colour of each phase of engagement.
+_ENGAGEMENT = {
+    level: (level.name.lower(), STATE_COLOURS[look])
+    for level, look in {
+        Level.UNKNOWN: "none",
+        Level.DISENGAGED: "none",
+        Level.ENGAGING: "notice",
+        Level.ENGAGED: "good",
+        Level.DISENGAGING: "notice",
+    }.items()
+}
 AnyCompanion: TypeAlias = "VehicleCompanion | HumanoidCompanion | AssistiveCompanion"
 
 

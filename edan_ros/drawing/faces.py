@@ -1,7 +1,8 @@
 """Draw results into an image: boxes, landmarks, labels and probabilities.
 
 A face has a panel with its seven probabilities beside it. In groups, and for small faces, a bar as
-wide as the box takes its place.
+wide as the box takes its place. Where the eyes are measured, a ray shows from each pupil where they
+look, and a bar beside each eye how far it is open.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, UNKNOWN_LABEL, UNKNOWN_REASONS
+from edan_ros.core.eyes import pupils
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.geometry import OUTLINES
 from edan_ros.core.images import Image
-from edan_ros.drawing.colours import DARK, EMOTION_COLOURS, LIGHT, Pixels, ink_on
+from edan_ros.drawing.colours import DARK, EMOTION_COLOURS, LIGHT, SKY, Pixels, ink_on
 from edan_ros.drawing.layout import Layout
 from edan_ros.drawing.text import draw_text, text_width
 
@@ -27,8 +30,13 @@ _MIN_LETTER = 7.0
 _SUBPIXEL_BITS = 4
 #: Number of faces from which, and size in pixels below which, faces have bars instead of panels.
 _GROUP, _SMALL_FACE = 3, 80
-#: Sizes in pixels below which landmarks are faint, and below which there are none.
+#: Sizes in pixels below which landmarks are faint, and below which there are none; eyes have
+#: neither rays nor bars where landmarks are faint.
 _FAINT_LANDMARKS, _NO_LANDMARKS = 96, 48
+#: Length of the ray of a gaze parallel to the image, as a fraction of the size of the face.
+_RAY = 0.8
+#: Openness below which an eye has no ray: its lid hides the pupil.
+_CLOSED = 0.2
 _BAR_HEIGHT = 4
 #: Pixels between a box, its label and its bar.
 _GAP = 2
@@ -76,6 +84,7 @@ def annotate(
     landmarks: bool = True,
     panels: bool = True,
     attention: bool = False,
+    eyes: bool = True,
 ) -> Pixels:
     """Return a copy of the image, (height, width, 3) BGR, with the faces drawn in.
 
@@ -90,6 +99,7 @@ def annotate(
         panels: whether to draw the seven probabilities: beside a face, or in a bar below it for
             three or more faces, faces smaller than 80 pixels and where there is no room.
         attention: the map of the strongest emotion over the face.
+        eyes: whether to draw gaze rays and openness, where measured, on faces of 96 pixels or more.
     """
     faces = result.faces if isinstance(result, FrameResult) else result
     canvas = np.array(image.bgr() if isinstance(image, Image) else image, np.uint8, order="C")
@@ -102,6 +112,8 @@ def annotate(
         if landmarks:
             _draw_landmarks(canvas, face)
         _draw_box(canvas, face)
+        if eyes:
+            _draw_eyes(canvas, face)
     few = len(faces) < _GROUP
     large = [few and face.box.size >= _SMALL_FACE for face in faces]
     # Panels first: they need most room.
@@ -140,6 +152,39 @@ def _draw_landmarks(canvas: Pixels, face: Face) -> None:
     radius = round(max(size / 160.0, 0.8) * 2**_SUBPIXEL_BITS)
     for x, y in points.tolist():
         cv2.circle(canvas, (x, y), radius, LIGHT, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _draw_eyes(canvas: Pixels, face: Face) -> None:
+    """Draw a ray along the gaze from each open eye, and a bar of openness beside each eye."""
+    eyes, size, points = face.eyes, face.box.size, face.landmarks
+    if eyes is None or size < _FAINT_LANDMARKS:
+        return
+    thin = max(round(size / 200.0), 1)
+    if eyes.gaze is not None:
+        ray = _RAY * size * np.asarray(eyes.gaze)[:2]
+        for eye, openness in zip(pupils(points, eyes.yaw, eyes.pitch), eyes.openness, strict=True):
+            if openness < _CLOSED:
+                continue
+            begin, end = (_subpixel(point) for point in (eye, eye + ray))
+            for colour, width in ((DARK, thin + 2), (SKY, thin)):
+                cv2.line(canvas, begin, end, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+            radius = round(max(size / 100.0, 1.2) * 2**_SUBPIXEL_BITS)
+            cv2.circle(canvas, begin, radius, SKY, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    across = np.asarray(points[45] - points[36], np.float64)  # from outer corner to outer corner
+    up = np.array([across[1], -across[0]])
+    for outer, side, openness in zip((36, 45), (-1.0, 1.0), eyes.openness, strict=True):
+        if np.isnan(openness):
+            continue
+        foot = points[outer] + 0.12 * side * across - 0.08 * up
+        whole, part = (_subpixel(foot + share * 0.16 * up) for share in (1.0, float(openness)))
+        cv2.line(canvas, _subpixel(foot), whole, DARK, thin + 3, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.line(canvas, _subpixel(foot), part, SKY, thin + 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _subpixel(point: NDArray[np.floating]) -> tuple[int, int]:
+    """Return a point as OpenCV takes it with _SUBPIXEL_BITS."""
+    x, y = np.round(np.asarray(point, np.float64) * 2**_SUBPIXEL_BITS).astype(int).tolist()
+    return x, y
 
 
 def _draw_box(canvas: Pixels, face: Face) -> None:

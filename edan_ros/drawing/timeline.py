@@ -109,7 +109,10 @@ class States:
 
 @dataclass
 class Levels:
-    """A row of curves from 0 to 1 in shades of one hue, with dotted lines at limits."""
+    """A row of curves from 0 to 1 in shades of one hue, with dotted lines at limits.
+
+    A curve has a gap where its level is NaN.
+    """
 
     name: str
     curves: Sequence[str]
@@ -137,9 +140,12 @@ class Levels:
         times = [seconds for seconds, _ in shown]
         columns = np.interp(times, (area.begin, area.end), (area.left, area.right))
         for i, name in enumerate(self.curves):
-            levels = [levels[i] for _, levels in shown]
+            levels = np.array([levels[i] for _, levels in shown])
             rows = np.interp(levels, (0.0, 1.0), (area.y(0.0), area.y(1.0)))
-            self._draw_curve(canvas, columns, rows, i)
+            known = np.flatnonzero(~np.isnan(levels))
+            for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+                if len(run):
+                    self._draw_curve(canvas, columns[run], rows[run], i)
             top = area.top + round((0.85 + 1.75 * (i + 1)) * area.letter)
             middle = top + round(0.5 * area.letter)
             sample = _MARGIN + round(_LEGEND_LINE * area.letter)

@@ -11,6 +11,7 @@ from scenes import Disc, landmarks_of
 from edan_ros.core.boxes import Box
 from edan_ros.core.crops import Crop
 from edan_ros.core.emotions import EMOTIONS, UNKNOWN, label_of
+from edan_ros.core.eyes import Eyes
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.images import Image
 from edan_ros.drawing.colours import EMOTION_COLOURS, LIME, SKY, STATE_COLOURS, Colour
@@ -155,6 +156,32 @@ def test_landmarks_of_small_faces_are_half_transparent() -> None:
     )
     assert (large == colour).all(axis=1).any()
     assert np.abs(small - colour).sum(axis=1).min() >= np.abs((colour - BACKGROUND) // 2).sum() - 3
+
+
+def eyes_drawn(size: int, gaze: tuple[float, float, float], **given: object) -> np.ndarray:
+    """Return where the drawing of eyes changes an image of a face: (rows, columns) from its box."""
+    face = face_of(Disc(300, 200, size))
+    openness = np.array([1.0, given.pop("left", 1.0)], np.float32)
+    face.eyes = Eyes(openness, 1, np.array(gaze), 0.0, 0.0)
+    without = annotate(blank(600, 400), [face], eyes=False)
+    rows, columns = np.nonzero((annotate(blank(600, 400), [face], **given) != without).any(axis=2))
+    return np.stack([rows - face.box.y, columns - face.box.x], axis=1) / face.box.size
+
+
+def test_a_ray_shows_where_the_eyes_look() -> None:
+    ahead = eyes_drawn(200, (0.0, 0.0, -1.0))
+    right = eyes_drawn(200, (0.8, 0.0, -0.6))
+    assert right[:, 1].max() - ahead[:, 1].max() == pytest.approx(0.8 * 0.8, abs=0.25)
+    assert right[:, 1].min() == pytest.approx(ahead[:, 1].min(), abs=0.02)
+    down = eyes_drawn(200, (0.0, 0.8, -0.6))
+    assert down[:, 0].max() - ahead[:, 0].max() == pytest.approx(0.8 * 0.8, abs=0.1)
+
+
+def test_closed_eyes_have_no_ray_and_small_faces_no_eyes() -> None:
+    both, one = (eyes_drawn(200, (0.8, 0.0, -0.6), left=left) for left in (1.0, 0.0))
+    assert one[:, 1].max() < both[:, 1].max() - 0.1
+    assert len(eyes_drawn(200, (0.8, 0.0, -0.6), eyes=False)) == 0
+    assert len(eyes_drawn(60, (0.8, 0.0, -0.6))) == 0
 
 
 def test_labels_and_bars_cover_no_face() -> None:

@@ -56,6 +56,19 @@ def test_a_curve_is_at_the_height_of_its_level() -> None:
     assert middle == pytest.approx((low + high) / 2, abs=1)
 
 
+def test_a_curve_has_gaps_where_its_level_is_unknown() -> None:
+    levels = Levels("level", ("one", "two"), hue=LIME)
+    for i in range(101):
+        levels.add(0.1 * i, float("nan") if 40 <= i <= 60 else 0.5, float("nan"))
+    image = TimelineStrip([levels]).whole(800, 0.0, 10.0)
+    drawn = columns_of(image[:, 200:], LIME)
+    gap = int(np.diff(drawn).argmax())  # from 3.9 to 6.1 s
+    rest = drawn[-1] - drawn[gap + 1]  # from there to 10 s
+    assert drawn[gap + 1] - drawn[gap] == pytest.approx(rest * 2.2 / 3.9, abs=4)
+    dashed = mixed(LIME, LIGHT, 0.5)
+    assert columns_of(image[:, 200:], dashed).size == 0
+
+
 def test_an_axis_has_lines_at_none_half_and_all_of_the_height() -> None:
     image = TimelineStrip([Levels("level", ())]).whole(800, 0.0, 10.0)
     line = np.flatnonzero((image[:, 500] != image[0, 500]).any(axis=1))[:3]
