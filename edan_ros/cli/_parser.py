@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
             hint = did_you_mean(unknown[0], self._option_string_actions)
         elif choice := _CHOICE.search(message):
             hint = did_you_mean(choice[1], re.findall(r"[^\s,']+", choice[2]))
-            if self._words[0] == choice[1] and Path(choice[1]).exists():  # no command at all
+            if " " not in self.prog and Path(choice[1]).exists():  # no command at all
                 hint = f"; did you mean `{self.prog} annotate {choice[1]}`?"
         self.exit(2, f"{self.prog}: {message}{hint}\n`{self.prog} --help` lists the arguments.\n")
 
