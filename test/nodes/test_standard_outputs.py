@@ -124,6 +124,20 @@ def test_markers_show_the_heads_whose_pose_is_known() -> None:
     assert label.text == "3 happy 0.75"
 
 
+def test_the_ray_is_that_of_the_eyes_where_they_are_measured() -> None:
+    given = array()
+    seen = next(face for face in given.faces if face.head_pose_valid)
+    seen.gaze_valid = True
+    seen.gaze.x, seen.gaze.y, seen.gaze.z = 0.6, 0.0, -0.8
+    gaze = next(m for m in to_markers(visualization, given).markers if m.ns == "gaze")
+    assert gaze.pose.position == seen.head_pose.position
+    q = gaze.pose.orientation
+    assert (q.x, q.y, q.z, q.w) == (0.0, 0.0, 0.0, 1.0)
+    begin, end = gaze.points
+    assert (begin.x, begin.y, begin.z) == (0.0, 0.0, 0.0)
+    assert (end.x, end.y, end.z) == pytest.approx((0.6, 0.0, -0.8))
+
+
 @pytest.mark.parametrize("name", STANDARD_OUTPUTS)
 def test_outputs_are_published_when_switched_on_and_subscribed(
     make_probe: Callable[..., Probe], name: str

@@ -94,8 +94,8 @@ def to_annotations(messages: ModuleType, array: FaceEmotionArray) -> Any:
 def to_markers(messages: ModuleType, array: FaceEmotionArray) -> Any:
     """Return a visualization_msgs/MarkerArray in the frame of the camera.
 
-    Each face with a head pose has its axes, a ray along its gaze, which is that of the head, and
-    its label. The first marker removes those of the image before.
+    Each face with a head pose has its axes, a ray along its gaze, which is that of the head where
+    the eyes are not measured, and its label. The first marker removes those of the image before.
     """
     made = messages.MarkerArray()
     made.markers.append(messages.Marker(header=array.header, action=messages.Marker.DELETEALL))
@@ -121,14 +121,20 @@ def _head(marker: Any, header: Header, face: FaceEmotion) -> list[Any]:
     axes, gaze, label = made
     axes.scale = Vector3(x=0.01)
     for index in range(3):
-        end = [_AXIS * (index == axis) for axis in range(3)]
-        axes.points += [Point(), Point(x=end[0], y=end[1], z=end[2])]
+        tip = [_AXIS * (index == axis) for axis in range(3)]
+        axes.points += [Point(), Point(x=tip[0], y=tip[1], z=tip[2])]
         hue = [float(index == axis) for axis in range(3)]
         axes.colors += [ColorRGBA(r=hue[0], g=hue[1], b=hue[2], a=1.0)] * 2
-    # x points out of the face (core.head_pose).
-    gaze.points = [Point(), Point(x=_GAZE)]
-    gaze.scale = Vector3(x=0.01, y=0.03, z=0.06)
     above = face.head_pose.position
+    if face.gaze_valid:
+        # The gaze is in the frame of the camera.
+        gaze.pose = Pose(position=above)
+        gaze.pose.orientation.w = 1.0
+        end = Point(x=_GAZE * face.gaze.x, y=_GAZE * face.gaze.y, z=_GAZE * face.gaze.z)
+    else:
+        end = Point(x=_GAZE)  # x points out of the face (core.head_pose)
+    gaze.points = [Point(), end]
+    gaze.scale = Vector3(x=0.01, y=0.03, z=0.06)
     label.pose = Pose(position=Point(x=above.x, y=above.y - _ABOVE, z=above.z))  # y points down
     label.pose.orientation.w = 1.0
     label.scale = Vector3(z=_LETTERS)
