@@ -15,7 +15,9 @@ from edan_ros.benchmark.stages import PipelineRow
 from edan_ros.drawing.charts import Line, Panel, line_chart
 
 #: Stages in the order of processing.
-_STAGES = ("decode", "detect", "crop", "infer", "track", "smooth", "publish")
+_STAGES = ("decode", "detect", "crop", "infer", "track", "smooth", "eyes", "publish")
+#: Stages that run the models of a face.
+_MODELS = ("infer", "eyes")
 
 
 def tables(results: Results) -> Group:
@@ -86,12 +88,12 @@ def _pipeline(rows: list[PipelineRow]) -> Table:
 
 def _ros(rows: list[RosRow]) -> Table:
     table = _table(
-        "Between processes: ms from stamp to result; rest: ms without the model",
+        "Between processes: ms from stamp to result; rest: ms without recogniser and eyes",
         *("image", "faces", "sent Hz", "got/s", "p50", "p90", "p99", "growth"),
         *("drops", "CPU %", "rest"),
     )
     for row in rows:
-        rest = sum(value for name, value in row.ms.items() if name != "infer")
+        rest = sum(value for name, value in row.ms.items() if name not in _MODELS)
         sent = f"{row.cameras} x {row.offered_hz:g}"
         table.add_row(
             *(row.resolution, str(row.faces), sent, f"{row.fps:.1f}"),
