@@ -12,6 +12,7 @@ from edan_ros.benchmark.synthetic_images import RESOLUTIONS, moving_faces
 from edan_ros.core.images import decode_raw
 from edan_ros.detection.factory import create_detector
 from edan_ros.engines import create_engine
+from edan_ros.engines.eye_model import EyeModel
 from edan_ros.pipeline.pipeline import Pipeline
 
 FACES = (1, 2, 4, 8)
@@ -50,7 +51,7 @@ def measure_pipeline(
     engine = create_engine("onnxruntime", model, threads=threads)
     detector = create_detector("auto", threads=threads)
     return [
-        _measure(Pipeline(detector, engine), resolution, count, seconds)
+        _measure(Pipeline(detector, engine, eye_engine=EyeModel()), resolution, count, seconds)
         for resolution in resolutions
         for count in faces
     ]

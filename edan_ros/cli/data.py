@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edan_ros.core.wording import plural
-from edan_ros.datasets import prepare
+from edan_ros.datasets import parse_dataset, prepare, read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,10 +49,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"ytf68: frames of each video, 1 to 10; {prepare.FRAMES_PER_VIDEO} by default",
     )
-    command.set_defaults(usage_error=command.error)
+    command.set_defaults(usage_error=command.error, run_action=_prepare)
+    command = actions.add_parser(
+        "eyes",
+        help="cut the eyes of a data set and label them with teacher models",
+        description="Write LAYOUT.npz, the eyes of a data set with openness and gaze by two models "
+        "of the Open Model Zoo; needs the package openvino.",
+    )
+    command.add_argument(
+        "set", type=parse_dataset, metavar="LAYOUT=PATH", help="data set with its options"
+    )
+    command.add_argument(
+        "--teachers",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="holds open-closed-eye-0001.onnx and gaze-estimation-adas-0002.xml with its .bin",
+    )
+    command.add_argument(
+        "--to", dest="target", type=Path, required=True, metavar="FOLDER", help="of the eye sets"
+    )
+    command.add_argument(
+        "--landmarks",
+        metavar="MODEL",
+        default="edan-lite",
+        help="shipped model or .onnx file that finds landmarks where the set has none; edan-lite "
+        "by default",
+    )
+    command.set_defaults(run_action=_label_eyes)
 
 
 def run(args: argparse.Namespace) -> int:
+    action: Callable[[argparse.Namespace], int] = args.run_action
+    return action(args)
+
+
+def _label_eyes(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from edan_ros.training.eyes.teachers import EyeTeachers, label_eyes
+
+    teachers = EyeTeachers(args.teachers)
+    samples = read(args.set.layout, args.set.path, **args.set.options).samples
+    values = label_eyes(_progress(samples), teachers, _landmark_finder(args.landmarks))
+    args.target.mkdir(parents=True, exist_ok=True)
+    file = args.target / f"{args.set.layout}.npz"
+    np.savez(file, **values)
+    print(f"{file}: {plural(len(values['name']), 'face')}")
+    return 0
+
+
+def _prepare(args: argparse.Namespace) -> int:
     options: dict[str, Any] = {"progress": _progress}
     for name, its_set in (("landmarks", "muxspace"), ("frames", "ytf68")):
         if getattr(args, name) is not None and args.set != its_set:

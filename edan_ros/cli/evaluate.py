@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +16,27 @@ from edan_ros.datasets import LAYOUTS, DataError, DatasetSpec, parse_dataset, va
 from edan_ros.detection.factory import DETECTORS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edan_ros.datasets import FaceSet
     from edan_ros.engines import Engine, Manifest
     from edan_ros.evaluation.classes import ClassScheme
     from edan_ros.evaluation.classification import SetResult
+    from edan_ros.evaluation.driver import ScenarioResult
     from edan_ros.evaluation.prior import PriorEngine
 
 #: Given in place of a model to compare detectors, or to test the driver monitor.
-DETECTOR, DRIVER = "detector", "driver"
+DETECTOR, DRIVER, EYES = "detector", "driver", "eyes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        metavar="MODEL|detector|driver",
+        metavar="MODEL|detector|driver|eyes",
         help="name of a shipped model or path of an .onnx file; or the word detector, which "
-        "compares face detectors, or driver, which tests the driver monitor on scripted drivers",
+        "compares face detectors, driver, which tests the driver monitor on scripted drivers, or "
+        "eyes: the eye network on the eye sets of edan data eyes",
     )
     parser.add_argument(
         "--data",
@@ -111,9 +116,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="detectors, or paths of .onnx files of detectors of this package",
     )
     detectors.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
+    drivers = parser.add_argument_group("scripted drivers")
+    drivers.add_argument(
+        "--video",
+        action="store_true",
+        help="let a photograph of --data, a set or a folder, act the scenarios too, its lids, "
+        "irises, mouth and head moved as scripted, and recognise the images; --images N "
+        "photographs",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.what == EYES:
+        return _evaluate_eyes(args)
+    if args.what == DRIVER:
+        return _evaluate_driver(args)
     if not args.data and not args.failures and os.environ.get("EDAN_DATA"):
         args.data = [Path(os.environ["EDAN_DATA"])]
     if args.pictures is not None:
@@ -121,8 +138,6 @@ def run(args: argparse.Namespace) -> int:
         args.images = args.pictures
     if args.what == DETECTOR:
         return _compare_detectors(args)
-    if args.what == DRIVER:
-        return _evaluate_driver(args)
     specs = _specs(args)
     if args.robustness and (args.classes != 7 or args.crop or args.out or args.groups):
         args.usage_error("argument --robustness: takes seven classes, its own crops and no report")
@@ -180,6 +195,8 @@ def _evaluate_driver(args: argparse.Namespace) -> int:
 
     total = 2 * (len(SCENARIOS) + 1)
     results = list(progress(evaluate_traces(), total, "driving through scenarios"))
+    if args.video:
+        results += _film_driver(args)
     print("\n".join(text(results)))
     if args.out:
         try:
@@ -187,6 +204,70 @@ def _evaluate_driver(args: argparse.Namespace) -> int:
         except OSError as error:
             raise DataError(f"cannot write the folder {args.out}: {error.strerror}") from error
         print(f"\nreport: {page}")
+    return 0
+
+
+def _film_driver(args: argparse.Namespace) -> list[ScenarioResult]:
+    """Return the results of the scenarios acted by photographs, seen by the whole pipeline."""
+    from itertools import islice
+
+    from edan_ros import FaceAnalyzer
+    from edan_ros.cli._output import progress
+    from edan_ros.evaluation.driver import evaluate
+    from edan_ros.evaluation.driver_scenarios import SCENARIOS
+    from edan_ros.evaluation.driver_video import Actor, filmed_snapshots, is_suitable
+
+    with FaceAnalyzer() as analyzer:
+        found = ((name, image, analyzer.analyze(image)) for name, image in _photographs(args))
+        suitable = (
+            (name, Actor(image, faces[0].landmarks))
+            for name, image, faces in found
+            if len(faces) == 1 and is_suitable(faces[0].landmarks)
+        )
+        actors = list(islice(suitable, args.images or 1))
+        if not actors:
+            raise DataError("no photograph in --data shows one face that looks into the camera")
+
+        def film() -> Iterator[ScenarioResult]:
+            for name, actor in actors:
+                for scenario in (s for s in SCENARIOS if not s.passenger):
+                    snapshots = filmed_snapshots(
+                        scenario,
+                        actor,
+                        lambda images: ((f.stamp, f.faces) for f in analyzer.track(images)),
+                    )
+                    yield evaluate(scenario, snapshots, f"photograph {name}")
+
+        return list(progress(film(), None, "filming photographs"))
+
+
+def _photographs(args: argparse.Namespace) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the names and BGR images of --data, a set or a folder of photographs."""
+    from edan_ros.evaluation.classification import read_set
+    from edan_ros.sources import create_source
+
+    if len(args.data) != 1:
+        args.usage_error("argument --video: needs photographs, one set or folder in --data")
+    (entry,) = args.data
+    if isinstance(entry, DatasetSpec):
+        for sample in read_set(entry, None).samples:
+            yield sample.name, sample.image().bgr()
+    else:
+        for frame in create_source(str(entry)).frames():
+            yield frame.name, frame.image.bgr()
+
+
+def _evaluate_eyes(args: argparse.Namespace) -> int:
+    from edan_ros.core.wording import plural
+    from edan_ros.engines.eye_model import EyeModel
+    from edan_ros.evaluation.eyes import evaluate_eyes
+
+    if len(args.data) != 1 or isinstance(args.data[0], DatasetSpec):
+        args.usage_error("argument --data: eyes takes the one folder of eye sets")
+    for result in evaluate_eyes(EyeModel(), args.data[0]):
+        print(f"{result.name}: {plural(result.eyes, 'eye')}")
+        for name, value in result.figures.items():
+            print(f"  {name:20s} {value:.4f}", flush=True)
     return 0
 
 

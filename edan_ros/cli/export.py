@@ -63,9 +63,14 @@ def _of_run(args: argparse.Namespace) -> Manifest:
     from edan_ros.training.common.config import read_config
 
     config = Path(args.source)
-    if read_config(config).get("task") == "detector":
-        if len(args.checkpoints) > 1:
-            args.usage_error("a detector is exported from one run")
+    task = read_config(config).get("task")
+    if task in ("detector", "eyes") and len(args.checkpoints) > 1:
+        args.usage_error(f"a model for {task} is exported from one run")
+    if task == "eyes":
+        from edan_ros.training.eyes import export as eyes
+
+        return eyes.export_release(config, args.checkpoints[0], args.data, args.to, half=args.half)
+    if task == "detector":
         from edan_ros.training.detector import export
 
         return export.export_release(config, args.checkpoints[0], args.data, args.to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from edan_ros.training.common.task import Task
     from edan_ros.training.detector.task import DetectorTask
     from edan_ros.training.emotion.task import EmotionTask
+    from edan_ros.training.eyes.task import EyesTask
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +54,10 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.training.common.distributed import world
     from edan_ros.training.common.trainer import Trainer
 
-    create = _detector if read_config(args.config).get("task") == "detector" else _recogniser
+    tasks: dict[str, Callable[..., Task[Any]]] = {"detector": _detector, "eyes": _eyes}
+    create = tasks.get(read_config(args.config).get("task", ""), _recogniser)
     with world(args.device) as here:
-        task: Task[Any] = create(args, here)
+        task = create(args, here)
         Trainer(
             task,
             args.out,
@@ -103,6 +106,16 @@ def _detector(args: argparse.Namespace, here: World) -> DetectorTask:
             ", ".join(f"{name}: {plural(len(found), 'image')}" for name, found in images.items())
         )
     return DetectorTask(config, images, start=args.start)
+
+
+def _eyes(args: argparse.Namespace, here: World) -> EyesTask:
+    from edan_ros.training.eyes.task import EyesTask, load_eyes_config, load_samples
+
+    config = load_eyes_config(args.config)
+    samples = load_samples(config, args.data)
+    if here.is_main_process:
+        _print(", ".join(f"{k}: {plural(len(v.crops), 'eye')}" for k, v in samples.items()))
+    return EyesTask(config, samples)
 
 
 def _print(line: str) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,3 +177,28 @@ def _calibration(
     shift = prior_strength * np.log(np.asarray(class_prior, np.float64))
     shift.setflags(write=False)
     return shift, mixed
+
+
+class EyePrediction(NamedTuple):
+    """Output of the network for n eyes, as right eyes.
+
+    Attributes:
+        openness: (n,) 0 to 1.
+        gaze: (n, 2) yaw and pitch in the view frame, radians.
+        quality: (n, 3) logits of visible, glasses_glare and occluded.
+    """
+
+    openness: NDArray[np.float32]
+    gaze: NDArray[np.float32]
+    quality: NDArray[np.float32]
+
+
+class EyeEngine(Protocol):
+    """Runs the eye network."""
+
+    def infer(self, crops: NDArray[np.uint8], head: NDArray[np.floating]) -> EyePrediction:
+        """Return the prediction for (n, 32, 48) crops and (n, 2) angles of the head, radians.
+
+        Crops as of ``core.eye_crops.extract_eyes``; angles in the view frame of each crop.
+        """
+        ...

@@ -12,7 +12,7 @@ from edan_ros.core.wording import did_you_mean
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 #: Task of a model -> labels that it must have.
-TASKS: dict[str, tuple[str, ...]] = {"emotions": EMOTIONS, "detector": ()}
+TASKS: dict[str, tuple[str, ...]] = {"emotions": EMOTIONS, "detector": (), "eyes": ()}
 #: Number of classes of an emotion model -> names of the classes.
 LABELS: dict[int, tuple[str, ...]] = {len(EMOTIONS): EMOTIONS, len(POLARITIES): POLARITIES}
 

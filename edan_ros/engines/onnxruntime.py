@@ -115,13 +115,16 @@ def _bind(bind: Callable[..., None], name: str, values: NDArray[np.float32]) -> 
     bind(name, "cpu", 0, np.float32, values.shape, values.ctypes.data)
 
 
-def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.InferenceSession:
-    """Open a model that has the input INPUT and at least the outputs ``wanted``.
+def open_session(
+    path: Path, wanted: Sequence[str], *, threads: int, inputs: Sequence[str] = (INPUT,)
+) -> ort.InferenceSession:
+    """Open a model that has these inputs and at least the outputs ``wanted``.
 
     Args:
         path: the ONNX file.
         wanted: names of the outputs.
         threads: threads for one run; 0 selects :func:`default_threads`.
+        inputs: names of the inputs.
 
     Raises:
         ModelError: if the file is not an ONNX model or has other inputs or outputs.
@@ -139,12 +142,12 @@ def open_session(path: Path, wanted: Sequence[str], *, threads: int) -> ort.Infe
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions are not public, without a base
         raise ModelError(f"{path} is not a model that ONNX Runtime can load: {error}") from error
-    inputs = {value.name for value in session.get_inputs()}
+    found = {value.name for value in session.get_inputs()}
     outputs = {value.name for value in session.get_outputs()}
-    if inputs != {INPUT} or not outputs.issuperset(wanted):
+    if found != set(inputs) or not outputs.issuperset(wanted):
         raise ModelError(
-            f"{path} is not a model of this package: expected the input {INPUT} and the outputs "
-            f"{', '.join(wanted)}; found {', '.join(sorted(inputs))} and "
+            f"{path} is not a model of this package: expected the input {', '.join(inputs)} and "
+            f"the outputs {', '.join(wanted)}; found {', '.join(sorted(found))} and "
             f"{', '.join(sorted(outputs))}"
         )
     return session

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from edan_ros.core.inference import EyeEngine
 from edan_ros.core.message_fields import model_fields
 from edan_ros.core.settings import from_values
 from edan_ros.detection.base import Detector
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.engines import Engine, create_engine, select_model
+from edan_ros.engines.eye_model import EyeModel
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.pipeline import Pipeline
 from edan_ros.recording.run_info import describe_model
@@ -25,6 +27,7 @@ class LoadedPipeline:
     detector: Detector
     engine: Engine
     description: str
+    eye_engine: EyeEngine | None = None
 
     def describe_model(self) -> dict[str, str]:
         """Return names and values of the model, for the file of a run."""
@@ -33,7 +36,9 @@ class LoadedPipeline:
 
     def new_pipeline(self) -> Pipeline:
         """Return another pipeline with the same models, whose tracks are numbered from 1."""
-        return Pipeline(self.detector, self.engine, self.pipeline.config)
+        return Pipeline(
+            self.detector, self.engine, self.pipeline.config, eye_engine=self.eye_engine
+        )
 
 
 def load_engine(settings: Mapping[str, Any]) -> tuple[Engine, str]:
@@ -62,4 +67,6 @@ def load_pipeline(settings: Mapping[str, Any], *, detector_threads: int = 0) -> 
     kind = settings.get("engine", "auto")
     detector = create_detector(**search, engine=kind, threads=detector_threads)
     engine, description = load_engine(settings)
-    return LoadedPipeline(Pipeline(detector, engine, config), detector, engine, description)
+    eye_engine = EyeModel() if config.eyes else None
+    pipeline = Pipeline(detector, engine, config, eye_engine=eye_engine)
+    return LoadedPipeline(pipeline, detector, engine, description, eye_engine)

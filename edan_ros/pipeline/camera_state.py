@@ -24,12 +24,13 @@ from edan_ros.core.faces import CameraModel, Detection, Face, HeadPose, Observat
 from edan_ros.core.geometry import CROP_SCALE
 from edan_ros.core.head_pose import angles_to_camera, assumed_camera, estimate_poses
 from edan_ros.core.images import Image
-from edan_ros.core.inference import Manifest, class_probabilities
+from edan_ros.core.inference import EyeEngine, Manifest, class_probabilities
 from edan_ros.core.resting import RestingBaseline
 from edan_ros.core.smoothing import DECIDED, EmotionSmoother, Smoothed
 from edan_ros.core.stamps import NOMINAL_STEP
 from edan_ros.pipeline.config import PipelineConfig
 from edan_ros.pipeline.cuts import CutDetector
+from edan_ros.pipeline.eyes import OpenEyes, measure_eyes
 from edan_ros.tracking.track import Track
 from edan_ros.tracking.tracker import Candidate, Tracker
 
@@ -60,6 +61,7 @@ class _FaceState:
     since_smoothed: float = 0.0
     since_measured: float = 0.0
     face: Face | None = None
+    open_eyes: OpenEyes = field(default_factory=OpenEyes)
 
     def resting(self, config: PipelineConfig, model: Manifest) -> RestingBaseline | None:
         """Return the resting baseline; None where it is off or the model does not support it."""
@@ -252,6 +254,26 @@ class CameraState:
         before = [(self._faces[track.id].face, track) for track in self._tracker.carried]
         carried = [_carried(face, track) for face, track in before if face is not None]
         return sorted(measured + carried, key=lambda face: face.track_id)
+
+    def measure_eyes(
+        self,
+        faces: Sequence[Face],
+        image: Image,
+        camera: CameraModel | None,
+        engine: EyeEngine,
+    ) -> None:
+        """Measure the eyes of faces of the current image; those carried over it keep theirs.
+
+        Args:
+            faces: as returned by ``faces``.
+            image: the current image.
+            camera: as for ``faces``.
+            engine: runs the eye network.
+        """
+        faces = [face for face in faces if face.age == 0.0]
+        if faces:
+            states = [self._faces[face.track_id].open_eyes for face in faces]
+            measure_eyes(image, faces, states, self._elapsed, camera, engine)
 
     def _measured(
         self,

@@ -91,6 +91,7 @@ class PipelineConfig:
     resting_baseline: bool = setting(
         True, "classify each face relative to the resting face of the person"
     )
+    eyes: bool = setting(True, "measure openness and gaze of the eyes of each face")
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 

@@ -14,7 +14,7 @@ from edan_ros.core.crops import Crop, extract
 from edan_ros.core.faces import CameraModel, FrameResult, Observation
 from edan_ros.core.head_pose import CameraModelError, fit_camera
 from edan_ros.core.images import REDUCTIONS, Image, ImageError
-from edan_ros.core.inference import Engine, Prediction, class_probabilities
+from edan_ros.core.inference import Engine, EyeEngine, Prediction, class_probabilities
 from edan_ros.detection.base import Detector
 from edan_ros.pipeline.camera_state import CameraState
 from edan_ros.pipeline.config import PipelineConfig
@@ -22,6 +22,10 @@ from edan_ros.tracking.tracker import Candidate
 
 #: Camera key, image, stamp in seconds, and the camera's intrinsics where they are known.
 FrameInput = tuple[str, Image, float, CameraModel | None]
+
+
+#: Side of a crop in image pixels in which eyes are 16 pixels wide.
+_EYES_CROP_SIDE = 114
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class Pipeline:
         engine: runs the recognition model.
         config: settings; None for the defaults.
         ids: yields track ids; share one iterator between pipelines whose ids must differ.
+        eye_engine: runs the eye network; without one no eyes are measured.
     """
 
     def __init__(
@@ -57,10 +62,13 @@ class Pipeline:
         engine: Engine,
         config: PipelineConfig | None = None,
         ids: Iterator[int] | None = None,
+        *,
+        eye_engine: EyeEngine | None = None,
     ) -> None:
         self.config = config or PipelineConfig()
         self._detector = detector
         self._engine = engine
+        self._eye_engine = eye_engine
         self._ids = itertools.count(1) if ids is None else ids
         self._states: dict[str, CameraState] = {}
         self._suspended: dict[str, CameraState] = {}
@@ -105,8 +113,8 @@ class Pipeline:
     def reduction(self, key: str, stamp: float, *, overloaded: bool = False) -> int:
         """Return the factor, one of REDUCTIONS, by which to shrink the next image on decoding.
 
-        The smallest tracked face keeps at least one pixel for each pixel of its crop. An image on
-        which the detector will run is not shrunk.
+        The smallest tracked face keeps at least one pixel for each pixel of its crop, and its
+        eyes at least 16 pixels. An image on which the detector will run is not shrunk.
 
         Args:
             key: identifies the camera.
@@ -118,7 +126,10 @@ class Pipeline:
             return 1
         if state.detection_due(stamp, self.config, overloaded=overloaded):
             return 1
-        largest = state.min_crop_side / self._engine.input_size
+        needed = self._engine.input_size
+        if self.config.eyes and self._eye_engine is not None:
+            needed = max(needed, _EYES_CROP_SIDE)
+        largest = state.min_crop_side / needed
         return max((r for r in REDUCTIONS if r <= largest), default=1)
 
     def analyze(
@@ -299,6 +310,10 @@ class Pipeline:
         size = job.image.width, job.image.height
         faces = job.state.faces(observed, size, job.camera, config, self._engine.manifest)
         job.timings["smooth"] = _milliseconds_since(start)
+        if config.eyes and self._eye_engine is not None:
+            start = time.perf_counter()
+            job.state.measure_eyes(faces, job.image, job.camera, self._eye_engine)
+            job.timings["eyes"] = _milliseconds_since(start)
         return FrameResult(
             faces,
             *size,

@@ -16,12 +16,14 @@ from edan_ros.core.wording import printable
 _BOX = ("x", "y", "width", "height")
 _POSITION = ("head_x", "head_y", "head_z")
 _ANGLES = ("yaw", "pitch", "roll")
+_EYES = ("eye_openness_right", "eye_openness_left", "gaze_yaw", "gaze_pitch")
 _RAW = tuple(f"raw_{name}" for name in EMOTIONS)
 _INTEGERS, _FLAGS = ("track_id",), ("head_pose_assumed_lens",)
-_TEXTS = ("file", "label", "unknown_reason", "polarity")
+_TEXTS = ("file", "label", "unknown_reason", "polarity", "eye_quality")
 #: stamp in seconds, of video and cameras; file: of an image file; box in pixels; angles in degrees
 #: and head position in metres, from an assumed lens where the flag says so; raw_*: probabilities
-#: of this image alone. What is unknown is empty.
+#: of this image alone; openness of the eyes 0 to 1, gaze in the head in degrees. What is unknown
+#: is empty.
 COLUMNS = (
     *("stamp", "file", "track_id", "label", "unknown_reason", "confidence"),
     *EMOTIONS,
@@ -31,6 +33,8 @@ COLUMNS = (
     *_ANGLES,
     *_POSITION,
     "head_pose_assumed_lens",
+    *_EYES,
+    "eye_quality",
     *ACTION_UNITS,
 )
 #: Columns of the landmarks in pixels, in iBUG order.
@@ -120,6 +124,8 @@ def _row(stamp: float | None, name: str, face: Face) -> dict[str, Any]:
     """Return the values of all columns; None for what is unknown."""
     values = face.to_dict()
     pose = values["head_pose"] or {}
+    eyes = values["eyes"] or {"openness": (None, None)}
+    gaze = eyes.get("yaw"), eyes.get("pitch")
     names = ("track_id", "label", "confidence", "valence", "arousal", "intensity", "presence")
     return {
         "stamp": stamp,
@@ -133,6 +139,8 @@ def _row(stamp: float | None, name: str, face: Face) -> dict[str, Any]:
         **{key: pose.get(key) for key in _ANGLES},
         **dict(zip(_POSITION, pose.get("position", (None,) * 3), strict=True)),
         "head_pose_assumed_lens": values["head_pose_assumed_lens"] if pose else None,
+        **dict(zip(_EYES, (*eyes["openness"], *gaze), strict=True)),
+        "eye_quality": eyes.get("quality"),
         **{key: values["action_units"].get(key) for key in ACTION_UNITS},
         **dict(zip(LANDMARK_COLUMNS, chain(*values["landmarks"]), strict=True)),
     }

@@ -150,7 +150,7 @@ GROUPS = (
         ),
     ),
     Group(
-        "Emotions",
+        "Emotions and eyes",
         _settings(
             "prior_strength",
             "resting_baseline",
@@ -161,6 +161,7 @@ GROUPS = (
             "max_yaw",
             "max_pitch",
             "min_face_size",
+            "eyes",
         ),
     ),
     Group(

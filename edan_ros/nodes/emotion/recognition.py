@@ -25,6 +25,7 @@ from edan_ros.detection.factory import describe_detector
 from edan_ros.drawing.faces import annotate
 from edan_ros.drawing.privacy import FaceFinder, PrivacyFilter, anonymize
 from edan_ros.engines.base import Engine
+from edan_ros.engines.eye_model import EyeModel
 from edan_ros.engines.manifest import EngineError
 from edan_ros.explain.canvas import BACKGROUND, draw_outlines, overlay
 from edan_ros.explain.explanation import Explanation, explain_face
@@ -90,7 +91,7 @@ class Recognition:
         self._detectors: dict[str, Detector] = {}
         self.replace_detector(detector)
         self.set_privacy("none")
-        self._pipeline = Pipeline(self._detectors, engine, config, track_ids)
+        self._pipeline = Pipeline(self._detectors, engine, config, track_ids, eye_engine=EyeModel())
         self._model_info = node.create_publisher(ModelInfo, "model_info", qos.LATCHED)
 
     def publish_model_info(self) -> None:
