@@ -26,6 +26,8 @@ TILE = 256
 _GAP = 16
 #: Heights of the title, of the sentence and the captions above a row of tiles, and of the legend.
 _TITLE, _HEAD, _LEGEND = 40, 58, 74
+#: Least end of the scale, as a probability: a map that never gets near it looks weak.
+_LEAST_TOP = 0.01
 #: Explains the scale of the maps, here and in the terminal.
 LEGEND = (
     "points of probability lost without that part of the face",
@@ -39,7 +41,7 @@ def draw_sheet(
 ) -> Pixels:
     """Draw the sheet of one face, (height, width, 3) BGR.
 
-    All maps have one scale: points of probability, up to the largest drop on the sheet.
+    All maps have one scale: points of probability, up to the largest drop on the sheet, or to 1.
 
     Args:
         pixels: (height, width, 3) BGR, the image with the face, after the privacy filter.
@@ -52,7 +54,7 @@ def draw_sheet(
     tile = face_tile(pixels, face)
     if outlines:
         _outline(tile, face)
-    top = max(float(one.drops.max()) for row in explanations for one in row) or 1.0
+    top = max(_LEAST_TOP, *(float(one.drops.max()) for row in explanations for one in row))
     height = _TITLE + rows * (_HEAD + TILE + _GAP) + _LEGEND
     sheet = np.full((height, _GAP + columns * (TILE + _GAP), 3), BACKGROUND, np.uint8)
     title = fit_text(title, sheet.shape[1] - 2 * _GAP, 11)
@@ -118,7 +120,7 @@ def _draw_legend(part: Pixels, top: float) -> None:
     """Draw the colours from 0 to ``top`` as they appear over a face of medium grey."""
     ramp = overlay(np.full((1, 1), 128.0), np.linspace(0.0, 1.0, TILE)[None], side=TILE)
     part[4:18, _GAP : _GAP + TILE] = ramp[:14]
-    digits = 0 if top >= 0.1 else 1 if top >= 0.01 else 2
+    digits = 0 if top >= 0.1 else 1
     draw_text(part, "0", _GAP, 26, MUTED, size=10)
     draw_text(part, f"{50 * top:.{digits}f}", _GAP + TILE / 2, 26, MUTED, size=10, align="center")
     draw_text(part, f"{100 * top:.{digits}f}", _GAP + TILE, 26, MUTED, size=10, align="right")

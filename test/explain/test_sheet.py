@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from known_model import HAPPY, SAD, make_image
@@ -51,6 +53,18 @@ def test_all_maps_of_a_sheet_have_one_scale() -> None:
     ]
     assert min(colours[:2]) > 50
     assert max(colours[2:]) <= 1
+
+
+def test_maps_without_much_effect_look_weak() -> None:
+    """A twentieth of a point, beside half of the probability."""
+    colours = []
+    for largest in (0.5, 0.0005):
+        found = replace(explain(SUBJECT, "occlusion"), drops=np.full((8, 8), largest))
+        drawn = draw_sheet(PIXELS, [[found]], title="a face", outlines=False)
+        colours.append(np.ptp(tile_of(drawn, 0, 1).astype(int), axis=2).max())
+    strong, weak = colours
+    assert strong > 50
+    assert weak < strong / 3
 
 
 def test_the_first_tile_is_the_crop_of_the_face() -> None:
