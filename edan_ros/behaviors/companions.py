@@ -62,10 +62,10 @@ class VehicleCompanion:
         if self._report is None:
             return {}
         advice = self._report.advice
+        reason = self._report.driver.reason or self._report.driver_state.reason
         return {
-            f"{self._report.summary}. {self._report.driver.reason}".rstrip(): LIGHT,
+            f"{self._report.summary}. {reason}".rstrip(): LIGHT,
             f"Speed x {advice.scale:.2f}. {advice.text}".rstrip(): LIGHT,
-            self._report.driver_state.reason: LIGHT,
         }
 
     def _add_to_timeline(self, seconds: float, report: CabinReport, result: FrameResult) -> None:

@@ -20,8 +20,8 @@ from edan_ros.core.settings import CheckedSettings, number, seconds
 
 Vector = tuple[float, float, float]
 
-#: Openness below which the direction of an eye is not used.
-CLOSED = 0.2
+#: Openness up to which a person looks nowhere: the lids hide the irises.
+CLOSED = 0.25
 #: Seconds for which the last direction stands in while the eyes are closed, as in a blink, or
 #: nothing can be measured.
 BRIDGE = 0.5
@@ -185,7 +185,7 @@ class Engagement:
         self, face: FaceSnapshot, angle: float, by_gaze: bool, stamp: float
     ) -> bool | None:
         """Return whether the person looks at the robot in this image; None if unknown."""
-        closed = face.eye_openness < CLOSED
+        closed = face.eye_openness <= CLOSED
         if not closed and not math.isnan(angle):
             cone = self.settings.gaze_cone if by_gaze else self.settings.head_cone
             self._last = angle <= cone * (self.settings.leave if self._last else 1.0)

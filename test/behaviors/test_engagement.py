@@ -111,6 +111,12 @@ def test_a_blink_changes_nothing_and_closed_eyes_do_not_look() -> None:
     assert not stage.play(1.0, gazing(0.1, openness=0.05)).looking
 
 
+def test_the_head_does_not_stand_in_for_half_closed_eyes_without_a_gaze() -> None:
+    drooping = replace(TOWARDS, eye_openness=0.24)
+    report = Stage().play(2.0, drooping)
+    assert (report.level, report.looking) == (Level.DISENGAGED, False)
+
+
 def test_between_the_two_cones_a_look_goes_on_but_does_not_begin() -> None:
     between = gazing(1.15 * SETTINGS.gaze_cone)
     assert Stage().play(2.0, between).level is Level.DISENGAGED
