@@ -129,7 +129,7 @@ def evaluate(
     Args:
         scenario: the script.
         snapshots: time from its start and faces of each image.
-        source: how they were made; with LANDMARKS, events that need measured eyes are left out.
+        source: how they were made. Without an eye network, what needs one cannot be measured.
     """
     cabin = Cabin(CabinSettings(seats=_SEATS))
     onsets: list[FalseAlarm] = []
@@ -139,6 +139,7 @@ def evaluate(
     }
     before: DriverReport | None = None
     measured = confidence = 0.0
+    network = False
     for time, snapshot in snapshots:
         now = _START + time
         cabin.observe(_shifted(snapshot), now)
@@ -149,6 +150,7 @@ def evaluate(
             onsets.append(FalseAlarm(time, YAWN, ""))
         if report.state in (DriverState.ATTENTIVE, DriverState.UNKNOWN) and report.reason:
             reasons[report.reason] += 1
+        network = network or any(face.eye_quality for face in snapshot.faces)
         measured += report.eyes_measurable
         confidence += report.confidence
         mouth = [f.mouth_opening for f in snapshot.faces if f.track_id == report.track_id]
@@ -157,7 +159,7 @@ def evaluate(
             trace[key].append(value)
         before = report
     count = max(len(trace["time"]), 1)
-    hidden = scenario.hidden | (_NEEDS_NETWORK if source == LANDMARKS else frozenset())
+    hidden = scenario.hidden | (frozenset() if network else _NEEDS_NETWORK)
     return ScenarioResult(
         scenario.name,
         scenario.about,
