@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -54,6 +55,9 @@ VIDEO_TRANSPORTS = ("ffmpeg", "foxglove")
 QUEUE_DEPTH = 5
 #: The same for packets of a video, and packets that may wait to be decoded: about 2 s.
 VIDEO_DEPTH, MAX_PACKETS = 30, 60
+#: Seconds after a replaced image for which the camera counts as overloaded: without them, work that
+#: can wait would be done as soon as one image happens to be processed in time.
+_OVERLOAD_TIME = 0.2
 NO_CALIBRATION = "none: no head pose"
 #: Values of the parameter boxes_of, and the transform from each to the box of the landmarks.
 BOXES_OF = {"face": WIDER_FACE_BOX, "landmarks": IDENTITY_BOX}
@@ -148,7 +152,7 @@ class CameraInput:
         self._node = node
         self._enqueue: EnqueueFn | None = None
         self._throttle = Throttle()
-        self._overloaded = False
+        self._replaced = -math.inf  # time.monotonic when an image was replaced unprocessed
         self._scaler = SixteenBitScaler()
         self._info: CameraInfo | None = None
         self._subscriptions: list[Subscription] = []
@@ -219,10 +223,9 @@ class CameraInput:
                 return transport, topic
         return "", ""
 
-    def take_overloaded(self) -> bool:
-        """Return whether an image was replaced unprocessed since the last call."""
-        overloaded, self._overloaded = self._overloaded, False
-        return overloaded
+    def is_overloaded(self, received: ReceivedImage) -> bool:
+        """Return whether an image was replaced unprocessed shortly before this one arrived."""
+        return received.time - self._replaced < _OVERLOAD_TIME
 
     def read(self, received: ReceivedImage, reduction: int = 1) -> DecodedImage | None:
         """Decode an image message; return None, with a warning and a count, if it is not valid.
@@ -329,7 +332,7 @@ class CameraInput:
         if self._video is not None:
             self._packets.append(received)
         if self._enqueue is not None and self._enqueue(self.key, received):
-            self._overloaded = True
+            self._replaced = received.time
             self.statistics.dropped()
 
     def _on_info(self, message: CameraInfo) -> None:

@@ -185,8 +185,7 @@ class Recognition:
 
     def _process(self, batch: dict[str, ReceivedImage], pending: set[str]) -> None:
         """Process a batch; ``pending`` is left with the cameras without a result or a fault."""
-        overloaded_cameras = [key for key in batch if self.cameras[key].take_overloaded()]
-        overloaded = bool(overloaded_cameras)
+        overloaded = any(self.cameras[key].is_overloaded(image) for key, image in batch.items())
         read = {key: self._read(key, image, overloaded) for key, image in batch.items()}
         frames = {key: frame for key, frame in read.items() if frame is not None}
         pending.intersection_update(frames)
