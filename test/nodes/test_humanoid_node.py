@@ -19,6 +19,7 @@ from rclpy.exceptions import ParameterException
 from replay import Replay, face, seconds_of
 from std_msgs.msg import String, UInt32
 
+from edan_ros.behaviors.engagement import Level
 from edan_ros.nodes.behaviors.humanoid_node import HumanoidNode
 from edan_ros.nodes.common import qos
 
@@ -99,6 +100,12 @@ def test_the_gaze_follows_the_attended_person(make_replay: Callable[..., Replay]
     replay.play(4.0)
     assert replay.heard["attended_track"][-1].data == 0
     assert replay.heard["gaze_target"] == []
+
+
+def test_the_levels_are_the_constants_of_the_message() -> None:
+    assert {level.name: int(level) for level in Level} == {
+        level.name: getattr(Engagement, level.name) for level in Level
+    }
 
 
 def test_engagement_is_published_for_every_image(make_replay: Callable[..., Replay]) -> None:

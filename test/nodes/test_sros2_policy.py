@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,12 +14,14 @@ from probe import Probe, wait_for
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from edan_ros.nodes.behaviors.humanoid_node import HumanoidNode
 from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
 from edan_ros.nodes.camera.camera_node import CameraNode
 from edan_ros.nodes.emotion.camera_input import IMAGE_TYPES
 from edan_ros.nodes.emotion.standard_outputs import STANDARD_OUTPUTS
 
 AUTOWARE_TOPICS = ("max_velocity_candidates", "clear_velocity_limit")
+NO_ROBOT_FACE = Parameter("robot_face", value=False)
 POLICY = Path(__file__).parents[2] / "config" / "sros2_policy.xml"
 #: Topics that the emotion node has with other values of its parameters alone.
 OPTIONAL = {
@@ -34,6 +37,12 @@ VEHICLE_OPTIONAL = {
         *(f"/planning/scenario_planning/{name}" for name in AUTOWARE_TOPICS),
     },
     "reply": set(),
+}
+#: The same of the humanoid node.
+HUMANOID_OPTIONAL = {
+    "subscribe": set[str](),
+    "publish": {"/robot_face/expression", "/tf"},
+    "reply": set[str](),
 }
 #: What the executable of another distribution of ROS adds to every node.
 NEWER = {"get_type_description"}
@@ -92,13 +101,24 @@ def test_the_camera_node_needs_exactly_what_is_permitted(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("ros")
-def test_the_vehicle_node_needs_exactly_what_is_permitted() -> None:
-    node, observer = VehicleNode(), Node("observer")
+@pytest.mark.parametrize(
+    ("make", "optional"),
+    [
+        (VehicleNode, VEHICLE_OPTIONAL),
+        (partial(HumanoidNode, parameter_overrides=[NO_ROBOT_FACE]), HUMANOID_OPTIONAL),
+    ],
+    ids=["vehicle_node", "humanoid_node"],
+)
+def test_a_behaviour_node_needs_exactly_what_is_permitted(
+    make: Callable[[], Node], optional: dict[str, set[str]]
+) -> None:
+    node, observer = make(), Node("observer")
+    name = node.get_name()
     try:
-        allowed = permitted("vehicle_node")
-        assert all(allowed[verb] >= names for verb, names in VEHICLE_OPTIONAL.items())
-        needed = {verb: names - VEHICLE_OPTIONAL[verb] for verb, names in allowed.items()}
-        wait_for(lambda: used(observer, "vehicle_node") == needed, f"{needed}")
+        allowed = permitted(name)
+        assert all(allowed[verb] >= names for verb, names in optional.items())
+        needed = {verb: names - optional[verb] for verb, names in allowed.items()}
+        wait_for(lambda: used(observer, name) == needed, f"{needed}")
     finally:
         node.destroy_node()
         observer.destroy_node()
@@ -108,6 +128,6 @@ def test_each_node_has_an_enclave_of_its_own() -> None:
     root = ElementTree.parse(POLICY).getroot()
     assert (root.tag, root.attrib) == ("policy", {"version": "0.2.0"})
     enclaves = {e.attrib["path"]: e.findall("profiles/profile") for e in root.iter("enclave")}
-    assert set(enclaves) == {"/emotion_node", "/camera_node", "/vehicle_node"}
+    assert set(enclaves) == {"/emotion_node", "/camera_node", "/vehicle_node", "/humanoid_node"}
     for path, profiles in enclaves.items():
         assert [p.attrib for p in profiles] == [{"ns": "/", "node": path.removeprefix("/")}]
