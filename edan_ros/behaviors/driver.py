@@ -479,7 +479,7 @@ class DriverMonitor:
     def observe(self, driver: DriverObservation | None, stamp: float) -> None:
         """Add the driver in the image with this stamp, None if the seat is empty.
 
-        Raises nothing for stamps that go back: they are ignored.
+        Stamps that repeat or go back are ignored.
         """
         if not stamp > self._stamp:
             return
