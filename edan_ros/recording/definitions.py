@@ -103,6 +103,7 @@ class FaceMessages:
             self._types["geometry_msgs/msg/Point"](**pose["position"]),
             self._types["geometry_msgs/msg/Quaternion"](**pose["orientation"]),
         )
+        fields["gaze"] = self._types["geometry_msgs/msg/Vector3"](**fields["gaze"])
         return self._types[FACE](**fields)
 
 

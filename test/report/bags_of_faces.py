@@ -63,6 +63,12 @@ def face(label: str = "happy", track_id: int = 1, valence: float = 0.5) -> Any:
         intensity=float("nan"),
         baseline_seconds=0.0,
         age=0.0,
+        eye_openness=np.full(2, np.nan, np.float32),
+        gaze_valid=False,
+        gaze=make("geometry_msgs/msg/Vector3", 0, 0, 0),
+        gaze_yaw=float("nan"),
+        gaze_pitch=float("nan"),
+        eye_quality=0,
     )
 
 
