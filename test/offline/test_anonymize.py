@@ -28,10 +28,11 @@ from video_bags import message as video_message
 
 from edan_ros.cli.main import main
 from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
 from edan_ros.offline import anonymize
-from edan_ros.offline.anonymize import MAX_ROUNDS, Anonymizer
+from edan_ros.offline.anonymize import MAX_ROUNDS, Anonymizer, FaceSearch, face_search
 from edan_ros.offline.covers import Finding
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.certificate import CERTIFICATE_FILE, read_certificate
@@ -384,3 +385,30 @@ def test_an_interrupted_run_leaves_nothing(
     with pytest.raises(error if isinstance(error, type) else type(error)):
         anonymize_bag(bag, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+class FakeDetector:
+    """Gives the same detections for every image."""
+
+    name, every_image = "fake", False
+
+    def __init__(self, *scores: float) -> None:
+        self._found = [Detection(Box(10.0 * i, 0.0, 8.0, 8.0), s) for i, s in enumerate(scores)]
+
+    def detect(self, _image: Image) -> list[Detection]:
+        return self._found
+
+
+def test_the_first_pass_takes_weak_faces_and_the_check_those_of_normal_use() -> None:
+    search = FaceSearch({"a": FakeDetector(0.9, 0.3), "b": FakeDetector(0.7)}, 0.6)
+    image = Image(scene(0))
+    found = [(f.detector, f.score) for f in search.find(FRONT, image, 0.0)]
+    assert found == [("a", 0.9), ("a", 0.3), ("b", 0.7)]
+    assert [(f.detector, f.score) for f in search.check(image)] == [("a", 0.9), ("b", 0.7)]
+
+
+def test_the_detectors_of_the_package_search_without_any_setting() -> None:
+    search = face_search({})
+    assert search.names == ["edan", "haar"]
+    empty = Image(np.full((120, 160, 3), 90, np.uint8))
+    assert search.find(FRONT, empty, 0.0) == search.check(empty) == []
