@@ -16,6 +16,7 @@ from edan_ros.cli._pipeline import (
     load_pipeline,
     settings_of,
 )
+from edan_ros.drawing.privacy import BAG_PRIVACY_MODES
 from edan_ros.recording.files import RecordingError
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import open_bag
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--privacy",
-        choices=("blur", "avatar"),
+        choices=BAG_PRIVACY_MODES,
         help="write a copy without results in which every head is blurred, or replaced by a drawn "
         "one with the same expression; everything else is copied byte for byte",
     )

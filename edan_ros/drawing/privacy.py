@@ -29,6 +29,8 @@ FaceFinder = Callable[[Image], Sequence[Detection]]
 PRIVACY_THRESHOLD = 0.25
 #: The image as it is, heads blurred, or no pixel of the image at all.
 PRIVACY_MODES = ("none", "blur", "landmarks-only")
+#: What anonymised bags show in place of heads.
+BAG_PRIVACY_MODES = ("blur", "avatar")
 
 #: Grey level that replaces an image of which only landmarks may be shown.
 _BACKGROUND = 32

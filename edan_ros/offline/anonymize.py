@@ -55,8 +55,6 @@ from edan_ros.sources.bag import IMAGES, image_topics
 from edan_ros.sources.bag_reader import BagReader, Message
 from edan_ros.sources.video_packets import PacketDecoder, codec_of, encoding_of, is_video
 
-#: What anonymised bags show in place of heads.
-BAG_PRIVACY_MODES = ("blur", "avatar")
 #: Most times that the bag is written.
 MAX_ROUNDS = 4
 #: Appended to the name of a bag in which a face was still found after the last round.
@@ -67,9 +65,7 @@ _LARGE_SIDE, _HAAR_SIDE = 1280, 320
 #: Share of a detected box inside drawn avatars from which it is one of them.
 _DRAWN_SHARE = 0.8
 #: Types that hold pictures of people and cannot be read here.
-_PICTURES = re.compile(
-    r"image_transport|RawImage|CompressedImage|CompressedVideo|Theora|ImageFrame"
-)
+_PICTURES = re.compile(r"image_transport|RawImage|CompressedImage|CompressedVideo")
 #: Types that may reveal people in other ways, and how.
 _REVEALING = (
     (re.compile(r"PointCloud|LaserScan|Velodyne|Octomap"), "points"),

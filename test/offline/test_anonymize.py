@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
 
@@ -336,6 +337,17 @@ def test_topics_that_cannot_be_anonymised_are_refused_until_they_are_dropped(
     assert "/odd" not in read(tmp_path / "out")
     with pytest.raises(SourceError, match="has no /typo"):
         anonymize_bag(bag, tmp_path / "out", drop=["/typo"])
+
+
+def test_pictures_of_a_type_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    kind = "foxglove_msgs/msg/RawImage"
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    store.register(get_types_from_msg("uint8[] data", kind))
+    picture = store.types[kind](np.zeros(4, np.uint8))
+    messages = [("/fox", START, picture), (FRONT, START, plain(0, START))]
+    bag = write_bag(tmp_path / "run", messages, store=store)
+    with pytest.raises(SourceError, match=f"/fox is a {kind}, which .* --drop-topics /fox"):
+        anonymize_bag(bag, tmp_path / "out")
 
 
 def test_an_image_that_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
