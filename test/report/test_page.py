@@ -6,7 +6,6 @@ import base64
 import json
 import math
 import re
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -166,13 +165,11 @@ def test_recorded_names_of_settings_are_plain_words(tmp_path: Path) -> None:
 
 def test_ten_minutes_of_two_people_stay_small(tmp_path: Path) -> None:
     path = long_recording(tmp_path / "faces.jsonl", 600.0)
-    begin = time.monotonic()
     recording = read_lines(path)
     page = render(recording)
     assert len(recording.streams[0].times) == 18_000
     assert len(page.encode()) < 5e6
     assert "were merged" not in page, "of ten minutes nothing is left out"
-    assert time.monotonic() - begin < 60.0
 
 
 @pytest.mark.parametrize(
