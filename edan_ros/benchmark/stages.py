@@ -29,7 +29,7 @@ class PipelineRow:
         faces: number of faces in each image.
         fps: images per second, processed sequentially.
         ms: stage -> mean milliseconds per image: decode, detect (spread over the images between
-            two detections), crop, infer, track, smooth.
+            two detections), crop, infer, track, smooth, eyes.
         faces_found: mean number of faces reported.
     """
 

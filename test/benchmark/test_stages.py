@@ -13,6 +13,6 @@ pytest.importorskip("matplotlib", reason="matplotlib (extra demo) provides a pho
 def test_stages_sum_to_at_most_the_time_of_an_image() -> None:
     (row,) = measure_pipeline("edan-lite", 1, 0.3, ["vga"], [2])
     assert (row.resolution, row.faces, row.faces_found) == ("vga", 2, 2.0)
-    assert set(row.ms) == {"decode", "detect", "crop", "infer", "track", "smooth"}
+    assert set(row.ms) == {"decode", "detect", "crop", "infer", "track", "smooth", "eyes"}
     assert row.ms["infer"] > row.ms["crop"]
     assert sum(row.ms.values()) <= 1e3 / row.fps

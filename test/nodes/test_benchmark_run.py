@@ -25,7 +25,9 @@ def test_two_cameras_are_measured_from_stamp_to_result(ros_domain: int) -> None:
     assert 0 <= row.drops < row.drops + round(row.fps * 4.0) <= 41
     assert 0.0 < row.p50_ms <= row.p90_ms <= row.p99_ms
     assert row.cpu_percent > 0
-    assert {"decode", "detect", "crop", "infer", "track", "smooth", "publish"} == set(row.ms)
+    assert {"decode", "detect", "crop", "infer", "track", "smooth", "eyes", "publish"} == set(
+        row.ms
+    )
 
 
 def test_every_published_image_is_a_result_or_a_drop() -> None:
