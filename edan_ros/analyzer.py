@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from edan_ros.core.emotions import EMOTIONS, POLARITIES
 from edan_ros.core.faces import CameraModel, Face, FrameResult
 from edan_ros.core.images import Image, ImageError, decode_file
+from edan_ros.core.message_fields import decode_image, fill_image, is_image
 from edan_ros.core.settings import fields_of, from_values
 from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.faces import annotate
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing", "FaceAnalyzer", "TrackedFrame", "draw_faces", "list_models", "to_frame"]
 
-#: What ``analyze`` and ``draw_faces`` accept.
+#: What ``analyze`` and ``draw_faces`` accept; also messages with the fields of a sensor_msgs/Image
+#: or CompressedImage.
 AnyImage: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | PIL.Image.Image | Image"
 
 #: Images per second assumed of an iterable without stamps.
@@ -111,6 +113,15 @@ class Drawing:
         target = Path(path)
         target.write_bytes(self._encode(target.suffix))
         return target
+
+    def fill(self, message: Any) -> Any:
+        """Write the pixels into a sensor_msgs/Image, as bgr8, and return the message.
+
+        Examples:
+            >>> publisher.publish(draw_faces(message, faces).fill(Image(header=message.header)))
+        """
+        fill_image(message, self.pixels)
+        return message
 
     def _repr_png_(self) -> bytes:
         return self._encode(".png")
@@ -215,8 +226,10 @@ class FaceAnalyzer:
 
         Args:
             image: path of an image file, its content as bytes, a uint8 array of (height, width, 3)
-                BGR or (height, width) grey values, or a PIL image. Files are turned upright by
-                their EXIF orientation; arrays and PIL images are taken as they are.
+                BGR or (height, width) grey values, a PIL image, or a sensor_msgs/Image or
+                CompressedImage. Files are turned upright by their EXIF orientation; all others
+                are taken as they are. Encodings of messages that the package does not know go
+                through cv_bridge where it is installed.
             camera: intrinsics of the camera; None assumes a common lens for the head pose.
 
         Returns:
@@ -443,9 +456,11 @@ def _load(image: AnyImage) -> Image:
         if image.mode == "L":
             return Image(np.asarray(image), "mono")
         return Image(np.asarray(image.convert("RGB")), "rgb")
+    if is_image(image):
+        return decode_image(image)
     raise TypeError(
         f"{type(image).__name__} is not an image: give a path, the bytes of an image file, a NumPy "
-        "array or a PIL image"
+        "array, a PIL image or an image message"
     )
 
 

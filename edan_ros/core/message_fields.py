@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from array import array
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edan_ros.core.boxes import Box
 from edan_ros.core.eyes import EYES_NOT_MEASURED, Eyes
 from edan_ros.core.faces import CameraModel, Face, HeadPose
 from edan_ros.core.head_pose import CameraModelError, fit_camera
-from edan_ros.core.images import Image, decode_compressed, decode_raw
+from edan_ros.core.images import Image, ImageError, decode_compressed, decode_raw
+from edan_ros.core.images.image import ENCODINGS
 from edan_ros.core.images.sixteen_bit import SixteenBitScaler
 from edan_ros.core.images.still_image import DEFAULT_LIMITS, DecodeLimits
 
@@ -26,6 +30,8 @@ def decode_image(
     scaler: SixteenBitScaler | None = None,
 ) -> Image:
     """Decode a sensor_msgs/Image or CompressedImage. Raises ImageError.
+
+    Encodings that ``core.images`` does not know go through cv_bridge where it is installed.
 
     Args:
         message: the image message.
@@ -42,6 +48,10 @@ def decode_image(
             limits=limits,
             scaler=scaler,
         )
+    if message.encoding not in ENCODINGS:
+        converted = _convert_with_cv_bridge(message, limits)
+        if converted is not None:
+            return converted
     return decode_raw(
         message.data,
         message.width,
@@ -52,6 +62,55 @@ def decode_image(
         limits=limits,
         scaler=scaler,
     )
+
+
+def is_image(message: object) -> bool:
+    """Return whether an object has the fields of a sensor_msgs/Image or CompressedImage."""
+    fields = (
+        ("encoding", "width", "height", "step") if hasattr(message, "encoding") else ("format",)
+    )
+    return all(hasattr(message, name) for name in (*fields, "data"))
+
+
+def fill_image(message: Any, pixels: NDArray[np.uint8]) -> None:
+    """Write (height, width, 3) BGR pixels into the fields of a sensor_msgs/Image."""
+    message.height, message.width = pixels.shape[:2]
+    message.encoding, message.is_bigendian = "bgr8", 0
+    message.step = 3 * pixels.shape[1]
+    data = array("B")  # rclpy checks every item of any other type
+    data.frombytes(np.ascontiguousarray(pixels).tobytes())
+    message.data = data
+
+
+def _convert_with_cv_bridge(message: Any, limits: DecodeLimits) -> Image | None:
+    """Return the image that cv_bridge converts; None where it is not installed.
+
+    Raises ImageError if cv_bridge cannot convert it, or the image exceeds the limit.
+    """
+    try:
+        # Imported by name: this layer is used without ROS.
+        bridge = importlib.import_module("cv_bridge").CvBridge()
+    except ImportError:
+        return None
+    size = len(message.data) + 3 * message.width * message.height
+    if size > limits.max_image_bytes:
+        raise ImageError(
+            "too_large", f"image of {message.width}x{message.height} is above max_image_bytes"
+        )
+    try:
+        pixels = np.asarray(bridge.imgmsg_to_cv2(message, "bgr8"))
+    except Exception as error:  # its own, and those of wrong sizes from NumPy and Boost
+        raise ImageError(
+            "encoding",
+            f"image encoding '{message.encoding}' is not known, and cv_bridge cannot convert it: "
+            f"{error}",
+        ) from error
+    if pixels.dtype != np.uint8 or pixels.shape != (message.height, message.width, 3):
+        raise ImageError(
+            "encoding",
+            f"cv_bridge converts '{message.encoding}' to {pixels.dtype} of shape {pixels.shape}",
+        )
+    return Image(np.ascontiguousarray(pixels))
 
 
 def image_header(message: Any) -> Any:
