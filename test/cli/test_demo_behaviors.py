@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from edan_ros.core.emotions import EMOTIONS, polarity_probabilities, valence_aro
 from edan_ros.core.faces import Face, FrameResult
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
+from edan_ros.drawing.timeline import Levels, States
 from edan_ros.recording.demo_writer import TIMELINE, VIDEO, Companion, DemoWriter
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -81,6 +83,24 @@ def test_the_humanoid_prints_its_reactions_with_reasons() -> None:
     output = play(companion, ("neutral", 1.0), ("happy", 3.0))
     assert 'nod: "How nice!" Person 1, whom it attends to, has looked happy' in output
     assert any("How nice!" in line for line in companion.caption())
+
+
+def spans_of(companion: Companion, name: str) -> list[str]:
+    """Return the texts of a row of bars, in their order."""
+    (row,) = (row for row in companion.timeline.rows if row.name == name)
+    assert isinstance(row, States)
+    return [span.text for span in row.spans]
+
+
+def test_the_timelines_show_engagement_and_the_monitor_of_the_driver() -> None:
+    humanoid, vehicle = HumanoidCompanion(RULES), VehicleCompanion()
+    for companion in (humanoid, vehicle):
+        play(companion, ("neutral", 3.0))
+    assert spans_of(humanoid, "engaged") == ["unknown", "engaging", "engaged"]
+    assert spans_of(vehicle, "monitor") == ["attentive"]
+    (eyes,) = (row for row in vehicle.timeline.rows if row.name == "eyes")
+    assert isinstance(eyes, Levels)
+    assert {math.isnan(perclos) for _, (_, perclos) in eyes.points} == {True}, "too little measured"
 
 
 def test_the_assistant_speaks() -> None:
