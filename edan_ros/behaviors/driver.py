@@ -195,7 +195,7 @@ class DriverSettings(CheckedSettings):
     )
     drowsy_perclos: float = number(0.15, 0.02, 0.9, "PERCLOS from which the driver is drowsy")
     yawn_opening: float = number(
-        0.5, 0.1, 2.0, "height between the lips, as a fraction of the mouth's width, in a yawn"
+        0.4, 0.1, 2.0, "height between the lips, as a fraction of the mouth's width, in a yawn"
     )
     yawn_after: float = seconds(
         1.5, 0.5, 10.0, "time with the mouth that far open after which it is a yawn"
