@@ -85,7 +85,7 @@ def _build(args: argparse.Namespace, cache: PlanCache) -> None:
 
 def gpu_models() -> list[str]:
     """Return the names of the shipped models that TensorRT can build."""
-    names = shipped_models(task=None)
+    names = shipped_models() + shipped_models("detector")
     return [name for name in names if load_manifest(name, task=None).precision != "int8"]
 
 
