@@ -33,7 +33,8 @@ def pupils(landmarks: NDArray[np.floating], yaw: float, pitch: float) -> NDArray
     middles = points[36:48].reshape(2, 6, 2).mean(axis=1)
     across = _EYEBALL * (points[45] - points[36])  # towards the person's left
     up = np.array([across[1], -across[0]])
-    return middles + math.sin(yaw) * math.cos(pitch) * across + math.sin(pitch) * up
+    turned = math.sin(yaw) * math.cos(pitch) * across + math.sin(pitch) * up
+    return np.asarray(middles + turned)
 
 
 @dataclass(slots=True)
