@@ -18,13 +18,12 @@ from edan_ros.recording.files import replacing
 PAGE = "report.html"
 
 
-def write_report(out: Path, records: Sequence[Record], workers: str = "") -> Path:
+def write_report(out: Path, records: Sequence[Record]) -> Path:
     """Write the page, which holds all it shows, and return the file.
 
     Args:
         out: folder to write to.
         records: one for each recording.
-        workers: where they were processed.
 
     Raises:
         ModuleNotFoundError: without jinja2.
@@ -39,7 +38,7 @@ def write_report(out: Path, records: Sequence[Record], workers: str = "") -> Pat
         title=plural(len(records), "recording"),
         folder=root,
         style=stylesheet(),
-        figures=list(_figures(done, failed, workers)),
+        figures=_figures(done, failed),
         shares=_shares(total),
         failed=[{"name": _name(record, root), "error": record.error} for record in failed],
         rows=[_row(record, root) for record in done],
@@ -50,24 +49,22 @@ def write_report(out: Path, records: Sequence[Record], workers: str = "") -> Pat
     return path
 
 
-def _figures(
-    done: Sequence[Record], failed: Sequence[Record], workers: str
-) -> list[dict[str, str]]:
+def _figures(done: Sequence[Record], failed: Sequence[Record]) -> list[dict[str, str]]:
     images = sum(record.images for record in done)
     seconds = sum(record.seconds for record in done)
     work = sum(record.processing_seconds for record in done)
     faces = sum(record.faces for record in done)
     share = sum(record.images_with_face for record in done) / max(images, 1)
     models = ", ".join(sorted({record.model for record in done}))
-    speed = f"{images / work:.0f} images/s" if work else "none"
-    more = f"{seconds / work:.1f} times real time" if work and seconds else ""
+    speed = f"{images / work:.0f}/s" if work else "none"
+    real_time = f"images, {seconds / work:.1f} times real time" if work and seconds else "images"
     rows = [
         ("Finished", f"{len(done)} of {len(done) + len(failed)}", models),
         ("Failed", str(len(failed)), "named below" if failed else ""),
         ("Recorded", _duration(seconds), plural(images, "image")),
         ("Faces", f"{faces:,}", f"in {100 * share:.0f} % of the images"),
         ("People", f"{sum(record.people for record in done):,}", "tracks of all recordings"),
-        ("Speed of one worker", speed, "; ".join(filter(None, (more, workers)))),
+        ("Speed of one worker", speed, real_time),
     ]
     return [{"name": name, "value": value, "more": more} for name, value, more in rows]
 
