@@ -94,7 +94,7 @@ def _label_eyes(args: argparse.Namespace) -> int:
     values = label_eyes(_progress(samples), teachers, _landmark_finder(args.landmarks))
     args.target.mkdir(parents=True, exist_ok=True)
     file = args.target / f"{args.set.layout}.npz"
-    np.savez(file, **values)
+    np.savez(file, **values)  # type: ignore[arg-type]
     print(f"{file}: {plural(len(values['name']), 'face')}")
     return 0
 

@@ -33,7 +33,7 @@ class _Residual(nn.Module):
         self.body = nn.Sequential(_convolution(width, width), _convolution(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        return torch.add(x, self.body(x))
 
 
 class EyeNetwork(nn.Module):

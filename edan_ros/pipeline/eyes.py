@@ -29,6 +29,11 @@ MIN_EYE_WIDTH = 8.0
 _MIN_SHARE = 0.4
 #: Openness below which an eye shows too little of the iris for its gaze.
 _GAZE_OPENNESS = 0.25
+#: Median openness of open eyes in photographs, and limits for a person's own.
+_POPULATION, _LOWEST, _HIGHEST = 0.8, 0.55, 1.0
+#: Seconds in which the estimate follows a wider and a narrower eye by 63 %.
+_RISE, _FALL = 4.0, 30.0
+_BLINK = 0.6
 _VISIBLE = EYE_QUALITIES.index("visible")
 _OCCLUDED = EYE_QUALITIES.index("occluded")
 _TOO_SMALL = EYE_QUALITIES.index("too_small")
@@ -62,13 +67,6 @@ class OpenEyes:
             level += (openness - level) * (1.0 - math.exp(-elapsed / time))
             self.levels[eye] = min(max(level, _LOWEST), _HIGHEST)
         return min(openness / self.levels[eye], 1.0)
-
-
-#: Median openness of open eyes in photographs, and limits for a person's own.
-_POPULATION, _LOWEST, _HIGHEST = 0.8, 0.55, 1.0
-#: Seconds in which the estimate follows a wider and a narrower eye by 63 %.
-_RISE, _FALL = 4.0, 30.0
-_BLINK = 0.6
 
 
 def measure_eyes(

@@ -83,8 +83,8 @@ def test_openness_is_relative_to_the_persons_open_eyes():
 
 def test_closed_eyes_do_not_become_open_ones():
     state = OpenEyes()
-    for _ in range(1000):
-        eyes = measure(Scripted(openness=(0.05, 0.3)), state=state, elapsed=1.0)
+    for _ in range(200):
+        eyes = measure(Scripted(openness=(0.05, 0.3)), state=state, elapsed=5.0)
     assert eyes.openness[0] < 0.1
     assert eyes.openness[1] < 0.4
     assert eyes.quality == EYE_QUALITIES.index("visible")

@@ -107,7 +107,8 @@ def aspect_ratios(outline: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the eye aspect ratios (n,) of (n, 6, 2) landmarks (Soukupova & Cech 2016)."""
     points = np.asarray(outline, np.float64)
     height = np.linalg.norm(points[:, 1:3] - points[:, [5, 4]], axis=2).mean(axis=1)
-    return height / np.maximum(np.linalg.norm(points[:, 0] - points[:, 3], axis=1), 1e-6)
+    width = np.linalg.norm(points[:, 0] - points[:, 3], axis=1)
+    return np.asarray(height / np.maximum(width, 1e-6))
 
 
 def close_lids(
@@ -179,7 +180,7 @@ class EyeData(Dataset[dict[str, Any]]):
             else:
                 quality, low, high = int(rng.integers(VISIBLE, OCCLUDED + 1)), 0.0, 1.0
                 iris = samples.outline[row].mean(axis=0) - 0.5 * np.array(crop.shape[::-1])
-                covered = cover(np.float32(crop) / 255.0, quality, rng, iris)
+                covered = cover(crop.astype(np.float32) / 255.0, quality, rng, iris)
                 crop = np.clip(255.0 * covered, 0, 255).astype(np.uint8)
                 if quality == VISIBLE:
                     low = float(samples.low[row])
@@ -215,15 +216,16 @@ def _augment(
         small = max(round(length * detail), 4), max(round(height * detail), 4)
         image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
         image = cv2.resize(image, (length, height), interpolation=cv2.INTER_LINEAR)
-    levels = np.float32(image)
+    levels = np.asarray(image, np.float32)
     if rng.random() < 0.3:
-        levels = np.float32(cv2.GaussianBlur(levels, (0, 0), rng.uniform(0.4, 1.6)))
+        levels = np.asarray(cv2.GaussianBlur(levels, (0, 0), rng.uniform(0.4, 1.6)), np.float32)
     if rng.random() < 0.5:
-        levels = np.float32(255.0 * (levels / 255.0) ** np.exp(rng.normal(0.0, 0.35)))
+        levels = 255.0 * (levels / 255.0) ** float(np.exp(rng.normal(0.0, 0.35)))
     gain, offset = np.exp(rng.normal(0.0, 0.25)), rng.normal(0.0, 15.0)
     slope = rng.normal(0.0, 0.25, 2) * (rng.random() < 0.4)
     xs, ys = np.linspace(-1, 1, length), np.linspace(-1, 1, height)[:, None]
-    levels = levels * np.float32(gain * (1.0 + slope[0] * xs + slope[1] * ys)) + np.float32(offset)
+    light = np.asarray(gain * (1.0 + slope[0] * xs + slope[1] * ys), np.float32)
+    levels = levels * light + np.float32(offset)
     if rng.random() < 0.6:
         noise = rng.standard_normal(levels.shape, np.float32)
         levels = levels + np.float32(rng.uniform(0.5, 9.0)) * noise

@@ -106,7 +106,7 @@ def _smooth_noise(
 
 def _edge(distance: NDArray[np.float32], width: float = 0.25) -> NDArray[np.float32]:
     """Return 0 to 1 where a signed distance in millimetres is above 0, with a soft edge."""
-    return np.clip(distance / (2.0 * width) + 0.5, 0.0, 1.0)
+    return np.asarray(np.clip(distance / (2.0 * width) + 0.5, 0.0, 1.0), np.float32)
 
 
 class _Scene:
@@ -134,8 +134,8 @@ class _Scene:
         c, s = np.cos(slant), np.sin(slant)
         ys, xs = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
         xs, ys = xs - 0.5 * (shape[1] - 1), ys - 0.5 * (shape[0] - 1)
-        self.x = np.float32((xs * c - ys * s) / self.scale + middle[0])
-        self.y = np.float32((xs * s + ys * c) / self.scale + middle[1])
+        self.x = ((xs * c - ys * s) / self.scale + middle[0]).astype(np.float32)
+        self.y = ((xs * s + ys * c) / self.scale + middle[1]).astype(np.float32)
         # Upper lids follow a gaze that is lowered; the face opens its eyes more or less widely.
         wide = rng.uniform(0.72, 1.25)
         lowest = _LOWER * wide * rng.uniform(0.8, 1.1)
@@ -152,8 +152,8 @@ class _Scene:
         e = radial / length if length > 1e-6 else np.array([1.0, 0.0])
         dx, dy = self.x - self.iris[0], self.y - self.iris[1]
         along = (dx * e[0] + dy * e[1]) / max(float(direction[0]), 0.2)
-        self.iris_distance = np.float32(np.hypot(along, dx * e[1] - dy * e[0]))
-        self.corners = np.float32(flat)
+        self.iris_distance = np.hypot(along, dx * e[1] - dy * e[0]).astype(np.float32)
+        self.corners = flat.astype(np.float32)
         self.near = np.exp(-(((self.x - np.float32(middle[0])) / np.float32(10.0)) ** 4))
 
     @staticmethod
@@ -179,7 +179,8 @@ class _Scene:
         flat = self._flat(points @ turn)
         # Where the margin turns behind the eyeball its projection is not a function of x.
         xs = np.maximum.accumulate(flat[:, 0] + 1e-6 * np.arange(25))
-        return np.interp(self.x.ravel(), xs, flat[:, 1]).reshape(self.x.shape).astype(np.float32)
+        heights = np.interp(self.x.ravel(), xs, flat[:, 1])
+        return np.asarray(heights.reshape(self.x.shape), np.float32)
 
     def draw(self) -> NDArray[np.float32]:
         """Return the grey levels, about 0 to 1."""
@@ -338,6 +339,6 @@ def _occlude(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     middle = (float(width * rng.uniform(0.35, 0.65)), float(height * rng.uniform(0.35, 0.65)))
     box = cv2.boxPoints((middle, (1.6 * width, float(height * rng.uniform(0.6, 1.4))), turn))
     cv2.fillPoly(mask, [box.astype(np.int32)], 1.0, cv2.LINE_AA)
-    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.7, 4.0))
-    tone = rng.uniform(0.05, 0.9) * (1.0 + 0.1 * _smooth_noise(rng, image.shape, 6))
-    return np.asarray(image * (1.0 - mask) + mask * tone, np.float32)
+    soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.7, 4.0)), np.float32)
+    cloth = rng.uniform(0.05, 0.9) * (1.0 + 0.1 * _smooth_noise(rng, image.shape, 6))
+    return np.asarray(image * (1.0 - soft) + soft * cloth, np.float32)

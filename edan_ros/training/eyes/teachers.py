@@ -48,7 +48,7 @@ class EyeTeachers:
             if not file.is_file():
                 raise DataError(f"there is no teacher {file}: download it from the Open Model Zoo")
         try:
-            import openvino
+            import openvino  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
             raise DataError("the gaze teacher needs openvino: pip install openvino") from error
         options = ort.SessionOptions()
@@ -145,7 +145,8 @@ def label_eyes(
         frame = view_frames(places, camera)[0]
         head = angles_of(frame @ pose.rotation[:, 0])
         bgr = image.bgr()
-        gaze = teachers.gaze(*squares(bgr, places, _GAZE_SQUARE, _GAZE_PIXELS), head)
+        right, left = squares(bgr, places, _GAZE_SQUARE, _GAZE_PIXELS)
+        gaze = teachers.gaze(right, left, head)
         opened = teachers.open_probability(squares(bgr, places, _OPEN_SQUARE, _OPEN_PIXELS))
         crops = extract_eyes(image, places, STORED_SIZE)[0]
         outline = _in_crops(points, places)
