@@ -211,7 +211,7 @@ def _film_driver(args: argparse.Namespace) -> list[ScenarioResult]:
     """Return the results of the scenarios acted by photographs, seen by the whole pipeline."""
     from itertools import islice
 
-    from edan_ros import FaceAnalyzer
+    from edan_ros.analyzer import FaceAnalyzer
     from edan_ros.cli._output import progress
     from edan_ros.evaluation.driver import evaluate
     from edan_ros.evaluation.driver_scenarios import SCENARIOS

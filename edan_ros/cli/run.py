@@ -45,11 +45,9 @@ def run(args: argparse.Namespace) -> int:
         create_source(args.source)  # raises before ROS starts
     if args.model not in (None, "auto"):
         load_manifest(args.model)  # the node would wait for another model
-    import rclpy
-
     from edan_ros.nodes.camera.camera_node import CameraNode
     from edan_ros.nodes.common.processes import ros_arguments
-    from edan_ros.nodes.common.running import run_together
+    from edan_ros.nodes.common.running import end_spinning, run_together
     from edan_ros.nodes.emotion.emotion_node import EmotionNode
 
     files = [args.parameters] if args.parameters else []
@@ -59,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     def end(reason: str) -> None:
         failures.append(reason)
-        rclpy.try_shutdown()
+        end_spinning()
 
     arguments_of_emotion = [*arguments(chosen_parameters(args)), *remap]
     emotion = partial(EmotionNode, cli_args=arguments_of_emotion, on_failed_start=end)

@@ -382,11 +382,12 @@ def test_a_missing_module_is_one_sentence(
 
 
 def test_a_missing_extra_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     forget_modules(monkeypatch, "edan_ros.report", "page")
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    assert main(["report", "out"]) == 1
+    (tmp_path / "faces.jsonl").touch()
+    assert main(["report", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
         "edan report: the Python module 'jinja2' is not installed here: "
         "pip install 'edan_ros[report]'\n"

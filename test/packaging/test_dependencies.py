@@ -57,7 +57,9 @@ DISTRIBUTIONS = {
 PIP_ONLY = set(DISTRIBUTIONS) - set(ROSDEP_KEYS)
 # Used where they are installed. "compression" is Python 3.14's zstd, which older versions take
 # from backports.
-OPTIONAL = {"compression", "tensorrt", "pycuda", "cv_bridge", "diagnostic_updater"}
+OPTIONAL = {
+    "compression", "tensorrt", "pycuda", "cv_bridge", "diagnostic_updater", "openvino",
+}  # fmt: skip
 
 
 def imported_names() -> set[str]:

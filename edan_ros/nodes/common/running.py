@@ -156,6 +156,11 @@ def init(args: list[str] | None, before_shutdown: Callable[[], None] = lambda: N
     _shut_down_on_signals(before_shutdown)
 
 
+def end_spinning() -> None:
+    """End `run_together` and `run_node` of this process, from any thread."""
+    rclpy.try_shutdown()
+
+
 def shut_down() -> None:
     """Shut the context down, unless it is, and let no later SIGINT disturb the clean-up."""
     rclpy.try_shutdown()
