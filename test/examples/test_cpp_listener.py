@@ -85,11 +85,12 @@ def test_it_builds_and_prints_the_faces(tmp_path: Path, ros_domain: int) -> None
             time.sleep(0.01)
         face = FaceEmotion(track_id=3, label="happy", confidence=0.75, head_pose_valid=True)
         face.head_pose.position.z = 1.5
+        face.gaze_valid, face.gaze_yaw = True, -0.25
         publisher.publish(FaceEmotionArray(faces=[face]))
         printed, _ = listener.communicate(timeout=60.0)
     finally:
         listener.kill()
         node.destroy_node()
         rclpy.shutdown()
-    assert "1 faces; 3: happy 0.75 at 1.50 m" in printed
+    assert "1 faces; 3: happy 0.75 at 1.50 m, gaze -0.25 rad to the side" in printed
     assert listener.returncode == 0

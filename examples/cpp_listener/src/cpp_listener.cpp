@@ -34,6 +34,9 @@ private:
       if (face.head_pose_valid) {
         line << " at " << face.head_pose.position.z << " m";
       }
+      if (face.gaze_valid) {
+        line << ", gaze " << face.gaze_yaw << " rad to the side";
+      }
     }
     RCLCPP_INFO(get_logger(), "%s", line.str().c_str());
     // With the parameter arrays above 0, the node ends after so many.
