@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edan_ros.core.wording import plural
-from edan_ros.datasets import parse_dataset, prepare, read
+from edan_ros.datasets import DataError, DatasetSpec, parse_dataset, prepare, read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of the Open Model Zoo; needs the package openvino.",
     )
     command.add_argument(
-        "set", type=parse_dataset, metavar="LAYOUT=PATH", help="data set with its options"
+        "set", type=_dataset, metavar="LAYOUT=PATH", help="data set with its options"
     )
     command.add_argument(
         "--teachers",
@@ -77,6 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by default",
     )
     command.set_defaults(run_action=_label_eyes)
+
+
+def _dataset(text: str) -> DatasetSpec:
+    try:
+        return parse_dataset(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(args: argparse.Namespace) -> int:
