@@ -68,7 +68,7 @@ def compare_detectors(
         (title, len(group), *_cells(detectors.values(), group))
         for title, group in _groups(data, images, teacher, max_images)
     )
-    yield from markdown_table(("scenes", "images", *columns), rows, first=31)
+    yield from markdown_table(("scenes", "images", *columns), rows, first=32)
     yield ""
     times = []
     for width, height in TIMED_SIZES:
@@ -111,11 +111,12 @@ def _groups(
     for degrees in ROLLS:
         yield f"rolled by {degrees} degrees", scenes.rotated_scenes(images, teacher, degrees)
     for yaw in YAWS:
-        turned = scenes.head_rotation_scenes(images, teacher, yaw=yaw)
-        yield f"turned to a yaw of {yaw} degrees", turned
+        if turned := scenes.head_rotation_scenes(images, teacher, yaw=yaw):
+            yield f"turned to a yaw of {yaw} degrees", turned
     for pitch in PITCHES:
-        moved = scenes.head_rotation_scenes(images, teacher, pitch=pitch)
-        yield f"{'raised' if pitch < 0 else 'bowed'} to a pitch of {abs(pitch)} degrees", moved
+        if moved := scenes.head_rotation_scenes(images, teacher, pitch=pitch):
+            verb = "raised" if pitch < 0 else "bowed"
+            yield f"{verb} to a pitch of {abs(pitch)} degrees", moved
     yield from _by_asymmetry("asymmetry", images, ASYMMETRIES, teacher)
     if (data / "ytf68").is_dir():
         frames = _video_frames(data / "ytf68", max_images)
