@@ -36,11 +36,11 @@ def create_network(*, kind: str = DEFAULT, **options: Any) -> EmotionNetwork:
         known = ", ".join(NETWORKS)
         hint = did_you_mean(str(kind), NETWORKS)
         raise ValueError(f"unknown network {kind!r}: choose one of {known}{hint}")
-    known = inspect.signature(NETWORKS[kind]).parameters
-    unknown = sorted(set(options) - set(known))
+    entries = list(inspect.signature(NETWORKS[kind]).parameters)
+    unknown = sorted(set(options) - set(entries))
     if unknown:
         raise ValueError(
-            f"network {kind}: unknown entry {', '.join(unknown)}; known: {', '.join(known)}"
+            f"network {kind}: unknown entry {', '.join(unknown)}; known: {', '.join(entries)}"
         )
     try:
         return NETWORKS[kind](**options)
