@@ -3,7 +3,7 @@
 Nothing is queued. Whenever a sentence may be spoken, it is on the most important difference between
 the people in view and what was announced before, so that sentences are never late and never come
 more often than set. In order of importance: a person shows a strong emotion (`STRONG`), has
-arrived, looks at the user, shows another emotion, has gone, has moved. Of a crowd only the number
+arrived, shows another emotion, looks at the user, has gone, has moved. Of a crowd only the number
 and the nearest person are announced.
 
 What is announced is true in the newest image. A change that is over before it could be announced is
@@ -235,8 +235,8 @@ class Announcer:
         for find in (
             self._strong_emotion,
             self._arrived,
-            self._looking,
             self._changed,
+            self._looking,
             self._gone,
             self._moved,
         ):

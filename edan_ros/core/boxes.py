@@ -61,7 +61,8 @@ class Box:
     def iou(self, other: Box) -> float:
         """Return the intersection over union, 0 to 1."""
         shared = self.intersection(other)
-        return shared / (self.area + other.area - shared) if shared else 0.0
+        # Rounding of thin boxes far from the origin may exceed 1.
+        return min(shared / (self.area + other.area - shared), 1.0) if shared else 0.0
 
     def clipped(self, width: int, height: int) -> Box:
         """Return the part inside an image of this size, which may be empty."""

@@ -100,8 +100,9 @@ def _parse(record: Path) -> Manifest:
         manifest = Manifest(path=path, **values)
     except OSError as error:
         model = record.with_suffix(".onnx")
-        missing = "" if record.exists() or model.exists() else f"there is no model {model}: "
-        raise ModelError(f"{missing}cannot read the manifest {record}: {error.strerror}") from error
+        if not (record.exists() or model.exists()):
+            raise ModelError(f"there is no model {model}") from error
+        raise ModelError(f"cannot read the manifest {record}: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"{record} is not a model manifest: {error!r}") from error
     _check(manifest, record)

@@ -115,7 +115,7 @@ def test_the_table_gives_the_effect_of_the_seed(tmp_path: Path) -> None:
         for i, predicted in enumerate(([1, 1], [1, 2]))
     ]
     last = table([read_runs("twice", folders)]).splitlines()[-1]
-    assert last.endswith("standard deviation is 35.4 points of accuracy, from 1 repeated runs.")
+    assert last.endswith("standard deviation is 35.4 points of accuracy, from 1 repeated run.")
 
 
 def test_runs_of_version_0_5_are_read(tmp_path: Path) -> None:
