@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edan_ros.behaviors.driver import (
-    AlertLimiter,
+from edan_ros.behaviors.driver import DriverMonitor
+from edan_ros.behaviors.driver_alerts import AlertLimiter
+from edan_ros.behaviors.driver_records import (
     CabinDriver,
     CabinDriverReport,
-    DriverMonitor,
     DriverObservation,
     DriverReport,
-    DriverSettings,
 )
+from edan_ros.behaviors.driver_settings import DriverSettings
 from edan_ros.behaviors.occupants import Occupant, Occupants, OccupantSettings, Seat
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.behaviors.speed import Advice, Reason, SpeedAdvisor, SpeedSettings

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from edan_ros.behaviors.announcer import Announcer, AnnouncerOptions
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings, words
-from edan_ros.behaviors.driver import CabinDriver, DriverState
+from edan_ros.behaviors.driver_records import CabinDriver, DriverState
 from edan_ros.behaviors.engagement import Level
 from edan_ros.behaviors.reaction_table import Rule
 from edan_ros.behaviors.snapshot import take_snapshot

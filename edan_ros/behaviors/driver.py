@@ -1,76 +1,31 @@
 """State of the driver from eyes, head and mouth: drowsiness, glances, absence; alerts.
 
-docs/explanation/behaviors.md has the source of each threshold.
+Settings, records, alerts and the usual direction are in `driver_*.py` beside this module.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from edan_ros.behaviors.occupants import Occupant
-from edan_ros.behaviors.snapshot import NEGATIVE
-from edan_ros.behaviors.timing import Sustained
+from edan_ros.behaviors.driver_alerts import AlertLimiter
+from edan_ros.behaviors.driver_records import (
+    DISENGAGED,
+    NAN,
+    Alert,
+    CabinDriver,
+    CabinDriverReport,
+    DriverObservation,
+    DriverReport,
+    DriverState,
+    Glance,
+)
+from edan_ros.behaviors.driver_rest import RestDirection
+from edan_ros.behaviors.driver_settings import DriverSettings
+from edan_ros.behaviors.timing import Sustained, WindowSums
 from edan_ros.core.eyes import EYE_QUALITIES, EYES_NOT_MEASURED
-from edan_ros.core.settings import CheckedSettings, number, seconds, setting
 
-NAN = math.nan
-
-
-class CabinDriver(enum.IntEnum):
-    """The constants DRIVER_* of edan_ros/msg/CabinState."""
-
-    ATTENTIVE = 0
-    ABSENT = 1
-    LOOKING_AWAY = 2
-    EYES_CLOSED = 3
-    DISTRESSED = 4
-    UNKNOWN = 255
-
-
-class DriverState(enum.IntEnum):
-    """The states of edan_ros/msg/DriverState. Of several that apply, the highest is reported."""
-
-    ATTENTIVE = 0
-    LOOKING_AWAY = 1
-    DISTRACTED = 2
-    DROWSY = 3
-    MICROSLEEP = 4
-    SLEEP = 5
-    UNRESPONSIVE = 6
-    ABSENT = 7
-    UNKNOWN = 255
-
-
-class Alert(enum.IntEnum):
-    """The constants ALERT_* of edan_ros/msg/DriverState."""
-
-    NONE = 0
-    WARN = 1
-    ALERT = 2
-
-
-class Glance(enum.IntEnum):
-    """The constants GLANCE_* of edan_ros/msg/DriverState."""
-
-    NONE = 0
-    EYES = 1
-    HEAD = 2
-
-
-#: States of CabinState in which the driver is disengaged, each with its reason and the seconds in
-#: it. The first one that applies is reported.
-DISENGAGED = {
-    CabinDriver.ABSENT: "No face has been in the driver's seat for {:.1f} s.",
-    CabinDriver.EYES_CLOSED: "The driver's eyes have been closed for {:.1f} s.",
-    CabinDriver.LOOKING_AWAY: (
-        "The driver's head has been turned away from the road for {:.1f} s."
-    ),
-    CabinDriver.DISTRESSED: "The driver has shown a negative emotion for {:.1f} s.",
-}
 _UNKNOWN = "No driver's seat is configured, no faces arrive, or nobody has been there yet."
 
 _LEVELS = {
@@ -110,319 +65,6 @@ LIPS_GRACE = 0.07
 YAWN_BEGINS = 0.5
 
 
-@dataclass(frozen=True)
-class DriverSettings(CheckedSettings):
-    """Conditions under which a driver counts as disengaged, distracted or drowsy."""
-
-    seat: str = setting(
-        "driver", "name of the driver's seat, one of the seats; empty for no driver"
-    )
-    road_yaw: float = number(
-        0.0, -1.6, 1.6, "yaw, as this camera measures it, of a head that faces the road", "rad"
-    )
-    road_pitch: float = number(
-        0.0, -1.0, 1.0, "pitch, as this camera measures it, of a head that faces the road", "rad"
-    )
-    away_yaw: float = number(
-        0.5,
-        0.1,
-        1.5,
-        "rotation to either side of the road from which the head is turned away",
-        "rad",
-    )
-    away_pitch: float = number(
-        0.45,
-        0.1,
-        1.2,
-        "rotation up or down from the road from which the head is turned away",
-        "rad",
-    )
-    gaze_yaw: float = number(
-        0.35, 0.1, 1.5, "angle to either side of the road from which the eyes look away", "rad"
-    )
-    gaze_pitch: float = number(
-        0.35, 0.1, 1.2, "angle up or down from the road from which the eyes look away", "rad"
-    )
-    back_share: float = number(
-        0.8, 0.3, 1.0, "fraction of a threshold at which its condition ends again"
-    )
-    rest_range: float = number(
-        0.25,
-        0.0,
-        0.6,
-        "angle by which the direction in which this driver usually looks may differ from the "
-        "configured road; 0 to learn none",
-        "rad",
-    )
-    rest_after: float = seconds(
-        30.0, 5.0, 600.0, "time for which a driver is measured before that direction is used"
-    )
-    absent_after: float = seconds(
-        3.0, 0.5, 60.0, "time without a face in the driver's seat after which the driver is absent"
-    )
-    away_after: float = seconds(
-        2.0,
-        0.3,
-        30.0,
-        "time with the head turned away after which cabin_state has the driver look away",
-    )
-    long_glance: float = seconds(
-        3.0, 0.5, 30.0, "length of one glance away after which the driver looks away"
-    )
-    glances: float = seconds(
-        10.0, 1.0, 120.0, "sum of glances away after which the driver is distracted"
-    )
-    glance_window: float = seconds(30.0, 5.0, 300.0, "time over which glances away are summed up")
-    eyes_closed_after: float = seconds(
-        1.0,
-        0.2,
-        10.0,
-        "time with closed eyes after which that is reported, as a microsleep; a shorter one is "
-        "a blink",
-    )
-    sleep_after: float = seconds(3.0, 0.5, 30.0, "time with closed eyes after which it is sleep")
-    unresponsive_after: float = seconds(
-        6.0,
-        1.0,
-        60.0,
-        "time with closed eyes or of one glance away after which the driver is unresponsive",
-    )
-    perclos_window: float = seconds(
-        60.0, 10.0, 600.0, "time over which closed eyes, blinks and PERCLOS are measured"
-    )
-    perclos_measured: float = number(
-        0.3, 0.05, 1.0, "fraction of that time that must be measured before PERCLOS is known"
-    )
-    drowsy_perclos: float = number(0.15, 0.02, 0.9, "PERCLOS from which the driver is drowsy")
-    yawn_opening: float = number(
-        0.4, 0.1, 2.0, "height between the lips, as a fraction of the mouth's width, in a yawn"
-    )
-    yawn_after: float = seconds(
-        1.5, 0.5, 10.0, "time with the mouth that far open after which it is a yawn"
-    )
-    yawn_longest: float = seconds(
-        12.0, 2.0, 60.0, "time with the mouth that far open after which it is no yawn"
-    )
-    yawn_window: float = seconds(300.0, 30.0, 3600.0, "time over which yawns are counted")
-    drowsy_yawns: int = setting(
-        3, "yawns within that time from which the driver is drowsy", low=1, high=100
-    )
-    distress_after: float = seconds(
-        8.0, 1.0, 120.0, "time with a negative emotion after which the driver is in distress"
-    )
-    grace: float = seconds(
-        0.4, 0.0, 3.0, "longest interruption of a condition that still counts as unbroken"
-    )
-    alert_hold: float = seconds(
-        2.0, 0.0, 30.0, "time for which an alert is kept after its cause has ended"
-    )
-    alert_longest: float = seconds(
-        15.0, 1.0, 600.0, "time after which an alert pauses even if its cause holds"
-    )
-    alert_pause: float = seconds(
-        5.0, 0.0, 600.0, "shortest pause between two warnings, and after an alert that paused"
-    )
-
-
-@dataclass(slots=True, frozen=True)
-class DriverObservation:
-    """The driver in one image. Angles in radians as this camera measures them; NaN where unknown.
-
-    Attributes:
-        person: identity over occlusions; another value is another driver.
-        track_id: 1 or more.
-        openness: of the eyes, 0 closed to 1 open.
-        closed: whether they are closed, with hysteresis.
-        eye_quality: index into EYE_QUALITIES; 0 if the openness is that of landmarks.
-        yaw, pitch: of the head.
-        gaze_yaw, gaze_pitch: of the gaze.
-        mouth: height between the lips over the width of the mouth.
-        negative: whether the emotion is negative.
-    """
-
-    person: int = 1
-    track_id: int = 1
-    openness: float = NAN
-    closed: bool = False
-    eye_quality: int = EYES_NOT_MEASURED
-    yaw: float = NAN
-    pitch: float = NAN
-    gaze_yaw: float = NAN
-    gaze_pitch: float = NAN
-    mouth: float = NAN
-    negative: bool = False
-
-    @staticmethod
-    def of(driver: Occupant) -> DriverObservation:
-        """Return the observation of an occupant in the newest image."""
-        face, gaze = driver.face, driver.face.gaze
-        x, y, z = (NAN, NAN, NAN) if gaze is None else gaze
-        return DriverObservation(
-            driver.key,
-            face.track_id,
-            driver.eyes.openness,
-            driver.eyes.closed,
-            face.eye_quality,
-            face.yaw,
-            face.pitch,
-            math.atan2(x, -z),
-            math.atan2(-y, math.hypot(x, z)),
-            face.mouth_opening,
-            driver.polarity.value == NEGATIVE,
-        )
-
-
-@dataclass(frozen=True)
-class CabinDriverReport:
-    """The driver in CabinState. held: seconds since it began. reason: one sentence, or empty."""
-
-    state: CabinDriver
-    held: float
-    reason: str
-
-    @property
-    def disengaged(self) -> bool:
-        """Whether the state is one of DISENGAGED."""
-        return self.state in DISENGAGED
-
-
-@dataclass(frozen=True)
-class DriverReport:
-    """The driver as in edan_ros/msg/DriverState. Times in seconds, angles in radians."""
-
-    state: DriverState
-    held: float
-    alert: Alert
-    reason: str
-    track_id: int
-    confidence: float
-    eyes_measurable: bool
-    openness: float
-    closed_for: float
-    perclos: float
-    perclos_window: float
-    blink_rate: float
-    blink_duration: float
-    yawning: bool
-    yawns: int
-    glance: Glance
-    glance_down: bool
-    glance_for: float
-    glance_seconds: float
-    gaze: tuple[float, float]
-    rest_learned: bool
-    rest: tuple[float, float]
-
-
-class AlertLimiter:
-    """Turns the level that a state asks for into alerts that are neither hasty nor permanent.
-
-    A level stays for `alert_hold` after its cause has ended. A warning that ended, and any level
-    that held for `alert_longest`, does not come back before `alert_pause`; a higher level does.
-    """
-
-    def __init__(self, settings: DriverSettings) -> None:
-        self.settings = settings
-        self.level = self._peak = self._blocked = Alert.NONE
-        self._begun = self._confirmed = self._free = -math.inf
-
-    def update(self, wanted: Alert, elapsed: float) -> Alert:
-        """Return the level at a time in seconds that never goes back."""
-        s = self.settings
-        if wanted >= self.level:
-            self._confirmed = elapsed
-        if self.level:
-            if elapsed - self._begun >= s.alert_longest:
-                self._end(Alert.NONE, elapsed, blocked=self.level)
-            elif wanted < self.level and elapsed - self._confirmed >= s.alert_hold:
-                self._end(wanted, elapsed, blocked=min(self.level, Alert.WARN))
-        if wanted > self.level and (wanted > self._blocked or elapsed >= self._free):
-            # A fall within one run of alerts does not prolong it.
-            if wanted > self._peak:
-                self._begun, self._peak = elapsed, wanted
-            self.level, self._confirmed = wanted, elapsed
-        return self.level
-
-    def _end(self, level: Alert, elapsed: float, *, blocked: Alert) -> None:
-        self.level = level
-        if not level:
-            self._peak = Alert.NONE
-            self._blocked, self._free = blocked, elapsed + self.settings.alert_pause
-
-
-class RestDirection:
-    """Direction in which one driver's head or eyes usually point.
-
-    A running mean at first, then with the time constant TIME. One image moves it by REACH at most,
-    directions further than `rest_range` + REACH from the road are left out, and the result is
-    bounded to `rest_range`: a long glance hardly moves it, and no driver can teach it the lap.
-    """
-
-    TIME, REACH = 60.0, 0.15
-
-    def __init__(self, settings: DriverSettings) -> None:
-        self._road = (settings.road_yaw, settings.road_pitch)
-        self._range, self._after = settings.rest_range, settings.rest_after
-        self._mean = self._road
-        self._seconds = 0.0
-
-    @property
-    def learned(self) -> bool:
-        """Whether this driver has been measured for long enough."""
-        return self._seconds >= self._after and self._range > 0.0
-
-    @property
-    def value(self) -> tuple[float, float]:
-        """Yaw and pitch: the learned direction, or that of the road."""
-        return self._mean if self.learned else self._road
-
-    def offset(self, yaw: float, pitch: float) -> tuple[float, float]:
-        """Return the yaw and pitch of a direction from this one."""
-        rest_yaw, rest_pitch = self.value
-        return math.remainder(yaw - rest_yaw, math.tau), pitch - rest_pitch
-
-    def update(self, yaw: float, pitch: float, passed: float) -> None:
-        """Add a direction that held for some seconds; NaN is ignored."""
-        road_yaw, road_pitch = self._road
-        yaw = road_yaw + math.remainder(yaw - road_yaw, math.tau)
-        reach = self._range + self.REACH
-        if not (abs(yaw - road_yaw) <= reach and abs(pitch - road_pitch) <= reach):
-            return
-        self._seconds += passed
-        gain = passed / max(min(self._seconds, self.TIME), 1e-6)
-        self._mean = (
-            self._toward(self._mean[0], yaw, gain, road_yaw),
-            self._toward(self._mean[1], pitch, gain, road_pitch),
-        )
-
-    def _toward(self, mean: float, value: float, gain: float, road: float) -> float:
-        mean += gain * min(max(value - mean, -self.REACH), self.REACH)
-        return min(max(mean, road - self._range), road + self._range)
-
-
-class _Sums:
-    """Sums of times over a window, exact: kept in nanoseconds."""
-
-    def __init__(self, window: float, count: int) -> None:
-        self._window = window
-        self._entries: deque[tuple[float, tuple[int, ...]]] = deque()
-        self._sums = [0] * count
-
-    def add(self, stamp: float, *values: float) -> None:
-        """Add seconds that ended at this stamp."""
-        entry = tuple(round(value * 1e9) for value in values)
-        self._entries.append((stamp, entry))
-        for i, value in enumerate(entry):
-            self._sums[i] += value
-
-    def at(self, now: float) -> list[float]:
-        """Return the sums in seconds over the window before this time."""
-        while self._entries and self._entries[0][0] <= now - self._window:
-            for i, value in enumerate(self._entries.popleft()[1]):
-                self._sums[i] -= value
-        return [value * 1e-9 for value in self._sums]
-
-
 class DriverMonitor:
     """Monitors the driver. Call `observe` for every snapshot and the reports at any time after it.
 
@@ -441,7 +83,7 @@ class DriverMonitor:
         self._state, self._since = DriverState.UNKNOWN, -math.inf
         self._cabin_state, self._cabin_since = CabinDriver.UNKNOWN, -math.inf
         self._started = self._stamp = -math.inf
-        self._confidence = _Sums(CONFIDENCE_WINDOW, 1)
+        self._confidence = WindowSums(CONFIDENCE_WINDOW, 1)
         self._was_present = False  # whether anybody has been in the seat yet
         self._person = 0
         self._begin_driver()
@@ -463,9 +105,9 @@ class DriverMonitor:
         self._head_is_away = self._gaze_is_away = self._mouth_is_open = self._is_away = False
         self._eyes_measured = self._is_measured = False
         self._glance, self._down = Glance.NONE, False
-        self._lids = _Sums(s.perclos_window, 2)  # measured, closed
+        self._lids = WindowSums(s.perclos_window, 2)  # measured, closed
         self._blinks: deque[tuple[float, float]] = deque()  # end, duration
-        self._glances = _Sums(s.glance_window, 1)
+        self._glances = WindowSums(s.glance_window, 1)
         self._yawns: deque[float] = deque()  # ends
         self._until: dict[DriverState, float] = {}
         self._reasons: dict[DriverState, str] = {}

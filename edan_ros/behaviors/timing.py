@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -289,3 +290,26 @@ def approach(value: float, target: float, step: float) -> float:
     if target > value:
         return min(target, value + step)
     return max(target, value - step)
+
+
+class WindowSums:
+    """Sums of times over a window, exact: kept in nanoseconds."""
+
+    def __init__(self, window: float, count: int) -> None:
+        self._window = window
+        self._entries: deque[tuple[float, tuple[int, ...]]] = deque()
+        self._sums = [0] * count
+
+    def add(self, stamp: float, *values: float) -> None:
+        """Add seconds that ended at this stamp."""
+        entry = tuple(round(value * 1e9) for value in values)
+        self._entries.append((stamp, entry))
+        for i, value in enumerate(entry):
+            self._sums[i] += value
+
+    def at(self, now: float) -> list[float]:
+        """Return the sums in seconds over the window before this time."""
+        while self._entries and self._entries[0][0] <= now - self._window:
+            for i, value in enumerate(self._entries.popleft()[1]):
+                self._sums[i] -= value
+        return [value * 1e-9 for value in self._sums]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edan_ros.behaviors.cabin import Cabin, CabinSettings
-from edan_ros.behaviors.driver import DriverReport, DriverState
+from edan_ros.behaviors.driver_records import DriverReport, DriverState
 from edan_ros.behaviors.occupants import Seat
 from edan_ros.behaviors.snapshot import Snapshot
 from edan_ros.evaluation.driver_scenarios import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edan_ros.behaviors.driver import DriverState
+from edan_ros.behaviors.driver_records import DriverState
 from edan_ros.behaviors.snapshot import FaceSnapshot, Snapshot
 from edan_ros.core.boxes import Box
 from edan_ros.core.emotions import EMOTIONS

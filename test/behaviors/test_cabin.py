@@ -19,7 +19,8 @@ from scenarios import (
 )
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
-from edan_ros.behaviors.driver import DISENGAGED, CabinDriver, DriverSettings
+from edan_ros.behaviors.driver_records import DISENGAGED, CabinDriver
+from edan_ros.behaviors.driver_settings import DriverSettings
 from edan_ros.behaviors.occupants import Occupants, OccupantSettings, Seat, parse_seats
 from edan_ros.behaviors.speed import Reason, SpeedSettings
 from edan_ros.behaviors.timing import Admission

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edan_ros.behaviors.driver import (
+from edan_ros.behaviors.driver import DriverMonitor
+from edan_ros.behaviors.driver_alerts import AlertLimiter
+from edan_ros.behaviors.driver_records import (
     Alert,
-    AlertLimiter,
-    DriverMonitor,
     DriverObservation,
     DriverReport,
-    DriverSettings,
     DriverState,
     Glance,
 )
+from edan_ros.behaviors.driver_settings import DriverSettings
 
 GAP = 1.0
 AWAKE = DriverObservation(

@@ -24,7 +24,7 @@ from rclpy.parameter import Parameter
 from replay import Replay, face, header_at, seconds_of
 from spinner import Spinner
 
-from edan_ros.behaviors import driver
+from edan_ros.behaviors import driver_records
 from edan_ros.nodes.behaviors.vehicle_node import VehicleNode
 from edan_ros.nodes.common import qos
 from edan_ros.nodes.common.processes import NodeProcess, ros_arguments
@@ -118,10 +118,10 @@ def test_the_driver_state_is_published_beside_the_cabin_state(
 @pytest.mark.parametrize(
     ("constants", "message", "prefix"),
     [
-        (driver.DriverState, DriverState, ""),
-        (driver.Alert, DriverState, "ALERT_"),
-        (driver.Glance, DriverState, "GLANCE_"),
-        (driver.CabinDriver, CabinState, "DRIVER_"),
+        (driver_records.DriverState, DriverState, ""),
+        (driver_records.Alert, DriverState, "ALERT_"),
+        (driver_records.Glance, DriverState, "GLANCE_"),
+        (driver_records.CabinDriver, CabinState, "DRIVER_"),
     ],
 )
 def test_the_states_of_the_driver_are_the_constants_of_the_message(

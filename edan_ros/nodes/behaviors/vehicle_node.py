@@ -9,7 +9,7 @@ from geometry_msgs.msg import Twist, TwistStamped, Vector3
 from rclpy.time import Time
 
 from edan_ros.behaviors.cabin import Cabin, CabinReport, CabinSettings
-from edan_ros.behaviors.driver import DriverSettings
+from edan_ros.behaviors.driver_settings import DriverSettings
 from edan_ros.behaviors.limiter import LimiterSettings, Velocity, VelocityLimiter
 from edan_ros.behaviors.occupants import OccupantSettings, parse_seats
 from edan_ros.behaviors.speed import SpeedSettings
