@@ -58,10 +58,10 @@ def test_an_unknown_name_lists_the_shipped_models() -> None:
 
 def test_a_path_without_a_manifest_is_rejected(tmp_path: Path) -> None:
     other = tmp_path / "other.onnx"
-    with pytest.raises(ModelError, match="there is no model .*other.onnx$"):
+    with pytest.raises(ModelError, match=r"there is no model .*other\.onnx$"):
         load_manifest(other)
     other.touch()
-    with pytest.raises(ModelError, match="cannot read the manifest .*other.json"):
+    with pytest.raises(ModelError, match=r"cannot read the manifest .*other\.json"):
         load_manifest(other)
 
 
