@@ -226,7 +226,7 @@ class EngagementMonitor:
         self.settings = settings
         self.reports: tuple[EngagementReport, ...] = ()
         self._people: dict[int, Engagement] = {}
-        self._seen: dict[int, float] = {}
+        self._last_stamps: dict[int, float] = {}
 
     @property
     def people(self) -> Mapping[int, Engagement]:
@@ -236,13 +236,15 @@ class EngagementMonitor:
     def observe(self, snapshot: Snapshot) -> None:
         """Add the faces of one image."""
         oldest = snapshot.stamp - LOST
-        self._seen = {track: stamp for track, stamp in self._seen.items() if stamp >= oldest}
-        self._people = {track: self._people[track] for track in self._seen}
+        self._last_stamps = {
+            track: stamp for track, stamp in self._last_stamps.items() if stamp >= oldest
+        }
+        self._people = {track: self._people[track] for track in self._last_stamps}
         reports = []
         for face in snapshot.usable_faces():
             track = face.track_id
             person = self._people.setdefault(track, Engagement(self.settings))
-            self._seen[track] = snapshot.stamp
+            self._last_stamps[track] = snapshot.stamp
             reports.append(person.update(face, snapshot))
         self.reports = tuple(reports)
 

@@ -57,6 +57,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pictures", type=integer_from(1), help=argparse.SUPPRESS)
     parser.set_defaults(usage_error=parser.error)
+    _add_model_arguments(parser)
+    detectors = parser.add_argument_group("comparison of detectors")
+    detectors.add_argument(
+        "--names",
+        nargs="+",
+        default=["edan", "yunet", "haar"],
+        type=_detector,
+        help="detectors, or paths of .onnx files of detectors of this package",
+    )
+    detectors.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
+    drivers = parser.add_argument_group("scripted drivers")
+    drivers.add_argument(
+        "--video",
+        action="store_true",
+        help="let a photograph of --data, a set or a folder, act the scenarios too, its lids, "
+        "irises, mouth and head moved as scripted, and recognise the images; --images N "
+        "photographs",
+    )
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("evaluation of a model")
     model.add_argument(
         "--classes", type=int, choices=(7, 3), default=7, help="emotions, or their polarity"
@@ -106,23 +127,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="draw the limits of recognition: distorted photographs of scikit-image and "
         "matplotlib; needs no --data",
-    )
-    detectors = parser.add_argument_group("comparison of detectors")
-    detectors.add_argument(
-        "--names",
-        nargs="+",
-        default=["edan", "yunet", "haar"],
-        type=_detector,
-        help="detectors, or paths of .onnx files of detectors of this package",
-    )
-    detectors.add_argument("--threshold", type=float, default=0.6, help="score of a face, 0 to 1")
-    drivers = parser.add_argument_group("scripted drivers")
-    drivers.add_argument(
-        "--video",
-        action="store_true",
-        help="let a photograph of --data, a set or a folder, act the scenarios too, its lids, "
-        "irises, mouth and head moved as scripted, and recognise the images; --images N "
-        "photographs",
     )
 
 

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: How well the eyes are seen; the index is the constant EYES_* of edan_ros/msg/FaceEmotion.
+#: Visibility of the eyes; the index is the constant EYES_* of edan_ros/msg/FaceEmotion.
 EYE_QUALITIES: tuple[str, ...] = ("", "visible", "glasses_glare", "occluded", "too_small")
 #: Index of the quality of a face whose eyes are not measured.
 EYES_NOT_MEASURED = 0
-
-
 #: Radius of an eyeball over the distance of the outer eye corners: 12 over 90 mm.
 _EYEBALL = 12.0 / 90.0
 
@@ -44,7 +42,7 @@ class Eyes:
     Attributes:
         openness: (2,) of the person's right and left eye (landmarks 36 to 41 and 42 to 47), 0
             closed to 1 open, relative to the person's own open eye; NaN where not measured.
-        quality: index into EYE_QUALITIES, 1 or more, of the eye that is seen better.
+        quality: index into EYE_QUALITIES, 1 or more, of the better visible eye.
         gaze: (3,) unit vector in the camera optical frame, the mean of both eyes; None where it
             is not measured.
         yaw: radians of the gaze in the head, 0 straight ahead out of the face, positive towards

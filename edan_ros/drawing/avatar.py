@@ -15,7 +15,7 @@ from edan_ros.core.geometry import REGIONS
 Points = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
-#: Colours (BGR) of every avatar, whoever it replaces.
+#: Colours (BGR) of every avatar, independent of the person.
 _HEAD, _SKIN, _SHADE, _BROW = (158, 152, 146), (176, 198, 218), (138, 162, 188), (70, 66, 64)
 _LIP, _MOUTH, _TEETH = (122, 128, 178), (56, 50, 74), (232, 236, 238)
 _WHITE, _IRIS, _PUPIL, _LINE = (240, 240, 240), (116, 98, 84), (34, 30, 28), (86, 94, 118)

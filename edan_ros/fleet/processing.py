@@ -54,7 +54,7 @@ class Job:
 
     @property
     def record(self) -> Path:
-        """The file that says that it is finished or has failed."""
+        """The file that marks it as finished or failed."""
         return self.out / RECORDS / f"{self.recording.key}.json"
 
 
@@ -64,7 +64,7 @@ class Record:
 
     Attributes:
         recording: its path.
-        topic: the image topic that was asked for, "" for all.
+        topic: the requested image topic, "" for all.
         identity: of the recording and the settings, see ``FleetRecording.identity``.
         error: why it failed, "" where it is finished.
         images, images_with_face, faces: numbers.

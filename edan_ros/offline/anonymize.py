@@ -64,8 +64,8 @@ REMAINING_SUFFIX = "_faces_remain"
 _LARGE_SIDE, _HAAR_SIDE = 1280, 320
 #: Share of a detected box inside drawn avatars from which it is one of them.
 _DRAWN_SHARE = 0.8
-#: Types that hold pictures of people and cannot be read here.
-_PICTURES = re.compile(r"image_transport|RawImage|CompressedImage|CompressedVideo")
+#: Message types with images that cannot be decoded here.
+_UNREADABLE_IMAGES = re.compile(r"image_transport|RawImage|CompressedImage|CompressedVideo")
 #: Types that may reveal people in other ways, and how.
 _REVEALING = (
     (re.compile(r"PointCloud|LaserScan|Velodyne|Octomap"), "points"),
@@ -339,7 +339,7 @@ class Anonymizer:
             if kind in IMAGES:
                 if not name.endswith("/compressedDepth"):
                     self.topics[name] = ImageTopic(kind)
-            elif _PICTURES.search(kind) and known[name].count:
+            elif _UNREADABLE_IMAGES.search(kind) and known[name].count:
                 raise SourceError(
                     f"{name} is a {kind}, which cannot be anonymised: leave it out with "
                     f"--drop-topics {name}"
