@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edan_ros.core.eye_crops import EYE_SIZE, YAW_SIGNS
+from edan_ros.core.eye_crops import EYE_SIZE, YAW_SIGNS, vector_of
 from edan_ros.datasets import DataError
 from edan_ros.datasets.archives import is_held_out
 from edan_ros.engines.eye_model import EyeModel
@@ -108,15 +108,8 @@ def _median_angle(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     if not len(a):
         return float("nan")
     first, second = (
-        np.stack(
-            [
-                np.cos(d[:, 1]) * np.cos(d[:, 0]),
-                np.cos(d[:, 1]) * np.sin(d[:, 0]),
-                np.sin(d[:, 1]),
-            ],
-            axis=1,
-        )
-        for d in (np.asarray(a, np.float64), np.asarray(b, np.float64))
+        np.array([vector_of(yaw, pitch) for yaw, pitch in np.asarray(d, np.float64).tolist()])
+        for d in (a, b)
     )
     cosine = np.clip((first * second).sum(axis=1), -1.0, 1.0)
     return float(np.degrees(np.median(np.arccos(cosine))))

@@ -207,7 +207,7 @@ def test_head_views_turn_bow_and_dress_one_face() -> None:
     gray = np.full((200, 220), 128, np.uint8)
     face = (MEAN_SHAPE * 80 + (110, 100)).astype(np.float32)
     options = {"views": 12, "yaw_deg": 60.0, "pitch_deg": (-20.0, 40.0)}
-    bare = list(head_views(gray, face, np.random.default_rng(0), worn=0.0, **options))
+    bare = list(head_views(gray, face, np.random.default_rng(0), occluder_prob=0.0, **options))
     assert len(bare) == 12
     assert all((image == 128).all() for image, _ in bare)
     angles = np.array([head_angles(landmarks) for _, landmarks in bare])
@@ -215,10 +215,12 @@ def test_head_views_turn_bow_and_dress_one_face() -> None:
     assert 35 < angles[:, 0].max() < 63
     assert angles[:, 1].max() > 20
     options["views"] = 4
-    worn = list(head_views(gray, face, np.random.default_rng(0), worn=1.0, **options))
-    assert all((image != 128).any() for image, _ in worn)
+    occluded = list(head_views(gray, face, np.random.default_rng(0), occluder_prob=1.0, **options))
+    assert all((image != 128).any() for image, _ in occluded)
     small = (MEAN_SHAPE * 30 + (110, 100)).astype(np.float32)
-    assert list(head_views(gray, small, np.random.default_rng(0), worn=0.5, **options)) == []
+    assert (
+        list(head_views(gray, small, np.random.default_rng(0), occluder_prob=0.5, **options)) == []
+    )
 
 
 def test_a_cap_covers_the_forehead_and_nothing_below_the_nose() -> None:

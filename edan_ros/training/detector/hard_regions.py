@@ -34,6 +34,8 @@ def find_hard_regions(network: FaceDetector, images: Iterable[SourceImage]) -> l
         outputs = (found.logits.sigmoid(), found.boxes, found.points)
         return CellPredictions(*(output[0].numpy() for output in outputs))
 
+    detector = EdanDetector(predict, MIN_SCORE, SMALLEST, max_side=640)
+
     def regions(image: SourceImage) -> NDArray[np.float32]:
         pixels = image.levels[0]
         known = [Box(*box) for box in (*bounding_boxes(image.outlines), *image.ignore)]
@@ -47,5 +49,4 @@ def find_hard_regions(network: FaceDetector, images: Iterable[SourceImage]) -> l
         ]
         return np.array([(b.x, b.y, b.width, b.height) for b in false], np.float32).reshape(-1, 4)
 
-    detector = EdanDetector(predict, MIN_SCORE, SMALLEST, max_side=640)
     return [replace(image, hard=regions(image)) for image in images]

@@ -1,6 +1,6 @@
 """Photographs of one face in other views: turned, bowed, with sunglasses, a mask or a cap.
 
-What is worn is drawn before the head rotates, so that it rotates with it.
+Occluders are drawn before the head rotates, so that they rotate with it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def head_views(
     views: int,
     yaw_deg: float,
     pitch_deg: tuple[float, float],
-    worn: float,
-    glasses: float = 0.0,
+    occluder_prob: float,
+    glasses_prob: float = 0.0,
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """Yield (image, (68, 2) landmarks) of a face in random views; none of a small face.
+    """Yield (image, (68, 2) landmarks) of a face in random views; nothing for a small face.
 
     Args:
         gray: (h, w).
@@ -44,18 +44,18 @@ def head_views(
         views: number of views.
         yaw_deg: largest yaw to either side; uniform up to it.
         pitch_deg: range of half of the pitches, positive down; others stay nearly the same.
-        worn: share of the views with sunglasses, a mask or a cap.
-        glasses: share of the other views with the frame of glasses.
+        occluder_prob: probability of sunglasses, a mask or a cap, 0 to 1.
+        glasses_prob: probability of the frame of glasses in the other views, 0 to 1.
     """
     if Box.from_landmarks(landmarks).size < SMALLEST_FACE:
         return
     angles = head_angles(landmarks)
     for _ in range(views):
         image = gray
-        if rng.random() < worn:
-            wear = add_cap if rng.random() < 0.4 else add_occluder
-            image = wear(gray, landmarks, rng)
-        elif glasses and rng.random() < glasses:
+        if rng.random() < occluder_prob:
+            add = add_cap if rng.random() < 0.4 else add_occluder
+            image = add(gray, landmarks, rng)
+        elif glasses_prob and rng.random() < glasses_prob:
             image = add_glasses(gray, landmarks, rng)
         side = np.sign(angles.yaw) if abs(angles.yaw) > OWN_SIDE else rng.choice((-1.0, 1.0))
         yaw = side * rng.uniform(min(abs(angles.yaw), yaw_deg), yaw_deg)
