@@ -130,7 +130,8 @@ def run(args: argparse.Namespace) -> int:
 def _anonymize(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from edan_ros.offline.anonymize import Anonymizer, face_search
+    from edan_ros.offline.anonymize import Anonymizer
+    from edan_ros.offline.search import face_search
     from edan_ros.recording.certificate import CERTIFICATE_FILE, describe_certificate
 
     console = Console(highlight=False)

@@ -12,56 +12,37 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from rich.console import Console
 
 import edan_ros
-from edan_ros.core.faces import Detection
 from edan_ros.core.images import Image, ImageError
-from edan_ros.core.images.sixteen_bit import SixteenBitScaler
-from edan_ros.core.message_fields import decode_image, stamp_ns
-from edan_ros.core.settings import from_values
+from edan_ros.core.message_fields import stamp_ns
 from edan_ros.core.wording import plural
-from edan_ros.detection.base import Detector, DetectorError
-from edan_ros.detection.factory import DetectionConfig, create_detector
 from edan_ros.drawing.privacy import (
-    PRIVACY_THRESHOLD,
-    Cover,
     CoveredImage,
     cover_heads,
-    roll_of,
 )
 from edan_ros.offline.bag import DEPTH_ENCODINGS, copy_topics
 from edan_ros.offline.covers import SAME_FACE, Finding, FoundTrack, link, plan_covers
-from edan_ros.offline.loading import load_pipeline
-from edan_ros.pipeline.config import MOST_FACES
-from edan_ros.pipeline.pipeline import Pipeline
+from edan_ros.offline.image_topics import DecodedImage, ImageTopic, TopicDecoder, TopicOutput
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.certificate import file_digests, write_certificate
 from edan_ros.recording.definitions import MODEL_INFO, Definitions
 from edan_ros.recording.files import RecordingError
-from edan_ros.recording.image_messages import replaced_data
-from edan_ros.recording.packet_encoder import PacketEncoder
 from edan_ros.recording.progress import ImageProgress
 from edan_ros.sources import SourceError
 from edan_ros.sources.bag import IMAGES, image_topics
-from edan_ros.sources.bag_reader import BagReader, Message
-from edan_ros.sources.video_packets import PacketDecoder, codec_of, encoding_of, is_video
+from edan_ros.sources.bag_reader import BagReader
 
 #: Most times that the bag is written.
 MAX_ROUNDS = 4
 #: Appended to the name of a bag in which a face was still found after the last round.
 REMAINING_SUFFIX = "_faces_remain"
-#: Sides to which images are shrunk for the detector of the package, to find small faces, and for
-#: the cascade, which takes longest.
-_LARGE_SIDE, _HAAR_SIDE = 1280, 320
 #: Share of a detected box inside drawn avatars from which it is one of them.
 _DRAWN_SHARE = 0.8
 #: Message types with images that cannot be decoded here.
@@ -83,166 +64,12 @@ _STANDARD = re.compile(
 FindFaces = Callable[[str, Image, float], Sequence[Finding]]
 
 
-class FaceSearch:
-    """Searches images with several detectors, and tracks landmarks with the pipeline.
-
-    Args:
-        detectors: by name; the first one also drives the pipeline. Their threshold is that of the
-            first pass.
-        threshold: score, 0 to 1, from which a face counts: that of normal use.
-        pipeline: creates a pipeline for a detector; None to measure no landmarks.
-    """
-
-    def __init__(
-        self,
-        detectors: Mapping[str, Detector],
-        threshold: float,
-        pipeline: Callable[[Detector], Pipeline] | None = None,
-    ) -> None:
-        self.threshold = threshold
-        self.names = list(detectors)
-        self._detectors = detectors
-        self._pool = ThreadPoolExecutor(len(detectors))
-        self._known = _KnownDetections()
-        self._pipeline = None if pipeline is None else pipeline(self._known)
-
-    def find(self, topic: str, image: Image, seconds: float) -> list[Finding]:
-        """Return everything that may be a face in the next image of a topic."""
-        detected = self._detect(image)
-        findings = [
-            Finding(name, d.box, d.score, d.roll) for name, each in detected.items() for d in each
-        ]
-        if self._pipeline is None:
-            return findings
-        first = detected[self.names[0]]
-        self._known.detections = [d for d in first if d.score >= self.threshold]
-        faces = self._pipeline.process(image, seconds, key=topic).faces
-        return findings + [
-            Finding("tracker", f.box, f.presence, roll_of(f.landmarks), f.landmarks, f.eyes)
-            for f in faces
-        ]
-
-    def check(self, image: Image) -> list[Finding]:
-        """Return the faces in an image at the threshold of normal use."""
-        return [
-            Finding(name, d.box, d.score, d.roll)
-            for name, each in self._detect(image).items()
-            for d in each
-            if d.score >= self.threshold
-        ]
-
-    def _detect(self, image: Image) -> dict[str, list[Detection]]:
-        jobs = {n: self._pool.submit(d.detect, image) for n, d in self._detectors.items()}
-        return {name: job.result() for name, job in jobs.items()}
-
-
-def face_search(settings: Mapping[str, Any]) -> FaceSearch:
-    """Return the search with all detectors that are available.
-
-    Args:
-        settings: as for ``load_pipeline``; YuNet takes part where ``detector_model`` is its file.
-
-    Raises:
-        EngineError, DetectorError: if a model cannot be loaded.
-        TypeError, ValueError: if a setting cannot be used.
-    """
-    config = from_values(DetectionConfig, settings)
-    engine = settings.get("engine", "auto")
-    low = {"score_threshold": PRIVACY_THRESHOLD, "min_face": config.min_face, "engine": engine}
-    large = max(config.max_side, _LARGE_SIDE)
-    detectors = {"edan": create_detector("edan", max_side=large, **low)}
-    if config.model_path and config.name in ("auto", "yunet"):
-        detectors["yunet"] = create_detector(
-            "yunet", model_path=config.model_path, max_side=config.max_side, **low
-        )
-    with suppress(DetectorError):  # an OpenCV without cascades
-        threshold = {"score_threshold": config.score_threshold}
-        detectors["haar"] = create_detector("haar", max_side=_HAAR_SIDE, **low | threshold)
-    loaded = load_pipeline({**settings, "detector": "edan", "detector_model": ""})
-    tracking = dataclasses.replace(loaded.pipeline.config, max_faces=MOST_FACES)
-
-    def pipeline(detector: Detector) -> Pipeline:
-        return Pipeline(detector, loaded.engine, tracking)
-
-    return FaceSearch(detectors, config.score_threshold, pipeline)
-
-
-class _KnownDetections:
-    """Gives the pipeline detections that were made before."""
-
-    name = "known"
-    every_image = True
-
-    def __init__(self) -> None:
-        self.detections: list[Detection] = []
-
-    def detect(self, _: Image) -> list[Detection]:
-        return self.detections
-
-
-@dataclass(slots=True)
-class ImageTopic:
-    """The images of one topic, in the order in which they are shown.
-
-    Attributes:
-        kind: message type.
-        times: of recording, nanoseconds, ascending.
-        stamps: of the images, nanoseconds.
-        findings: the faces found in each image.
-        covers: what is hidden in each image.
-        undecoded: reason -> messages that could not be decoded, which are left out.
-        has_depth: whether some are depth images, which are copied.
-    """
-
-    kind: str
-    times: list[int] = field(default_factory=list)
-    stamps: list[int] = field(default_factory=list)
-    findings: list[list[Finding]] = field(default_factory=list)
-    covers: list[list[Cover]] = field(default_factory=list)
-    undecoded: Counter[str] = field(default_factory=Counter)
-    has_depth: bool = False
-
-    @property
-    def seconds(self) -> list[float]:
-        """Times of the images in seconds after the first one."""
-        return [1e-9 * (time - self.times[0]) for time in self.times]
-
-
 class Remaining(NamedTuple):
     """A face found in the written bag. number: of its image on the topic."""
 
     topic: str
     number: int
     finding: Finding
-
-
-class _Decoded(NamedTuple):
-    """An image, with the message that it came in. frame: of a video, as it was decoded."""
-
-    record: Any
-    message: Message
-    image: Image
-    frame: Any = None
-
-
-class _Decoder:
-    """Decodes the messages of one topic."""
-
-    def __init__(self) -> None:
-        self.scaler = SixteenBitScaler()
-        self._video: PacketDecoder[tuple[Any, Message]] | None = None
-
-    def decode(self, record: Any, message: Message) -> list[_Decoded]:
-        if not is_video(record):
-            return [_Decoded(record, message, decode_image(record, scaler=self.scaler))]
-        if self._video is None:
-            self._video = PacketDecoder()
-        found = self._video.decode(bytes(record.data), encoding_of(record), (record, message))
-        return [_Decoded(*each.origin, each.image(), each.frame) for each in found]
-
-    def flush(self) -> list[_Decoded]:
-        found = [] if self._video is None else self._video.flush()
-        return [_Decoded(*each.origin, each.image(), each.frame) for each in found]
 
 
 @dataclass
@@ -372,9 +199,9 @@ class Anonymizer:
 
     def _images(
         self, reader: BagReader, failed: Callable[[str, Exception], None]
-    ) -> Iterator[tuple[str, int, _Decoded]]:
+    ) -> Iterator[tuple[str, int, DecodedImage]]:
         """Yield topic, number and content of all images, as they are shown."""
-        decoders: defaultdict[str, _Decoder] = defaultdict(_Decoder)
+        decoders: defaultdict[str, TopicDecoder] = defaultdict(TopicDecoder)
         numbers: Counter[str] = Counter()
         for message in reader.messages(self.topics):
             name = message.topic
@@ -411,7 +238,7 @@ class Anonymizer:
             self.topics.pop(dropped, None)
         self.drop = sorted({*self.drop, *(kept - writer.topics)})
         kept &= writer.topics
-        outputs = {name: _TopicOutput(topic) for name, topic in self.topics.items()}
+        outputs = {name: TopicOutput(topic) for name, topic in self.topics.items()}
         for message in reader.messages(kept):
             output = outputs.get(message.topic)
             if output is None:
@@ -532,67 +359,6 @@ class Anonymizer:
                 for track in tracks
             ],
         }
-
-
-class _TopicOutput:
-    """Makes the messages of one image topic of the new bag."""
-
-    def __init__(self, topic: ImageTopic) -> None:
-        self._topic = topic
-        self._decoder = _Decoder()
-        self._encoder: PacketEncoder[Any] = PacketEncoder()
-        self._number = self._packets = 0
-        # A video is encoded again as a whole: each of its frames depends on others.
-        self._changes = any(topic.covers) or bool(topic.undecoded)
-
-    def add(self, record: Any, message: Message, reader: BagReader) -> list[tuple[int, bytes]]:
-        """Return time and data of the messages that are complete with the next one."""
-        new: list[tuple[int, bytes]] = []
-        for image in self._decoder.decode(record, message):
-            new += self._image(image, reader)
-        if is_video(record) and not self._changes:
-            return [(message.time, message.data)]
-        return new
-
-    def flush(self, reader: BagReader) -> list[tuple[int, bytes]]:
-        """Return the messages that were held back until the end."""
-        new: list[tuple[int, bytes]] = []
-        for image in self._decoder.flush():
-            new += self._image(image, reader)
-        return new + self._written(self._encoder.flush(), reader)
-
-    def _image(self, image: _Decoded, reader: BagReader) -> list[tuple[int, bytes]]:
-        covers = self._topic.covers[self._number]
-        self._number += 1
-        covered = cover_heads(image.image.bgr(), covers) if covers else None
-        if image.frame is not None:
-            if not self._changes:
-                return []
-            codec = codec_of(encoding_of(image.record))
-            pixels = None if covered is None else covered.pixels
-            packets = self._encoder.encode(pixels, image.frame, codec, image)
-            return self._written(packets, reader)
-        if covered is None:
-            return [(image.message.time, image.message.data)]
-        data = replaced_data(image.record, covered.pixels, covered.hidden, self._decoder.scaler)
-        return [(image.message.time, self._serialized(image, data, reader))]
-
-    def _written(
-        self, packets: Sequence[tuple[_Decoded, bytes]], reader: BagReader
-    ) -> list[tuple[int, bytes]]:
-        new = []
-        for image, packet in packets:
-            # Without B-frames, packets come in the order in which their frames are shown.
-            time = self._topic.times[self._packets]
-            self._packets += 1
-            data = np.frombuffer(packet, np.uint8)
-            new.append((time, self._serialized(image, data, reader)))
-        return new
-
-    @staticmethod
-    def _serialized(image: _Decoded, data: Any, reader: BagReader) -> bytes:
-        record = dataclasses.replace(image.record, data=data)
-        return reader.serialize(record, image.message.topic)
 
 
 def _share(face: Finding, image: CoveredImage) -> float:

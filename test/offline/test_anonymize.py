@@ -32,9 +32,9 @@ from edan_ros.core.boxes import Box
 from edan_ros.core.faces import Detection
 from edan_ros.core.geometry import MEAN_SHAPE
 from edan_ros.core.images import Image
-from edan_ros.offline import anonymize
-from edan_ros.offline.anonymize import MAX_ROUNDS, Anonymizer, FaceSearch, face_search
+from edan_ros.offline.anonymize import MAX_ROUNDS, Anonymizer
 from edan_ros.offline.covers import Finding
+from edan_ros.offline.search import FaceSearch, face_search
 from edan_ros.recording.bag_writer import BagWriter
 from edan_ros.recording.certificate import CERTIFICATE_FILE, read_certificate
 from edan_ros.recording.files import RecordingError
@@ -289,7 +289,9 @@ def test_a_face_that_remains_gives_another_name_and_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     everywhere = [Finding("fake", Box(5.0, 6.0, 10.0, 10.0), 0.75)]
-    monkeypatch.setattr(anonymize, "face_search", fake_search(lambda _image: everywhere))
+    monkeypatch.setattr(
+        "edan_ros.offline.search.face_search", fake_search(lambda _image: everywhere)
+    )
     bag = write_bag(tmp_path / "run", recording(3))
     assert main(["bag", str(bag), "--privacy", "blur"]) == 1
     output = capsys.readouterr()
@@ -305,7 +307,7 @@ def test_a_face_that_remains_gives_another_name_and_a_failure(
 def test_the_command_lists_what_is_not_examined_and_the_report_repeats_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(anonymize, "face_search", fake_search())
+    monkeypatch.setattr("edan_ros.offline.search.face_search", fake_search())
     bag = write_bag(tmp_path / "run", recording(4))
     assert main(["bag", str(bag), "--privacy", "avatar"]) == 0
     line = (
