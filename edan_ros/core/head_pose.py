@@ -147,9 +147,11 @@ def estimate_poses(landmarks: NDArray[np.floating], camera: CameraModel) -> list
         n poses; None where no pose in front of the camera, with the face towards it, fits the
         landmarks.
     """
+    if not len(landmarks):
+        return []
     try:
-        points = normalised(np.asarray(landmarks, np.float64)[:, _POSE_INDICES], camera)
         with np.errstate(all="ignore"):
+            points = normalised(np.asarray(landmarks, np.float64)[:, _POSE_INDICES], camera)
             rotations, translations = _refined(*_under_scaled_orthography(points), points)
             forward = (rotations[:, :, 0] * translations).sum(axis=1)
             # NaN fails every comparison.

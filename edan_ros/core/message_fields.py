@@ -66,10 +66,9 @@ def decode_image(
 
 def is_image(message: object) -> bool:
     """Return whether an object has the fields of a sensor_msgs/Image or CompressedImage."""
-    fields = (
-        ("encoding", "width", "height", "step") if hasattr(message, "encoding") else ("format",)
-    )
-    return all(hasattr(message, name) for name in (*fields, "data"))
+    encoding = getattr(message, "encoding", "")
+    fields = ("width", "height", "step") if hasattr(message, "encoding") else ("format",)
+    return isinstance(encoding, str) and all(hasattr(message, name) for name in (*fields, "data"))
 
 
 def fill_image(message: Any, pixels: NDArray[np.uint8]) -> None:

@@ -100,6 +100,13 @@ def test_the_python_interface_takes_and_fills_messages() -> None:
     assert np.array_equal(draw_faces(SimpleNamespace(format="png", data=data), []).pixels, PIXELS)
 
 
+@pytest.mark.parametrize("encoding", [None, 5, []])
+def test_an_object_whose_encoding_is_no_text_is_no_image(encoding: object) -> None:
+    fields = {"width": 1, "height": 1, "step": 3, "data": b"abc"}
+    assert is_image(SimpleNamespace(**fields, encoding="bgr8"))
+    assert not is_image(SimpleNamespace(**fields, encoding=encoding))
+
+
 def test_a_message_of_ros_is_filled() -> None:
     images = pytest.importorskip("sensor_msgs.msg", reason="ROS is not installed")
     filled = draw_faces(PIXELS, []).fill(images.Image())

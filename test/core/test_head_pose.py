@@ -212,6 +212,13 @@ def test_any_landmarks_give_a_pose_in_front_of_the_camera_or_none(values: list[f
         assert np.allclose(pose.rotation @ pose.rotation.T, np.eye(3), atol=1e-6)
 
 
+@pytest.mark.parametrize("distortion", [[], [-0.4, 0.2, 0.0, 0.0]])
+def test_no_faces_have_no_poses(distortion: list[float]) -> None:
+    matrix = np.array([[640.0, 0.0, 319.5], [0.0, 640.0, 239.5], [0.0, 0.0, 1.0]])
+    camera = CameraModel(640, 480, matrix, np.array(distortion))
+    assert estimate_poses(np.zeros((0, 68, 2)), camera) == []
+
+
 def test_degenerate_landmarks_give_no_pose_or_a_finite_one() -> None:
     for landmarks in (np.zeros((68, 2)), np.full((68, 2), np.nan), np.full((68, 2), 1e30)):
         pose = estimate_pose(landmarks, CAMERAS["equidistant"])
