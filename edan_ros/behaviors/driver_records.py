@@ -130,7 +130,24 @@ class CabinDriverReport:
 
 @dataclass(frozen=True)
 class DriverReport:
-    """The driver as in edan_ros/msg/DriverState. Times in seconds, angles in radians."""
+    """The driver as in edan_ros/msg/DriverState. Times in seconds, angles in radians.
+
+    Attributes:
+        state, held: the state and for how long it has been reported.
+        alert, reason: level of the alert, and one sentence on the state, or empty.
+        track_id: 0 without a driver in the newest image.
+        confidence: share of what could be measured in the last seconds, 0 to 1.
+        eyes_measurable, openness: of the newest image; openness 0 closed to 1 open, or NaN.
+        closed_for: time since the eyes closed; 0 while they are open.
+        perclos, perclos_window: share of time with closed eyes, 0 to 1, and over which time; NaN
+            while too little has been measured.
+        blink_rate, blink_duration: blinks a minute, and their mean; NaN while unknown.
+        yawning, yawns: whether a yawn lasts, and the number in `yawn_window`.
+        glance, glance_down, glance_for: the present glance away from the road and its length.
+        glance_seconds: sum of glances in `glance_window`.
+        gaze: yaw and pitch of gaze, or else of head, from its rest direction; NaN while unknown.
+        rest_learned, rest: whether the rest direction is learned, and its yaw and pitch.
+    """
 
     state: DriverState
     held: float

@@ -1,4 +1,4 @@
-"""Scripted drivers: what they do, what must be detected, and the noisy faces that a camera sees."""
+"""Scripted drivers: what they do, what must be detected, and noisy measurements of their faces."""
 
 from __future__ import annotations
 

@@ -23,10 +23,7 @@ import edan_ros
 from edan_ros.core.images import Image, ImageError
 from edan_ros.core.message_fields import stamp_ns
 from edan_ros.core.wording import plural
-from edan_ros.drawing.privacy import (
-    CoveredImage,
-    cover_heads,
-)
+from edan_ros.drawing.privacy import CoveredImage, cover_heads
 from edan_ros.offline.bag import DEPTH_ENCODINGS, copy_topics
 from edan_ros.offline.covers import SAME_FACE, Finding, FoundTrack, link, plan_covers
 from edan_ros.offline.image_topics import DecodedImage, ImageTopic, TopicDecoder, TopicOutput

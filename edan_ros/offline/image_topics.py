@@ -13,10 +13,7 @@ import numpy as np
 from edan_ros.core.images import Image
 from edan_ros.core.images.sixteen_bit import SixteenBitScaler
 from edan_ros.core.message_fields import decode_image
-from edan_ros.drawing.privacy import (
-    Cover,
-    cover_heads,
-)
+from edan_ros.drawing.privacy import Cover, cover_heads
 from edan_ros.offline.covers import Finding
 from edan_ros.recording.image_messages import replaced_data
 from edan_ros.recording.packet_encoder import PacketEncoder

@@ -13,10 +13,7 @@ from edan_ros.core.images import Image
 from edan_ros.core.settings import from_values
 from edan_ros.detection.base import Detector, DetectorError
 from edan_ros.detection.factory import DetectionConfig, create_detector
-from edan_ros.drawing.privacy import (
-    PRIVACY_THRESHOLD,
-    roll_of,
-)
+from edan_ros.drawing.privacy import PRIVACY_THRESHOLD, roll_of
 from edan_ros.offline.covers import Finding
 from edan_ros.offline.loading import load_pipeline
 from edan_ros.pipeline.config import MOST_FACES
