@@ -255,7 +255,7 @@ def _blur(canvas: NDArray[np.uint8], outline: NDArray[np.float64], cells: int) -
     if x0 >= x1 or y0 >= y1:
         return hidden.astype(bool)
     part = canvas[y0:y1, x0:x1]
-    cell = np.ptp(outline, axis=0).max() / cells
+    cell = max(np.ptp(outline, axis=0).max(), 1.0) / cells
     size = max(round((x1 - x0) / cell), 1), max(round((y1 - y0) / cell), 1)
     few = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(few, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)

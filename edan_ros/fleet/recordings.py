@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -104,9 +105,12 @@ def find_recordings(source: Path, leave_out: Path) -> tuple[list[FleetRecording]
 def _read_manifest(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield path and topic of each line."""
     try:
-        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+        content = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    if "\0" in content:  # a recording, or UTF-16
+        raise SourceError(f"{path} is no text in UTF-8: write one path in a line")
+    lines = content.splitlines()
     if path.suffix.lower() != ".csv":
         rows: Iterable[dict[str, str]] = [{"path": line.strip()} for line in lines]
     else:
@@ -117,4 +121,5 @@ def _read_manifest(path: Path) -> Iterator[tuple[Path, str]]:
     for row in rows:
         text = (row["path"] or "").strip()
         if text and not text.startswith("#"):
-            yield path.parent / Path(text).expanduser(), (row.get("topic") or "").strip()
+            # Unlike Path.expanduser, this takes a name such as ~old.mp4 as it is.
+            yield path.parent / os.path.expanduser(text), (row.get("topic") or "").strip()

@@ -7,7 +7,8 @@ import pytest
 from scenes import Disc, detection_of, landmarks_of
 from test_drawing import face_of
 
-from edan_ros.core.faces import Face
+from edan_ros.core.boxes import Box
+from edan_ros.core.faces import Detection, Face
 from edan_ros.core.images import Image
 from edan_ros.drawing.privacy import PRIVACY_MODES, PrivacyFilter, anonymize, apply_privacy
 
@@ -68,6 +69,12 @@ def test_detections_are_hidden_too() -> None:
 def test_faces_at_the_border_are_covered(x: float, y: float) -> None:
     face = face_of(Disc(x, y))
     assert detail(apply_privacy(stripes(), [face], "blur"), face) <= 10.0
+
+
+def test_an_empty_box_is_hidden_without_an_error() -> None:
+    pixels = np.full((48, 48, 3), 7, np.uint8)
+    hidden = apply_privacy(pixels, [Detection(Box(40.0, 20.0, 0.0, 0.0), 0.9)], "blur")
+    assert np.array_equal(hidden, pixels)
 
 
 def test_a_face_outside_the_image_changes_nothing() -> None:

@@ -98,3 +98,17 @@ def test_keys_are_names_of_files_whatever_the_path_is() -> None:
     keys = [FleetRecording(Path(name)).key for name in names]
     assert len(set(keys)) == len(keys)
     assert all(len(key) < 100 and key.isascii() and "/" not in key for key in keys)
+
+
+def test_a_manifest_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.txt"
+    manifest.write_bytes("one.mp4\n".encode("utf-16"))
+    with pytest.raises(SourceError, match="no text in UTF-8"):
+        find_recordings(manifest, tmp_path / "out")
+
+
+def test_a_name_that_begins_with_a_tilde_is_no_user(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.txt"
+    manifest.write_text("~no-such-user.mp4\n")
+    found, _ = find_recordings(manifest, tmp_path / "out")
+    assert [each.path for each in found] == [(tmp_path / "~no-such-user.mp4").resolve()]
