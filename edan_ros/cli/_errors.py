@@ -25,6 +25,7 @@ USER_ERRORS = (
 #: Optional modules, and the extra of edan_ros that installs them.
 _EXTRAS = {
     "distributed": "fleet",
+    "foxglove": "foxglove",
     "jinja2": "report",
     "matplotlib": "demo",
     "onnx": "train",

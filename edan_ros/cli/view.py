@@ -7,14 +7,14 @@ import os
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from edan_ros.cli._arguments import add_ros_arguments, ros_arguments_of
 from edan_ros.sources import SourceError
 
-PORT = 8642
+PORT, FOXGLOVE_PORT = 8642, 8765
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="address to serve the page on; 0.0.0.0 opens it to the network (default: %(default)s)",
     )
+    parser.add_argument(
+        "--foxglove",
+        type=int,
+        nargs="?",
+        const=FOXGLOVE_PORT,
+        metavar="PORT",
+        help=f"serve the results to Foxglove too, without a ROS bridge (PORT: {FOXGLOVE_PORT})",
+    )
     add_ros_arguments(parser)
 
 
@@ -41,9 +49,16 @@ def run(args: argparse.Namespace) -> int:
     from edan_ros.report.live import LiveServer, LiveState
 
     state = LiveState()
-    with LiveServer(state, args.host, args.port) as server:
+    node = partial(ViewNode, state, args.namespace)
+    with ExitStack() as stack:
+        if args.foxglove is not None:
+            from edan_ros.nodes.tools.foxglove_server import FoxgloveServer
+
+            foxglove = stack.enter_context(FoxgloveServer(args.host, args.foxglove))
+            node = partial(node, foxglove=foxglove)
+            print(f"{foxglove.address}   open it in Foxglove (Foxglove WebSocket)", flush=True)
+        server = stack.enter_context(LiveServer(state, args.host, args.port))
         print(f"{server.address}   open it in a browser; Ctrl-C ends", flush=True)
-        node = partial(ViewNode, state, args.namespace)
         return run_together([node], ros_arguments_of(args))
 
 

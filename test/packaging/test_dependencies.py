@@ -32,6 +32,7 @@ DISTRIBUTIONS = {
     "distributed": "distributed",
     "filelock": "filelock",
     "fontpkg": "fontpkg-inter",
+    "foxglove": "foxglove-sdk",
     "lz4": "lz4",
     "jinja2": "jinja2",
     "matplotlib": "matplotlib",

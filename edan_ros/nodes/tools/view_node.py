@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
@@ -21,6 +21,9 @@ from edan_ros.recording.run_info import describe_model
 from edan_ros.report.live import LiveState
 from edan_ros.report.records import LEVELS, Status
 
+if TYPE_CHECKING:
+    from edan_ros.nodes.tools.foxglove_server import FoxgloveServer
+
 FACES, ANNOTATED = "edan_ros/msg/FaceEmotionArray", "/annotated"
 MODEL = "edan_ros/msg/ModelInfo"
 #: Seconds between two searches for new topics.
@@ -30,13 +33,14 @@ _DISCOVERY_PERIOD = 0.5
 class ViewNode(Node):
     """Subscribes to every topic of faces that has an annotated one below it.
 
-    It subscribes to annotated images only while a browser shows the page, so that they are not
-    drawn and sent otherwise.
+    It subscribes to annotated images only while a browser shows the page or Foxglove shows
+    them, so that they are not drawn and sent otherwise.
 
     Args:
         state: receives the newest messages.
         namespace_filter: only topics below this namespace; "" for all.
         node_name, **kwargs: as for rclpy's Node.
+        foxglove: receives faces and images as well.
     """
 
     def __init__(
@@ -44,10 +48,11 @@ class ViewNode(Node):
         state: LiveState,
         namespace_filter: str = "",
         node_name: str = "view_node",
+        foxglove: FoxgloveServer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(node_name, **kwargs)
-        self._state = state
+        self._state, self._foxglove = state, foxglove
         self._refused: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()  # at the last diagnostics
         self.health = Health(self, self._statuses)
@@ -60,7 +65,7 @@ class ViewNode(Node):
         )
 
     def _discover(self) -> None:
-        """Subscribe to new topics, and to annotated images while the page is shown."""
+        """Subscribe to new topics, and to annotated images while somebody watches."""
         kinds = dict(self.get_topic_names_and_types())
         for topic in [name for name in kinds if name.startswith(self._below)]:
             if topic in self._topics:
@@ -69,7 +74,7 @@ class ViewNode(Node):
                 self._subscribe(FaceEmotionArray, topic, self._on_faces(topic), qos.RESULTS)
             elif MODEL in kinds[topic]:
                 self._subscribe(ModelInfo, topic, self._on_model, qos.LATCHED)
-        if self._state.watched:
+        if self._state.watched or (self._foxglove is not None and self._foxglove.watched):
             for topic in [name for name in self._topics if name + ANNOTATED in kinds]:
                 self._subscribe_to_annotated(topic)
         else:
@@ -86,9 +91,13 @@ class ViewNode(Node):
 
         def add(message: ImageMessage) -> None:
             try:
-                self._state.add_image(topic, decode_image(message))
+                image = decode_image(message)
             except ImageError as error:
                 self._refuse(topic + ANNOTATED, error)
+                return
+            self._state.add_image(topic, image)
+            if self._foxglove is not None:
+                self._foxglove.add_image(topic, message.header, image)
 
         self._annotated[topic] = self.create_subscription(
             ImageMessage, topic + ANNOTATED, add, qos.images("best_effort")
@@ -104,6 +113,8 @@ class ViewNode(Node):
             for refusal in result.warnings:
                 self._refuse(topic, refusal)
             self._state.add_result(topic, result)
+            if self._foxglove is not None:
+                self._foxglove.add_faces(topic, message, result)
 
         return add
 
