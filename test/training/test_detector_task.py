@@ -280,3 +280,11 @@ def test_a_run_is_exported_with_its_manifest(tmp_path: Path, monkeypatch) -> Non
     assert manifest.parameters == sum(
         p.numel() for p in load_averaged(config(), tmp_path / "run").parameters()
     )
+
+
+@pytest.mark.parametrize("threshold", [".nan", "1.0", "0.0", "-1.0"])
+def test_a_threshold_that_is_no_score_is_refused(tmp_path: Path, threshold: str) -> None:
+    path = tmp_path / "detector.yaml"
+    path.write_text(f"base: {RECIPE.resolve()}\nthreshold: {threshold}\n")
+    with pytest.raises(ConfigError, match="threshold is"):
+        load_detector_config(path)

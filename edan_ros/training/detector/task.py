@@ -97,6 +97,8 @@ def load_detector_config(path: Path) -> DetectorConfig:
     )
     if config.task != TASK:
         raise ConfigError(f"{path}: task is {config.task!r}; it should be {TASK!r}")
+    if not 0.0 < config.threshold < 1.0:
+        raise ConfigError(f"{path}: threshold is {config.threshold}; it should be between 0 and 1")
     return config
 
 
