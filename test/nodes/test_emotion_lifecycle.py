@@ -86,6 +86,7 @@ def test_twenty_cycles_leave_nothing_behind(make_probe: Callable[..., Probe]) ->
     probe = make_probe(node={"make_engine": create_engine, "make_detector": create_detector})
     for _ in range(3):
         cycle(probe)
+    gc.collect()
     before, threads_before, memory_before = entities(probe), threads(), memory()
     for _ in range(20):
         cycle(probe)
