@@ -346,8 +346,8 @@ class DriverMonitor:
         if self._drowsy:
             yield (
                 DriverState.DROWSY,
-                f"The eyes were closed for {100.0 * self._perclos:.0f} % of the last "
-                f"{s.perclos_window:.0f} s.",
+                f"The eyes were closed for {100.0 * self._perclos:.0f} % of the time measured "
+                f"in the last {s.perclos_window:.0f} s.",
             )
         elif len(self._yawns) >= s.drowsy_yawns:
             yield (
