@@ -65,7 +65,9 @@ overlapping = st.builds(Box, near, near, st.floats(10, 80), st.floats(10, 80))
 @given(st.lists(st.tuples(overlapping, st.floats(0.1, 1.0)), max_size=6), st.floats(0.1, 0.9))
 def test_non_maximum_suppression_keeps_the_best(found, max_iou: float) -> None:
     """A box is kept exactly if it overlaps no better one that is kept."""
-    boxes, scores = [each for each, _ in found], np.array([score for _, score in found])
+    # Scores in single precision, as detectors give them: closer ones are ties.
+    boxes = [each for each, _ in found]
+    scores = np.array([score for _, score in found], np.float32)
     kept = non_maximum_suppression(array_of(boxes), scores, max_iou).tolist()
     assert [scores[i] for i in kept] == sorted(scores[kept], reverse=True)
     for i, each in enumerate(boxes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import socket
 import struct
@@ -135,5 +136,7 @@ def test_edan_view_starts_the_server_beside_the_page(
         socket.create_connection(("127.0.0.1", port), timeout=60).close()
         return 42
 
-    monkeypatch.setattr("edan_ros.nodes.common.running.run_together", connect)
+    # By its name in sys.modules: tests that import a package anew leave other attributes behind.
+    running = importlib.import_module("edan_ros.nodes.common.running")
+    monkeypatch.setattr(running, "run_together", connect)
     assert main(["view", "--port", "0", "--foxglove", "0"]) == 42
