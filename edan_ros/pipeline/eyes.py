@@ -100,7 +100,8 @@ def measure_eyes(
     crops = extract_eyes(image, places)
     found = engine.infer(crops.reshape(-1, *crops.shape[2:]), head.reshape(-1, 2))
     openness = found.openness.reshape(-1, 2).tolist()
-    gaze = found.gaze.reshape(-1, 2, 2) * [[[1.0, 1.0], [-1.0, 1.0]]]
+    gaze = found.gaze.reshape(-1, 2, 2).astype(np.float64)
+    gaze[..., 0] *= YAW_SIGNS
     kinds = (found.quality.argmax(axis=1).reshape(-1, 2) + _VISIBLE).tolist()
     for i, (face, state) in enumerate(zip(faces, states, strict=True)):
         widths = places.widths[i].tolist()

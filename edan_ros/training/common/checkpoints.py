@@ -79,6 +79,26 @@ def load_average(checkpoint: Path) -> EmotionNetwork:
     return network.eval()
 
 
+def read_average(checkpoint: Path) -> dict[str, Any]:
+    """Return the weights of the averaged network. Raises ConfigError without a checkpoint."""
+    if not checkpoint.is_file():
+        run = checkpoint.parent
+        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+    average: dict[str, Any] = read_state(checkpoint)["average"]
+    return average
+
+
+def load_weights(network: nn.Module, weights: dict[str, Any], checkpoint: Path, name: str) -> None:
+    """Load the weights of a checkpoint into the network of the configuration ``name``.
+
+    Raises ConfigError where they are those of another network.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:  # torch raises it when names or shapes differ
+        raise ConfigError(f"{checkpoint} holds another network than {name}") from error
+
+
 def load_mean(runs: Sequence[Path]) -> EmotionNetwork:
     """Return the mean of the averaged networks that several runs ended with, for inference.
 

@@ -167,6 +167,24 @@ def check_at_least(where: str, **limits: tuple[float, float]) -> None:
             raise ConfigError(f"{where}: {name} is {value:g}; it should be at least {least:g}")
 
 
+def check_run_config(path: Path, config: Any, task: str) -> None:
+    """Raise ConfigError for the entries of a run of one phase that its task cannot have.
+
+    Args:
+        path: of the configuration.
+        config: has ``batch``, ``epochs``, ``epoch_samples`` and ``task``.
+        task: the only value of ``task``.
+    """
+    check_at_least(
+        str(path),
+        batch=(config.batch, 1),
+        epochs=(config.epochs, 0),
+        epoch_samples=(config.epoch_samples, config.batch),
+    )
+    if config.task != task:
+        raise ConfigError(f"{path}: task is {config.task!r}; it should be {task!r}")
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """Return the entries of a configuration, merged into those of the file named by ``base``.
 

@@ -13,13 +13,13 @@ from torch import Tensor
 from edan_ros.detection.torch_runner import folded_weights
 from edan_ros.networks.face_detector import FaceDetector, Residual
 from edan_ros.networks.restore_batchnorm import restore_batchnorm
-from edan_ros.training.common.checkpoints import read_state, starting_model
+from edan_ros.training.common.checkpoints import load_weights, read_average, starting_model
 from edan_ros.training.common.config import (
     ConfigError,
     Optimiser,
     Phase,
     build,
-    check_at_least,
+    check_run_config,
     read_config,
 )
 from edan_ros.training.common.distributed import World
@@ -89,14 +89,7 @@ def load_detector_config(path: Path) -> DetectorConfig:
     ):
         raw[name] = build(kind, raw.get(name, {}), f"{path}: {name}")
     config: DetectorConfig = build(DetectorConfig, raw, str(path))
-    check_at_least(
-        str(path),
-        batch=(config.batch, 1),
-        epochs=(config.epochs, 0),
-        epoch_samples=(config.epoch_samples, config.batch),
-    )
-    if config.task != TASK:
-        raise ConfigError(f"{path}: task is {config.task!r}; it should be {TASK!r}")
+    check_run_config(path, config, TASK)
     if not 0.0 < config.threshold < 1.0:
         raise ConfigError(f"{path}: threshold is {config.threshold}; it should be between 0 and 1")
     return config
@@ -241,17 +234,11 @@ def load_averaged(config: DetectorConfig, run: Path, *, deeper: bool = False) ->
         deeper: ``config`` may have residual blocks that the checkpoint lacks; they start as
             nearly the identity.
     """
-    checkpoint = run / CHECKPOINT
-    if not checkpoint.is_file():
-        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+    known = read_average(run / CHECKPOINT)
     network = FaceDetector(**config.network)
-    known = read_state(checkpoint)["average"]
     if deeper:
         known = {**_new_blocks(network, known), **known}
-    try:
-        network.load_state_dict(known)
-    except RuntimeError as error:  # torch raises it when names or shapes differ
-        raise ConfigError(f"{checkpoint} holds another network than {config.name}") from error
+    load_weights(network, known, run / CHECKPOINT, config.name)
     return network
 
 

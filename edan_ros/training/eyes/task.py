@@ -12,13 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from edan_ros.networks.eyes import EyeNetwork
-from edan_ros.training.common.checkpoints import read_state
+from edan_ros.training.common.checkpoints import load_weights, read_average
 from edan_ros.training.common.config import (
-    ConfigError,
     Optimiser,
     Phase,
     build,
-    check_at_least,
+    check_run_config,
     read_config,
 )
 from edan_ros.training.common.task import Learner, Task
@@ -72,14 +71,7 @@ class EyesConfig:
 def load_eyes_config(path: Path) -> EyesConfig:
     """Read a configuration. Raises ConfigError with the entry that is wrong."""
     config = build(EyesConfig, read_config(path), str(path))
-    check_at_least(
-        str(path),
-        batch=(config.batch, 1),
-        epochs=(config.epochs, 0),
-        epoch_samples=(config.epoch_samples, config.batch),
-    )
-    if config.task != TASK:
-        raise ConfigError(f"{path}: task is {config.task!r}; it should be {TASK!r}")
+    check_run_config(path, config, TASK)
     return config
 
 
@@ -162,12 +154,7 @@ class EyesTask(Task[EyeNetwork]):
 
 def load_averaged(config: EyesConfig, run: Path) -> EyeNetwork:
     """Return the averaged network of a run's checkpoint. Raises ConfigError without one."""
-    checkpoint = run / CHECKPOINT
-    if not checkpoint.is_file():
-        raise ConfigError(f"{run} holds no checkpoint: train first, with --out {run}")
+    weights = read_average(run / CHECKPOINT)
     network = EyeNetwork(**config.network)
-    try:
-        network.load_state_dict(read_state(checkpoint)["average"])
-    except RuntimeError as error:  # torch raises it when names or shapes differ
-        raise ConfigError(f"{checkpoint} holds another network than {config.name}") from error
+    load_weights(network, weights, run / CHECKPOINT, config.name)
     return network.eval()
