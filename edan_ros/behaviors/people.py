@@ -127,7 +127,7 @@ class Roster:
     def reconfigure(
         self, settings: tuple[RosterSettings, TimeSettings, EngagementSettings]
     ) -> None:
-        """Set new settings; the tracks are kept, engagement that is set anew begins again."""
+        """Set new settings; the tracks are kept, engagement starts again if its settings differ."""
         self.settings, self.clock.settings, engagement = settings
         if engagement != self.engagement.settings:
             self.engagement = EngagementMonitor(engagement)

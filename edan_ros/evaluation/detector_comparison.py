@@ -140,7 +140,7 @@ def _by_asymmetry(
 
 
 def _video_frames(folder: Path, max_images: int | None) -> list[scenes.Photograph]:
-    """Return frames of people whom the detector was not trained on."""
+    """Return frames of people who are not in the training data of the detector."""
     samples = read_ytf68(folder, part="held_out").samples
     return [
         (sample.image().bgr(), sample.landmarks)

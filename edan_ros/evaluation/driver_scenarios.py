@@ -79,7 +79,7 @@ class Scenario:
         blinks: blinks a minute.
         noise: factor on the usual noise.
         night: whether the image is dark.
-        passenger: whether somebody sleeps beside the driver.
+        passenger: whether a passenger sleeps beside the driver.
     """
 
     name: str

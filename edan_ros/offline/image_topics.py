@@ -1,4 +1,4 @@
-"""The image topics of a bag that is anonymised: their images, decoding, and writing them anew."""
+"""The image topics of a bag that is anonymised: decoding and re-encoding of their images."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class ViewNode(Node):
         )
 
     def _discover(self) -> None:
-        """Subscribe to new topics, and to annotated images while somebody watches."""
+        """Subscribe to new topics, and to annotated images while a client is connected."""
         kinds = dict(self.get_topic_names_and_types())
         for topic in [name for name in kinds if name.startswith(self._below)]:
             if topic in self._topics:
